@@ -1,0 +1,198 @@
+//! What travels with a call: its trace, its caller, its limits.
+
+use crate::span::{Attributes, Place};
+use crate::time::Start;
+use crate::{Exchange, Operation, Span, SpanId, SpanStatus, TraceId};
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Who calls, and how to reach back.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The name of the key the call came with; `None` on an open loopback server.
+    pub key_name: Option<Arc<str>>,
+    /// The address clients reach this server by (`http://127.0.0.1:4141`), for links in answers.
+    pub base_url: Arc<str>,
+}
+
+/// The context of one call. Cheap to clone; a clone writes into the same trace.
+#[derive(Clone)]
+pub struct CallContext {
+    trace: Arc<Trace>,
+    /// The span that new spans become children of.
+    parent: Option<SpanId>,
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// How many models that call models are above this call; answerers refuse beyond 4.
+    pub depth: u8,
+}
+
+impl CallContext {
+    /// A new trace whose spans go into `place` once the last holder of the context lets go of it.
+    pub fn new(place: Box<dyn Place>, caller: Arc<Caller>) -> Self {
+        Self::with_trace_id(TraceId::random(), None, place, caller)
+    }
+
+    /// The same inside a trace somebody else began.
+    pub fn with_trace_id(
+        trace_id: TraceId,
+        parent: Option<SpanId>,
+        place: Box<dyn Place>,
+        caller: Arc<Caller>,
+    ) -> Self {
+        let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place) });
+        Self { trace: Arc::new(Trace { id: trace_id, open }), parent, caller, depth: 0 }
+    }
+
+    /// A context whose spans go nowhere: for tests and commands that answer without a store.
+    pub fn unrecorded() -> Self {
+        struct Nowhere;
+        impl Place for Nowhere {
+            fn record(self: Box<Self>, _: Vec<Span>) {}
+        }
+        Self::new(Box::new(Nowhere), Arc::new(Caller::default()))
+    }
+
+    /// The trace's id.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace.id
+    }
+
+    /// Opens a span under this context. Dropping it unfinished records it as cancelled.
+    pub fn span(&self, operation: Operation, name: impl Into<String>) -> SpanScope {
+        SpanScope {
+            cx: CallContext { parent: Some(SpanId::random()), ..self.clone() },
+            parent_id: self.parent,
+            start: Start::now(),
+            name: name.into(),
+            operation,
+            attributes: Vec::new(),
+            exchange: None,
+            status: None,
+        }
+    }
+}
+
+struct Trace {
+    id: TraceId,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    spans: Vec<Span>,
+    place: Option<Box<dyn Place>>,
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let open = self.open.get_mut();
+        // Spans finish children first; stored root first, so that a reader meets parents before children.
+        open.spans.sort_by_key(|span| (span.parent_id.is_some(), span.start));
+        if let Some(place) = open.place.take()
+            && !open.spans.is_empty()
+        {
+            place.record(std::mem::take(&mut open.spans));
+        }
+    }
+}
+
+/// A span that is still open.
+pub struct SpanScope {
+    cx: CallContext,
+    parent_id: Option<SpanId>,
+    start: Start,
+    name: String,
+    operation: Operation,
+    attributes: Attributes,
+    exchange: Option<Exchange>,
+    status: Option<SpanStatus>,
+}
+
+impl SpanScope {
+    /// The context for work inside this span.
+    pub fn context(&self) -> &CallContext {
+        &self.cx
+    }
+    /// When it began, on both clocks.
+    pub fn start(&self) -> Start {
+        self.start
+    }
+    /// Sets an attribute (a second value of one key stands beside the first; the last one counts).
+    pub fn set(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.attributes.push((key.into(), value.into()));
+    }
+    /// Changes the name.
+    pub fn rename(&mut self, name: impl Into<String>) {
+        self.name = name.into();
+    }
+    /// Keeps the bytes of the model call.
+    pub fn exchange(&mut self, exchange: Exchange) {
+        self.exchange = Some(exchange);
+    }
+    /// Marks it failed, in words.
+    pub fn fail(&mut self, error_type: &'static str, message: impl Into<String>) {
+        self.set("error.type", error_type);
+        self.status = Some(SpanStatus::Error(message.into()));
+    }
+    /// Marks it as it should be, unless it failed before.
+    pub fn succeed(&mut self) {
+        self.status.get_or_insert(SpanStatus::Ok);
+    }
+    /// Ends it well, unless it failed before.
+    pub fn finish(mut self) {
+        self.succeed();
+    }
+}
+
+impl Drop for SpanScope {
+    fn drop(&mut self) {
+        let status = self.status.take().unwrap_or_else(|| {
+            self.attributes.push(("error.type".into(), "cancelled".into()));
+            SpanStatus::Error("cancelled: the caller went away before the end".to_owned())
+        });
+        let span = Span {
+            trace_id: self.cx.trace.id,
+            span_id: self.cx.parent.unwrap_or_else(SpanId::random),
+            parent_id: self.parent_id,
+            name: std::mem::take(&mut self.name),
+            operation: self.operation,
+            start: self.start.at,
+            duration: self.start.elapsed(),
+            status,
+            attributes: std::mem::take(&mut self.attributes),
+            exchange: self.exchange.take(),
+        };
+        self.cx.trace.open.lock().spans.push(span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Keep(Arc<Mutex<Vec<Span>>>);
+    impl Place for Keep {
+        fn record(self: Box<Self>, spans: Vec<Span>) {
+            *self.0.lock() = spans;
+        }
+    }
+
+    #[test]
+    fn a_trace_is_recorded_once_when_the_last_holder_lets_go() {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let cx = CallContext::new(Box::new(Keep(kept.clone())), Arc::new(Caller::default()));
+        let root = cx.span(Operation::Gateway, "chat x");
+        let child = root.context().span(Operation::Chat, "chat y");
+        drop(cx);
+        root.finish();
+        assert!(kept.lock().is_empty(), "the child still holds the trace");
+        drop(child);
+        let spans = kept.lock();
+        assert_eq!(spans.len(), 2);
+        assert_eq!(spans[1].parent_id, Some(spans[0].span_id));
+        assert_eq!(spans[0].status, SpanStatus::Ok);
+        assert!(matches!(&spans[1].status, SpanStatus::Error(text) if text.starts_with("cancelled")));
+    }
+}

@@ -1,0 +1,38 @@
+//! The words every room of Hanok speaks: ids, time, chats, spans, hits, and the seams
+//! (object-safe traits) behind which rooms are exchanged.
+//!
+//! Deliberately not here: tokio, HTTP, SQL and any wire format. A dialect's JSON lives in
+//! `hanok-wire`; these types are what its decoders yield and its encoders take.
+//!
+//! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`error`], [`span`],
+//! [`context`], [`provider`], [`retrieval`].
+
+pub mod chat;
+pub mod context;
+pub mod error;
+pub mod ids;
+pub mod provider;
+pub mod retrieval;
+pub mod span;
+pub mod stream;
+pub mod time;
+pub mod usage;
+
+pub use chat::{
+    ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat, Part,
+    Reasoning, Role, Sampling, ToolCall, ToolChoice, ToolResult, ToolSpec,
+};
+pub use context::{CallContext, Caller, SpanScope};
+pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
+pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
+pub use provider::{
+    BoxFuture, ByteStream, Capabilities, Dialect, ModelInfo, Provider, RawBody, RawCall, RawResponse, Route,
+};
+pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
+pub use span::{Attributes, Exchange, Operation, Place, Recorder, ResponseBytes, Span, SpanStatus, StoreUnavailable};
+pub use stream::{Delta, EventStream, StreamEvent};
+pub use time::Timestamp;
+pub use usage::{NanoDollars, Usage};
+
+/// A JSON object whose member order is kept.
+pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,159 @@
+//! The seam behind which every model is: a vendor over HTTP, an answerer of our own, the gateway itself.
+
+use crate::stream::Collector;
+use crate::{
+    CallContext, ChatRequest, ChatResponse, EventStream, ModelName, ProviderError, ProviderErrorKind, ProviderName,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future that may be sent between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A stream of bytes, in pieces that may be forwarded as they are.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, ProviderError>> + Send>>;
+
+/// A wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI's chat completions.
+    OpenAiChat,
+}
+
+impl Dialect {
+    /// The dialect's name, as configuration writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai-chat",
+        }
+    }
+    /// The dialect of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::OpenAiChat].into_iter().find(|dialect| dialect.as_str() == name)
+    }
+}
+
+/// What a raw call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// A chat.
+    Chat,
+    /// Embeddings.
+    Embeddings,
+}
+
+/// What a model behind a provider can do, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The dialect in which [`Provider::forward`] takes calls; `None` when it takes only typed ones.
+    pub native: Option<Dialect>,
+    /// Whether it answers embeddings.
+    pub embeddings: bool,
+}
+
+/// A model on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// The model's name at its provider.
+    pub name: ModelName,
+    /// Who made it, where known.
+    pub owned_by: Option<String>,
+    /// Seconds since the epoch; 0 when not said.
+    pub created: i64,
+}
+
+/// A call in its client's own bytes.
+#[derive(Clone, Debug)]
+pub struct RawCall {
+    /// How to read the body.
+    pub dialect: Dialect,
+    /// What is asked for.
+    pub route: Route,
+    /// The model, as the provider names it.
+    pub model: ModelName,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// The body, with the model's name already as the provider knows it.
+    pub body: Bytes,
+}
+
+/// An answer in its provider's own bytes. Always a success; failures are [`ProviderError`]s.
+pub struct RawResponse {
+    /// The HTTP status, 2xx.
+    pub status: u16,
+    /// The content type.
+    pub content_type: String,
+    /// Headers worth passing on (`x-request-id`, rate limits), lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: RawBody,
+}
+
+/// A raw answer's body.
+pub enum RawBody {
+    /// Whole, and checked to be what its content type says.
+    Whole(Bytes),
+    /// Streamed in whole events: no piece ends inside one. An error item is the last; the end without one
+    /// means that the answer is complete.
+    Stream(ByteStream),
+}
+
+/// A vendor, a local engine, an answerer, or the gateway over them all.
+pub trait Provider: Send + Sync {
+    /// The provider's name.
+    fn name(&self) -> &ProviderName;
+
+    /// What `model` can do here.
+    fn capabilities(&self, model: &ModelName) -> Capabilities;
+
+    /// The models on offer now. May ask upstream; callers bound the wait.
+    fn models<'a>(&'a self) -> BoxFuture<'a, Result<Vec<ModelInfo>, ProviderError>>;
+
+    /// Answers a chat as a stream of events.
+    fn chat_stream<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a ChatRequest,
+    ) -> BoxFuture<'a, Result<EventStream, ProviderError>>;
+
+    /// Answers a chat whole. The default collects the stream; end of stream without finish is `Truncated`.
+    fn chat<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a ChatRequest,
+    ) -> BoxFuture<'a, Result<ChatResponse, ProviderError>> {
+        Box::pin(async move {
+            let mut events = self.chat_stream(cx, request).await?;
+            let mut collector = Collector::default();
+            while let Some(event) = next(&mut events).await {
+                collector.push(event?);
+            }
+            collector.into_response().ok_or_else(|| {
+                ProviderError::new(
+                    ProviderErrorKind::Truncated,
+                    self.name(),
+                    "the stream ended before the answer was complete",
+                )
+            })
+        })
+    }
+
+    /// Passes a call on in the client's own bytes: the short way when both sides speak one dialect, and the
+    /// only way for routes nobody translates.
+    fn forward<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        call: RawCall,
+    ) -> BoxFuture<'a, Result<RawResponse, ProviderError>> {
+        let _ = (cx, call);
+        Box::pin(async move {
+            Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "this route is not offered"))
+        })
+    }
+}
+
+async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}

@@ -1,0 +1,51 @@
+//! Tokens and money.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Token counts of one chat. `None` means the provider did not say.
+///
+/// The token rule: cached tokens are counted inside `input`, reasoning tokens inside `output`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt, cached ones included.
+    pub input: Option<u64>,
+    /// Tokens of the answer, reasoning included.
+    pub output: Option<u64>,
+    /// Of `input`, those read from the provider's prompt cache.
+    pub cached_input: Option<u64>,
+    /// Of `input`, those written to the provider's prompt cache.
+    pub cache_write: Option<u64>,
+    /// Of `output`, those spent on reasoning.
+    pub reasoning: Option<u64>,
+}
+
+impl Usage {
+    /// Input and output together, where both are known.
+    pub fn total(&self) -> Option<u64> {
+        Some(self.input?.saturating_add(self.output?))
+    }
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Money: integer billionths of a US dollar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NanoDollars(pub i64);
+
+impl NanoDollars {
+    /// As a float of dollars, for JSON and display only; sums are made on integers.
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 nano-dollars, nine million dollars")]
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+}
+
+impl fmt::Display for NanoDollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${}", self.dollars())
+    }
+}
