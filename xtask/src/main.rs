@@ -1,1 +1,94 @@
-fn main() {}
+//! `cargo xtask`: the chores of this repository, as plain Rust instead of shell.
+//!
+//! Deliberately not here: anything the product does. No crate may depend on this one.
+//!
+//! Reading order: [`floors`] (which crate may depend on which), [`test`] (everything that is
+//! tested, in order), [`workspace`], [`process`], [`tools`].
+
+// A command-line tool speaks on stdout.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command-line tool; its output is its product"
+)]
+
+mod floors;
+mod process;
+mod test;
+mod tools;
+mod workspace;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--only PART]...   run all tests, or only these parts; see below
+  floors                  check that crates depend strictly downward
+  help                    this text
+
+parts of `test`, in order:
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[&str]) -> Result<ExitCode> {
+    match args {
+        ["test", options @ ..] => test::run(&Workspace::find()?, &only(options)?),
+        ["floors"] => {
+            let edges = floors::check_workspace()?;
+            println!("floors: {edges} edges, all strictly downward");
+            Ok(ExitCode::SUCCESS)
+        }
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}{}", test::list_of_parts());
+            Ok(ExitCode::SUCCESS)
+        }
+        [other, ..] => bail!("there is no command `{other}`; see `cargo xtask help`"),
+    }
+}
+
+/// The parts named by `--only PART` and `--only=PART`; empty means all.
+fn only<'a>(options: &[&'a str]) -> Result<Vec<&'a str>> {
+    let mut parts = Vec::new();
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        if let Some(part) = option.strip_prefix("--only=") {
+            parts.push(part);
+        } else if *option == "--only" {
+            let Some(part) = options.next() else {
+                bail!("--only wants the name of a part")
+            };
+            parts.push(part);
+        } else {
+            bail!("`test` does not know `{option}`; see `cargo xtask help`");
+        }
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only;
+
+    #[test]
+    fn only_is_read_in_both_spellings() {
+        assert_eq!(
+            only(&["--only", "python", "--only=node"]).unwrap(),
+            ["python", "node"]
+        );
+        assert!(only(&[]).unwrap().is_empty());
+        assert!(only(&["--only"]).is_err());
+        assert!(only(&["python"]).is_err());
+    }
+}

@@ -51,6 +51,8 @@ pub struct Capabilities {
     pub native: Option<Dialect>,
     /// Whether it answers embeddings.
     pub embeddings: bool,
+    /// Whether a stream may be asked for its usage.
+    pub stream_usage: bool,
 }
 
 /// A model on offer.
@@ -75,6 +77,8 @@ pub struct RawCall {
     pub model: ModelName,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// The gateway asked for usage in the stream where the client did not: withhold it from the bytes.
+    pub hide_usage: bool,
     /// The body, with the model's name already as the provider knows it.
     pub body: Bytes,
 }

@@ -1,1 +1,19 @@
-//! placeholder
+//! One search index: an analyzer for every script, tantivy's postings, and BM25 over them.
+//!
+//! An index holds texts under a `key` (what a hit names) and a `group` (what is deleted together), and knows
+//! nothing else of them. What is searched together is one index, so that word statistics are of what is
+//! searched. Every commit carries a mark of the caller's; the caller holds the truth, and an index that is
+//! missing, broken or of another format is an empty one without a mark, to be filled again.
+//!
+//! Deliberately not here: where texts come from, and any store of them.
+//!
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25).
+
+pub mod analyze;
+pub mod index;
+mod rank;
+mod script;
+mod stem;
+
+pub use analyze::{Analyzer, Token, analyze};
+pub use index::{Found, IndexError, SearchIndex, Terms, Writer};

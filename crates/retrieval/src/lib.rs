@@ -1,1 +1,35 @@
-//! placeholder
+//! Documents in, answers out: files are found and cut into chunks, an index follows the store, questions are
+//! searched for, and answers quote their sources byte for byte.
+//!
+//! The store holds the truth; the search index follows it by generation and can always be built again.
+//!
+//! Deliberately not here: SQL (`hanok-store`), postings and terms (`hanok-index`), any wire format, and models:
+//! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
+//!
+//! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
+//! like its files), `follow` (the index), [`library`] (collections and search), `question` (what a question
+//! asks for), `answer` (an answer's events), `score` (the best sentences), [`extract`] and [`ask`] (answerers), [`eval`] (how good it is).
+
+mod answer;
+pub mod ask;
+mod block;
+mod chunk;
+pub mod error;
+pub mod eval;
+pub mod extract;
+mod follow;
+pub mod library;
+mod load;
+mod question;
+mod score;
+mod sentence;
+pub mod sync;
+mod verify;
+
+pub use ask::AskAnswerer;
+pub use error::LibraryError;
+pub use eval::{EvalReport, QueryTimes, evaluate};
+pub use extract::ExtractAnswerer;
+pub use library::{CollectionInfo, Library};
+pub use load::LARGEST_FILE;
+pub use sync::{Cancel, Progress, SyncReport};

@@ -1,1 +1,26 @@
-//! placeholder
+//! Traces as people meet them: spans recorded, priced, listed and filtered.
+//!
+//! Deliberately not here: SQL (the store's), the JSON of any dialect (`hanok-wire`'s), and pages.
+//!
+//! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `exchange`
+//! (bytes of a call to messages and usage), [`price`], `batch` (spans to rows), [`recorder`], [`filter`],
+//! [`view`] (what readers get), [`read`], [`pulse`] (the last minute).
+
+pub mod attribute;
+mod batch;
+mod exchange;
+pub mod filter;
+pub mod message;
+pub mod price;
+mod prices;
+pub mod pulse;
+pub mod read;
+pub mod recorder;
+pub mod view;
+
+pub use filter::{FilterError, FilterTerm, TraceFilter, parse_filter};
+pub use price::{Price, Prices};
+pub use pulse::{PulseView, Tick};
+pub use read::{Live, TraceError};
+pub use recorder::TraceStore;
+pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};

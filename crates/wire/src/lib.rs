@@ -1,1 +1,24 @@
-//! placeholder
+//! Dialects, both directions, sans-IO: requests, answers, streams and errors as bytes, to and from the types
+//! of `hanok-base`. A dialect is written once and used from both sides: the server decodes what clients send
+//! and encodes what they get, a provider encodes what upstreams want and decodes what they answer.
+//!
+//! Deliberately not here: sockets, vendors, and any decision about a call.
+//!
+//! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), [`openai_chat`], [`embeddings`].
+
+pub mod codec;
+pub mod embeddings;
+pub mod error;
+pub mod openai_chat;
+pub mod sse;
+
+pub use codec::{
+    Codec, Fed, GuardOptions, Peek, RequestOptions, StreamDecoder, StreamEncoder, StreamGuard, StreamOptions,
+    StreamSummary, codec,
+};
+pub use error::{StreamFault, WireError};
+
+/// Whether `body` is one valid JSON value, found without building it.
+pub fn is_json(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+}

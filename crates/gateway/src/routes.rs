@@ -1,0 +1,178 @@
+//! The table of providers, answerers and aliases, and the way from a name to its targets.
+
+use crate::catalog::Catalog;
+use hanok_base::{ErrorKind, ModelName, Problem, Provider, ProviderName};
+use std::sync::Arc;
+
+/// The provider name under which our own answerers are offered.
+pub const RESERVED: &str = "hanok";
+
+/// Provider and model: where a call can go.
+#[derive(Clone)]
+pub struct Target {
+    /// Who answers.
+    pub provider: Arc<dyn Provider>,
+    /// The model, as that provider names it.
+    pub model: ModelName,
+}
+
+/// Who can be called, and by which names. Built once per configuration.
+#[derive(Default)]
+pub struct Routes {
+    providers: Vec<Arc<dyn Provider>>,
+    answerers: Vec<(String, Arc<dyn Provider>)>,
+    aliases: Vec<(ModelName, Vec<Target>)>,
+}
+
+/// A configuration that cannot be routed.
+#[derive(Debug, thiserror::Error)]
+pub enum RoutesError {
+    /// A target that names no provider.
+    #[error("models.{alias}: target `{target}` is not `provider/model` with a known provider; known: {known}")]
+    UnknownTarget {
+        /// The alias.
+        alias: ModelName,
+        /// The target as written.
+        target: String,
+        /// The providers there are.
+        known: String,
+    },
+    /// An alias with nothing behind it.
+    #[error("models.{0}: needs at least one target, such as targets = [\"openai/gpt-5-mini\"]")]
+    NoTargets(ModelName),
+    /// A name that belongs to Hanok.
+    #[error("`{0}` is a reserved provider name")]
+    Reserved(ProviderName),
+}
+
+impl Routes {
+    /// Adds a provider under its name.
+    pub fn provider(mut self, provider: Arc<dyn Provider>) -> Result<Self, RoutesError> {
+        if ["hanok", "prompt", "agent"].contains(&provider.name().as_str()) {
+            return Err(RoutesError::Reserved(provider.name().clone()));
+        }
+        self.providers.push(provider);
+        Ok(self)
+    }
+
+    /// Adds an answerer, offered as `hanok/{name}` and `hanok/{name}@…`.
+    #[must_use]
+    pub fn answerer(mut self, name: &str, provider: Arc<dyn Provider>) -> Self {
+        self.answerers.push((name.to_owned(), provider));
+        self
+    }
+
+    /// Adds an alias for targets in order; call after the providers were added.
+    pub fn alias(mut self, alias: ModelName, targets: &[String]) -> Result<Self, RoutesError> {
+        if targets.is_empty() {
+            return Err(RoutesError::NoTargets(alias));
+        }
+        let mut found = Vec::with_capacity(targets.len());
+        for target in targets {
+            found.push(self.qualified(target).ok_or_else(|| RoutesError::UnknownTarget {
+                alias: alias.clone(),
+                target: target.clone(),
+                known: self.known_providers(),
+            })?);
+        }
+        self.aliases.push((alias, found));
+        Ok(self)
+    }
+
+    /// The providers, in the order of the configuration.
+    pub fn providers(&self) -> &[Arc<dyn Provider>] {
+        &self.providers
+    }
+
+    /// Our own answerers, by name.
+    pub fn answerers(&self) -> &[(String, Arc<dyn Provider>)] {
+        &self.answerers
+    }
+
+    /// The aliases.
+    pub fn aliases(&self) -> impl Iterator<Item = &ModelName> {
+        self.aliases.iter().map(|(alias, _)| alias)
+    }
+
+    /// The targets of a name, in the order they are to be tried: an alias, `provider/model`,
+    /// `hanok/answerer[@…]`, or a bare model name that some provider is known to offer.
+    pub fn resolve(&self, name: &str, catalog: &Catalog) -> Result<Vec<Target>, Problem> {
+        if let Some((_, targets)) = self.aliases.iter().find(|(alias, _)| alias.as_str() == name) {
+            return Ok(targets.clone());
+        }
+        if let Some(target) = self.qualified(name) {
+            return Ok(vec![target]);
+        }
+        if let Some(provider) = self.providers.iter().find(|provider| catalog.offers(provider.name(), name)) {
+            return Ok(vec![Target { provider: provider.clone(), model: name.into() }]);
+        }
+        Err(self.unknown(name, catalog))
+    }
+
+    fn qualified(&self, name: &str) -> Option<Target> {
+        let (provider, model) = name.split_once('/')?;
+        if model.is_empty() {
+            return None;
+        }
+        if provider == RESERVED {
+            let base = model.split_once('@').map_or(model, |(base, _)| base);
+            let (_, provider) = self.answerers.iter().find(|(answerer, _)| answerer == base)?;
+            return Some(Target { provider: provider.clone(), model: model.into() });
+        }
+        let provider = self.providers.iter().find(|known| known.name().as_str() == provider)?;
+        Some(Target { provider: provider.clone(), model: model.into() })
+    }
+
+    fn known_providers(&self) -> String {
+        let mut names: Vec<&str> = self.providers.iter().map(|provider| provider.name().as_str()).collect();
+        names.push(RESERVED);
+        names.join(", ")
+    }
+
+    fn unknown(&self, name: &str, catalog: &Catalog) -> Problem {
+        let mut known: Vec<String> = self.aliases.iter().map(|(alias, _)| alias.to_string()).collect();
+        known.extend(self.answerers.iter().map(|(answerer, _)| format!("{RESERVED}/{answerer}")));
+        known.extend(catalog.known_ids());
+        let nearest = nearest(name, &known);
+        let hint = if nearest.is_empty() {
+            format!("models are named `provider/model`; providers: {}; list them at /v1/models", self.known_providers())
+        } else {
+            format!("did you mean {}? All models: /v1/models", nearest.join(", "))
+        };
+        let message = if nearest.is_empty() {
+            format!("there is no model `{name}`")
+        } else {
+            format!("there is no model `{name}`; the nearest are {}", nearest.join(", "))
+        };
+        Problem::new(ErrorKind::NotFound, "model_not_found", message).hint(hint).param("model")
+    }
+}
+
+/// The at most three names most like `name`, best first; a match of what follows the provider counts too.
+fn nearest(name: &str, known: &[String]) -> Vec<String> {
+    let bare = |text: &str| text.rsplit_once('/').map_or_else(|| text.to_lowercase(), |(_, bare)| bare.to_lowercase());
+    let mut scored: Vec<(f64, &String)> = known
+        .iter()
+        .map(|candidate| {
+            let whole = strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+            (whole.max(strsim::jaro_winkler(&bare(name), &bare(candidate))), candidate)
+        })
+        .filter(|(score, _)| *score > 0.75)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.into_iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_names() {
+        let known: Vec<String> =
+            ["openai/gpt-5-mini", "openai/gpt-5", "hanok/extract", "fast"].map(str::to_owned).into();
+        assert_eq!(nearest("gpt-5-mni", &known).first().map(String::as_str), Some("`openai/gpt-5-mini`"));
+        assert_eq!(nearest("hanok/extrct", &known).first().map(String::as_str), Some("`hanok/extract`"));
+        assert!(nearest("zzzzzz", &known).is_empty());
+    }
+}

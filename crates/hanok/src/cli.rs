@@ -1,0 +1,225 @@
+//! The command line.
+
+use crate::config::{LogFormat, Overrides};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The AI engineering stack in one binary: gateway, records, retrieval and their web UI.
+#[derive(Debug, Parser)]
+#[command(name = "hanok", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Example:\n  hanok up docs        serve, with the folder docs to answer from")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Data folder [default: .hanok] [env: HANOK_DATA]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file [default: hanok.toml if present] [env: HANOK_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Log level: error, warn, info, debug, trace, or a filter such as hanok_gateway=debug [env: HANOK_LOG]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
+    pub(crate) log: Option<String>,
+    /// Log format [env: HANOK_LOG_FORMAT]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = "Global options")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve: the gateway, answers from documents, records and the web UI
+    #[command(after_help = "Examples:\n  hanok up docs\n  hanok up ~/notes README.md --bind 127.0.0.1:8080")]
+    Up(Up),
+    /// Write a commented hanok.toml to start from
+    #[command(after_help = "Example:\n  hanok init && hanok up")]
+    Init(Init),
+    /// Bring a collection up to date with its folders, without serving
+    #[command(after_help = "Examples:\n  hanok index\n  hanok index docs --collection handbook --json")]
+    Index(Index),
+    /// Search a collection
+    #[command(after_help = "Example:\n  hanok search \"how are answers cited\" --top-k 5")]
+    Search(Search),
+    /// Ask a question of the documents, or of any model
+    #[command(after_help = "Examples:\n  hanok ask \"where are traces kept?\"\n  \
+        hanok ask \"summarise the handbook\" --model hanok/ask@default:openai/gpt-5-mini")]
+    Ask(Ask),
+    /// Talk with a model, line by line
+    #[command(after_help = "Example:\n  hanok chat --model fast")]
+    Chat(Chat),
+    /// Look at recorded calls
+    #[command(subcommand)]
+    Trace(Trace),
+    /// Say what is configured, what answers, what is missing and what to do
+    #[command(after_help = "Example:\n  hanok doctor")]
+    Doctor(Json),
+    /// Check, describe or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Measure
+    #[command(subcommand)]
+    Eval(Eval),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `hanok up`
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    /// Folders and files to answer from, as the collection `default`
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Address and port [default: 127.0.0.1:4141] [env: HANOK_BIND]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) bind: Option<String>,
+}
+
+/// `hanok init`
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `--json`
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Json {
+    /// Print exactly one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `hanok index`
+#[derive(Debug, Args)]
+pub(crate) struct Index {
+    /// Folders and files; the configured ones when none is given
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The collection; all configured ones when neither this nor a path is given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) collection: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok search`
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to search for
+    pub(crate) query: String,
+    /// Where
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) collection: String,
+    /// How many hits at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top_k: usize,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok ask`
+#[derive(Debug, Args)]
+pub(crate) struct Ask {
+    /// The question
+    pub(crate) question: String,
+    /// The model: hanok/extract[@COLLECTION], hanok/ask[@COLLECTION[:TARGET]], an alias, or provider/model
+    #[arg(long, value_name = "MODEL", default_value = "hanok/extract")]
+    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok chat`
+#[derive(Debug, Args)]
+pub(crate) struct Chat {
+    /// The model
+    #[arg(long, value_name = "MODEL", default_value = "hanok/extract")]
+    pub(crate) model: String,
+    /// Instructions to begin with
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) system: Option<String>,
+}
+
+/// `hanok trace`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Trace {
+    /// List traces, newest first
+    #[command(after_help = "Example:\n  hanok trace ls --filter \"status:error since:1d\"")]
+    Ls {
+        /// Such as: model:gpt* status:error since:7d refund
+        #[arg(long, value_name = "FILTER", default_value = "")]
+        filter: String,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        /// Where the last page ended (`next`)
+        #[arg(long, value_name = "CURSOR")]
+        cursor: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show one trace as a tree
+    #[command(after_help = "Example:\n  hanok trace show 4bf92f3577b34da6a3ce929d0e0e4736")]
+    Show {
+        /// The trace's id, or the beginning of one
+        id: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// `hanok config`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the file; exit 1 with line, key and the likely spelling when it is wrong
+    Check(Json),
+    /// Print the file's JSON Schema
+    Schema,
+    /// Print what holds
+    Show {
+        /// Say who set each value
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// `hanok eval`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// nDCG, recall and speed of search on a folder in BEIR's layout
+    #[command(after_help = "Example:\n  hanok eval retrieval ./scifact --json")]
+    Retrieval {
+        /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv
+        dir: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+impl Cli {
+    /// What the flags say about the configuration.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.global.config.clone(),
+            data: self.global.data.clone(),
+            bind: if let Command::Up(up) = &self.command { up.bind.clone() } else { None },
+            log: self.global.log.clone(),
+            log_format: self.global.log_format,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! One file a command.
+
+mod ask;
+mod chat;
+mod config;
+mod doctor;
+mod eval;
+mod index;
+mod init;
+mod search;
+mod trace;
+mod up;
+
+use crate::cli::{Cli, Command};
+use crate::config::Effective;
+use crate::logging;
+use clap::CommandFactory as _;
+use std::process::ExitCode;
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let overrides = cli.overrides();
+    match cli.command {
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hanok", &mut out);
+            crate::output::text(&String::from_utf8(out)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Config(command) => return config::run(&command, &overrides),
+        Command::Init(init) => return init::run(&init, &overrides),
+        _ => {}
+    }
+    let effective = Effective::load(&overrides)?;
+    logging::start(&effective)?;
+    match cli.command {
+        Command::Up(up) => block_on(up::run(effective, up.paths)),
+        Command::Index(index) => block_on(index::run(effective, index)),
+        Command::Search(search) => block_on(search::run(effective, search)),
+        Command::Ask(ask) => block_on(ask::run(effective, ask)),
+        Command::Chat(chat) => block_on(chat::run(effective, chat)),
+        Command::Trace(trace) => block_on(trace::run(effective, trace)),
+        Command::Doctor(json) => block_on(doctor::run(effective, json)),
+        Command::Eval(eval) => block_on(eval::run(eval)),
+        Command::Completions { .. } | Command::Config(_) | Command::Init(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hanok").build()?.block_on(work)
+}

@@ -1,0 +1,36 @@
+//! `hanok search`
+
+use crate::cli::Search;
+use crate::config::Effective;
+use crate::{output, wiring};
+use hanok_base::{CallContext, Retriever as _, SearchQuery};
+use hanok_retrieval::Library;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Searches what is indexed now.
+pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<ExitCode> {
+    let store = wiring::store_to_read(&effective)?;
+    let library = Library::open(store, &effective.data.value).await?;
+    let query = SearchQuery {
+        text: search.query,
+        collection: search.collection.as_str().into(),
+        top_k: search.top_k.clamp(1, 1000),
+    };
+    let found = library.search(&CallContext::unrecorded(), &query).await?;
+    if search.json.json {
+        output::json(&json!({ "hits": found.hits, "coverage": found.coverage }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.hits.is_empty() {
+        output::note("nothing found");
+    }
+    for (number, hit) in found.hits.iter().enumerate() {
+        let place = format!("{}. {}  {}", number + 1, hit.source, hit.heading);
+        output::line(output::styled("1", &output::safe(place.trim_end())))?;
+        output::line(output::styled("2", &format!("   bytes {} to {}, score {:.2}", hit.start, hit.end, hit.score)))?;
+        let text: String = hit.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(240).collect();
+        output::line(output::safe(&format!("   {text}")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,157 @@
+//! `hanok up`
+
+use crate::config::Effective;
+use crate::ownership::Owned;
+use crate::progress::Shown;
+use crate::wiring::{self, Rooms};
+use crate::output;
+use anyhow::{Context as _, anyhow, bail};
+use arc_swap::ArcSwap;
+use hanok_base::{CollectionName, TraceId};
+use hanok_retrieval::{Cancel, Library};
+use hanok_server::{House, Settings, router, serve};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How long running answers may take to finish once the server is asked to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Serves until asked to stop.
+pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
+    let address = effective.address().map_err(anyhow::Error::msg)?;
+    wiring::settings(&effective, address)?;
+    let collections = wiring::collections(&effective, &paths);
+    if let Some(missing) = collections.iter().flat_map(|(_, paths)| paths).find(|path| is_missing(path)) {
+        bail!("{} does not exist; give folders or files to answer from", missing.display());
+    }
+    let owned = Owned::take(&effective.data.value)?;
+    let listener = bind(address, &effective).await?;
+    let settings = wiring::settings(&effective, listener.local_addr()?)?;
+    let url = settings.local_url();
+
+    let rooms = Rooms::open(&effective).await?;
+    // Two ids, since one alone holds less than a token's worth of chance.
+    let token = format!("{}{}", TraceId::random(), TraceId::random());
+    let (stop, stopping) = watch::channel(false);
+    let house = Arc::new(House {
+        settings: ArcSwap::from_pointee(settings.clone()),
+        gateway: rooms.gateway.clone(),
+        library: rooms.library.clone(),
+        traces: rooms.traces.clone(),
+        collections: ArcSwap::from_pointee(collections.clone()),
+        token: token.clone(),
+        stopping: stopping.clone(),
+    });
+    owned.announce(&url, &token).context("the data folder cannot be written")?;
+
+    let mut asked = stopping.clone();
+    let server = tokio::spawn(serve(
+        listener,
+        router(house),
+        async move {
+            // The sender lives until the end of `run`.
+            let _ = asked.wait_for(|stop| *stop).await;
+        },
+        DRAIN,
+    ));
+    output::line(format!("hanok is ready: {url}"))?;
+    introduce(&settings, &url, &collections, &rooms);
+
+    let cancel = Cancel::default();
+    let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
+    let catalog = rooms.gateway.clone();
+    tokio::spawn(async move { catalog.catalog().refresh(catalog.routes().providers()).await });
+
+    asked_to_stop().await?;
+    output::note("stopping: running answers finish first; once more to stop at once");
+    cancel.cancel();
+    let _ = stop.send(true);
+    tokio::select! {
+        ended = async { (server.await, indexing.await) } => {
+            ended.0.context("the server ended badly")?;
+            ended.1.context("indexing ended badly")?;
+        }
+        again = asked_to_stop() => {
+            again?;
+            return Ok(ExitCode::from(130));
+        }
+    }
+    rooms.close().await?;
+    drop(owned);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A glob is left to the loader, which knows what it matches.
+fn is_missing(path: &std::path::Path) -> bool {
+    !path.exists() && !path.to_string_lossy().contains(['*', '?', '['])
+}
+
+async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
+            effective.bind.origin,
+            address.ip()
+        ),
+        _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
+    })
+}
+
+fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &Rooms) {
+    output::note(format!("  open   {url}/"));
+    output::note(format!("  client base_url = {url}/v1"));
+    let providers: Vec<String> =
+        rooms.gateway.routes().providers().iter().map(|provider| provider.name().to_string()).collect();
+    if !providers.is_empty() {
+        output::note(format!("  models of {}: {url}/v1/models", providers.join(", ")));
+    }
+    let key = if settings.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
+    let model = match collections.first() {
+        Some((name, _)) if name.as_str() != "default" => format!("hanok/extract@{name}"),
+        _ => "hanok/extract".to_owned(),
+    };
+    output::note("  try");
+    output::note(format!(
+        "    curl {url}/v1/chat/completions{key} -H 'content-type: application/json' \\\n      \
+         -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"How are answers cited?\"}}]}}'"
+    ));
+}
+
+async fn index(
+    library: Arc<Library>,
+    collections: Vec<(CollectionName, Vec<PathBuf>)>,
+    cancel: Cancel,
+) {
+    if let Err(error) = library.catch_up().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the search index could not be brought up to date");
+    }
+    for (name, paths) in collections {
+        let shown = Shown::new(&name);
+        match library.sync(&name, &paths, &shown, &cancel).await {
+            Ok(report) => shown.end(&report),
+            Err(error) => {
+                tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
+            }
+        }
+    }
+}
+
+async fn asked_to_stop() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

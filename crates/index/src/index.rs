@@ -1,0 +1,473 @@
+//! Opening, writing, searching.
+
+use crate::analyze::{Analyzer, analyze};
+use crate::rank::{Best, K1, Leg, float, idf, length_table, rank_segment};
+use crate::script::{Class, class};
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tantivy::directory::MmapDirectory;
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{TextAnalyzer, Token as TantivyToken, TokenStream, Tokenizer};
+use tantivy::{
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
+};
+
+/// Of the analyzer and the fields: another number makes every index on disk count as missing.
+const FORMAT: u32 = 1;
+/// The analyzer's name in tantivy's registry.
+const ANALYZER: &str = "hanok";
+/// Bytes the writer gathers before it writes a segment; the least tantivy takes.
+const WRITER_MEMORY: usize = 15_000_000;
+/// More terms than this add nothing to a query but time; the rarest are kept.
+const MOST_TERMS: usize = 128;
+/// Longer terms searched for a single syllable.
+const MOST_LONGER: usize = 32;
+
+/// An index could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The folder cannot be made, read or cleared.
+    #[error("index folder {}", path.display())]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another writer is at work, in this process or another.
+    #[error("the index in {} is being written by somebody else", path.display())]
+    Locked {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("the index in {} failed", path.display())]
+    Failed {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: TantivyError,
+    },
+}
+
+/// A text that matched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The text's key.
+    pub key: u64,
+    /// Its group.
+    pub group: u64,
+    /// Its BM25 score; greater is better.
+    pub score: f64,
+}
+
+/// The terms of a query, each once, with how much each counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms(Vec<(String, f64)>);
+
+impl Terms {
+    /// The terms of a query's text, each counting as often as it stands there.
+    pub fn of(text: &str) -> Self {
+        let mut terms = Self::default();
+        for token in analyze(text) {
+            terms.add(token.text, 1.0);
+        }
+        terms
+    }
+    /// Adds a term, or to its weight where it is there.
+    pub fn add(&mut self, term: String, weight: f64) {
+        match self.0.iter_mut().find(|(known, _)| *known == term) {
+            Some((_, sum)) => *sum += weight,
+            None => self.0.push((term, weight)),
+        }
+    }
+    /// Whether there is nothing to search for.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// The terms with their weights.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(term, weight)| (term.as_str(), *weight))
+    }
+}
+
+/// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
+pub struct SearchIndex {
+    dir: PathBuf,
+    open: RwLock<Option<Arc<Open>>>,
+    /// Held by the one writer.
+    writing: Arc<Mutex<bool>>,
+}
+
+struct Open {
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+    mark: Mutex<Option<String>>,
+}
+
+#[derive(Clone, Copy)]
+struct Fields {
+    body: Field,
+    key: Field,
+    group: Field,
+}
+
+impl SearchIndex {
+    /// The index in `dir`, which need not exist.
+    pub fn open(dir: &Path) -> Self {
+        // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
+        let open = match catch_unwind(|| Open::existing(dir)) {
+            Ok(Ok(open)) => open,
+            Ok(Err(error)) => {
+                tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(dir = %dir.display(), "the search index is damaged and will be built again");
+                None
+            }
+        };
+        Self {
+            dir: dir.to_owned(),
+            open: RwLock::new(open.map(Arc::new)),
+            writing: Arc::new(Mutex::new(false)),
+        }
+    }
+
+    /// The mark of the last commit; `None` when there is no usable index.
+    pub fn mark(&self) -> Option<String> {
+        self.current()?.mark.lock().clone()
+    }
+
+    /// Texts that can be found.
+    pub fn len(&self) -> u64 {
+        self.current().map_or(0, |open| open.reader.searcher().num_docs())
+    }
+
+    /// Whether nothing can be found.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many texts hold a term; deleted ones count until their segment is merged.
+    pub fn doc_freq(&self, term: &str) -> Result<u64, IndexError> {
+        let Some(open) = self.current() else { return Ok(0) };
+        open.reader.searcher().doc_freq(&Term::from_field_text(open.fields.body, term)).map_err(|e| self.failed(e))
+    }
+
+    /// How much a term tells, by how few texts hold it (BM25's idf, natural logarithm); at its greatest for
+    /// one that no text holds.
+    pub fn idf(&self, term: &str) -> Result<f64, IndexError> {
+        let Some(open) = self.current() else { return Ok(idf(0, 0)) };
+        let searcher = open.reader.searcher();
+        let term = Term::from_field_text(open.fields.body, term);
+        Ok(idf(searcher.doc_freq(&term).map_err(|e| self.failed(e))?, texts(&searcher)))
+    }
+
+    /// The terms of a question. Those of words and bigrams are enough by themselves; where a question has only
+    /// single syllables or ideographs beside words (`책`, which in texts is the `책을` of a longer run), the
+    /// commonest terms that begin with each are searched too, at half the weight.
+    pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
+        let mut terms = Terms::of(question);
+        let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
+        if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
+            return Ok(terms);
+        }
+        let alone: Vec<String> =
+            terms.iter().filter(|(term, _)| is_run(term)).map(|(term, _)| term.to_owned()).collect();
+        for term in alone {
+            for longer in self.terms_with_prefix(&term, MOST_LONGER)? {
+                terms.add(longer, 0.5);
+            }
+        }
+        Ok(terms)
+    }
+
+    /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
+    fn terms_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, IndexError> {
+        let Some(open) = self.current() else { return Ok(Vec::new()) };
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        let io = |error: std::io::Error| self.failed(error.into());
+        for segment in open.reader.searcher().segment_readers() {
+            let inverted = segment.inverted_index(open.fields.body).map_err(|e| self.failed(e))?;
+            let mut terms = inverted.terms().range().ge(prefix.as_bytes()).into_stream().map_err(io)?;
+            while terms.advance() {
+                let Some(term) = std::str::from_utf8(terms.key()).ok().filter(|term| term.starts_with(prefix)) else {
+                    break;
+                };
+                if term.len() > prefix.len() {
+                    *found.entry(term.to_owned()).or_default() += u64::from(terms.value().doc_freq);
+                }
+            }
+        }
+        let mut found: Vec<(String, u64)> = found.into_iter().collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Ok(found.into_iter().take(limit).map(|(term, _)| term).collect())
+    }
+
+    /// The best texts for `terms`, best first, by BM25 with k1 = 1.5 and b = 0.75.
+    pub fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, IndexError> {
+        let Some(open) = self.current() else { return Ok(Vec::new()) };
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        open.search(terms, limit).map_err(|e| self.failed(e))
+    }
+
+    /// Begins to write. There is one writer at a time; it holds memory and threads until it is dropped.
+    /// A missing or broken index is made anew first.
+    pub fn writer(&self) -> Result<Writer, IndexError> {
+        let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked { path: self.dir.clone() })?;
+        let open = match self.current() {
+            Some(open) => open,
+            None => {
+                let open = Arc::new(self.create()?);
+                *self.open.write() = Some(open.clone());
+                open
+            }
+        };
+        let writer = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
+        Ok(Writer { writer, open, dir: self.dir.clone(), _busy: busy })
+    }
+
+    fn create(&self) -> Result<Open, IndexError> {
+        let folder = |source| IndexError::Folder { path: self.dir.clone(), source };
+        if self.dir.exists() {
+            std::fs::remove_dir_all(&self.dir).map_err(folder)?;
+        }
+        std::fs::create_dir_all(&self.dir).map_err(folder)?;
+        Open::new_in(&self.dir).map_err(|e| self.failed(e))
+    }
+
+    fn current(&self) -> Option<Arc<Open>> {
+        self.open.read().clone()
+    }
+
+    fn failed(&self, error: TantivyError) -> IndexError {
+        failed(&self.dir, error)
+    }
+}
+
+fn failed(dir: &Path, error: TantivyError) -> IndexError {
+    match error {
+        TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
+        source => IndexError::Failed { path: dir.to_owned(), source },
+    }
+}
+
+/// Deleted texts not yet merged away included, as in the counts of terms.
+fn texts(searcher: &Searcher) -> u64 {
+    searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
+}
+
+impl Open {
+    fn existing(dir: &Path) -> Result<Option<Self>, TantivyError> {
+        if !dir.join("meta.json").exists() {
+            return Ok(None);
+        }
+        let open = Self::over(Index::open(MmapDirectory::open(dir)?)?)?;
+        let payload = open.index.load_metas()?.payload.unwrap_or_default();
+        // A payload of another format, or none (no commit yet): as if there were no index.
+        let Some(mark) = payload.strip_prefix(&format!("{FORMAT} ")) else { return Ok(None) };
+        *open.mark.lock() = Some(mark.to_owned());
+        Ok(Some(open))
+    }
+
+    fn new_in(dir: &Path) -> Result<Self, TantivyError> {
+        let mut schema = Schema::builder();
+        let indexing = TextFieldIndexing::default()
+            .set_tokenizer(ANALYZER)
+            .set_fieldnorms(true)
+            .set_index_option(IndexRecordOption::WithFreqs);
+        schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
+        schema.add_u64_field("key", FAST);
+        schema.add_u64_field("group", FAST | INDEXED);
+        Self::over(Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?)
+    }
+
+    fn over(index: Index) -> Result<Self, TantivyError> {
+        let schema = index.schema();
+        let fields =
+            Fields { body: schema.get_field("body")?, key: schema.get_field("key")?, group: schema.get_field("group")? };
+        index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        Ok(Self { index, reader, fields, mark: Mutex::new(None) })
+    }
+
+    fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
+        let searcher = self.reader.searcher();
+        let all = texts(&searcher);
+        let mut wanted = Vec::with_capacity(terms.0.len());
+        for (text, weight) in terms.iter() {
+            let term = Term::from_field_text(self.fields.body, text);
+            let with = searcher.doc_freq(&term)?;
+            if with > 0 {
+                wanted.push((term, weight * idf(with, all) * (K1 + 1.0)));
+            }
+        }
+        wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        wanted.truncate(MOST_TERMS);
+
+        let mut tokens = 0;
+        for segment in searcher.segment_readers() {
+            tokens += segment.inverted_index(self.fields.body)?.total_num_tokens();
+        }
+        let table = length_table(float(tokens) / float(all.max(1)));
+        let mut best = Best::new(limit);
+        for (ordinal, segment) in (0_u32..).zip(searcher.segment_readers()) {
+            let inverted = segment.inverted_index(self.fields.body)?;
+            let lengths = segment.get_fieldnorms_reader(self.fields.body)?;
+            let mut legs = Vec::with_capacity(wanted.len());
+            for (term, worth) in &wanted {
+                if let Some(postings) = inverted.read_postings(term, IndexRecordOption::WithFreqs)? {
+                    legs.push(Leg { postings, worth: *worth });
+                }
+            }
+            rank_segment(ordinal, segment, &lengths, &table, legs, &mut best);
+        }
+        self.named(&searcher, best)
+    }
+
+    /// The candidates' keys and groups. Equal scores are in the order of keys, whatever the segments are.
+    fn named(&self, searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
+        let mut columns = Vec::with_capacity(searcher.segment_readers().len());
+        for segment in searcher.segment_readers() {
+            let fields = segment.fast_fields();
+            columns.push((fields.u64("key")?, fields.u64("group")?));
+        }
+        let mut found: Vec<Found> = best
+            .into_vec()
+            .into_iter()
+            .filter_map(|candidate| {
+                let (keys, groups) = columns.get(usize::try_from(candidate.segment).ok()?)?;
+                Some(Found {
+                    key: keys.first(candidate.doc)?,
+                    group: groups.first(candidate.doc)?,
+                    score: candidate.score,
+                })
+            })
+            .collect();
+        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
+        Ok(found)
+    }
+}
+
+/// Adds and deletes. What is not committed is lost.
+pub struct Writer {
+    writer: IndexWriter,
+    open: Arc<Open>,
+    dir: PathBuf,
+    _busy: Busy,
+}
+
+impl Writer {
+    /// Adds a text given in pieces, under its key and group.
+    pub fn add(&self, key: u64, group: u64, pieces: &[&str]) -> Result<(), IndexError> {
+        let mut document = TantivyDocument::default();
+        document.add_u64(self.open.fields.key, key);
+        document.add_u64(self.open.fields.group, group);
+        for piece in pieces {
+            document.add_text(self.open.fields.body, piece);
+        }
+        self.writer.add_document(document).map(drop).map_err(|e| failed(&self.dir, e))
+    }
+
+    /// Deletes every text of a group that was added before.
+    pub fn delete_group(&self, group: u64) {
+        self.writer.delete_term(Term::from_field_u64(self.open.fields.group, group));
+    }
+
+    /// Deletes everything that was added before.
+    pub fn clear(&self) -> Result<(), IndexError> {
+        self.writer.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
+    }
+
+    /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
+    /// that dies at any moment leaves the last commit as it was.
+    pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
+        let commit = |writer: &mut IndexWriter| {
+            let mut prepared = writer.prepare_commit()?;
+            prepared.set_payload(&format!("{FORMAT} {mark}"));
+            prepared.commit()?;
+            self.open.reader.reload()
+        };
+        commit(&mut self.writer).map_err(|e| failed(&self.dir, e))?;
+        *self.open.mark.lock() = Some(mark.to_owned());
+        Ok(())
+    }
+
+    /// Waits for merges of segments, so that the index is small and quick, and ends the writer.
+    pub fn finish(self) -> Result<(), IndexError> {
+        let done = self.writer.wait_merging_threads().and_then(|()| self.open.reader.reload());
+        done.map_err(|e| failed(&self.dir, e))
+    }
+}
+
+/// The right to write; given back when dropped.
+struct Busy(Arc<Mutex<bool>>);
+
+impl Busy {
+    fn take(writing: &Arc<Mutex<bool>>) -> Option<Self> {
+        let mut taken = writing.lock();
+        (!std::mem::replace(&mut *taken, true)).then(|| Self(writing.clone()))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        *self.0.lock() = false;
+    }
+}
+
+/// The analyzer as tantivy calls it.
+#[derive(Clone, Default)]
+struct Splitter {
+    analyzer: Analyzer,
+    terms: String,
+    tokens: Vec<(usize, usize, usize)>,
+}
+
+struct Splits<'a> {
+    terms: &'a str,
+    tokens: std::slice::Iter<'a, (usize, usize, usize)>,
+    from: usize,
+    token: TantivyToken,
+}
+
+impl Tokenizer for Splitter {
+    type TokenStream<'a> = Splits<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> Splits<'a> {
+        let Self { analyzer, terms, tokens } = self;
+        terms.clear();
+        tokens.clear();
+        analyzer.scan(text, |term, start, end| {
+            terms.push_str(term);
+            tokens.push((terms.len(), start, end));
+        });
+        Splits { terms, tokens: tokens.iter(), from: 0, token: TantivyToken::default() }
+    }
+}
+
+impl TokenStream for Splits<'_> {
+    fn advance(&mut self) -> bool {
+        let Some((to, start, end)) = self.tokens.next() else { return false };
+        self.token.text.clear();
+        self.token.text.push_str(self.terms.get(self.from..*to).unwrap_or_default());
+        self.from = *to;
+        self.token.position = self.token.position.wrapping_add(1);
+        self.token.offset_from = *start;
+        self.token.offset_to = *end;
+        true
+    }
+    fn token(&self) -> &TantivyToken {
+        &self.token
+    }
+    fn token_mut(&mut self) -> &mut TantivyToken {
+        &mut self.token
+    }
+}

@@ -1,0 +1,74 @@
+//! One timer for a whole answer: first for its head, then for the gaps in its body.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+
+/// A timer that is registered once and moved only when it fires early, not at every piece.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    idle: Duration,
+    waiting_since: Option<Instant>,
+    last_wait: Duration,
+}
+
+impl Timer {
+    /// Fires at `first_byte` from now, until the head is there.
+    pub(crate) fn new(first_byte: Duration, idle: Duration) -> Self {
+        let sleep = Box::pin(tokio::time::sleep_until(after(Instant::now(), first_byte)));
+        Self {
+            sleep,
+            idle,
+            waiting_since: None,
+            last_wait: Duration::ZERO,
+        }
+    }
+
+    /// Whether the head is late.
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sleep.as_mut().poll(cx)
+    }
+
+    /// Allows shorter gaps from now on.
+    pub(crate) fn limit_idle(&mut self, idle: Duration) {
+        self.idle = idle;
+    }
+
+    /// A piece of the body came.
+    pub(crate) fn progress(&mut self) {
+        self.last_wait = self
+            .waiting_since
+            .take()
+            .map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// How long the last piece was waited for.
+    pub(crate) fn last_wait(&self) -> Duration {
+        self.last_wait
+    }
+
+    /// Whether the wait for the next piece, which begins with the first call, is too long.
+    pub(crate) fn poll_gap(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let due = after(since, self.idle);
+        if self.sleep.deadline() > due {
+            self.sleep.as_mut().reset(due);
+        }
+        loop {
+            ready!(self.sleep.as_mut().poll(cx));
+            if self.sleep.deadline() >= due {
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(due);
+        }
+    }
+}
+
+fn after(from: Instant, wait: Duration) -> Instant {
+    // A wait beyond what the clock can hold is as good as ten years.
+    const LONG: Duration = Duration::from_hours(10 * 365 * 24);
+    from.checked_add(wait.min(LONG)).unwrap_or(from)
+}

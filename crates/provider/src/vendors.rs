@@ -1,0 +1,232 @@
+//! The vendors known by name, as one table.
+//!
+//! A new OpenAI-compatible vendor is one entry here and one folder of recorded answers under
+//! `tests/fixtures/`, which a test runs through the whole path.
+
+use hanok_base::Dialect;
+
+/// A vendor of models, or a server people run themselves.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vendor {
+    /// The name in configuration (`vendor = "openai"`) and, unless configured otherwise, of the provider.
+    pub name: &'static str,
+    /// The name for people.
+    pub display_name: &'static str,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// Where it is.
+    pub base_url: &'static str,
+    /// The environment variable its users keep the key in; `None` for servers that want no key.
+    pub key_env: Option<&'static str>,
+    /// How the key is shown to it.
+    pub auth: Auth,
+    /// Where it differs from the dialect's letter.
+    pub quirks: Quirks,
+}
+
+impl Vendor {
+    /// Whether it runs on the user's own machine unless configured otherwise.
+    pub fn is_local(&self) -> bool {
+        self.key_env.is_none()
+    }
+}
+
+/// How a key is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// The key alone in this header (lower case).
+    Header(&'static str),
+}
+
+/// Where a vendor differs from the dialect's letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quirks {
+    /// Whether a stream tells its usage.
+    pub stream_usage: StreamUsage,
+    /// The member that limits the answer's tokens.
+    pub max_tokens: MaxTokens,
+    /// Headers sent unless the configuration sets them otherwise (lower-case names).
+    pub headers: &'static [(&'static str, &'static str)],
+    /// The path of the list of models below the base URL, without a leading slash.
+    pub models_path: &'static str,
+}
+
+/// Whether a stream tells its usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// When asked by `stream_options.include_usage`.
+    Ask,
+    /// Always; asking is needless, and some refuse to be asked.
+    Always,
+    /// Never; asking is refused.
+    Never,
+}
+
+/// The member that limits the answer's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxTokens {
+    /// `max_tokens`.
+    MaxTokens,
+    /// `max_completion_tokens`.
+    MaxCompletionTokens,
+}
+
+impl Quirks {
+    /// What most servers that call themselves compatible with OpenAI understand.
+    pub const COMPATIBLE: Self = Self {
+        stream_usage: StreamUsage::Ask,
+        max_tokens: MaxTokens::MaxTokens,
+        headers: &[],
+        models_path: "models",
+    };
+    const USAGE_UNASKED: Self = Self {
+        stream_usage: StreamUsage::Always,
+        ..Self::COMPATIBLE
+    };
+    const COMPLETION_TOKENS: Self = Self {
+        max_tokens: MaxTokens::MaxCompletionTokens,
+        ..Self::COMPATIBLE
+    };
+}
+
+const fn hosted(
+    name: &'static str,
+    display_name: &'static str,
+    base_url: &'static str,
+    key_env: &'static str,
+    quirks: Quirks,
+) -> Vendor {
+    let dialect = Dialect::OpenAiChat;
+    Vendor {
+        name,
+        display_name,
+        dialect,
+        base_url,
+        key_env: Some(key_env),
+        auth: Auth::Bearer,
+        quirks,
+    }
+}
+
+const fn local(name: &'static str, display_name: &'static str, base_url: &'static str) -> Vendor {
+    let (dialect, quirks) = (Dialect::OpenAiChat, Quirks::COMPATIBLE);
+    Vendor {
+        name,
+        display_name,
+        dialect,
+        base_url,
+        key_env: None,
+        auth: Auth::Bearer,
+        quirks,
+    }
+}
+
+/// Every vendor known by name. Those with a key come first, in the order in which they are looked for.
+pub const VENDORS: &[Vendor] = &[
+    hosted(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        Quirks::COMPLETION_TOKENS,
+    ),
+    hosted(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        "OPENROUTER_API_KEY",
+        Quirks {
+            headers: &[("x-title", "Hanok")],
+            ..Quirks::USAGE_UNASKED
+        },
+    ),
+    hosted(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        Quirks::COMPLETION_TOKENS,
+    ),
+    // Answers 422 to `stream_options`.
+    hosted(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        Quirks::USAGE_UNASKED,
+    ),
+    hosted(
+        "deepseek",
+        "DeepSeek",
+        "https://api.deepseek.com/v1",
+        "DEEPSEEK_API_KEY",
+        Quirks::COMPATIBLE,
+    ),
+    hosted(
+        "together",
+        "Together",
+        "https://api.together.xyz/v1",
+        "TOGETHER_API_KEY",
+        Quirks::COMPATIBLE,
+    ),
+    hosted(
+        "xai",
+        "xAI",
+        "https://api.x.ai/v1",
+        "XAI_API_KEY",
+        Quirks::COMPLETION_TOKENS,
+    ),
+    // Answers 400 to `stream_options`.
+    hosted(
+        "fireworks",
+        "Fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        "FIREWORKS_API_KEY",
+        Quirks::USAGE_UNASKED,
+    ),
+    local("ollama", "Ollama", "http://127.0.0.1:11434/v1"),
+    local("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
+    local("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1"),
+];
+
+/// The vendor of this name.
+pub fn vendor(name: &str) -> Option<&'static Vendor> {
+    VENDORS.iter().find(|vendor| vendor.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_table_is_sound() {
+        let names: HashSet<_> = VENDORS.iter().map(|vendor| vendor.name).collect();
+        assert_eq!(names.len(), VENDORS.len(), "a name stands twice");
+        for entry in VENDORS {
+            assert_eq!(vendor(entry.name), Some(entry));
+            assert!(
+                entry.name.bytes().all(|b| b.is_ascii_lowercase()),
+                "{}",
+                entry.name
+            );
+            let scheme = if entry.is_local() {
+                "http://127.0.0.1:"
+            } else {
+                "https://"
+            };
+            assert!(entry.base_url.starts_with(scheme), "{}", entry.base_url);
+            assert!(!entry.base_url.ends_with('/'), "{}", entry.base_url);
+            assert!(
+                entry
+                    .quirks
+                    .headers
+                    .iter()
+                    .all(|(name, _)| *name == name.to_ascii_lowercase())
+            );
+        }
+        assert_eq!(vendor("nobody"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! What can go wrong with documents.
+
+use hanok_base::BoxError;
+use hanok_index::IndexError;
+use hanok_store::StoreError;
+use std::path::PathBuf;
+
+/// Documents could not be indexed, listed or searched.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// A path to index does not exist.
+    #[error("there is nothing at {}", .0.display())]
+    NoSuchPath(PathBuf),
+    /// A pattern to index matches no document.
+    #[error("no document matches {}", .0.display())]
+    NothingMatches(PathBuf),
+    /// A pattern to index is none.
+    #[error("{} is not a pattern: {reason}", path.display())]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A path to index cannot be used.
+    #[error("cannot use {}", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The search index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The collection to evaluate is not as it should be.
+    #[error("{}: {reason}", path.display())]
+    BadCollection {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Work on a thread of its own did not come to its end.
+    #[error("a worker failed")]
+    Worker(#[source] BoxError),
+}
+
+/// Runs blocking work away from the runtime's threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LibraryError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| LibraryError::Worker(error.into()))
+}

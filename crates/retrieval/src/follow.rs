@@ -1,0 +1,122 @@
+//! The index follows the store: by generation, deleting by source before adding.
+
+use crate::error::{LibraryError, blocking};
+use crate::library::Shelf;
+use hanok_index::Writer;
+use hanok_store::Store;
+use hanok_store::documents::Delta;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How long searches wait at most for what is already indexed, while more comes.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// What an index's mark says: whose history it follows, and how far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) epoch: i64,
+    pub(crate) generation: u64,
+}
+
+impl Mark {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (epoch, generation) = text.split_once(' ')?;
+        Some(Self { epoch: epoch.parse().ok()?, generation: generation.parse().ok()? })
+    }
+    fn text(self) -> String {
+        format!("{} {}", self.epoch, self.generation)
+    }
+}
+
+/// Brings one collection's index to the store's generation. Holds the writer only while there is work.
+pub(crate) struct Follower {
+    store: Store,
+    shelf: Arc<Shelf>,
+    writer: Option<Writer>,
+    /// The generation that was handed to the writer.
+    at: u64,
+    /// Documents handed to the writer and not committed.
+    uncommitted: u64,
+    committed: Option<Instant>,
+}
+
+impl Follower {
+    pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
+        let at = shelf.generation().unwrap_or(0);
+        Self { store, shelf, writer: None, at, uncommitted: 0, committed: None }
+    }
+
+    /// Takes in what the store has beyond the index. `last` commits it whatever the time.
+    pub(crate) async fn follow(&mut self, last: bool) -> Result<(), LibraryError> {
+        loop {
+            let delta = self.store.documents().changes_since(self.shelf.id, self.at).await?;
+            let more = delta.more;
+            if delta.generation != self.at || self.shelf.generation().is_none() {
+                self.take(delta).await?;
+            }
+            let due = self.committed.is_none_or(|at| at.elapsed() >= COMMIT_EVERY);
+            if self.writer.is_some() && (due || (last && !more)) {
+                self.commit().await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends the writer and what is no longer needed.
+    pub(crate) async fn finish(mut self) -> Result<(), LibraryError> {
+        if let Some(writer) = self.writer.take() {
+            blocking(move || writer.finish()).await??;
+            self.store.documents().forget_tombstones(self.shelf.id, self.at).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, delta: Delta) -> Result<(), LibraryError> {
+        let (shelf, writer, at) = (self.shelf.clone(), self.writer.take(), self.at);
+        let (generation, sources) = (delta.generation, delta.sources.len());
+        let writer = blocking(move || -> Result<Writer, LibraryError> {
+            let writer = match writer {
+                Some(writer) => writer,
+                None => {
+                    let writer = shelf.index.writer()?;
+                    // From nothing: whatever the folder holds is another history's.
+                    if at == 0 {
+                        writer.clear()?;
+                    }
+                    writer
+                }
+            };
+            for id in &delta.deleted {
+                writer.delete_group(id.0);
+            }
+            for source in &delta.sources {
+                writer.delete_group(source.id.0);
+                for (key, chunk) in &source.chunks {
+                    let text = source.text.get(chunk.start..chunk.end).unwrap_or_default();
+                    // The title is mostly the outermost heading already.
+                    let title = if chunk.heading.starts_with(&source.title) { "" } else { &source.title };
+                    writer.add(*key, source.id.0, &[title, &chunk.heading, text])?;
+                }
+            }
+            Ok(writer)
+        })
+        .await??;
+        self.writer = Some(writer);
+        self.at = generation;
+        self.uncommitted += u64::try_from(sources).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), LibraryError> {
+        let Some(mut writer) = self.writer.take() else { return Ok(()) };
+        let mark = Mark { epoch: self.shelf.epoch, generation: self.at }.text();
+        let writer = blocking(move || writer.commit(&mark).map(|()| writer)).await??;
+        self.writer = Some(writer);
+        self.committed = Some(Instant::now());
+        self.shelf.indexed.fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
+        Ok(())
+    }
+}

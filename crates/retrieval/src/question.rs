@@ -1,0 +1,384 @@
+//! What a question asks for: its content words, weighed, and whether a text speaks of them.
+//!
+//! Korean words carry particles and endings, and texts other ones than the question; so a Korean word is its
+//! stem's bigrams, and a text speaks of it by the share of them it holds. Words that only ask (`무엇`, `how
+//! many`) say nothing of the subject and are left out; words that say little (`방법`, `kind`) count little.
+
+use crate::sentence::is_hangul;
+use hanok_index::analyze;
+use std::collections::HashSet;
+
+/// A content word of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Concept {
+    /// The word as asked, for people.
+    pub(crate) word: String,
+    /// The index's terms it is made of.
+    pub(crate) terms: Vec<String>,
+    /// Another way a text may have it: this syllable with a particle (`책` of `책을`).
+    pub(crate) alone: Option<char>,
+    /// How much it counts by its kind, before how rare it is.
+    pub(crate) factor: f64,
+    /// A name or number: nothing else will do.
+    pub(crate) named: bool,
+}
+
+/// What kind of answer is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// A number, an amount, a time.
+    pub(crate) number: bool,
+    /// A reason.
+    pub(crate) reason: bool,
+}
+
+/// A question, taken apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) concepts: Vec<Concept>,
+    pub(crate) wanted: Wanted,
+    /// Whether it is in Korean.
+    pub(crate) korean: bool,
+}
+
+/// How much a word of each kind counts.
+const SAYS_LITTLE: f64 = 0.35;
+const PREDICATE: f64 = 0.3;
+
+impl Question {
+    /// Takes a question apart.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut question = Self { korean: text.chars().any(is_hangul), ..Self::default() };
+        let lower = text.to_lowercase();
+        question.wanted = Wanted {
+            number: ["how many", "how much", "how long", "how old", "how often", "how far", "how big", "when ", "what year",
+                "what port", "몇", "언제", "얼마", "며칠", "금액", "기간"].iter().any(|cue| lower.contains(cue)),
+            reason: ["why", "왜", "이유", "까닭", "원인"].iter().any(|cue| lower.contains(cue)),
+        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        // Where most words begin with a capital, capitals tell nothing.
+        let capitals = words.iter().skip(1).filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).count();
+        let telling = capitals * 2 <= words.len();
+        for (at, word) in words.iter().enumerate() {
+            question.add_word(word, at == 0, telling, at + 1 == words.len());
+        }
+        question
+    }
+
+    fn add_word(&mut self, word: &str, first: bool, capitals_tell: bool, last: bool) {
+        let mut rest = word;
+        let mut glued = false;
+        while let Some(c) = rest.chars().next() {
+            let kind = Script::of(c);
+            let length: usize = rest.chars().take_while(|c| kind.takes(*c)).map(char::len_utf8).sum();
+            let (run, after) = rest.split_at_checked(length.max(c.len_utf8())).unwrap_or((rest, ""));
+            match kind {
+                Script::Latin => self.add_latin(run, first, capitals_tell),
+                Script::Hangul => self.add_korean(run, glued, last && !after.chars().any(char::is_alphanumeric)),
+                Script::Ideograph => self.add_terms(run),
+                Script::Other => {}
+            }
+            glued = kind == Script::Latin;
+            rest = after;
+        }
+    }
+
+    fn add_latin(&mut self, run: &str, first: bool, capitals_tell: bool) {
+        let run = run.trim_matches(|c: char| !c.is_alphanumeric());
+        let lower = run.to_lowercase();
+        let bare = lower.strip_suffix("'s").or_else(|| lower.strip_suffix("’s")).unwrap_or(&lower);
+        if bare.is_empty() || is_in(ENGLISH_EMPTY, bare) {
+            return;
+        }
+        let terms: Vec<String> = analyze(run).into_iter().map(|token| token.text).collect();
+        if terms.is_empty() {
+            return;
+        }
+        let little = is_in(ENGLISH_LITTLE, bare);
+        let has_digit = run.chars().any(|c| c.is_ascii_digit());
+        let inner_capital = run.chars().skip(1).any(char::is_uppercase);
+        let capital = run.starts_with(char::is_uppercase) && !first && capitals_tell && !self.korean;
+        self.push(Concept {
+            word: run.to_owned(),
+            terms,
+            alone: None,
+            factor: if little { SAYS_LITTLE } else { 1.0 },
+            named: has_digit || inner_capital || capital,
+        });
+    }
+
+    fn add_korean(&mut self, run: &str, glued: bool, last: bool) {
+        // What is glued to a Latin word or number is its particle or counter.
+        if glued && (run.chars().count() <= 2 || JOSA.contains(&run)) {
+            return;
+        }
+        if is_in(KOREAN_EMPTY, run) {
+            return;
+        }
+        let (stem, ending) = stem(run);
+        if is_in(KOREAN_EMPTY, stem) || stem.is_empty() {
+            return;
+        }
+        let mut terms: Vec<String> = analyze(stem).into_iter().map(|token| token.text).collect();
+        let mut alone = None;
+        let syllables = stem.chars().count();
+        if syllables == 2 {
+            let mut chars = stem.chars();
+            let (one, two) = (chars.next(), chars.next());
+            alone = one.filter(|_| two.is_some_and(|two| "은는이가을를의에로도만과와".contains(two)));
+        } else if syllables == 1 {
+            alone = stem.chars().next();
+            terms.clear();
+        }
+        let factor = match ending {
+            Ending::Predicate => PREDICATE,
+            _ if is_in(KOREAN_LITTLE, stem) => SAYS_LITTLE,
+            // A native verb at the end that no rule knows is a predicate too.
+            Ending::None if last && run.ends_with(['나', '까', '요', '다', '죠', '지', '줘', '가']) => PREDICATE,
+            _ if syllables == 1 => 0.6,
+            _ => 1.0,
+        };
+        self.push(Concept { word: stem.to_owned(), terms, alone, factor, named: false });
+    }
+
+    fn add_terms(&mut self, run: &str) {
+        // Kana alone is mostly grammar.
+        if run.chars().all(|c| matches!(c, '\u{3041}'..='\u{309f}')) {
+            return;
+        }
+        let terms: Vec<String> = analyze(run).into_iter().map(|token| token.text).collect();
+        self.push(Concept { word: run.to_owned(), terms, alone: None, factor: 1.0, named: false });
+    }
+
+    fn push(&mut self, concept: Concept) {
+        let known = self.concepts.iter().any(|known| known.terms == concept.terms && known.alone == concept.alone);
+        if !known && !(concept.terms.is_empty() && concept.alone.is_none()) {
+            self.concepts.push(concept);
+        }
+    }
+}
+
+/// The terms of a text, to look concepts up in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bag(HashSet<String>);
+
+impl Bag {
+    pub(crate) fn of(text: &str) -> Self {
+        Self(analyze(text).into_iter().map(|token| token.text).collect())
+    }
+
+    /// How far the text speaks of a concept, in 0..=1.
+    pub(crate) fn holds(&self, concept: &Concept) -> f64 {
+        let all = concept.terms.len();
+        if all > 0 {
+            let held = concept.terms.iter().filter(|term| self.0.contains(*term)).count();
+            if held == all {
+                return 1.0;
+            }
+            // Half of the bigrams can be chance.
+            let share = fraction(held, all);
+            if share > 0.5 {
+                return share * share;
+            }
+        }
+        let Some(alone) = concept.alone else { return 0.0 };
+        let mut text = String::from(alone);
+        if self.0.contains(&text) {
+            return 1.0;
+        }
+        let stands = "은는이가을를의에로도만과와나".chars().any(|particle| {
+            text.truncate(alone.len_utf8());
+            text.push(particle);
+            self.0.contains(&text)
+        });
+        if stands { 0.8 } else { 0.0 }
+    }
+
+    /// How alike two texts are, in 0..=1 (Jaccard).
+    pub(crate) fn likeness(&self, other: &Self) -> f64 {
+        let common = self.0.intersection(&other.0).count();
+        let all = self.0.len() + other.0.len() - common;
+        if all == 0 { 0.0 } else { fraction(common, all) }
+    }
+
+    /// The share of this text's terms that `other` holds.
+    pub(crate) fn share_in(&self, other: &Self) -> f64 {
+        if self.0.is_empty() { 0.0 } else { fraction(self.0.intersection(&other.0).count(), self.0.len()) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of words")]
+fn fraction(part: usize, all: usize) -> f64 {
+    part as f64 / all as f64
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Latin,
+    Hangul,
+    Ideograph,
+    Other,
+}
+
+impl Script {
+    fn of(c: char) -> Self {
+        match c {
+            '가'..='힣' => Self::Hangul,
+            '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '々' => Self::Ideograph,
+            c if c.is_alphanumeric() => Self::Latin,
+            _ => Self::Other,
+        }
+    }
+    /// Whether `c` goes on with a run: a word with hyphens, dots and apostrophes is one word.
+    fn takes(self, c: char) -> bool {
+        Self::of(c) == self
+            || (self == Self::Latin && matches!(c, '.' | '-' | '_' | '/' | '\'' | '’' | '+' | '#' | ':' | ','))
+    }
+}
+
+/// What was taken off a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    None,
+    Particle,
+    /// Of a verb made from a noun: the noun is left.
+    Noun,
+    /// Of any other verb.
+    Predicate,
+}
+
+/// A Korean word without its particle or ending.
+pub(crate) fn stem(word: &str) -> (&str, Ending) {
+    let keep = |ending: &str, least: usize| {
+        word.strip_suffix(ending).filter(|stem| stem.chars().count() >= least)
+    };
+    for ending in VERBAL {
+        if let Some(stem) = keep(ending, 2) {
+            return (without_particle(stem).0, Ending::Noun);
+        }
+    }
+    for ending in PREDICATES {
+        if let Some(stem) = keep(ending, 1) {
+            return (stem, Ending::Predicate);
+        }
+    }
+    without_particle(word)
+}
+
+fn without_particle(word: &str) -> (&str, Ending) {
+    for josa in JOSA {
+        // Off a word of two syllables a particle of one may as well be part of it.
+        if let Some(stem) = word.strip_suffix(josa).filter(|stem| stem.chars().count() >= 2) {
+            return (stem, Ending::Particle);
+        }
+    }
+    (word, Ending::None)
+}
+
+fn is_in(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|known| known == word)
+}
+
+/// Particles, longest first.
+const JOSA: &[&str] = &[
+    "으로부터", "에서부터", "에게서는", "이라는", "에서는", "에서도", "에서의", "으로는", "으로도", "으로서", "으로써", "까지는",
+    "까지의", "에게는", "에게서", "부터는", "이라도", "에는", "에도", "에서", "에게", "으로", "로는", "로서", "로써", "로부터", "부터",
+    "까지", "보다", "처럼", "만큼", "마다", "조차", "마저", "밖에", "이나", "이며", "하고", "과의", "와의", "과는", "와는", "께서", "한테",
+    "이란", "라는", "들은", "들이", "들을", "들의", "들에게", "들도", "은", "는", "이", "가", "을", "를", "의", "에", "로", "도", "만", "과", "와",
+    "나", "란", "랑", "께", "들",
+];
+
+/// What makes a verb or a sentence of a noun, longest first.
+const VERBAL: &[&str] = &[
+    "하시겠습니까", "하십시오", "해주세요", "해주십시오", "되었습니까", "되었나요", "이었나요", "했습니까", "하였나요", "하시오", "합니까", "하나요",
+    "하는지", "하는가", "하려면", "하려고", "하기로", "하기는", "하면서", "했나요", "했는지", "했는가", "할까요", "할지", "하는데", "하도록", "해야만",
+    "됩니까", "되나요", "되는지", "되는가", "되려면", "되도록", "됐나요", "되면", "되는", "되어", "되고", "된다", "되지", "입니까", "인가요", "인지",
+    "일까요", "이에요", "예요", "였나요", "인가", "이고", "이다", "입니다", "합니다", "됩니다", "한다", "하는", "하면", "하고", "하여", "하기", "하며",
+    "하게", "하지", "해서", "해야", "했던", "했을", "하던", "해도", "할", "한", "함", "된", "될", "됨", "해", "인",
+];
+
+/// Endings of other verbs at a question's end.
+const PREDICATES: &[&str] = &[
+    "었습니까", "았습니까", "였습니까", "습니까", "었나요", "았나요", "는가요", "은가요", "을까요", "나요", "는지", "는가", "은가", "을까", "ㄹ까요",
+    "까요", "니까", "어요", "아요",
+];
+
+const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가요 무엇입니까 무엇인지 무엇이며 무엇일까요 뭐 뭐가 뭐야 뭔가요 뭡니까 뭘 무슨 어떤 어떠한 \
+    어떻게 어떻습니까 어떤가요 어떠한가요 어떠 어느 왜 언제 언제까지 언제부터 언제인가요 언제입니까 어디 어디서 어디에 어디에서 어디로 어디인가요 어디입니까 \
+    누구 누가 누구인가요 누구입니까 누구의 누구에게 얼마 얼마나 얼마인가요 얼마입니까 얼마까지 몇 몇개 며칠 며칠인가요 이 그 저 이것 그것 저것 것 것은 것이 것을 \
+    수 때 때는 때의 등 및 또는 혹은 그리고 그러면 그럼 하지만 그런데 대해 대해서 대한 대하여 관해 관한 관해서 관하여 관련 관련된 관련한 경우 경우에 경우에는 위해 \
+    위해서 위한 위하여 통해 통한 통해서 따라 따른 따르면 의해 의한 있다 있나 있나요 있습니까 있는 있는지 있는가 있어 있어요 있을까요 있으며 있을 있을까 있던 있었나요 \
+    있었습니까 없나요 없는 없다 없습니까 인가요 입니까 되나요 되는지 됩니까 되는 된 될 하나요 합니까 하는 하는지 해야 하면 할 한 하려면 하며 해 해야하나요 해줘 해주세요 \
+    주세요 주십시오 주시겠어요 알려 알려줘 알려주세요 알려주십시오 알려줄래 알고 싶어요 싶습니다 싶은데 설명 설명해 설명해줘 설명해주세요 설명하시오 설명하라 설명해주십시오 \
+    서술하시오 기술하시오 나열하시오 말해줘 말해 말해주세요 말하나요 말합니까 찾아줘 보여줘 구하시오 궁금합니다 궁금해요 대하 좀 제발 모두 각각 그중 중 중에서 중에 가장 더 \
+    우리 저희 제가 나는 내가 나 너 당신 여기 거기 현재 지금 다음 아래 위 위의 정도 같은 같이 어떤지 인지 어떤가 하게 되어 되었나요 되었습니까 되며 됐나요 했나요 했습니까 \
+    이루어지 이루어지나요 이루어집니까";
+const KOREAN_LITTLE: &str = "방법 이유 의미 뜻 종류 목적 내용 특징 정의 여부 문서 사항 부분 점 차이 차이점 예시 사례 가지 방식 역할 개념 필요 필요성 가능 사용 이용 제공 해당 주요 \
+    구체적 사람 곳 결과 기본 기본적 구성 이름 값 크기";
+const ENGLISH_EMPTY: &str = "a an the this that these those it its he she they them their his her him we us our you your i me my mine \
+    is are was were be been being am do does did doing done has have had having will would shall should can could may might must \
+    of in on at by for from to with without into onto over under about as than then so if or and but nor not no yes out up down off \
+    what which who whom whose when where why how there here any some all each every both either neither such other another same own \
+    very more most less least much many few just only also too again still yet ever even now please tell explain describe \
+    give show let know say says said mean means according between during before after while because until since per via within across \
+    i'm i'd don't doesn't isn't aren't what's how's it's let's can't won't s t d ll re ve someone something anything everything one ones \
+    long often far old big does't cannot";
+const ENGLISH_LITTLE: &str = "way ways reason reasons kind kinds type types sort example examples meaning definition purpose list detail \
+    details information info document documents doc docs work works working happen happens happening use uses used using get gets make \
+    makes made need needs needed require requires required want wants allow allows possible thing things different difference \
+    differences go goes take takes come comes put set exactly actually name called call find does currently first main person people \
+    place time times number support supports supported available default";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn korean_words_lose_particles_and_endings() {
+        let check = |word: &str, expect: &str| assert_eq!(stem(word).0, expect, "{word}");
+        check("지방은행의", "지방은행");
+        check("설치하려면", "설치");
+        check("휴가는", "휴가");
+        check("휴가", "휴가");
+        check("책을", "책을");
+        check("신청합니까", "신청");
+        check("회사에서는", "회사");
+        check("걸리나요", "걸리");
+        check("절차인가요", "절차");
+    }
+
+    #[test]
+    fn questions_are_taken_apart() {
+        let check = |text: &str, expect: &[&str]| {
+            let question = Question::of(text);
+            let words: Vec<&str> = question.concepts.iter().map(|concept| concept.word.as_str()).collect();
+            assert_eq!(words, expect, "{text}");
+        };
+        check("What is the default port of the server?", &["default", "port", "server"]);
+        check("How do I install hanok.toml on Windows?", &["install", "hanok.toml", "Windows"]);
+        check("연차 휴가는 며칠인가요?", &["연차", "휴가"]);
+        check("B2B의 장점은 무엇인가요?", &["B2B", "장점"]);
+        check("예비인가를 받을 필요가 있는지 설명하시오.", &["예비인가", "받을", "필요"]);
+        check("What is it?", &[]);
+        check("東京タワーの高さは？", &["東京タワーの高さは"]);
+    }
+
+    #[test]
+    fn a_text_speaks_of_a_concept() {
+        let check = |question: &str, text: &str, least: f64, most: f64| {
+            let question = Question::of(question);
+            let credit = Bag::of(text).holds(&question.concepts[0]);
+            assert!((least..=most).contains(&credit), "{question:?} {text}: {credit}");
+        };
+        check("지방은행은?", "지방은행의 전환", 1.0, 1.0);
+        check("지방은행은?", "지방 은행", 0.3, 0.6);
+        check("지방은행은?", "시중은행", 0.0, 0.0);
+        check("책을", "책은 많다", 0.7, 1.0);
+        check("책을", "산책을 한다", 0.0, 1.0);
+        check("installing", "It is installed here.", 1.0, 1.0);
+    }
+}

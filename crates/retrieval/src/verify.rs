@@ -1,0 +1,215 @@
+//! Citations of a model's answer, checked: each must be byte for byte in the document it names.
+
+use crate::answer::Quoted;
+use crate::error::LibraryError;
+use crate::library::Library;
+use crate::question::Bag;
+use crate::sentence::units;
+use hanok_base::{CallContext, Citation, Hit, SourceId};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Of a sentence's terms, how many the place it rests on must hold.
+const RESTS_ON: f64 = 0.35;
+/// Characters of a quotation that is looked for as such; a shorter one may be a mere name.
+const SHORTEST_QUOTE: usize = 8;
+/// Terms of a sentence that needs a source.
+const SHORTEST_CLAIM: usize = 4;
+
+/// What checking gave.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Those that hold.
+    pub(crate) citations: Vec<Citation>,
+    /// Those that do not, with the reason.
+    pub(crate) dropped: Vec<String>,
+    /// Sentences that no citation covers.
+    pub(crate) uncovered: Vec<String>,
+}
+
+/// A marker `[n]` in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Marker {
+    number: usize,
+    span: Range<usize>,
+}
+
+/// Checks every marker of `text`, whose passages were `hits` in their order from 1.
+pub(crate) async fn verify(
+    library: &Library,
+    cx: &CallContext,
+    text: &str,
+    hits: &[Hit],
+) -> Result<Checked, LibraryError> {
+    let sentences: Vec<Range<usize>> = units(text, 0).into_iter().map(|(_, span)| span).collect();
+    let mut checked = Checked::default();
+    let mut covered = vec![false; sentences.len()];
+    let mut sources: HashMap<SourceId, Option<String>> = HashMap::new();
+    for marker in markers(text) {
+        let Some((at, claim)) = claim_of(text, &sentences, &marker) else { continue };
+        let number = marker.number;
+        let Some(hit) = number.checked_sub(1).and_then(|at| hits.get(at)) else {
+            checked.dropped.push(format!("[{number}] names no passage"));
+            continue;
+        };
+        let quoted = match support(text.get(claim.clone()).unwrap_or_default(), hit) {
+            Ok(quoted) => quoted,
+            Err(reason) => {
+                checked.dropped.push(format!("[{number}] {reason}"));
+                continue;
+            }
+        };
+        if !sources.contains_key(&hit.source_id) {
+            let source = library.source(hit.source_id).await?;
+            sources.insert(hit.source_id, source.map(|source| source.text));
+        }
+        let stored = sources.get(&hit.source_id).and_then(Option::as_deref);
+        if stored.and_then(|stored| stored.get(quoted.start..quoted.end)) != Some(quoted.text.as_str()) {
+            checked.dropped.push(format!("[{number}] its document has changed"));
+            continue;
+        }
+        if let Some(covered) = covered.get_mut(at) {
+            *covered = true;
+        }
+        let points = |bytes: usize| text.get(..bytes).unwrap_or_default().chars().count();
+        checked.citations.push(quoted.citation(cx, points(claim.start), points(claim.end)));
+    }
+    let bare = sentences.iter().zip(covered).filter(|(_, covered)| !covered);
+    checked.uncovered = bare
+        .filter_map(|(span, _)| text.get(span.clone()))
+        .filter(|sentence| Bag::of(sentence).len() >= SHORTEST_CLAIM)
+        .map(str::to_owned)
+        .collect();
+    Ok(checked)
+}
+
+/// The markers `[1]`, `[1, 2]` of a text; each number is one.
+fn markers(text: &str) -> Vec<Marker> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices('[') {
+        let Some(inner) = text.get(at + 1..).and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner) else { continue };
+        let span = at..at + inner.len() + 2;
+        let numbers: Option<Vec<usize>> = inner.split(',').map(|number| number.trim().parse().ok()).collect();
+        // `[1](url)` is a link.
+        if text.get(span.end..).is_some_and(|rest| rest.starts_with('(')) || inner.len() > 24 {
+            continue;
+        }
+        found.extend(numbers.into_iter().flatten().map(|number| Marker { number, span: span.clone() }));
+    }
+    found
+}
+
+/// The sentence a marker is for, and its bytes up to the first marker: a marker after the full stop belongs to
+/// the sentence before.
+fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(usize, Range<usize>)> {
+    let mut at = sentences.iter().rposition(|span| span.start <= marker.span.start)?;
+    loop {
+        let span = sentences.get(at)?;
+        let until = marker.span.start.min(span.end);
+        let words = text.get(span.start..until)?;
+        let claim = words.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',') || c.is_ascii_digit());
+        let only_markers = !claim.chars().any(char::is_alphanumeric);
+        if !only_markers {
+            // Digits that end the claim itself stay where no bracket was before them.
+            let end = if words.contains('[') { span.start + claim.len() } else { span.start + words.trim_end().len() };
+            return Some((at, span.start..end));
+        }
+        at = at.checked_sub(1)?;
+    }
+}
+
+/// Where in a passage a claim has its ground.
+fn support(claim: &str, hit: &Hit) -> Result<Quoted, &'static str> {
+    let quotes = quotations(claim);
+    if let Some(quote) = quotes.first() {
+        let Some(at) = hit.text.find(quote) else { return Err("its quotation is not in the passage") };
+        let start = hit.start + at;
+        return Quoted::within(hit, start, start + quote.len()).ok_or("its quotation is not in the passage");
+    }
+    let claimed = Bag::of(claim);
+    let best = units(&hit.text, hit.start)
+        .into_iter()
+        .filter_map(|(_, span)| {
+            let quoted = Quoted::within(hit, span.start, span.end)?;
+            let unit = Bag::of(&quoted.text);
+            // The claim may be one of many things a long sentence says, or sum up short ones.
+            Some((claimed.share_in(&unit) + 0.2 * unit.share_in(&claimed), quoted))
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(share, _)| *share >= RESTS_ON).map(|(_, quoted)| quoted).ok_or("the passage does not say so")
+}
+
+/// The quotations of a sentence.
+fn quotations(claim: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (open, close) in [('"', '"'), ('“', '”'), ('「', '」')] {
+        let mut rest = claim;
+        while let Some((_, after)) = rest.split_once(open) {
+            let Some((inner, tail)) = after.split_once(close) else { break };
+            if inner.chars().count() >= SHORTEST_QUOTE {
+                found.push(inner.trim().trim_end_matches(['.', ',']));
+            }
+            rest = tail;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_found() {
+        let check = |text: &str, expect: &[usize]| {
+            let got: Vec<usize> = markers(text).into_iter().map(|marker| marker.number).collect();
+            assert_eq!(got, expect, "{text}");
+        };
+        check("A [1]. B [2][3], c [4, 5].", &[1, 2, 3, 4, 5]);
+        check("[x] [1](http://a) [] [ 7 ] [", &[7]);
+    }
+
+    #[test]
+    fn a_marker_belongs_to_its_sentence() {
+        let check = |text: &str, expect: &[&str]| {
+            let sentences: Vec<Range<usize>> = units(text, 0).into_iter().map(|(_, span)| span).collect();
+            let got: Vec<&str> = markers(text)
+                .iter()
+                .filter_map(|marker| claim_of(text, &sentences, marker).map(|(_, span)| &text[span]))
+                .collect();
+            assert_eq!(got, expect, "{text}");
+        };
+        check("It is red [1]. It is 42 [2].", &["It is red", "It is 42"]);
+        check("It is red. [1] It is blue. [2][3]", &["It is red.", "It is blue.", "It is blue."]);
+        check("색은 빨강이다 [1].", &["색은 빨강이다"]);
+        check("[1]", &[]);
+    }
+
+    #[test]
+    fn a_claim_rests_on_verbatim_bytes() {
+        let hit = Hit {
+            source_id: SourceId(1),
+            source: "a.md".into(),
+            heading: String::new(),
+            start: 100,
+            end: 160,
+            text: "The sky is blue at noon. Grass is green in spring and summer.".into(),
+            score: 1.0,
+        };
+        let check = |claim: &str, expect: Result<&str, &str>| {
+            let got = support(claim, &hit);
+            match (&got, expect) {
+                (Ok(quoted), Ok(text)) => {
+                    assert_eq!(quoted.text, text);
+                    assert_eq!(&hit.text[quoted.start - 100..quoted.end - 100], text);
+                }
+                (Err(got), Err(expect)) => assert!(got.contains(expect), "{got}"),
+                _ => panic!("{claim}: {got:?}"),
+            }
+        };
+        check("In spring the grass is green", Ok("Grass is green in spring and summer."));
+        check("It says \"blue at noon\"", Ok("blue at noon"));
+        check("It says \"blue at night\"", Err("quotation"));
+        check("Pigs can fly over mountains", Err("does not say"));
+    }
+}

@@ -1,0 +1,288 @@
+//! The API over records and documents, and what probes and commands ask.
+
+use crate::door::Visitor;
+use crate::wire_api::{admit, read_body};
+use crate::{House, reply};
+use axum::Extension;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use hanok_base::{
+    CollectionName, Dialect, ErrorKind, Problem, RetrievalError, Retriever as _, SearchQuery, SourceId, Timestamp,
+    TraceId,
+};
+use hanok_retrieval::{Cancel, LibraryError};
+use hanok_store::HealthState;
+use hanok_trace::{TraceError, parse_filter};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Most hits of one search, most traces of one page.
+const MOST: usize = 1000;
+
+pub(crate) async fn healthz(State(house): State<Arc<House>>) -> Response {
+    match store_trouble(&house) {
+        None => reply::bytes(StatusCode::OK, "application/json", r#"{"status":"ok"}"#),
+        Some(reason) => {
+            let body = json!({ "status": "store_unavailable", "reason": reason }).to_string();
+            reply::bytes(StatusCode::SERVICE_UNAVAILABLE, "application/json", body)
+        }
+    }
+}
+
+/// Why the store cannot commit now.
+fn store_trouble(house: &House) -> Option<String> {
+    match house.traces.store().health().state {
+        HealthState::Ok => None,
+        HealthState::Failing { reason, .. } => Some(reason),
+    }
+}
+
+/// The state of the house, for commands and scripts.
+pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
+    let settings = house.settings.load();
+    let collections: Vec<_> = house
+        .library
+        .collections()
+        .into_iter()
+        .map(|info| {
+            json!({
+                "name": info.name,
+                "indexed": info.coverage.indexed,
+                "found": info.coverage.found,
+                "indexing": info.coverage.indexing,
+            })
+        })
+        .collect();
+    let routes = house.gateway.routes();
+    let providers: Vec<_> = routes.providers().iter().map(|provider| provider.name().as_str()).collect();
+    reply::json(&json!({
+        "version": settings.version,
+        "url": settings.local_url(),
+        "collections": collections,
+        "providers": providers,
+        "store": store_trouble(&house).unwrap_or_else(|| "ok".to_owned()),
+    }))
+}
+
+#[derive(Deserialize)]
+struct SearchBody {
+    query: String,
+    #[serde(default = "default_collection")]
+    collection: String,
+    #[serde(default = "default_top_k")]
+    top_k: usize,
+}
+
+fn default_collection() -> String {
+    "default".to_owned()
+}
+
+fn default_top_k() -> usize {
+    10
+}
+
+pub(crate) async fn search(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response {
+    let limit = house.settings.load().body_limit;
+    let body: SearchBody = match parsed(request, limit).await {
+        Ok(body) => body,
+        Err(problem) => return failed(&problem),
+    };
+    if body.top_k == 0 || body.top_k > MOST {
+        let message = format!("`top_k` must be from 1 to {MOST}, not {}", body.top_k);
+        return failed(&Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("top_k"));
+    }
+    let cx = match admit(&house, &visitor).await {
+        Ok(cx) => cx,
+        Err(problem) => return failed(&problem),
+    };
+    let query =
+        SearchQuery { text: body.query, collection: body.collection.as_str().into(), top_k: body.top_k };
+    let mut response = match house.library.search(&cx, &query).await {
+        Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
+        Err(error) => failed(&search_problem(&error)),
+    };
+    reply::trace(response.headers_mut(), cx.trace_id());
+    response
+}
+
+pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
+    match error {
+        RetrievalError::UnknownCollection { .. } => {
+            Problem::new(ErrorKind::NotFound, "collection_not_found", error.to_string())
+                .param("collection")
+                .hint("collections are made by `hanok up PATH` or under [collections] in hanok.toml")
+        }
+        RetrievalError::EmptyQuery(_) => {
+            Problem::new(ErrorKind::InvalidRequest, "empty_query", error.to_string()).param("query")
+        }
+        RetrievalError::Failed(source) => {
+            tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");
+            Problem::new(ErrorKind::Internal, "search_failed", "the search failed; the server's log says why")
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct IndexBody {
+    collection: String,
+    /// The configured ones when absent.
+    paths: Option<Vec<PathBuf>>,
+}
+
+/// Brings a collection up to date. Only for commands of the data folder's owner, who can read the token
+/// there: whoever may index any path can read any file.
+pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, request: Request) -> Response {
+    let given = headers.get("x-hanok-token").map(http::HeaderValue::as_bytes).unwrap_or_default();
+    if !crate::door::same(house.token.as_bytes(), given) {
+        let problem = Problem::new(ErrorKind::Forbidden, "not_the_owner", "only the data folder's owner may index");
+        return failed(&problem.hint("use `hanok index` on the machine the server runs on"));
+    }
+    let limit = house.settings.load().body_limit;
+    let body: IndexBody = match parsed(request, limit).await {
+        Ok(body) => body,
+        Err(problem) => return failed(&problem),
+    };
+    let name: CollectionName = body.collection.as_str().into();
+    let configured = house.collections.load();
+    let paths = match (&body.paths, configured.iter().find(|(known, _)| *known == name)) {
+        (Some(paths), _) => paths.clone(),
+        (None, Some((_, paths))) => paths.clone(),
+        (None, None) => {
+            let known: Vec<String> = configured.iter().map(|(name, _)| name.to_string()).collect();
+            let message = format!("there is no collection `{name}`; configured: {}", known.join(", "));
+            return failed(&Problem::new(ErrorKind::NotFound, "collection_not_found", message).param("collection"));
+        }
+    };
+    match house.library.sync(&name, &paths, &(), &Cancel::default()).await {
+        Ok(report) => reply::json(&report),
+        Err(error) => failed(&library_problem(&error)),
+    }
+}
+
+fn library_problem(error: &LibraryError) -> Problem {
+    match error {
+        LibraryError::Path { .. }
+        | LibraryError::NoSuchPath(_)
+        | LibraryError::NothingMatches(_)
+        | LibraryError::Pattern { .. } => {
+            Problem::new(ErrorKind::InvalidRequest, "path_unusable", error.to_string()).param("paths")
+        }
+        other => {
+            tracing::error!(error = other as &dyn std::error::Error, "a document operation failed");
+            Problem::new(ErrorKind::Internal, "internal_error", "the documents could not be reached")
+                .hint("the server's log says why")
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct TracesQuery {
+    limit: Option<String>,
+    filter: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(crate) async fn traces(State(house): State<Arc<House>>, Query(query): Query<TracesQuery>) -> Response {
+    let limit = match query.limit.as_deref().map(str::parse::<usize>) {
+        None => 50,
+        Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
+        Some(_) => {
+            let message = format!("`limit` must be a number from 1 to {MOST}");
+            return failed(&Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("limit"));
+        }
+    };
+    let filter = match parse_filter(query.filter.as_deref().unwrap_or_default(), Timestamp::now()) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let problem = Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string());
+            return failed(&problem.param("filter"));
+        }
+    };
+    match house.traces.list(&filter, query.cursor.as_deref(), limit).await {
+        Ok(page) => reply::json(&page),
+        Err(error) => failed(&trace_problem(&error)),
+    }
+}
+
+pub(crate) async fn trace(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+    let Ok(id) = id.parse::<TraceId>() else { return failed(&no_trace(&id)) };
+    match house.traces.get(id).await {
+        Ok(Some(trace)) => reply::json(&trace),
+        Ok(None) => failed(&no_trace(&id.to_string())),
+        Err(error) => failed(&trace_problem(&error)),
+    }
+}
+
+fn no_trace(id: &str) -> Problem {
+    Problem::new(ErrorKind::NotFound, "trace_not_found", format!("there is no trace `{id}`"))
+        .hint("a call shows a moment after its answer has ended")
+}
+
+pub(crate) fn trace_problem(error: &TraceError) -> Problem {
+    if let TraceError::BadCursor(_) = error {
+        return Problem::new(ErrorKind::InvalidRequest, "invalid_cursor", error.to_string()).param("cursor");
+    }
+    tracing::error!(error = error as &dyn std::error::Error, "reading traces failed");
+    Problem::new(ErrorKind::Internal, "internal_error", "the traces could not be read; the server's log says why")
+}
+
+pub(crate) async fn source(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+    match find_source(&house, &id).await {
+        Ok(source) => {
+            let summary = &source.summary;
+            reply::json(&json!({
+                "id": summary.id.to_string(),
+                "collection": summary.collection,
+                "source": summary.path,
+                "title": summary.title,
+                "size": summary.size,
+                "modified_at": summary.modified.rfc3339(),
+                "indexed_at": summary.indexed_at.rfc3339(),
+                "chunks": summary.chunks,
+            }))
+        }
+        Err(problem) => failed(&problem),
+    }
+}
+
+pub(crate) async fn source_text(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+    match find_source(&house, &id).await {
+        Ok(source) => reply::bytes(StatusCode::OK, "text/plain; charset=utf-8", source.text),
+        Err(problem) => failed(&problem),
+    }
+}
+
+pub(crate) async fn find_source(
+    house: &House,
+    id: &str,
+) -> Result<hanok_store::documents::Source, Problem> {
+    let missing = || {
+        Problem::new(ErrorKind::NotFound, "source_not_found", format!("there is no document `{id}`"))
+            .hint("it may have been deleted or moved since it was cited")
+    };
+    let parsed: SourceId = id.parse().map_err(|_| missing())?;
+    match house.library.source(parsed).await {
+        Ok(Some(source)) => Ok(source),
+        Ok(None) => Err(missing()),
+        Err(error) => Err(library_problem(&error)),
+    }
+}
+
+/// A body of our own API, with the position of what is wrong in it.
+async fn parsed<T: serde::de::DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+    let body = read_body(request, limit).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        Problem::new(ErrorKind::InvalidRequest, "invalid_request", format!("the body is not what it should be: {error}"))
+    })
+}
+
+fn failed(problem: &Problem) -> Response {
+    reply::problem(Dialect::OpenAiChat, problem, None)
+}

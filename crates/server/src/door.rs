@@ -1,0 +1,233 @@
+//! Who may come in: `Host` and `Origin` are checked against web pages that reach for loopback, and keys
+//! against everybody else.
+
+use crate::settings::Settings;
+use crate::{House, pages};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use hanok_base::{ErrorKind, Problem};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A request that may come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Visitor {
+    /// The host it asked for, port included.
+    pub(crate) host: String,
+    /// The key it came with.
+    pub(crate) key_name: Option<Arc<str>>,
+}
+
+/// The door itself: lets a request in with its [`Visitor`] beside it, or answers why not.
+pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, next: Next) -> Response {
+    let settings = house.settings.load();
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = match check(&settings, &request) {
+        Ok(_) if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
+        Ok(host) => match check_key(&settings, request.headers()) {
+            Ok(key_name) => {
+                request.extensions_mut().insert(Visitor { host, key_name });
+                drop(settings);
+                next.run(request).await
+            }
+            Err(problem) => pages::refuse(&house, &request.into_parts().0, &problem),
+        },
+        Err(problem) => return pages::refuse(&house, &request.into_parts().0, &problem),
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = origin {
+        // Only origins that passed the check come here.
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-hanok-trace-id"));
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
+    response
+}
+
+fn preflight() -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
+    response
+}
+
+/// Checks host and origin; gives the host.
+fn check(settings: &Settings, request: &Request) -> Result<String, Problem> {
+    let headers = request.headers();
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).or(authority).unwrap_or_default();
+    if !host_is_ours(settings, host) {
+        return Err(Problem::new(
+            ErrorKind::Forbidden,
+            "host_not_allowed",
+            format!("this server does not answer to the host name `{}`", printable(host)),
+        )
+        .hint("add it to `hosts` under [server] in hanok.toml if it is yours"));
+    }
+    if let Some(origin) = headers.get(ORIGIN) {
+        let origin = origin.to_str().unwrap_or_default();
+        if !origin_is_ours(settings, origin, host) {
+            return Err(Problem::new(
+                ErrorKind::Forbidden,
+                "origin_not_allowed",
+                format!("a web page from `{}` may not call this server", printable(origin)),
+            )
+            .hint("add it to `allowed_origins` under [server] in hanok.toml if it is yours"));
+        }
+    }
+    Ok(host.to_owned())
+}
+
+fn check_key(settings: &Settings, headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
+    if settings.keys.is_empty() {
+        return Ok(None);
+    }
+    let Some(given) = given_key(headers) else {
+        return Err(Problem::new(ErrorKind::Unauthenticated, "missing_api_key", "this server needs an API key")
+            .hint("send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"));
+    };
+    settings
+        .keys
+        .iter()
+        .find(|key| same(key.secret.as_bytes(), given.as_bytes()))
+        .map(|key| Some(key.name.clone()))
+        .ok_or_else(|| {
+            Problem::new(ErrorKind::Unauthenticated, "invalid_api_key", "this API key is not known here")
+                .hint("keys are set under [[keys]] in hanok.toml")
+        })
+}
+
+/// The key of a request: a bearer token, `x-api-key`, or the password of HTTP basic authentication, with
+/// which browsers can log in.
+fn given_key(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get("x-api-key") {
+        return Some(value.to_str().ok()?.trim().to_owned());
+    }
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim().to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        use base64::Engine as _;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+        let text = String::from_utf8(decoded).ok()?;
+        return text.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}
+
+/// Whether two secrets are the same, in time that does not tell where they differ.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0_u8, |acc, (x, y)| acc | (x ^ y)) == 0
+}
+
+fn host_is_ours(settings: &Settings, host: &str) -> bool {
+    let name = without_port(host);
+    if name.is_empty() {
+        return false;
+    }
+    if name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost") {
+        return true;
+    }
+    // A name can be rebound to loopback by whoever owns it; an address cannot.
+    if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let public = settings.public_url.as_deref().map(authority_of).map(without_port);
+    settings.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || public.is_some_and(|public| public.eq_ignore_ascii_case(name))
+}
+
+fn origin_is_ours(settings: &Settings, origin: &str, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let web = scheme == "http" || scheme == "https";
+    (web && authority.eq_ignore_ascii_case(host))
+        || settings.allowed_origins.iter().any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(origin))
+        || settings.public_url.as_deref().is_some_and(|url| authority_of(url).eq_ignore_ascii_case(authority))
+}
+
+fn authority_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split_once('/').map_or(rest, |(authority, _)| authority)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => {
+            if name.contains(':') && !name.starts_with('[') { host } else { name }
+        }
+        _ => host,
+    }
+}
+
+/// The start of a header's text, safe to show.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ApiKey;
+
+    fn settings() -> Settings {
+        Settings::new("127.0.0.1:4141".parse().unwrap())
+    }
+
+    #[test]
+    fn hosts_and_origins() {
+        let mut settings = settings();
+        settings.hosts.push("hanok.lan".into());
+        settings.public_url = Some("https://ai.example.com/hanok".into());
+        let check = |host: &str, origin: Option<&str>, expect: bool| {
+            let mut request = Request::builder().header(HOST, host);
+            if let Some(origin) = origin {
+                request = request.header(ORIGIN, origin);
+            }
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            assert_eq!(super::check(&settings, &request).is_ok(), expect, "{host} {origin:?}");
+        };
+        check("127.0.0.1:4141", None, true);
+        check("localhost:8080", None, true);
+        check("[::1]:4141", None, true);
+        check("hanok.lan:4141", None, true);
+        check("ai.example.com", None, true);
+        check("evil.example", None, false);
+        check("127.0.0.1.evil.example:4141", None, false);
+        check("", None, false);
+        check("localhost:4141", Some("http://localhost:4141"), true);
+        check("localhost:4141", Some("http://localhost:3000"), false);
+        check("localhost:4141", Some("https://evil.example"), false);
+        check("localhost:4141", Some("null"), false);
+        check("127.0.0.1:4141", Some("https://ai.example.com"), true);
+    }
+
+    #[test]
+    fn keys_by_every_way_clients_send_them() {
+        let mut settings = settings();
+        settings.keys.push(ApiKey { name: "alice".into(), secret: "sk-1".into() });
+        let check = |name: &'static str, value: &str, expect: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let name_found = check_key(&settings, &headers).ok().flatten();
+            assert_eq!(name_found.as_deref(), expect, "{name}: {value}");
+        };
+        check("authorization", "Bearer sk-1", Some("alice"));
+        check("authorization", "bearer  sk-1 ", Some("alice"));
+        check("x-api-key", "sk-1", Some("alice"));
+        check("authorization", "Basic eDpzay0x", Some("alice"));
+        check("authorization", "Bearer sk-2", None);
+        check("authorization", "sk-1", None);
+        check("x-other", "sk-1", None);
+    }
+}

@@ -1,0 +1,267 @@
+//! Which page an address is, and what a wrong one gets.
+
+use crate::api::{find_source, trace_problem};
+use crate::ui::{self, Page, Prefs};
+use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
+use crate::{House, present, reply};
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use hanok_base::{Dialect, ErrorKind, Problem, SpanId, Timestamp, TraceId};
+use hanok_trace::{TraceError, parse_filter};
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+    REFERRER_POLICY, SET_COOKIE, WWW_AUTHENTICATE,
+};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, Uri};
+use maud::Markup;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Traces on one page of the list.
+const ROWS: usize = 50;
+
+/// The reader's page, and the cookies that keep what was just chosen.
+struct Visit {
+    page: Page,
+    cookies: Vec<String>,
+}
+
+impl Visit {
+    async fn of(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut visit = Self::quick(house, uri, headers);
+        visit.page.pulse = present::pulse(house).await;
+        visit
+    }
+
+    /// Without asking the store for anything.
+    fn quick(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let query = uri.query().unwrap_or_default();
+        let prefs = Prefs::read(query, text(COOKIE), text(ACCEPT_LANGUAGE));
+        let address = house.settings.load().local_url();
+        let address = address.trim_start_matches("http://");
+        Self { page: Page::new(prefs.lang, prefs.theme, uri.path(), query, address), cookies: prefs.set_cookies }
+    }
+
+    fn answer(&self, status: StatusCode, markup: Markup) -> Response {
+        let mut response = reply::bytes(status, "text/html; charset=utf-8", markup.into_string());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ui::CSP));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for cookie in &self.cookies {
+            if let Ok(cookie) = HeaderValue::try_from(cookie) {
+                headers.append(SET_COOKIE, cookie);
+            }
+        }
+        response
+    }
+
+    fn failed(&self, problem: &Problem) -> Response {
+        let markup = if problem.kind == ErrorKind::NotFound {
+            ui::not_found_page(&self.page)
+        } else {
+            let status = problem.kind.status();
+            ui::error_page(&self.page, status, &problem.message, "", problem.hint.as_deref())
+        };
+        self.answer(reply::status(problem.kind), markup)
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AskQuery {
+    q: Option<String>,
+}
+
+pub(crate) async fn ask(
+    State(house): State<Arc<House>>,
+    Query(query): Query<AskQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &uri, &headers).await;
+    let start = start(&house).await;
+    let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
+    let examples = present::example_questions(&house, visit.page.lang).await;
+    let view = AskView { start, models, question: query.q, examples };
+    visit.answer(StatusCode::OK, ui::ask_page(&visit.page, &view))
+}
+
+async fn start(house: &House) -> StartView {
+    let has_calls = match house.traces.list(&hanok_trace::TraceFilter::default(), None, 1).await {
+        Ok(page) => !page.traces.is_empty(),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be listed");
+            false
+        }
+    };
+    StartView {
+        collections: present::collections(house),
+        has_calls,
+        has_provider: !house.gateway.routes().providers().is_empty(),
+        example: None,
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct TracesQuery {
+    cursor: Option<String>,
+}
+
+pub(crate) async fn traces(
+    State(house): State<Arc<House>>,
+    Query(query): Query<TracesQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &uri, &headers).await;
+    let began = Instant::now();
+    let text = ui::filter_of_query(uri.query().unwrap_or_default());
+    let mut view = TracesView { start: start(&house).await, filter: text.clone(), ..TracesView::default() };
+    match parse_filter(&text, Timestamp::now()) {
+        Err(error) => view.error = Some(error.to_string()),
+        Ok(filter) => match house.traces.list(&filter, query.cursor.as_deref(), ROWS).await {
+            Ok(page) => {
+                view.rows = page.traces.iter().map(present::row).collect();
+                view.next = page.next;
+                // The rates are of all traces, so they are drawn only where no filter says otherwise.
+                if filter.is_empty() {
+                    view.chart = present::chart(&house).await;
+                    view.total = house.traces.counts().await.ok().map(|counts| counts.traces);
+                }
+            }
+            Err(TraceError::BadCursor(cursor)) => view.error = Some(TraceError::BadCursor(cursor).to_string()),
+            Err(error) => return visit.failed(&trace_problem(&error)),
+        },
+    }
+    view.took_ms = Some(began.elapsed().as_secs_f64() * 1e3);
+    visit.answer(StatusCode::OK, ui::traces_page(&visit.page, &view))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct TraceQuery {
+    span: Option<String>,
+    tab: Option<String>,
+    fragment: Option<String>,
+}
+
+pub(crate) async fn trace(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    Query(query): Query<TraceQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &uri, &headers).await;
+    let missing = || Problem::new(ErrorKind::NotFound, "trace_not_found", "there is no such trace");
+    let Ok(id) = id.parse::<TraceId>() else { return visit.failed(&missing()) };
+    let span = query.span.as_deref().and_then(|span| span.parse::<SpanId>().ok());
+    let tab = query.tab.as_deref().and_then(Tab::parse);
+    if query.fragment.is_some() {
+        return match present::span_pane(&house, id, span, tab).await {
+            Ok(Some(pane)) => visit.answer(StatusCode::OK, ui::span_pane(&visit.page, &pane)),
+            Ok(None) => visit.failed(&missing()),
+            Err(error) => visit.failed(&trace_problem(&error)),
+        };
+    }
+    match present::trace(&house, id, span, tab).await {
+        Ok(Some(view)) => visit.answer(StatusCode::OK, ui::trace_page(&visit.page, &view)),
+        Ok(None) => visit.failed(&missing()),
+        Err(error) => visit.failed(&trace_problem(&error)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SourceQuery {
+    start: Option<usize>,
+    end: Option<usize>,
+    from: Option<usize>,
+}
+
+pub(crate) async fn source(
+    State(house): State<Arc<House>>,
+    Path(id): Path<String>,
+    Query(query): Query<SourceQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &uri, &headers).await;
+    match find_source(&house, &id).await {
+        Ok(source) => {
+            let heading = present::heading_above(&source.text, query.start);
+            let summary = source.summary;
+            let view = SourceView {
+                id,
+                path: summary.path,
+                title: summary.title,
+                collection: summary.collection.to_string(),
+                text: source.text,
+                start: query.start,
+                end: query.end,
+                heading,
+                from: query.from,
+            };
+            visit.answer(StatusCode::OK, ui::source_page(&visit.page, &view))
+        }
+        Err(problem) => visit.failed(&problem),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct AssetQuery {
+    v: Option<String>,
+}
+
+pub(crate) async fn asset(
+    Path(path): Path<String>,
+    Query(query): Query<AssetQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(asset) = ui::asset(&path) else {
+        return reply::bytes(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "there is no such file\n");
+    };
+    let fresh = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
+    let mut response = if fresh {
+        reply::bytes(StatusCode::NOT_MODIFIED, asset.content_type, "")
+    } else {
+        reply::bytes(StatusCode::OK, asset.content_type, asset.body)
+    };
+    let named = query.v.as_deref() == Some(asset.etag.trim_matches('"'));
+    let caching = if named { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, HeaderValue::from_static(asset.etag));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+pub(crate) async fn not_found(State(house): State<Arc<House>>, request: Request) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let problem = Problem::new(ErrorKind::NotFound, "not_found", format!("there is nothing at {path}"))
+        .hint("model calls go to /v1/chat/completions; the API is described in docs/api.md");
+    refuse(&house, &request.into_parts().0, &problem)
+}
+
+pub(crate) async fn method_not_allowed(State(house): State<Arc<House>>, request: Request) -> Response {
+    let message = format!("{} is not for {}", request.uri().path(), request.method());
+    let problem = Problem::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message);
+    refuse(&house, &request.into_parts().0, &problem)
+}
+
+/// A problem met before any handler: as a page for people, in the dialect's shape for programs.
+pub(crate) fn refuse(house: &House, parts: &Parts, problem: &Problem) -> Response {
+    let wants_html = parts.headers.get(ACCEPT).is_some_and(|accept| {
+        accept.to_str().is_ok_and(|accept| accept.contains("text/html"))
+    });
+    let path = parts.uri.path();
+    if !wants_html || path.starts_with("/v1") || path.starts_with("/api") {
+        return reply::problem(Dialect::OpenAiChat, problem, None);
+    }
+    let mut response = Visit::quick(house, &parts.uri, &parts.headers).failed(problem);
+    if problem.kind == ErrorKind::Unauthenticated {
+        // Browsers ask for name and password then; the password is the key.
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"hanok\""));
+    }
+    response
+}

@@ -1,0 +1,378 @@
+//! Records and documents as what pages show.
+
+use crate::House;
+use crate::ui::view::{
+    Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, RateChart, SpanPane, SpanRow, Tab,
+    TraceRow, TraceView, UsageView,
+};
+use crate::ui::{Lang, Pulse, Tick};
+use hanok_base::{CollectionName, Object, SourceId, SpanId, Timestamp, TraceId};
+use hanok_trace::{SpanView, TraceError, TraceSummary};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Most spans drawn in one tree.
+const MOST_SPANS: usize = 2_000;
+/// Most hits whose text is fetched for one pane.
+const MOST_HITS: usize = 50;
+/// Stretches of the rate chart, and the time it covers.
+const BUCKETS: usize = 60;
+const CHARTED: Duration = Duration::from_secs(3600);
+
+/// The floor as of now.
+pub(crate) async fn pulse(house: &House) -> Pulse {
+    let now = Timestamp::now();
+    match house.traces.pulse(60).await {
+        Ok(pulse) => Pulse {
+            ticks: pulse
+                .ticks
+                .iter()
+                .map(|tick| Tick {
+                    x: 100.0 - seconds_between(tick.at, now).clamp(0.0, 60.0) / 0.6,
+                    kind: Kind::of(tick.operation),
+                    error: tick.error,
+                })
+                .collect(),
+            spans_per_s: pulse.spans_per_second,
+            cost_usd: (pulse.cost_today.0 != 0).then(|| pulse.cost_today.dollars()),
+        },
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last minute could not be read");
+            Pulse::default()
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a minute in nanoseconds is exact")]
+fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.0.saturating_sub(from.0) as f64 / 1e9
+}
+
+pub(crate) fn collections(house: &House) -> Vec<CollectionView> {
+    let view = |info: hanok_retrieval::CollectionInfo| CollectionView {
+        name: info.name.to_string(),
+        indexed: info.coverage.indexed,
+        found: info.coverage.found,
+        indexing: info.coverage.indexing,
+    };
+    house.library.collections().into_iter().map(view).collect()
+}
+
+/// A few questions the documents can answer: their own titles, asked.
+pub(crate) async fn example_questions(house: &House, lang: Lang) -> Vec<String> {
+    let Some(first) = house.library.collections().into_iter().next() else { return Vec::new() };
+    let name: CollectionName = first.name;
+    let sources = match house.library.sources(&name, None, 100).await {
+        Ok(sources) => sources,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "documents could not be listed");
+            return Vec::new();
+        }
+    };
+    let korean = |text: &str| text.chars().any(|c| ('가'..='힣').contains(&c));
+    let mut titles: Vec<String> = sources.into_iter().map(|source| source.title).filter(|t| !t.is_empty()).collect();
+    titles.sort_by_key(|title| korean(title) != (lang == Lang::Ko));
+    titles.dedup();
+    titles.into_iter().take(3).collect()
+}
+
+/// A trace's row in the list.
+pub(crate) fn row(trace: &TraceSummary) -> TraceRow {
+    TraceRow {
+        trace_id: trace.trace_id.clone(),
+        name: trace.name.clone(),
+        title: trace.input.clone(),
+        kind: kind_of_root(trace),
+        started_at: trace.start,
+        duration_ms: trace.duration_ms,
+        error: trace.error.clone(),
+        model: trace.model.clone(),
+        provider: trace.provider.clone(),
+        input_tokens: trace.input_tokens,
+        output_tokens: trace.output_tokens,
+        cost_usd: trace.cost_usd,
+    }
+}
+
+/// A gateway span is what it was asked for; its name says which.
+fn kind_of_root(trace: &TraceSummary) -> Kind {
+    match trace.operation.as_str() {
+        "gateway" => Kind::of(trace.name.split(' ').next().unwrap_or_default()),
+        other => Kind::of(other),
+    }
+}
+
+/// The rates of the last hour.
+pub(crate) async fn chart(house: &House) -> RateChart {
+    let to = Timestamp::now();
+    let from = to.before(CHARTED);
+    match house.traces.rate(from, to, BUCKETS).await {
+        Ok(buckets) if buckets.iter().any(|bucket| bucket.traces > 0) => RateChart {
+            from: buckets.first().map_or(from, |bucket| bucket.start),
+            to,
+            buckets: buckets.iter().map(|b| Bucket { count: b.traces, errors: b.errors }).collect(),
+        },
+        Ok(_) => RateChart::default(),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the rates could not be read");
+            RateChart::default()
+        }
+    }
+}
+
+/// A trace as a page: the tree, and the pane of one span.
+pub(crate) async fn trace(
+    house: &House,
+    id: TraceId,
+    selected: Option<SpanId>,
+    tab: Option<Tab>,
+) -> Result<Option<TraceView>, TraceError> {
+    let Some(trace) = house.traces.get_light(id).await? else { return Ok(None) };
+    let neighbours = house.traces.neighbours(&trace.summary).await?;
+    let ordered = in_tree_order(&trace.spans);
+    let selected = selected.or_else(|| most_telling(&trace.spans));
+    let pane = match selected {
+        Some(span) => span_pane(house, id, Some(span), tab).await?,
+        None => None,
+    };
+    let more = ordered.len().saturating_sub(MOST_SPANS);
+    Ok(Some(TraceView {
+        summary: row(&trace.summary),
+        ttft_ms: trace.summary.time_to_first_token_ms,
+        key: trace.summary.key.clone(),
+        spans: ordered
+            .into_iter()
+            .take(MOST_SPANS)
+            .map(|(depth, span)| span_row(depth, span, trace.summary.start))
+            .collect(),
+        more_spans: more as u64,
+        newer: neighbours.newer,
+        older: neighbours.older,
+        selected: pane,
+    }))
+}
+
+/// The span to show first: the last chat with messages, else the first span that has any, else the root.
+fn most_telling(spans: &[SpanView]) -> Option<SpanId> {
+    let failed = spans.iter().rev().find(|span| span.error.is_some() && span.operation != "gateway");
+    let chat = spans.iter().rev().find(|span| span.operation == "chat" && span.has_bodies);
+    let any = spans.iter().find(|span| span.has_bodies);
+    chat.or(any).or(failed).or(spans.first())?.span_id.parse().ok()
+}
+
+/// Parents before children, siblings by start; spans whose parent is elsewhere count as roots.
+fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
+    let mut children: HashMap<Option<&str>, Vec<&SpanView>> = HashMap::new();
+    let known: std::collections::HashSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
+    for span in spans {
+        let parent = span.parent_id.as_deref().filter(|parent| known.contains(parent) && *parent != span.span_id);
+        children.entry(parent).or_default().push(span);
+    }
+    for siblings in children.values_mut() {
+        siblings.sort_by_key(|span| std::cmp::Reverse(span.start));
+    }
+    let mut ordered = Vec::with_capacity(spans.len());
+    // Siblings are in reverse, so that the earliest is on top of the stack.
+    let mut stack: Vec<(usize, &SpanView)> =
+        children.remove(&None).unwrap_or_default().into_iter().map(|span| (0, span)).collect();
+    while let Some((depth, span)) = stack.pop() {
+        ordered.push((depth, span));
+        if let Some(below) = children.remove(&Some(span.span_id.as_str())) {
+            stack.extend(below.into_iter().map(|child| (depth + 1, child)));
+        }
+    }
+    ordered
+}
+
+fn span_row(depth: usize, span: &SpanView, start: Timestamp) -> SpanRow {
+    SpanRow {
+        span_id: span.span_id.clone(),
+        depth,
+        name: span.name.clone(),
+        detail: None,
+        hits: span
+            .attributes
+            .get("hanok.hits")
+            .and_then(Value::as_array)
+            .map(|hits| hits.len() as u64)
+            .or_else(|| span.attributes.get("hanok.hit_count")?.as_u64()),
+        kind: Kind::of(&span.operation),
+        start_ms: seconds_between(start, span.start).max(0.0) * 1e3,
+        duration_ms: span.duration_ms,
+        ttft_ms: span.attributes.get("hanok.time_to_first_token_ms").and_then(Value::as_f64),
+        error: span.error.as_ref().map(|error| {
+            let kind = span.attributes.get("error.type").and_then(Value::as_str);
+            kind.map_or_else(|| error.clone(), str::to_owned)
+        }),
+    }
+}
+
+/// One span with everything in it.
+pub(crate) async fn span_pane(
+    house: &House,
+    trace: TraceId,
+    span: Option<SpanId>,
+    tab: Option<Tab>,
+) -> Result<Option<SpanPane>, TraceError> {
+    let Some(id) = span else { return Ok(None) };
+    let Some(span) = house.traces.span(trace, id).await? else { return Ok(None) };
+    let messages = messages(&span.attributes);
+    let request = request(&span.attributes);
+    Ok(Some(SpanPane {
+        trace_id: trace.to_string(),
+        span_id: span.span_id.clone(),
+        name: span.name.clone(),
+        kind: Kind::of(&span.operation),
+        error: span.error.clone(),
+        tab,
+        messages,
+        hits: hits(house, &span.attributes).await,
+        usage: usage(&span.attributes),
+        attributes: span
+            .attributes
+            .iter()
+            .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits")
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        json: serde_json::to_value(&span).unwrap_or_default(),
+        request,
+    }))
+}
+
+fn usage(attributes: &Object) -> Option<UsageView> {
+    let count = |name: &str| attributes.get(&format!("gen_ai.usage.{name}")).and_then(Value::as_u64);
+    let usage = UsageView {
+        input: count("input_tokens"),
+        cached_input: count("cache_read.input_tokens"),
+        cache_write: count("cache_creation.input_tokens"),
+        output: count("output_tokens"),
+        reasoning: count("reasoning.output_tokens"),
+        prices: None,
+        cost_usd: attributes.get("hanok.cost_usd").and_then(Value::as_f64),
+    };
+    (usage.input.is_some() || usage.output.is_some()).then_some(usage)
+}
+
+/// The hits of a retrieval, with the text of each as the document has it now.
+async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
+    let Some(recorded) = attributes.get("hanok.hits").and_then(Value::as_array) else { return Vec::new() };
+    let mut texts: HashMap<SourceId, String> = HashMap::new();
+    let mut hits = Vec::with_capacity(recorded.len().min(MOST_HITS));
+    for hit in recorded.iter().take(MOST_HITS) {
+        let text = |name: &str| hit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let byte =
+            |name: &str| hit.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let source_id = text("source_id");
+        if let Ok(id) = source_id.parse::<SourceId>()
+            && !texts.contains_key(&id)
+        {
+            let found = house.library.source(id).await.ok().flatten();
+            texts.insert(id, found.map(|source| source.text).unwrap_or_default());
+        }
+        let (start, end) = (byte("start"), byte("end"));
+        let of_source = source_id.parse().ok().and_then(|id: SourceId| texts.get(&id));
+        hits.push(HitView {
+            text: of_source.and_then(|text| text.get(start..end)).unwrap_or_default().to_owned(),
+            source_id,
+            source: text("source"),
+            heading: text("heading"),
+            start,
+            end,
+            score: hit.get("score").and_then(Value::as_f64).unwrap_or(0.0),
+        });
+    }
+    hits
+}
+
+fn messages(attributes: &Object) -> Vec<MessageView> {
+    let of = |name: &str| attributes.get(name).and_then(Value::as_array).into_iter().flatten();
+    let mut views: Vec<MessageView> =
+        of("gen_ai.input.messages").chain(of("gen_ai.output.messages")).map(message).collect();
+    if let Some(last) = views.last_mut().filter(|last| last.finish.is_some()) {
+        last.tokens = attributes.get("gen_ai.usage.output_tokens").and_then(Value::as_u64);
+    }
+    views
+}
+
+fn message(message: &Value) -> MessageView {
+    let mut view = MessageView {
+        role: text(message, "role"),
+        finish: message.get("finish_reason").and_then(Value::as_str).map(str::to_owned),
+        ..MessageView::default()
+    };
+    for part in message.get("parts").and_then(Value::as_array).into_iter().flatten() {
+        match part.get("type").and_then(Value::as_str).unwrap_or_default() {
+            "text" => view.parts.push(PartView::Text(text(part, "content"))),
+            "refusal" => view.parts.push(PartView::Refusal(text(part, "content"))),
+            "reasoning" => view.parts.push(PartView::Reasoning(text(part, "content"))),
+            "tool_call" => view.parts.push(PartView::ToolCall {
+                id: text(part, "id"),
+                name: text(part, "name"),
+                arguments: text(part, "arguments"),
+            }),
+            "tool_call_response" => view.parts.push(PartView::ToolResult {
+                call_id: text(part, "id"),
+                text: text(part, "response"),
+                is_error: part.get("is_error").and_then(Value::as_bool).unwrap_or(false),
+            }),
+            "citation" => view.citations.push(CitationView {
+                title: text(part, "title"),
+                url: text(part, "url"),
+                quote: part.get("quote").and_then(Value::as_str).map(str::to_owned),
+            }),
+            other => {
+                let mime = part.get("mime_type").and_then(Value::as_str);
+                view.parts.push(PartView::Other(mime.unwrap_or(other).to_owned()));
+            }
+        }
+    }
+    view
+}
+
+/// A member as text: itself where it is one, else its JSON.
+fn text(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The request again, where its messages are plain text and so nothing would be lost.
+fn request(attributes: &Object) -> Option<String> {
+    let model = attributes.get("gen_ai.request.model")?.as_str()?;
+    let mut messages = Vec::new();
+    for message in attributes.get("gen_ai.input.messages")?.as_array()? {
+        let parts = message.get("parts")?.as_array()?;
+        let mut content = String::new();
+        for part in parts {
+            if part.get("type").and_then(Value::as_str) != Some("text") {
+                return None;
+            }
+            content.push_str(part.get("content")?.as_str()?);
+        }
+        messages.push(json!({ "role": message.get("role")?, "content": content }));
+    }
+    Some(json!({ "model": model, "messages": messages }).to_string())
+}
+
+/// The Markdown headings above a place, outermost first.
+pub(crate) fn heading_above(text: &str, start: Option<usize>) -> String {
+    let Some(before) = start.and_then(|start| text.get(..start)) else { return String::new() };
+    let mut path: Vec<(usize, &str)> = Vec::new();
+    let mut fenced = false;
+    for line in before.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        }
+        let level = line.bytes().take_while(|byte| *byte == b'#').count();
+        if fenced || level == 0 || level > 6 {
+            continue;
+        }
+        let Some(title) = line.get(level..).and_then(|rest| rest.strip_prefix(' ')) else { continue };
+        path.retain(|(above, _)| *above < level);
+        path.push((level, title.trim().trim_end_matches('#').trim_end()));
+    }
+    path.into_iter().map(|(_, title)| title).collect::<Vec<_>>().join(" > ")
+}

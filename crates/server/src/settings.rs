@@ -1,0 +1,74 @@
+//! What the server is told by its configuration.
+
+use hanok_base::Caller;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// How the server is to behave. Exchanged as a whole.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address it is bound to.
+    pub bind: SocketAddr,
+    /// Most bytes of a request's body.
+    pub body_limit: usize,
+    /// The URL clients reach it by, where that is not the bind address (behind a proxy).
+    pub public_url: Option<String>,
+    /// Host names it answers to beside loopback names, IP addresses and the public URL's.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may call it, beside its own.
+    pub allowed_origins: Vec<String>,
+    /// Keys that may call it; with none, anybody on loopback may.
+    pub keys: Vec<ApiKey>,
+    /// The version shown to people.
+    pub version: &'static str,
+}
+
+/// A key of the configuration.
+#[derive(Clone)]
+pub struct ApiKey {
+    /// Its name, as spans show it.
+    pub name: Arc<str>,
+    /// The secret itself.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKey").field("name", &self.name).field("secret", &"***").finish()
+    }
+}
+
+impl Settings {
+    /// Settings for an address and nothing else.
+    pub fn new(bind: SocketAddr) -> Self {
+        Self {
+            bind,
+            body_limit: 100 * 1024 * 1024,
+            public_url: None,
+            hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            keys: Vec::new(),
+            version: "",
+        }
+    }
+
+    /// The URL of the server for people on this machine.
+    pub fn local_url(&self) -> String {
+        let ip = self.bind.ip();
+        let ip = match ip {
+            _ if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+            IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        };
+        format!("http://{}", SocketAddr::new(ip, self.bind.port()))
+    }
+
+    /// The caller as seen in a request that came under this host name.
+    pub(crate) fn caller(&self, host: &str, key_name: Option<Arc<str>>) -> Arc<Caller> {
+        let base_url = match &self.public_url {
+            Some(url) => url.trim_end_matches('/').into(),
+            None => format!("http://{host}").into(),
+        };
+        Arc::new(Caller { key_name, base_url })
+    }
+}

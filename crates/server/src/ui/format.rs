@@ -1,0 +1,157 @@
+//! Figures and times as the pages write them: the same digits in every language, units in the user's.
+
+use hanok_base::Timestamp;
+use maud::{Markup, html};
+use std::fmt::Write as _;
+
+/// `1,284`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Tokens in a column: `189`, `3.5k`, `412k`, `1.2M`.
+#[expect(clippy::cast_precision_loss, reason = "rounded to two or three digits anyway")]
+pub(super) fn tokens(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..99_950 => format!("{:.1}k", n as f64 / 1e3),
+        99_950..999_500 => format!("{:.0}k", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
+/// A duration with its unit: `0.4 ms`, `39 ms`, `2.41 s`, `2 min 05 s`.
+pub(super) fn duration(ms: f64) -> String {
+    match ms {
+        _ if !ms.is_finite() || ms < 0.0 => "0 ms".to_owned(),
+        _ if ms < 1.0 => format!("{ms:.1} ms"),
+        _ if ms < 999.5 => format!("{ms:.0} ms"),
+        _ if ms < 9_995.0 => format!("{:.2} s", ms / 1e3),
+        _ if ms < 119_500.0 => format!("{:.1} s", ms / 1e3),
+        _ => {
+            let (minutes, seconds) = ((ms / 60_000.0).floor(), (ms / 1e3) % 60.0);
+            format!("{minutes:.0} min {:02.0} s", seconds.floor())
+        }
+    }
+}
+
+/// Seconds in a column: `0.004`, `2.41`, `12.4`, `128`.
+pub(super) fn seconds(ms: f64) -> String {
+    let s = if ms.is_finite() { (ms / 1e3).max(0.0) } else { 0.0 };
+    match s {
+        _ if s < 0.0995 => format!("{s:.3}"),
+        _ if s < 9.995 => format!("{s:.2}"),
+        _ if s < 99.95 => format!("{s:.1}"),
+        _ => format!("{s:.0}"),
+    }
+}
+
+/// Dollars with as many digits as small sums need: `$4.82`, `$0.00251`.
+pub(super) fn dollars(usd: f64) -> String {
+    if usd == 0.0 || usd.abs() >= 1.0 {
+        format!("${usd:.2}")
+    } else {
+        format!("${usd:.5}")
+    }
+}
+
+/// Dollars with seven digits, for single rows of a bill.
+pub(super) fn dollars_exact(usd: f64) -> String {
+    format!("${usd:.7}")
+}
+
+/// A score with three digits.
+pub(super) fn score(score: f64) -> String {
+    if score.is_finite() {
+        format!("{score:.3}")
+    } else {
+        "–".to_owned()
+    }
+}
+
+/// A per cent for an SVG attribute, two digits at most.
+pub(super) fn percent(share: f64) -> String {
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0) * 100.0
+    } else {
+        0.0
+    };
+    let mut text = format!("{share:.2}");
+    text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+    text.push('%');
+    text
+}
+
+/// The time of day, in UTC until the page's script turns it into the reader's zone.
+pub(super) fn clock(at: Timestamp, with_seconds: bool) -> Markup {
+    let full = at.rfc3339();
+    let time = full
+        .get(11..if with_seconds { 19 } else { 16 })
+        .unwrap_or_default();
+    html! { time datetime=(full) data-clock=(if with_seconds { "s" } else { "m" }) { (time) } }
+}
+
+/// Text for a URL's query or path segment.
+pub(super) fn url_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// At most `limit` characters, cut at a character with an ellipsis.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default().trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// The last segment of a path.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_their_width() {
+        let check = |got: String, want: &str| assert_eq!(got, want);
+        check(count(1_284), "1,284");
+        check(count(189), "189");
+        check(count(12_345_678), "12,345,678");
+        check(tokens(3_500), "3.5k");
+        check(tokens(99_960), "100k");
+        check(tokens(412_000), "412k");
+        check(duration(0.42), "0.4 ms");
+        check(duration(999.7), "1.00 s");
+        check(duration(2_410.0), "2.41 s");
+        check(duration(125_900.0), "2 min 05 s");
+        check(duration(f64::NAN), "0 ms");
+        check(seconds(4.2), "0.004");
+        check(seconds(94_100.0), "94.1");
+        check(dollars(0.002_51), "$0.00251");
+        check(dollars(4.82), "$4.82");
+        check(percent(0.3333), "33.33%");
+        check(percent(1.7), "100%");
+        check(percent(f64::INFINITY), "0%");
+        check(url_encode("a b/한"), "a%20b%2F%ED%95%9C");
+        check(cut("환불 정책", 3), "환불…");
+    }
+}

@@ -1,0 +1,43 @@
+//! The pages: pure functions from plain data to HTML, and the files they load.
+//!
+//! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`], call a page
+//! function and send what it gives. A page holds no inline style or script and only relative addresses, so it
+//! works under the strictest policy ([`CSP`]) and mounted under any path.
+
+mod ask;
+mod assets;
+mod failure;
+mod format;
+mod icon;
+mod messages;
+mod prefs;
+mod prose;
+mod shell;
+mod source;
+mod span;
+mod start;
+mod text;
+mod text_en;
+mod text_ko;
+mod trace;
+mod traces;
+mod tree;
+pub mod view;
+
+pub use ask::ask_page;
+pub use assets::{Asset, asset};
+pub use failure::{error_page, not_found_page};
+pub use prefs::Prefs;
+pub use shell::{Page, Pulse, Theme, Tick};
+pub use source::source_page;
+pub use span::span_pane;
+pub use text::{Count, Lang, ScriptTexts, Texts};
+pub use trace::trace_page;
+pub use traces::{filter_of_query, trace_row, traces_page};
+
+/// The `Content-Security-Policy` that the pages keep to.
+pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Places in the writer's queue, reserved before work starts, so that handing over its records at the end is
+//! synchronous and cannot fail.
+
+use crate::writer::{Build, Job, Shared, TraceJob};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long an admission waits for room or for a failing store to recover.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A reserved place in the writer's queue. Dropping it unused gives it back.
+pub struct Place {
+    /// `None` once used.
+    shared: Option<Arc<Shared>>,
+    /// Keeps the writer alive until the place is used. Dropped after `shared` was used.
+    _store: Arc<dyn Send + Sync>,
+}
+
+/// The store takes no new work now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store cannot record new work: {reason}")]
+pub struct Unavailable {
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Place {
+    /// Hands over a trace's records. Neither blocks nor fails. `build` runs later, on the writer thread;
+    /// `approx_bytes` is about how much memory it holds on to.
+    pub fn submit(mut self, build: Build, approx_bytes: usize) {
+        let Some(shared) = self.shared.take() else { return };
+        shared.queued_bytes.fetch_add(approx_bytes, Ordering::Relaxed);
+        // The place itself is given back by the writer, after the commit.
+        if shared.push(Job::Trace(TraceJob { build, bytes: approx_bytes }), false).is_err() {
+            shared.queued_bytes.fetch_sub(approx_bytes, Ordering::Relaxed);
+            shared.places.add_permits(1);
+            tracing::error!("a trace was handed over after the store was closed, and is lost");
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.places.add_permits(1);
+        }
+    }
+}
+
+/// Reserves a place; `store` is kept alive by it.
+pub(crate) async fn admit(shared: &Arc<Shared>, store: Arc<dyn Send + Sync>) -> Result<Place, Unavailable> {
+    let place = |store| Place { shared: Some(Arc::clone(shared)), _store: store };
+    if shared.gate_is_open()
+        && let Ok(permit) = shared.places.try_acquire()
+    {
+        permit.forget();
+        return Ok(place(store));
+    }
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let room = shared.room.notified();
+            tokio::pin!(room);
+            // Registered before the check, so that no notification falls between the two.
+            room.as_mut().enable();
+            if shared.gate_is_open() {
+                break;
+            }
+            room.await;
+        }
+        match shared.places.acquire().await {
+            Ok(permit) => {
+                permit.forget();
+                true
+            }
+            Err(_closed) => false,
+        }
+    });
+    match waited.await {
+        Ok(true) => Ok(place(store)),
+        Ok(false) => Err(Unavailable { reason: "the store is closed".to_owned() }),
+        Err(_elapsed) => Err(Unavailable {
+            reason: shared.trouble().map_or_else(|| "its queue is full".to_owned(), |trouble| trouble.reason),
+        }),
+    }
+}

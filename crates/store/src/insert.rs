@@ -1,0 +1,424 @@
+//! Traces in: rows of one batch, merged into what is there of the same trace.
+
+use crate::blobs::{self, Blobs};
+use crate::names::Names;
+use crate::row::{SpanRow, TraceBatch};
+use hanok_base::{Attributes, SpanId, SpanStatus, Timestamp, Usage};
+use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+
+/// The bits of a span's row id that number the spans of one trace.
+pub(crate) const SPAN_BITS: u32 = 20;
+const MOST_SPANS: i64 = 1 << SPAN_BITS;
+const MINUTE_NS: i64 = 60_000_000_000;
+
+/// What the writer keeps between commits.
+pub(crate) struct Inserter {
+    names: Names,
+    blobs: Blobs,
+    last_seq: i64,
+    /// `last_seq` as of the last commit.
+    committed_seq: i64,
+    arrived_ms: i64,
+    /// Tells commits of other processes.
+    data_version: i64,
+    minutes: HashMap<i64, Sums>,
+    attributes: Vec<u8>,
+    references: Vec<u8>,
+}
+
+/// What a batch adds to its trace and to its minute.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    traces: i64,
+    errors: i64,
+    spans: i64,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cost_nano: Option<i64>,
+}
+
+impl Inserter {
+    pub(crate) fn new(conn: &Connection) -> Result<Self> {
+        let (last_seq, arrived_ms) = conn.query_row(
+            "SELECT coalesce(max(seq), 0), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
+             FROM traces",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(Self {
+            names: Names::default(),
+            blobs: Blobs::new(conn)?,
+            last_seq,
+            committed_seq: last_seq,
+            arrived_ms,
+            data_version: data_version(conn)?,
+            minutes: HashMap::new(),
+            attributes: Vec::new(),
+            references: Vec::new(),
+        })
+    }
+
+    pub(crate) fn newest_committed(&self) -> i64 {
+        self.committed_seq
+    }
+
+    /// At the start of a transaction, once the write lock is held.
+    pub(crate) fn begin(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        if data_version(tx)? != self.data_version {
+            // Another process wrote: numbers may be taken, and rows gone.
+            *self = Self::new(tx)?;
+        }
+        self.arrived_ms = self.arrived_ms.max(Timestamp::now().0 / 1_000_000);
+        Ok(())
+    }
+
+    /// At the end of a transaction, before its commit.
+    pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        self.blobs.finish(tx)?;
+        let mut upsert = tx.prepare_cached(
+            "INSERT INTO minutes (minute, traces, errors, spans, input_tokens, output_tokens, cost_nano)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (minute) DO UPDATE SET
+                traces = traces + excluded.traces,
+                errors = errors + excluded.errors,
+                spans = spans + excluded.spans,
+                input_tokens = input_tokens + excluded.input_tokens,
+                output_tokens = output_tokens + excluded.output_tokens,
+                cost_nano = cost_nano + excluded.cost_nano",
+        )?;
+        for (minute, sums) in self.minutes.drain() {
+            upsert.execute(params![
+                minute,
+                sums.traces,
+                sums.errors,
+                sums.spans,
+                sums.input_tokens.unwrap_or(0),
+                sums.output_tokens.unwrap_or(0),
+                sums.cost_nano.unwrap_or(0),
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// After the commit; the newest trace's sequence number.
+    pub(crate) fn committed(&mut self) -> i64 {
+        self.names.committed();
+        self.blobs.committed();
+        self.committed_seq = self.last_seq;
+        self.committed_seq
+    }
+
+    /// After the transaction was taken back.
+    pub(crate) fn rolled_back(&mut self) {
+        self.names.rolled_back();
+        self.blobs.rolled_back();
+        self.last_seq = self.committed_seq;
+        self.minutes.clear();
+    }
+
+    /// Inserts a batch, or merges it into what is there of its trace.
+    pub(crate) fn insert(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<()> {
+        let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else { return Ok(()) };
+        let end = batch.spans.iter().map(end_of).max().unwrap_or(start);
+        let summary = &batch.summary;
+        let (status, error) = status_columns(&summary.status);
+        let name = self.names.id(tx, &summary.name)?;
+        let operation = self.names.id(tx, &summary.operation)?;
+        let model = self.names.optional(tx, summary.model.as_deref())?;
+        let provider = self.names.optional(tx, summary.provider.as_deref())?;
+        let key_name = self.names.optional(tx, summary.key_name.as_deref())?;
+
+        let seq = self.last_seq + 1;
+        let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
+        for span in new_spans(&batch.spans, &HashSet::new()) {
+            sums.add(span);
+        }
+        let inserted = tx
+            .prepare_cached(
+                "INSERT INTO traces (seq, trace_id, arrived_ms, start_ns, duration_ns, status, span_count, name,
+                    operation, model, provider, key_name, input_tokens, output_tokens, cost_nano, ttft_ns, error,
+                    input_preview, output_preview)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                 ON CONFLICT (trace_id) DO NOTHING",
+            )?
+            .execute(params![
+                seq,
+                batch.trace_id.as_bytes(),
+                self.arrived_ms,
+                start,
+                end.saturating_sub(start),
+                status,
+                sums.spans.min(MOST_SPANS),
+                name,
+                operation,
+                model,
+                provider,
+                key_name,
+                sums.input_tokens,
+                sums.output_tokens,
+                sums.cost_nano,
+                summary.ttft_ns,
+                error,
+                summary.input_preview,
+                summary.output_preview,
+            ])?;
+        if inserted == 0 {
+            return self.merge(tx, batch, [Some(name), Some(operation), model, provider, key_name]);
+        }
+        self.last_seq = seq;
+        self.insert_spans(tx, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
+        self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
+        Ok(())
+    }
+
+    /// Adds the spans of a batch that are new to a trace, and what they say to its row.
+    fn merge(&mut self, tx: &Transaction<'_>, batch: &TraceBatch, names: [Option<i64>; 5]) -> Result<()> {
+        let there = tx
+            .prepare_cached(
+                "SELECT seq, start_ns, duration_ns, status, span_count FROM traces WHERE trace_id = ?1",
+            )?
+            .query_row([batch.trace_id.as_bytes()], There::read)?;
+        let mut known = HashSet::new();
+        let mut rooted = false;
+        {
+            let mut spans = tx.prepare_cached("SELECT span_id, parent_id IS NULL FROM spans WHERE id BETWEEN ?1 AND ?2")?;
+            let mut rows = spans.query(params![first_span(there.seq), first_span(there.seq + 1) - 1])?;
+            while let Some(row) = rows.next()? {
+                known.insert(span_id(row.get(0)?));
+                rooted |= row.get::<_, bool>(1)?;
+            }
+        }
+        let new = || new_spans(&batch.spans, &known);
+        let sums = self.insert_spans(tx, there.seq, there.span_count, new())?;
+        if sums.spans == 0 {
+            return Ok(());
+        }
+        let start = new().map(|span| span.start.0).fold(there.start, i64::min);
+        let end = new().map(end_of).fold(there.start.saturating_add(there.duration), i64::max);
+        let summary = &batch.summary;
+        let (status, error) = status_columns(&summary.status);
+        // The root's word on how it ended is final; without a root, one failure is the trace's.
+        let speaks = summary.rooted || (!rooted && status > there.status);
+        let [name, operation, model, provider, key_name] = names;
+        tx.prepare_cached(
+            "UPDATE traces SET
+                start_ns = ?2, duration_ns = ?3, span_count = span_count + ?4,
+                status = CASE WHEN ?5 THEN ?6 ELSE status END,
+                error = CASE WHEN ?5 THEN ?7 ELSE error END,
+                name = CASE WHEN ?8 THEN ?9 ELSE name END,
+                model = CASE WHEN ?8 THEN coalesce(?10, model) ELSE coalesce(model, ?10) END,
+                provider = coalesce(?11, provider),
+                key_name = coalesce(key_name, ?12),
+                input_tokens = CASE WHEN ?13 IS NULL THEN input_tokens ELSE coalesce(input_tokens, 0) + ?13 END,
+                output_tokens = CASE WHEN ?14 IS NULL THEN output_tokens ELSE coalesce(output_tokens, 0) + ?14 END,
+                cost_nano = CASE WHEN ?15 IS NULL THEN cost_nano ELSE coalesce(cost_nano, 0) + ?15 END,
+                ttft_ns = CASE WHEN ?8 THEN coalesce(?16, ttft_ns) ELSE coalesce(ttft_ns, ?16) END,
+                input_preview = CASE WHEN ?8 THEN coalesce(?17, input_preview) ELSE coalesce(input_preview, ?17) END,
+                output_preview = CASE WHEN ?8 THEN coalesce(?18, output_preview) ELSE coalesce(output_preview, ?18) END,
+                operation = CASE WHEN ?8 THEN ?19 ELSE operation END
+             WHERE seq = ?1",
+        )?
+        .execute(params![
+            there.seq,
+            start,
+            end.saturating_sub(start),
+            sums.spans,
+            speaks,
+            status,
+            error,
+            summary.rooted,
+            name,
+            model,
+            provider,
+            key_name,
+            sums.input_tokens,
+            sums.output_tokens,
+            sums.cost_nano,
+            summary.ttft_ns,
+            summary.input_preview,
+            summary.output_preview,
+            operation,
+        ])?;
+        // Counted in the minute the trace was first counted in, even if it turns out to have begun earlier.
+        let errors = if speaks { status - there.status } else { 0 };
+        let minute = self.minutes.entry(there.start.div_euclid(MINUTE_NS)).or_default();
+        minute.merge(&Sums { traces: 0, errors, ..sums });
+        Ok(())
+    }
+
+    /// Inserts spans after the `already` ones of their trace; the sums over them.
+    fn insert_spans<'a>(
+        &mut self,
+        tx: &Transaction<'_>,
+        seq: i64,
+        already: i64,
+        spans: impl Iterator<Item = &'a SpanRow>,
+    ) -> Result<Sums> {
+        let mut sums = Sums::default();
+        for span in spans {
+            let number = already + sums.spans;
+            if number >= MOST_SPANS {
+                tracing::warn!(seq, "a trace has more than {MOST_SPANS} spans; the rest is left out");
+                break;
+            }
+            self.insert_span(tx, first_span(seq) + number, span)?;
+            sums.add(span);
+        }
+        Ok(sums)
+    }
+
+    fn insert_span(&mut self, tx: &Transaction<'_>, id: i64, span: &SpanRow) -> Result<()> {
+        let name = self.names.id(tx, &span.name)?;
+        let operation = self.names.id(tx, &span.operation)?;
+        let model = self.names.optional(tx, span.model.as_deref())?;
+        let provider = self.names.optional(tx, span.provider.as_deref())?;
+        let (status, error) = status_columns(&span.status);
+        self.write_attributes(tx, &span.attributes)?;
+        self.references.clear();
+        for (slot, body) in &span.bodies {
+            let blob = self.blobs.put(tx, body)?;
+            blobs::pack(&mut self.references, *slot, blob);
+        }
+        let attributes = std::str::from_utf8(&self.attributes).ok().filter(|text| !text.is_empty());
+        let references = Some(&self.references).filter(|references| !references.is_empty());
+        let Usage { input, output, cached_input, cache_write, reasoning } = span.usage;
+        tx.prepare_cached(
+            "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted,
+                model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
+                cost_nano, ttft_ns, error, attributes, bodies)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        )?
+        .execute(params![
+            id,
+            i64::from_be_bytes(*span.span_id.as_bytes()),
+            span.parent_id.map(|parent| i64::from_be_bytes(*parent.as_bytes())),
+            name,
+            operation,
+            span.start.0,
+            span.duration_ns,
+            status,
+            span.counted,
+            model,
+            provider,
+            tokens(input),
+            tokens(output),
+            tokens(cached_input),
+            tokens(cache_write),
+            tokens(reasoning),
+            span.cost.map(|cost| cost.0),
+            span.ttft_ns,
+            error,
+            attributes,
+            references,
+        ])?;
+        Ok(())
+    }
+
+    /// `[name, value, name, value]`, the names by number; empty when there are none.
+    fn write_attributes(&mut self, tx: &Transaction<'_>, attributes: &Attributes) -> Result<()> {
+        self.attributes.clear();
+        for (key, value) in attributes {
+            let key = self.names.id(tx, key)?;
+            self.attributes.push(if self.attributes.is_empty() { b'[' } else { b',' });
+            // Writing into memory fails only for values JSON cannot hold, and `Value` is JSON.
+            write!(self.attributes, "{key},")
+                .and_then(|()| serde_json::to_writer(&mut self.attributes, value).map_err(Into::into))
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        }
+        if !self.attributes.is_empty() {
+            self.attributes.push(b']');
+        }
+        Ok(())
+    }
+}
+
+impl Sums {
+    fn add(&mut self, span: &SpanRow) {
+        self.spans += 1;
+        if span.counted {
+            add(&mut self.input_tokens, tokens(span.usage.input));
+            add(&mut self.output_tokens, tokens(span.usage.output));
+            add(&mut self.cost_nano, span.cost.map(|cost| cost.0));
+        }
+    }
+
+    fn merge(&mut self, more: &Self) {
+        self.traces += more.traces;
+        self.errors += more.errors;
+        self.spans += more.spans;
+        add(&mut self.input_tokens, more.input_tokens);
+        add(&mut self.output_tokens, more.output_tokens);
+        add(&mut self.cost_nano, more.cost_nano);
+    }
+}
+
+/// What is known of a trace that a batch is merged into.
+struct There {
+    seq: i64,
+    start: i64,
+    duration: i64,
+    status: i64,
+    span_count: i64,
+}
+
+impl There {
+    fn read(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            start: row.get(1)?,
+            duration: row.get(2)?,
+            status: row.get(3)?,
+            span_count: row.get(4)?,
+        })
+    }
+}
+
+/// The spans that are not known, each id once.
+fn new_spans<'a>(spans: &'a [SpanRow], known: &'a HashSet<SpanId>) -> impl Iterator<Item = &'a SpanRow> {
+    // Calls through the gateway have a handful of spans, for which looking is quicker than hashing.
+    let mut seen = (spans.len() > 16).then(HashSet::new);
+    spans.iter().enumerate().filter(move |(at, span)| {
+        let first = match &mut seen {
+            Some(seen) => seen.insert(span.span_id),
+            None => spans.iter().take(*at).all(|earlier| earlier.span_id != span.span_id),
+        };
+        first && !known.contains(&span.span_id)
+    }).map(|(_, span)| span)
+}
+
+/// The row id of a trace's first span.
+pub(crate) fn first_span(seq: i64) -> i64 {
+    seq.saturating_mul(MOST_SPANS)
+}
+
+/// A span's id from its column.
+pub(crate) fn span_id(column: i64) -> SpanId {
+    SpanId::from_bytes(column.to_be_bytes())
+}
+
+fn data_version(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0)).optional().map(|version| version.unwrap_or(0))
+}
+
+fn end_of(span: &SpanRow) -> i64 {
+    span.start.0.saturating_add(span.duration_ns)
+}
+
+fn status_columns(status: &SpanStatus) -> (i64, Option<&str>) {
+    match status {
+        SpanStatus::Ok => (0, None),
+        SpanStatus::Error(text) => (1, Some(text)),
+    }
+}
+
+fn tokens(count: Option<u64>) -> Option<i64> {
+    count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn add(sum: &mut Option<i64>, more: Option<i64>) {
+    if let Some(more) = more {
+        *sum = Some(sum.unwrap_or(0).saturating_add(more));
+    }
+}

@@ -1,0 +1,210 @@
+//! What a trace is made of, as it is handed over and as it is read back.
+
+use hanok_base::{Attributes, NanoDollars, Object, SpanId, SpanStatus, Timestamp, TraceId, Usage};
+use std::borrow::Cow;
+
+/// Some or all spans of one trace, with what they say about the whole.
+///
+/// A later batch of the same trace merges into the row: spans already there are left out (a replay changes
+/// nothing), sums grow by the new spans, and what the root says wins over what other spans say.
+#[derive(Clone, Debug)]
+pub struct TraceBatch {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// What the list of traces shows, sums and times aside: those come from the spans.
+    pub summary: Summary,
+    /// The spans, parents before children.
+    pub spans: Vec<SpanRow>,
+}
+
+/// What the list of traces shows.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Whether the batch holds the trace's root, so that it speaks for the whole.
+    pub rooted: bool,
+    /// The trace's name.
+    pub name: String,
+    /// What its root did.
+    pub operation: Cow<'static, str>,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The provider that answered.
+    pub provider: Option<String>,
+    /// The key it was called with.
+    pub key_name: Option<String>,
+    /// Nanoseconds from the trace's start to the first token of the answer.
+    pub ttft_ns: Option<i64>,
+    /// The beginning of what was asked.
+    pub input_preview: Option<String>,
+    /// The beginning of what was answered.
+    pub output_preview: Option<String>,
+}
+
+/// One span, as it is stored.
+#[derive(Clone, Debug)]
+pub struct SpanRow {
+    /// Its id.
+    pub span_id: SpanId,
+    /// The span it is part of.
+    pub parent_id: Option<SpanId>,
+    /// Its name.
+    pub name: String,
+    /// What was done (`gen_ai.operation.name`).
+    pub operation: Cow<'static, str>,
+    /// When it began.
+    pub start: Timestamp,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: i64,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// Whether its tokens and cost count as the trace's. True for calls of providers, so that what a parent
+    /// repeats is never counted twice.
+    pub counted: bool,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The provider.
+    pub provider: Option<String>,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost; `None` when unpriced.
+    pub cost: Option<NanoDollars>,
+    /// Nanoseconds from its start to the first token.
+    pub ttft_ns: Option<i64>,
+    /// Everything else that is known.
+    pub attributes: Attributes,
+    /// Large values, stored once however often they come.
+    pub bodies: Vec<(Slot, Vec<u8>)>,
+}
+
+/// What a body is to its span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// One message of the input, JSON.
+    Input,
+    /// One message of the output, JSON.
+    Output,
+    /// The definitions of all tools, a JSON array.
+    Tools,
+    /// A request that could not be read, in its own bytes.
+    RawRequest,
+    /// An answer that could not be read, in its own bytes.
+    RawResponse,
+    /// Large attributes, a JSON object.
+    Attributes,
+}
+
+impl Slot {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Input, Self::Output, Self::Tools, Self::RawRequest, Self::RawResponse, Self::Attributes];
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Input => 0,
+            Self::Output => 1,
+            Self::Tools => 2,
+            Self::RawRequest => 3,
+            Self::RawResponse => 4,
+            Self::Attributes => 5,
+        }
+    }
+
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|slot| slot.code() == code)
+    }
+}
+
+/// A trace's row, as it is read back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceRow {
+    /// Its place in the order of arrival.
+    pub seq: i64,
+    /// Its id.
+    pub trace_id: TraceId,
+    /// Its name.
+    pub name: String,
+    /// What its root did.
+    pub operation: String,
+    /// When its first span began.
+    pub start: Timestamp,
+    /// Nanoseconds from there to the end of its last span.
+    pub duration_ns: i64,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The provider that answered.
+    pub provider: Option<String>,
+    /// The key it was called with.
+    pub key_name: Option<String>,
+    /// Tokens of all prompts; `None` when no provider said.
+    pub input_tokens: Option<u64>,
+    /// Tokens of all answers; `None` when no provider said.
+    pub output_tokens: Option<u64>,
+    /// What its priced spans cost together; `None` when none is priced.
+    pub cost: Option<NanoDollars>,
+    /// Nanoseconds from the trace's start to the first token.
+    pub ttft_ns: Option<i64>,
+    /// How many spans it has.
+    pub span_count: u64,
+    /// The beginning of what was asked.
+    pub input_preview: Option<String>,
+    /// The beginning of what was answered.
+    pub output_preview: Option<String>,
+}
+
+/// A trace with its spans, as it is read back.
+#[derive(Clone, Debug)]
+pub struct StoredTrace {
+    /// The trace's row.
+    pub row: TraceRow,
+    /// Its spans, in the order they were handed over.
+    pub spans: Vec<StoredSpan>,
+}
+
+/// A span, as it is read back.
+#[derive(Clone, Debug)]
+pub struct StoredSpan {
+    /// Its id.
+    pub span_id: SpanId,
+    /// The span it is part of.
+    pub parent_id: Option<SpanId>,
+    /// Its name.
+    pub name: String,
+    /// What was done.
+    pub operation: String,
+    /// When it began.
+    pub start: Timestamp,
+    /// How long it took, in nanoseconds.
+    pub duration_ns: i64,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// The provider.
+    pub provider: Option<String>,
+    /// Tokens.
+    pub usage: Usage,
+    /// What it cost; `None` when unpriced.
+    pub cost: Option<NanoDollars>,
+    /// Nanoseconds from its start to the first token.
+    pub ttft_ns: Option<i64>,
+    /// Everything else that is known.
+    pub attributes: Object,
+    /// Whether it has large values, read or not.
+    pub has_bodies: bool,
+    /// Its large values, where they were asked for.
+    pub bodies: Vec<(Slot, Vec<u8>)>,
+}
+
+/// Whose large values are read with a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// Nobody's.
+    None,
+    /// Every span's.
+    All,
+    /// One span's.
+    Of(SpanId),
+}

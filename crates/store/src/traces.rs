@@ -1,0 +1,437 @@
+//! Traces out: lists, one trace, what is new, sums over time.
+//!
+//! Lists go through the traces from the newest to older ones by sequence number, so a page costs the same
+//! however many traces there are. A filter reads the rows it passes over (about 0.2 µs each); when matches
+//! are so rare that a page is not full after [`PATIENCE`], the page ends early, with a cursor to go on from.
+
+use crate::StoreError;
+use crate::blobs;
+use crate::insert::{first_span, span_id};
+use crate::names::Texts;
+use crate::row::{Bodies, StoredSpan, StoredTrace, TraceRow};
+use crate::store::Store;
+use hanok_base::{NanoDollars, Object, SpanStatus, Timestamp, TraceId, Usage};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Rows of one step of a filtered scan.
+const STEP: i64 = 10_000;
+/// How long a page is looked for before it is given out unfilled.
+const PATIENCE: Duration = Duration::from_millis(200);
+const MINUTE_NS: i64 = 60_000_000_000;
+
+/// Which traces are wanted. Empty lists and `None` want any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceQuery {
+    /// Models, any of them; `*` stands for any text, case does not matter.
+    pub models: Vec<String>,
+    /// Providers, any of them; likewise.
+    pub providers: Vec<String>,
+    /// Only failed ones, or only those that did not fail.
+    pub failed: Option<bool>,
+    /// Begun then or later.
+    pub since: Option<Timestamp>,
+    /// Begun before.
+    pub until: Option<Timestamp>,
+    /// Texts that must all occur in name, model, provider, error or previews; ASCII case does not matter.
+    pub words: Vec<String>,
+}
+
+/// A page of traces.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TraceRows {
+    /// Newest first.
+    pub rows: Vec<TraceRow>,
+    /// Where to go on; `None` at the end. Not `None` does not promise that more match.
+    pub next: Option<i64>,
+}
+
+/// A stretch of time and what happened to the traces that began in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// When it begins.
+    pub start: Timestamp,
+    /// Traces.
+    pub traces: u64,
+    /// Traces that failed.
+    pub errors: u64,
+    /// Spans.
+    pub spans: u64,
+    /// Tokens of prompts.
+    pub input_tokens: u64,
+    /// Tokens of answers.
+    pub output_tokens: u64,
+    /// What the priced ones cost.
+    pub cost: NanoDollars,
+}
+
+/// How much is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Traces.
+    pub traces: u64,
+    /// Spans.
+    pub spans: u64,
+    /// Bytes of the file, the write-ahead log aside.
+    pub file_bytes: u64,
+}
+
+/// Queries over the recorded traces.
+#[derive(Clone, Copy)]
+pub struct Traces<'a> {
+    store: &'a Store,
+}
+
+impl<'a> Traces<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self { store }
+    }
+
+    /// A page of at most `limit` traces older than `before`, newest first.
+    pub async fn list(&self, query: TraceQuery, before: Option<i64>, limit: usize) -> Result<TraceRows, StoreError> {
+        self.store.read(move |conn| list(conn, &query, before, limit)).await
+    }
+
+    /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
+    pub async fn recent(&self, seq: i64, limit: usize) -> Result<Vec<TraceRow>, StoreError> {
+        self.store
+            .read(move |conn| {
+                let sql = format!("{ROW} WHERE t.seq > ?1 ORDER BY t.seq DESC LIMIT ?2");
+                let mut rows = read_rows(conn, &sql, vec![Sql::Integer(seq), integer(limit)])?;
+                rows.reverse();
+                Ok(rows)
+            })
+            .await
+    }
+
+    /// One trace with its spans, and with the large values asked for.
+    pub async fn get(&self, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
+        self.store.read(move |conn| get(conn, trace_id, bodies)).await
+    }
+
+    /// The ids of the traces that arrived just after and just before this one.
+    pub async fn neighbours(&self, seq: i64) -> Result<(Option<TraceId>, Option<TraceId>), StoreError> {
+        self.store
+            .read(move |conn| {
+                let one = |sql: &str| -> rusqlite::Result<Option<TraceId>> {
+                    conn.prepare_cached(sql)?
+                        .query_row([seq], |row| Ok(TraceId::from_bytes(row.get(0)?)))
+                        .optional()
+                };
+                let newer = one("SELECT trace_id FROM traces WHERE seq > ?1 ORDER BY seq LIMIT 1")?;
+                let older = one("SELECT trace_id FROM traces WHERE seq < ?1 ORDER BY seq DESC LIMIT 1")?;
+                Ok((newer, older))
+            })
+            .await
+    }
+
+    /// What happened from `since` until `until`, in at most `buckets` stretches of equal length, whole
+    /// minutes each. Stretches without traces are there too.
+    pub async fn rate(&self, since: Timestamp, until: Timestamp, buckets: usize) -> Result<Vec<Bucket>, StoreError> {
+        self.store.read(move |conn| rate(conn, since, until, buckets)).await
+    }
+
+    /// The sums over everything that began at `since` (rounded down to the minute) or later.
+    pub async fn totals(&self, since: Timestamp) -> Result<Bucket, StoreError> {
+        self.store
+            .read(move |conn| {
+                let sql = format!("SELECT 0, {SUMS} FROM minutes WHERE minute >= ?1");
+                let row = conn.prepare_cached(&sql)?.query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
+                Ok(Bucket { start: since, ..row })
+            })
+            .await
+    }
+
+    /// How much is stored.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        self.store
+            .read(|conn| {
+                let (traces, spans) = conn
+                    .prepare_cached("SELECT coalesce(sum(traces), 0), coalesce(sum(spans), 0) FROM minutes")?
+                    .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let file_bytes = conn.query_row(
+                    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+                    [],
+                    |row| row.get(0),
+                )?;
+                Ok(Counts { traces, spans, file_bytes })
+            })
+            .await
+    }
+}
+
+const ROW: &str = "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
+        provider.text, key.text, t.input_tokens, t.output_tokens, t.cost_nano, t.ttft_ns, t.span_count,
+        t.input_preview, t.output_preview, operation.text
+    FROM traces AS t
+    LEFT JOIN names AS name ON name.id = t.name
+    LEFT JOIN names AS operation ON operation.id = t.operation
+    LEFT JOIN names AS model ON model.id = t.model
+    LEFT JOIN names AS provider ON provider.id = t.provider
+    LEFT JOIN names AS key ON key.id = t.key_name";
+
+const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
+    coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
+
+fn list(
+    conn: &Connection,
+    query: &TraceQuery,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<TraceRows, StoreError> {
+    let range: Option<(i64, i64)> = conn
+        .prepare_cached("SELECT min(seq), max(seq) FROM traces")?
+        .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get(1)?)))?;
+    let Some((oldest, newest)) = range else { return Ok(TraceRows::default()) };
+    let floor = match query.since {
+        // A trace arrives after it began: what arrived before then began before then.
+        Some(since) => arrived_since(conn, oldest, newest, since.0.div_euclid(1_000_000))?,
+        None => oldest,
+    };
+    let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
+    let (filter, values) = conditions(query);
+    let sql = format!("{ROW} WHERE t.seq < ?1 AND t.seq >= ?2{filter} ORDER BY t.seq DESC LIMIT ?3");
+    let began = Instant::now();
+    let mut page = TraceRows::default();
+    while upper > floor && page.rows.len() < limit {
+        let lower = if filter.is_empty() { floor } else { floor.max(upper - STEP) };
+        let wanted = limit - page.rows.len();
+        let mut all = vec![Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
+        all.extend(values.iter().cloned());
+        let found = read_rows(conn, &sql, all)?;
+        upper = match found.last() {
+            Some(last) if found.len() == wanted => last.seq,
+            _ => lower,
+        };
+        page.rows.extend(found);
+        if began.elapsed() >= PATIENCE {
+            break;
+        }
+    }
+    page.next = (upper > floor).then_some(upper);
+    Ok(page)
+}
+
+/// The sequence number of the first trace that arrived at `ms` or later, by bisection: times of arrival never
+/// decrease.
+fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result<i64, StoreError> {
+    let mut probe = conn.prepare_cached("SELECT seq, arrived_ms FROM traces WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+    let (mut low, mut high) = (oldest, newest + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found: Option<(i64, i64)> =
+            probe.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        match found {
+            Some((seq, arrived)) if arrived < ms => low = seq + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+/// The SQL of a filter and its values; parameters start at 4.
+fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
+    let mut conditions = Vec::new();
+    let mut values = Vec::new();
+    let mut parameter = |value: Sql| {
+        values.push(value);
+        format!("?{}", values.len() + 3)
+    };
+    for (column, globs) in [("model", &query.models), ("provider", &query.providers)] {
+        let any: Vec<String> =
+            globs.iter().map(|glob| format!("lower(text) GLOB {}", parameter(glob_pattern(glob)))).collect();
+        if !any.is_empty() {
+            conditions.push(format!("t.{column} IN (SELECT id FROM names WHERE {})", any.join(" OR ")));
+        }
+    }
+    if let Some(failed) = query.failed {
+        conditions.push(format!("t.status = {}", u8::from(failed)));
+    }
+    if let Some(since) = query.since {
+        conditions.push(format!("t.start_ns >= {}", parameter(Sql::Integer(since.0))));
+    }
+    if let Some(until) = query.until {
+        conditions.push(format!("t.start_ns < {}", parameter(Sql::Integer(until.0))));
+    }
+    for word in &query.words {
+        let word = parameter(like_pattern(word));
+        let named = format!("(SELECT id FROM names WHERE text LIKE {word} ESCAPE '\\')");
+        conditions.push(format!(
+            "(t.input_preview LIKE {word} ESCAPE '\\' OR t.output_preview LIKE {word} ESCAPE '\\'
+                OR t.error LIKE {word} ESCAPE '\\' OR t.name IN {named} OR t.model IN {named}
+                OR t.provider IN {named} OR t.key_name IN {named})"
+        ));
+    }
+    let sql = conditions.iter().flat_map(|condition| [" AND ", condition]).collect();
+    (sql, values)
+}
+
+/// Only `*` is special to us.
+fn glob_pattern(glob: &str) -> Sql {
+    let mut pattern = String::with_capacity(glob.len());
+    for char in glob.chars().flat_map(char::to_lowercase) {
+        match char {
+            '[' | '?' => pattern.extend(['[', char, ']']),
+            char => pattern.push(char),
+        }
+    }
+    Sql::Text(pattern)
+}
+
+fn like_pattern(word: &str) -> Sql {
+    let mut pattern = String::from("%");
+    for char in word.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern.push('%');
+    Sql::Text(pattern)
+}
+
+fn integer(count: usize) -> Sql {
+    Sql::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn read_rows(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<TraceRow>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params_from_iter(values), trace_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
+    Ok(TraceRow {
+        seq: row.get(0)?,
+        trace_id: TraceId::from_bytes(row.get(1)?),
+        name: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+        operation: row.get::<_, Option<String>>(17)?.unwrap_or_default(),
+        start: Timestamp(row.get(3)?),
+        duration_ns: row.get(4)?,
+        status: status(row.get(5)?, row.get(6)?),
+        model: row.get(7)?,
+        provider: row.get(8)?,
+        key_name: row.get(9)?,
+        input_tokens: row.get(10)?,
+        output_tokens: row.get(11)?,
+        cost: row.get::<_, Option<i64>>(12)?.map(NanoDollars),
+        ttft_ns: row.get(13)?,
+        span_count: row.get(14)?,
+        input_preview: row.get(15)?,
+        output_preview: row.get(16)?,
+    })
+}
+
+fn status(failed: bool, error: Option<String>) -> SpanStatus {
+    if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
+}
+
+fn get(conn: &Connection, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
+    let row = conn
+        .prepare_cached(&format!("{ROW} WHERE t.trace_id = ?1"))?
+        .query_row([trace_id.as_bytes()], trace_row)
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let mut statement = conn.prepare_cached(
+        "SELECT span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model, provider,
+            input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns,
+            attributes, bodies
+         FROM spans WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    )?;
+    let mut found = statement.query(params![first_span(row.seq), first_span(row.seq + 1) - 1])?;
+    let mut texts = Texts::default();
+    let mut blobs = blobs::Reader::new(conn);
+    let mut spans = Vec::new();
+    while let Some(found) = found.next()? {
+        let mut span = stored_span(conn, &mut texts, found)?;
+        let references: Option<Vec<u8>> = found.get(18)?;
+        span.has_bodies = references.is_some();
+        let wanted = bodies == Bodies::All || bodies == Bodies::Of(span.span_id);
+        if let Some(references) = references.filter(|_| wanted) {
+            let references = blobs::unpack(&references)
+                .ok_or_else(|| StoreError::Damaged(format!("span {} of trace {trace_id}", span.span_id)))?;
+            for (slot, id) in references {
+                span.bodies.push((slot, blobs.get(id)?));
+            }
+        }
+        spans.push(span);
+    }
+    Ok(Some(StoredTrace { row, spans }))
+}
+
+fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
+    let attributes = row.get_ref(17)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    Ok(StoredSpan {
+        span_id: span_id(row.get(0)?),
+        parent_id: row.get::<_, Option<i64>>(1)?.map(span_id),
+        name: texts.get(conn, row.get(2)?)?,
+        operation: texts.get(conn, row.get(3)?)?,
+        start: Timestamp(row.get(4)?),
+        duration_ns: row.get(5)?,
+        status: status(row.get(6)?, row.get(7)?),
+        model: texts.optional(conn, row.get(8)?)?,
+        provider: texts.optional(conn, row.get(9)?)?,
+        usage: Usage {
+            input: row.get(10)?,
+            output: row.get(11)?,
+            cached_input: row.get(12)?,
+            cache_write: row.get(13)?,
+            reasoning: row.get(14)?,
+        },
+        cost: row.get::<_, Option<i64>>(15)?.map(NanoDollars),
+        ttft_ns: row.get(16)?,
+        attributes: read_attributes(conn, texts, attributes)?,
+        has_bodies: false,
+        bodies: Vec::new(),
+    })
+}
+
+fn read_attributes(conn: &Connection, texts: &mut Texts, json: Option<&str>) -> Result<Object, StoreError> {
+    let Some(json) = json else { return Ok(Object::new()) };
+    let damaged = || StoreError::Damaged(format!("the attributes {json:?} of a span"));
+    let list: Vec<Value> = serde_json::from_str(json).map_err(|_| damaged())?;
+    let mut attributes = Object::new();
+    let mut list = list.into_iter();
+    while let Some(key) = list.next() {
+        let key = texts.get(conn, key.as_i64().ok_or_else(damaged)?)?;
+        attributes.insert(key, list.next().ok_or_else(damaged)?);
+    }
+    Ok(attributes)
+}
+
+fn rate(conn: &Connection, since: Timestamp, until: Timestamp, buckets: usize) -> Result<Vec<Bucket>, StoreError> {
+    let first = since.0.div_euclid(MINUTE_NS);
+    let minutes = (until.0.div_euclid(MINUTE_NS) - first + 1).max(1);
+    let width = minutes.div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX)).max(1);
+    let width = if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) { width + 1 } else { width };
+    let sql = format!(
+        "SELECT (minute - ?1) / ?3, {SUMS} FROM minutes WHERE minute >= ?1 AND minute < ?2 GROUP BY 1 ORDER BY 1"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let found = statement
+        .query_map(params![first, first + minutes, width], |row| Ok((row.get::<_, i64>(0)?, bucket(row)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut found = found.into_iter().peekable();
+    let count = (minutes + width - 1).div_euclid(width);
+    Ok((0..count)
+        .map(|number| {
+            let start = Timestamp(first.saturating_add(number * width).saturating_mul(MINUTE_NS));
+            let sums = found.next_if(|(at, _)| *at == number).map(|(_, sums)| sums).unwrap_or_default();
+            Bucket { start, ..sums }
+        })
+        .collect())
+}
+
+fn bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {
+    Ok(Bucket {
+        start: Timestamp(0),
+        traces: row.get(1)?,
+        errors: row.get(2)?,
+        spans: row.get(3)?,
+        input_tokens: row.get(4)?,
+        output_tokens: row.get(5)?,
+        cost: NanoDollars(row.get(6)?),
+    })
+}

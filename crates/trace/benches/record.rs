@@ -1,0 +1,157 @@
+//! What recording a call costs: two spans (gateway, chat), a system prompt that repeats, a prompt and an
+//! answer of some 500 bytes that do not.
+//!
+//! `cargo bench -p hanok-trace --bench record [-- CALLS [CALLS_PER_SECOND]]` prints CPU time of the whole
+//! process per call (making the calls and handing them over included, and shown apart) and bytes on disk.
+#![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
+
+use bytes::Bytes;
+use hanok_base::{CallContext, Caller, Dialect, Exchange, Operation, Recorder, ResponseBytes};
+use hanok_store::{Options, Store};
+use hanok_trace::{Prices, TraceStore};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The binary's allocator: calls are made on one thread and taken apart on another, which costs more with others.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type AnyError = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), AnyError> {
+    let numbers: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let calls = numbers.first().copied().unwrap_or(100_000);
+    let rate = numbers.get(1).copied();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(run(calls, rate))
+}
+
+async fn run(calls: u32, rate: Option<u32>) -> Result<(), AnyError> {
+    let folder = tempfile::tempdir()?;
+    let store = Store::open(folder.path(), Options::default())?;
+    let traces = TraceStore::new(store.clone(), Arc::new(Prices::builtin()));
+    let mut words = Words(7);
+    let system = words.text(500);
+    let caller = Arc::new(Caller::default());
+    let (began, before, mut plain) = (Instant::now(), cpu(), 0);
+    let mut unique = 0;
+    for number in 0..calls {
+        let (prompt, answer) = (words.text(500), words.text(500));
+        unique += prompt.len() + answer.len();
+        let cx = CallContext::new(traces.admit().await?, Arc::clone(&caller));
+        record(&cx, number, &system, &prompt, &answer);
+        drop(cx);
+        if let Some(rate) = rate
+            && number % 10 == 9
+        {
+            let due = Duration::from_secs_f64(f64::from(number + 1) / f64::from(rate));
+            tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+        }
+        if number + 1 == calls {
+            plain = own_cpu();
+        }
+    }
+    store.flush().await?;
+    let (wall, spent) = (began.elapsed(), cpu() - before);
+    let counts = store.traces().counts().await?;
+    store.close();
+    let per_call = |nanos: u64| micros(nanos) / f64::from(calls);
+    println!("calls                      {calls}");
+    println!("wall                       {:.2} s, {:.0} calls/s", wall.as_secs_f64(), f64::from(calls) / wall.as_secs_f64());
+    println!("CPU per call, whole        {:.1} µs", per_call(spent));
+    println!("  of it the caller's side  {:.1} µs (makes the texts, too)", per_call(plain.saturating_sub(before)));
+    println!("  of it the writer's side  {:.1} µs", per_call(spent - plain.saturating_sub(before)));
+    println!("file                       {} bytes, {} spans", counts.file_bytes, counts.spans);
+    println!("  per span                 {:.0} bytes", ratio(counts.file_bytes, counts.spans));
+    println!("  unique text per span     {:.0} bytes before compression", ratio(u64::try_from(unique)?, counts.spans));
+    let packed = packed_text(folder.path());
+    println!("  beyond packed text       {:.0} bytes per span", ratio(counts.file_bytes - packed, counts.spans));
+    Ok(())
+}
+
+/// One call as the gateway and a provider record it.
+fn record(cx: &CallContext, number: u32, system: &str, prompt: &str, answer: &str) {
+    let mut root = cx.span(Operation::Gateway, "chat openai/gpt-5-mini");
+    root.set("hanok.dialect", "openai-chat");
+    root.set("gen_ai.request.model", "openai/gpt-5-mini");
+    root.set("hanok.stream", false);
+    let mut chat = root.context().span(Operation::Chat, "chat gpt-5-mini");
+    chat.set("gen_ai.provider.name", "openai");
+    chat.set("gen_ai.request.model", "gpt-5-mini");
+    chat.set("server.address", "api.openai.com");
+    chat.set("server.port", 443);
+    chat.set("hanok.stream", false);
+    chat.set("http.response.status_code", 200);
+    let request = format!(
+        r#"{{"model":"gpt-5-mini","temperature":0.2,"messages":[{{"role":"system","content":"{system}"}},{{"role":"user","content":"{prompt}"}}]}}"#
+    );
+    let response = format!(
+        r#"{{"id":"chatcmpl-{number:029}","object":"chat.completion","created":1763634427,"model":"gpt-5-mini-2025-08-07","choices":[{{"index":0,"message":{{"role":"assistant","content":"{answer}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":212,"completion_tokens":103,"total_tokens":315,"prompt_tokens_details":{{"cached_tokens":0}}}}}}"#
+    );
+    chat.exchange(Exchange {
+        dialect: Dialect::OpenAiChat,
+        request: Bytes::from(request),
+        response: ResponseBytes::Whole(Bytes::from(response)),
+    });
+    chat.finish();
+    root.finish();
+}
+
+/// Text that packs about as well as prose does.
+struct Words(u64);
+
+impl Words {
+    fn text(&mut self, bytes: usize) -> String {
+        const SYLLABLES: &[&str] = &[
+            "re", "fund", "or", "der", "pay", "ment", "ship", "cus", "to", "mer", "the", "of", "and", "in", "ter",
+            "est", "con", "tract", "ing", "ed", "un", "able", "day", "week", "return", "policy", "a", "is", "not",
+        ];
+        let mut text = String::with_capacity(bytes + 16);
+        while text.len() < bytes {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            let at = usize::try_from(self.0 >> 33).unwrap_or(0);
+            text.push_str(SYLLABLES.get(at % SYLLABLES.len()).unwrap_or(&""));
+            if at.is_multiple_of(3) {
+                text.push(' ');
+            }
+        }
+        text
+    }
+}
+
+/// Nanoseconds of CPU this process has used, by the kernel's own count per thread.
+fn cpu() -> u64 {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
+    tasks.flatten().map(|task| schedstat(&task.path().join("schedstat"))).sum()
+}
+
+fn own_cpu() -> u64 {
+    schedstat(std::path::Path::new("/proc/thread-self/schedstat"))
+}
+
+fn schedstat(path: &std::path::Path) -> u64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+}
+
+fn packed_text(folder: &std::path::Path) -> u64 {
+    // Asked of the sqlite3 program when there is one: SQL is the store's.
+    let output = std::process::Command::new("sqlite3")
+        .arg(folder.join("hanok.db"))
+        .arg("SELECT sum(length(body)) FROM blobs")
+        .output();
+    let Ok(output) = output else { return 0 };
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1e3
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}

@@ -1,0 +1,59 @@
+//! The names of attributes: OpenTelemetry's for GenAI (`open-telemetry/semantic-conventions-genai`), and ours
+//! under `hanok.`.
+
+/// What was done.
+pub const OPERATION: &str = "gen_ai.operation.name";
+/// Who answered.
+pub const PROVIDER: &str = "gen_ai.provider.name";
+/// The model asked for.
+pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// Softmax temperature.
+pub const TEMPERATURE: &str = "gen_ai.request.temperature";
+/// Nucleus mass.
+pub const TOP_P: &str = "gen_ai.request.top_p";
+/// Most tokens of the answer.
+pub const MAX_TOKENS: &str = "gen_ai.request.max_tokens";
+/// Seed.
+pub const SEED: &str = "gen_ai.request.seed";
+/// Texts at which to stop.
+pub const STOP: &str = "gen_ai.request.stop_sequences";
+/// Number of choices asked for, when not one.
+pub const CHOICES: &str = "gen_ai.request.choice.count";
+/// The model that answered.
+pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
+/// The answer's id.
+pub const RESPONSE_ID: &str = "gen_ai.response.id";
+/// Why each choice ended.
+pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// Tokens of the prompt, cached ones included.
+pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+/// Tokens of the answer, reasoning included.
+pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+/// Of the input, tokens read from the provider's cache.
+pub const CACHED_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
+/// Of the input, tokens written to the provider's cache.
+pub const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
+/// Of the output, tokens spent on reasoning.
+pub const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+/// The conversation sent.
+pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
+/// The answers that came.
+pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
+/// The tools offered.
+pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
+/// The session a call belongs to.
+pub const CONVERSATION: &str = "gen_ai.conversation.id";
+/// What kind of failure it was.
+pub const ERROR_TYPE: &str = "error.type";
+/// US dollars; absent when unpriced.
+pub const COST: &str = "hanok.cost_usd";
+/// Milliseconds from the span's start to the first token.
+pub const TIME_TO_FIRST_TOKEN: &str = "hanok.time_to_first_token_ms";
+/// The name of the key a call came with.
+pub const KEY: &str = "hanok.key";
+/// A request that could not be read, as text.
+pub const RAW_REQUEST: &str = "hanok.request.body";
+/// An answer that could not be read, as text.
+pub const RAW_RESPONSE: &str = "hanok.response.body";
+/// Why the request or the answer could not be read.
+pub const UNREADABLE: &str = "hanok.exchange.unreadable";

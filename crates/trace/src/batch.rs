@@ -1,0 +1,271 @@
+//! Spans to rows: exchanges decoded, costs computed, the trace summed up.
+
+use crate::attribute as name;
+use crate::exchange::{self, Decoded};
+use crate::price::Prices;
+use hanok_base::{Attributes, Operation, Span, SpanId, Usage};
+use hanok_store::{Slot, SpanRow, Summary, TraceBatch};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Larger attributes are stored apart, compressed, and once however often they come.
+const LARGE: usize = 512;
+const NANOS_PER_MILLI: f64 = 1e6;
+
+/// The rows of one trace's spans, root first.
+pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
+    let trace_id = spans.first()?.trace_id;
+    let counted = counted(&spans);
+    let mut rows = Vec::with_capacity(spans.len());
+    let mut previews = Vec::with_capacity(spans.len());
+    for (span, counted) in spans.into_iter().zip(counted) {
+        let (row, preview) = row(span, counted, prices);
+        rows.push(row);
+        previews.push(preview);
+    }
+    Some(TraceBatch { trace_id, summary: summary(&rows, &previews)?, spans: rows })
+}
+
+/// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
+/// calls. So a parent that repeats what its children used is never counted beside them.
+fn counted(spans: &[Span]) -> Vec<bool> {
+    let calls = |span: &Span| matches!(span.operation, Operation::Chat | Operation::Embeddings);
+    let mut counted: Vec<bool> = spans.iter().map(calls).collect();
+    if counted.iter().filter(|counted| **counted).count() < 2 {
+        return counted;
+    }
+    let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
+    for span in spans.iter().filter(|span| calls(span)) {
+        let mut parent = span.parent_id;
+        // Bounded: ids from elsewhere might form a circle.
+        for _ in 0..64 {
+            let Some(at) = parent.and_then(|parent| at.get(&parent).copied()) else { break };
+            if let Some(counted) = counted.get_mut(at) {
+                *counted = false;
+            }
+            parent = spans.get(at).and_then(|span| span.parent_id);
+        }
+    }
+    counted
+}
+
+struct Preview {
+    input: Option<String>,
+    output: Option<String>,
+}
+
+fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
+    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } = span;
+    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange)).unwrap_or_default();
+    let Decoded { model, response_model, mut usage, attributes: read, mut bodies, input_preview, output_preview } =
+        decoded;
+    let mut kept = Kept { model, ..Kept::default() };
+    for (key, value) in read {
+        set(&mut kept.attributes, key, value);
+    }
+    // What was set on the span wins over what its bytes say.
+    for (key, value) in attributes {
+        kept.take(key, value, &mut usage, &mut bodies);
+    }
+    let cost = match &kept.provider {
+        Some(provider) if counted => prices
+            .find(provider, kept.model.as_deref(), response_model.as_deref())
+            .and_then(|price| price.cost(&usage)),
+        _ => None,
+    };
+    let row = SpanRow {
+        span_id,
+        parent_id,
+        name,
+        operation: Cow::Borrowed(operation.as_str()),
+        start,
+        duration_ns: i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX),
+        status,
+        counted,
+        model: kept.model,
+        provider: kept.provider,
+        usage,
+        cost,
+        ttft_ns: kept.ttft_ns,
+        attributes: kept.attributes,
+        bodies,
+    };
+    (row, Preview { input: input_preview, output: output_preview })
+}
+
+/// Attributes that have columns of their own, and the rest.
+#[derive(Default)]
+struct Kept {
+    model: Option<String>,
+    provider: Option<String>,
+    ttft_ns: Option<i64>,
+    attributes: Attributes,
+}
+
+impl Kept {
+    fn take(
+        &mut self,
+        key: Cow<'static, str>,
+        value: Value,
+        usage: &mut Usage,
+        bodies: &mut Vec<(Slot, Vec<u8>)>,
+    ) {
+        let tokens = |value: &Value, count: &mut Option<u64>| {
+            *count = value.as_u64().or(*count);
+        };
+        match (key.as_ref(), value) {
+            (name::REQUEST_MODEL, Value::String(model)) => self.model = Some(model),
+            (name::PROVIDER, Value::String(provider)) => self.provider = Some(provider),
+            (name::INPUT_TOKENS, value) => tokens(&value, &mut usage.input),
+            (name::OUTPUT_TOKENS, value) => tokens(&value, &mut usage.output),
+            (name::CACHED_TOKENS, value) => tokens(&value, &mut usage.cached_input),
+            (name::CACHE_WRITE_TOKENS, value) => tokens(&value, &mut usage.cache_write),
+            (name::REASONING_TOKENS, value) => tokens(&value, &mut usage.reasoning),
+            (name::TIME_TO_FIRST_TOKEN, value) => self.ttft_ns = value.as_f64().map(nanos),
+            // Written from columns when read back.
+            (name::OPERATION | name::COST, _) => {}
+            (_, value) => match large(&key, &value) {
+                Some(body) => bodies.push((Slot::Attributes, body)),
+                None => set(&mut self.attributes, key, value),
+            },
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "saturates, at 292 years")]
+fn nanos(milliseconds: f64) -> i64 {
+    (milliseconds * NANOS_PER_MILLI).round() as i64
+}
+
+/// A second value of a key takes the place of the first.
+fn set(attributes: &mut Attributes, key: Cow<'static, str>, value: Value) {
+    match attributes.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, known)) => *known = value,
+        None => attributes.push((key, value)),
+    }
+}
+
+/// A large attribute as a JSON object of its own.
+fn large(key: &str, value: &Value) -> Option<Vec<u8>> {
+    let small = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.len() < LARGE,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    };
+    if small {
+        return None;
+    }
+    let body = serde_json::to_vec(&HashMap::from([(key, value)])).ok()?;
+    (body.len() >= LARGE).then_some(body)
+}
+
+/// What the spans say about the whole trace. Takes the previews of the root, or else of the call that speaks
+/// for the trace.
+fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
+    let ids: Vec<SpanId> = rows.iter().map(|row| row.span_id).collect();
+    let root = rows
+        .iter()
+        .position(|row| row.parent_id.is_none())
+        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent))))
+        .unwrap_or(0);
+    let call = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.counted)
+        // Of a chat and the embeddings before it, the chat speaks; of several, the last.
+        .max_by_key(|(_, row)| (row.operation == Operation::Chat.as_str(), row.start))
+        .map(|(at, _)| at);
+    let speaker = call.and_then(|call| rows.get(call));
+    let said = call.and_then(|call| previews.get(call));
+    let root_row = rows.get(root)?;
+    let root_said = previews.get(root)?;
+    let first_token = |row: &SpanRow| Some(row.ttft_ns?.saturating_add(row.start.0 - root_row.start.0));
+    let key_name = root_row.attributes.iter().find(|(key, _)| key == name::KEY);
+    Some(Summary {
+        rooted: root_row.parent_id.is_none(),
+        name: root_row.name.clone(),
+        operation: root_row.operation.clone(),
+        status: root_row.status.clone(),
+        model: root_row.model.clone().or_else(|| speaker?.model.clone()),
+        provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
+        key_name: key_name.and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned),
+        ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
+        input_preview: root_said.input.clone().or_else(|| said?.input.clone()),
+        output_preview: root_said.output.clone().or_else(|| said?.output.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hanok_base::{NanoDollars, SpanStatus, Timestamp, TraceId};
+    use std::time::Duration;
+
+    fn span(id: u8, parent: Option<u8>, operation: Operation, attributes: &[(&'static str, Value)]) -> Span {
+        let span_id = |id: u8| SpanId::from_bytes([id; 8]);
+        Span {
+            trace_id: TraceId::from_bytes([1; 16]),
+            span_id: span_id(id),
+            parent_id: parent.map(span_id),
+            name: format!("{} {id}", operation.as_str()),
+            operation,
+            start: Timestamp(i64::from(id) * 1_000),
+            duration: Duration::from_micros(5),
+            status: SpanStatus::Ok,
+            attributes: attributes.iter().map(|(key, value)| (Cow::Borrowed(*key), value.clone())).collect(),
+            exchange: None,
+        }
+    }
+
+    fn call(id: u8, parent: u8, model: &str) -> Span {
+        span(id, Some(parent), Operation::Chat, &[
+            (name::PROVIDER, "openai".into()),
+            (name::REQUEST_MODEL, model.into()),
+            (name::INPUT_TOKENS, 1000.into()),
+            (name::OUTPUT_TOKENS, 100.into()),
+        ])
+    }
+
+    #[test]
+    fn a_parent_is_not_counted_beside_its_children() {
+        let spans = vec![
+            span(1, None, Operation::Gateway, &[(name::REQUEST_MODEL, "fast".into())]),
+            call(2, 1, "hanok/ask"),
+            call(3, 2, "gpt-5"),
+            call(4, 1, "gpt-5-mini"),
+        ];
+        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let counted: Vec<bool> = batch.spans.iter().map(|span| span.counted).collect();
+        assert_eq!(counted, [false, false, true, true]);
+        assert_eq!(batch.spans[2].cost, Some(NanoDollars(1_250_000 + 1_000_000)));
+        assert_eq!(batch.spans[1].cost, None);
+        assert_eq!(batch.summary.model.as_deref(), Some("fast"));
+        assert_eq!(batch.summary.provider.as_deref(), Some("openai"));
+    }
+
+    #[test]
+    fn the_last_value_of_a_key_counts_and_large_ones_are_apart() {
+        let hits = Value::from(vec!["x".repeat(100); 10]);
+        let spans = vec![span(1, None, Operation::Retrieval, &[
+            ("a", 1.into()),
+            ("a", 2.into()),
+            ("hanok.hits", hits.clone()),
+            (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
+        ])];
+        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let row = &batch.spans[0];
+        assert_eq!(row.attributes, [(Cow::Borrowed("a"), Value::from(2))]);
+        assert_eq!(row.ttft_ns, Some(1_500_000));
+        let (slot, body) = &row.bodies[0];
+        assert_eq!(*slot, Slot::Attributes);
+        assert_eq!(serde_json::from_slice::<Value>(body).unwrap(), serde_json::json!({"hanok.hits": hits}));
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let spans = vec![call(1, 2, "gpt-5"), call(2, 1, "gpt-5")];
+        assert!(batch(spans, &Prices::builtin()).is_some());
+    }
+}

@@ -1,0 +1,220 @@
+//! The bytes of a call, decoded: messages, usage, and what the answer says of itself.
+
+use crate::attribute as name;
+use crate::message;
+use hanok_base::stream::Collector;
+use hanok_base::{
+    Attributes, ChatRequest, ChatResponse, Exchange, FinishReason, Operation, Part, ResponseBytes, Role, Usage,
+};
+use hanok_store::Slot;
+use hanok_wire::codec;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What an exchange holds.
+#[derive(Default)]
+pub(crate) struct Decoded {
+    /// The model asked for.
+    pub(crate) model: Option<String>,
+    /// The model that answered.
+    pub(crate) response_model: Option<String>,
+    /// Tokens.
+    pub(crate) usage: Usage,
+    /// The rest that has a name.
+    pub(crate) attributes: Attributes,
+    /// Messages, or raw bytes where they could not be read.
+    pub(crate) bodies: Vec<(Slot, Vec<u8>)>,
+    /// The beginning of the last thing the user said.
+    pub(crate) input_preview: Option<String>,
+    /// The beginning of the answer.
+    pub(crate) output_preview: Option<String>,
+}
+
+/// Reads an exchange. What cannot be read is kept as it came.
+pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
+    let mut decoded = Decoded::default();
+    if operation == Operation::Embeddings {
+        // The texts are kept; the vectors are not: they are many times larger, and can be computed again.
+        keep(&mut decoded, Slot::RawRequest, exchange.request.to_vec());
+        if let ResponseBytes::Whole(body) = &exchange.response {
+            decoded.usage = hanok_wire::embeddings::embeddings_usage(body);
+        }
+        return decoded;
+    }
+    match codec(exchange.dialect).decode_request(&exchange.request) {
+        Ok(request) => take_request(&mut decoded, request),
+        Err(error) => unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string()),
+    }
+    match &exchange.response {
+        ResponseBytes::None => {}
+        ResponseBytes::Whole(body) => match codec(exchange.dialect).decode_response(body) {
+            Ok(response) => take_response(&mut decoded, response),
+            Err(error) => unreadable(&mut decoded, Slot::RawResponse, body.to_vec(), &error.to_string()),
+        },
+        ResponseBytes::Streamed(pieces) => {
+            let mut events_of = codec(exchange.dialect).stream_decoder();
+            let mut collector = Collector::default();
+            let mut events = Vec::new();
+            let mut fault = None;
+            for piece in pieces {
+                let fed = events_of.feed(piece, &mut events);
+                events.drain(..).for_each(|event| collector.push(event));
+                if let Err(error) = fed {
+                    fault = Some(error.to_string());
+                    break;
+                }
+            }
+            let cut = FinishReason::Other("truncated".to_owned());
+            let partial = collector.into_partial(&cut);
+            let nothing = partial.is_none();
+            if let Some(response) = partial {
+                take_response(&mut decoded, response);
+            }
+            // A stream that merely stops early has said all it has to say in its events.
+            if let Some(fault) = fault.or_else(|| nothing.then(|| "the stream holds no answer".to_owned())) {
+                unreadable(&mut decoded, Slot::RawResponse, pieces.concat(), &fault);
+            }
+        }
+    }
+    decoded
+}
+
+fn take_request(decoded: &mut Decoded, request: ChatRequest) {
+    let ChatRequest { model, messages, tools, sampling, .. } = request;
+    decoded.model = Some(model.as_str().to_owned());
+    let mut set = |key: &'static str, value: Option<Value>| {
+        if let Some(value) = value {
+            decoded.attributes.push((Cow::Borrowed(key), value));
+        }
+    };
+    set(name::TEMPERATURE, sampling.temperature.map(Value::from));
+    set(name::TOP_P, sampling.top_p.map(Value::from));
+    set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
+    set(name::SEED, sampling.seed.map(Value::from));
+    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)));
+    set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
+    decoded.bodies.reserve(messages.len() + 2);
+    for message in &messages {
+        decoded.bodies.push((Slot::Input, message::input(message)));
+    }
+    if !tools.is_empty() {
+        decoded.bodies.push((Slot::Tools, message::tools(&tools)));
+    }
+    let asked = messages.iter().rev().find(|message| message.role == Role::User).or(messages.last());
+    decoded.input_preview = asked.and_then(|message| preview(&message.parts));
+}
+
+fn take_response(decoded: &mut Decoded, response: ChatResponse) {
+    let ChatResponse { id, model, choices, usage, .. } = response;
+    decoded.usage = usage;
+    decoded.response_model = Some(model.as_str().to_owned());
+    let mut set = |key: &'static str, value: Value| decoded.attributes.push((Cow::Borrowed(key), value));
+    set(name::RESPONSE_ID, id.as_str().into());
+    set(name::RESPONSE_MODEL, model.as_str().into());
+    set(name::FINISH_REASONS, choices.iter().map(|choice| choice.finish.as_str()).collect());
+    for choice in &choices {
+        decoded.bodies.push((Slot::Output, message::output(&choice.message, &choice.finish)));
+    }
+    decoded.output_preview = choices.first().and_then(|choice| preview(&choice.message.parts));
+}
+
+fn unreadable(decoded: &mut Decoded, slot: Slot, body: Vec<u8>, why: &str) {
+    let side = if slot == Slot::RawRequest { "request" } else { "response" };
+    decoded.attributes.push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
+    keep(decoded, slot, body);
+}
+
+fn keep(decoded: &mut Decoded, slot: Slot, body: Vec<u8>) {
+    if !body.is_empty() {
+        decoded.bodies.push((slot, body));
+    }
+}
+
+/// Columns of a preview: a wide character (Hangul, Han, Kana and the like) counts two.
+const PREVIEW_COLUMNS: usize = 120;
+
+/// The first text of a message on one line, or the tools it calls.
+fn preview(parts: &[Part]) -> Option<String> {
+    let text = parts.iter().find_map(|part| match part {
+        Part::Text(text) | Part::Refusal(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text.as_str())),
+        _ => None,
+    });
+    let text = text.or_else(|| {
+        parts.iter().find_map(|part| match part {
+            Part::ToolCall(call) => Some(Cow::Owned(format!("{}({})", call.name, call.arguments))),
+            _ => None,
+        })
+    })?;
+    let mut line = String::new();
+    let mut columns = 0;
+    // Only as much is looked at as can be shown, however long the text is.
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+            columns += 1;
+        }
+        for char in word.chars() {
+            columns += if char >= '\u{1100}' { 2 } else { 1 };
+            if columns > PREVIEW_COLUMNS {
+                line.push('…');
+                return Some(line);
+            }
+            line.push(char);
+        }
+    }
+    Some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hanok_base::Dialect;
+
+    fn exchange(request: &str, response: ResponseBytes) -> Exchange {
+        Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(request.to_owned()), response }
+    }
+
+    const REQUEST: &str = r#"{"model":"gpt-5-mini","temperature":0.5,"messages":[
+        {"role":"system","content":"be brief"},{"role":"user","content":"two\n  words"}]}"#;
+
+    #[test]
+    fn a_whole_answer() {
+        let answer = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5-mini-2025-08-07",
+            "choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],
+            "usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))));
+        assert_eq!(decoded.usage.input, Some(9));
+        assert_eq!(decoded.input_preview.as_deref(), Some("two words"));
+        assert_eq!(decoded.output_preview.as_deref(), Some("yes"));
+        let slots: Vec<Slot> = decoded.bodies.iter().map(|(slot, _)| *slot).collect();
+        assert_eq!(slots, [Slot::Input, Slot::Input, Slot::Output]);
+    }
+
+    #[test]
+    fn a_cut_stream_keeps_what_came() {
+        let piece = r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"half"},"finish_reason":null}]}"#;
+        let pieces = vec![Bytes::from(piece), Bytes::from("\n\n")];
+        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Streamed(pieces)));
+        assert_eq!(decoded.output_preview.as_deref(), Some("half"));
+        let reasons = decoded.attributes.iter().find(|(key, _)| key == name::FINISH_REASONS).unwrap();
+        assert_eq!(reasons.1, serde_json::json!(["truncated"]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept() {
+        let decoded = decode(Operation::Chat, &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))));
+        assert_eq!(decoded.bodies, [
+            (Slot::RawRequest, b"{oops".to_vec()),
+            (Slot::RawResponse, b"<html>".to_vec())
+        ]);
+    }
+
+    #[test]
+    fn previews_are_cut_by_columns() {
+        let long = |text: &str| preview(&[Part::Text(text.repeat(300))]).unwrap();
+        assert_eq!(long("a").chars().count(), PREVIEW_COLUMNS + 1);
+        assert_eq!(long("한").chars().count(), PREVIEW_COLUMNS / 2 + 1);
+        assert_eq!(preview(&[Part::Text("  ".into())]), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! The last minute, in memory: what the strip along the bottom of every page shows.
+
+use hanok_base::{NanoDollars, Span, SpanStatus, Timestamp};
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How far back it goes.
+const WINDOW: Duration = Duration::from_mins(1);
+/// More ticks than a screen has pixels are of no use.
+const TICKS: usize = 4096;
+
+/// One span that ended lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Tick {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it did.
+    pub operation: &'static str,
+    /// Whether it failed.
+    pub error: bool,
+}
+
+/// The last minute and today.
+#[derive(Clone, Debug, Default)]
+pub struct PulseView {
+    /// The newest spans of the time asked for, oldest first, 4096 at most.
+    pub ticks: Vec<Tick>,
+    /// Spans per second over the time asked for.
+    pub spans_per_second: f64,
+    /// What was spent since midnight UTC, as far as it is priced.
+    pub cost_today: NanoDollars,
+    /// Traces begun since midnight UTC.
+    pub traces_today: u64,
+    /// Of these, those that failed.
+    pub errors_today: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Pulse {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ticks: VecDeque<Tick>,
+    /// Seconds since the epoch, and spans that ended in each.
+    seconds: VecDeque<(i64, u32)>,
+}
+
+impl Pulse {
+    pub(crate) fn beat(&self, spans: &[Span]) {
+        let mut state = self.state.lock();
+        for span in spans {
+            let at = span.start.after(span.duration);
+            if state.ticks.len() >= TICKS {
+                state.ticks.pop_front();
+            }
+            let error = matches!(span.status, SpanStatus::Error(_));
+            state.ticks.push_back(Tick { at, operation: span.operation.as_str(), error });
+        }
+        let count = u32::try_from(spans.len()).unwrap_or(u32::MAX);
+        let now = Timestamp::now().seconds();
+        match state.seconds.back_mut() {
+            Some((second, sum)) if *second == now => *sum = sum.saturating_add(count),
+            _ => state.seconds.push_back((now, count)),
+        }
+        while state.seconds.len() > usize::try_from(WINDOW.as_secs()).unwrap_or(60) {
+            state.seconds.pop_front();
+        }
+    }
+
+    /// The ticks of the last `seconds`, and spans per second over them.
+    pub(crate) fn last(&self, seconds: u64) -> (Vec<Tick>, f64) {
+        let window = Duration::from_secs(seconds.max(1)).min(WINDOW);
+        let since = Timestamp::now().before(window);
+        let state = self.state.lock();
+        let mut ticks: Vec<Tick> = state.ticks.iter().filter(|tick| tick.at >= since).copied().collect();
+        let spans: u32 = state
+            .seconds
+            .iter()
+            .filter(|(second, _)| *second > since.seconds())
+            .fold(0, |sum, (_, count)| sum.saturating_add(*count));
+        drop(state);
+        ticks.sort_by_key(|tick| tick.at);
+        (ticks, f64::from(spans) / window.as_secs_f64())
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading traces: lists, one trace, what arrives, rates.
+
+use crate::filter::TraceFilter;
+use crate::pulse::PulseView;
+use crate::recorder::TraceStore;
+use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
+use hanok_base::{SpanId, Timestamp, TraceId};
+use hanok_store::{Bodies, Bucket, Counts, Store, StoreError};
+use tokio::sync::watch;
+
+/// Most traces that one arrival hands out; older ones of a burst are in the list.
+const ARRIVALS: usize = 100;
+
+/// Traces could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// A cursor that no page gave.
+    #[error("`{0}` is not a cursor: take `next` of the page before")]
+    BadCursor(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl TraceStore {
+    /// A page of at most `limit` traces, newest first; `cursor` is `next` of the page before.
+    pub async fn list(
+        &self,
+        filter: &TraceFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<TracePage, TraceError> {
+        let before = match cursor {
+            Some(text) => Some(text.parse().map_err(|_| TraceError::BadCursor(text.to_owned()))?),
+            None => None,
+        };
+        let page = self.store.traces().list(filter.query(), before, limit).await?;
+        let traces = page.rows.into_iter().map(TraceSummary::from).collect();
+        Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
+    }
+
+    /// A trace with everything in it.
+    pub async fn get(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
+        Ok(self.store.traces().get(trace_id, Bodies::All).await?.map(TraceDetail::from))
+    }
+
+    /// A trace without messages and other large values.
+    pub async fn get_light(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
+        Ok(self.store.traces().get(trace_id, Bodies::None).await?.map(TraceDetail::from))
+    }
+
+    /// One span with everything in it.
+    pub async fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanView>, TraceError> {
+        let trace = self.store.traces().get(trace_id, Bodies::Of(span_id)).await?;
+        let span = trace.and_then(|trace| trace.spans.into_iter().find(|span| span.span_id == span_id));
+        Ok(span.map(SpanView::from))
+    }
+
+    /// The traces beside one in the order of arrival.
+    pub async fn neighbours(&self, summary: &TraceSummary) -> Result<Neighbours, TraceError> {
+        let (newer, older) = self.store.traces().neighbours(summary.seq).await?;
+        Ok(Neighbours { newer: newer.map(|id| id.to_string()), older: older.map(|id| id.to_string()) })
+    }
+
+    /// What happened from `since` until `until`, in at most `buckets` stretches of whole minutes, empty ones
+    /// included.
+    pub async fn rate(&self, since: Timestamp, until: Timestamp, buckets: usize) -> Result<Vec<Bucket>, TraceError> {
+        Ok(self.store.traces().rate(since, until, buckets).await?)
+    }
+
+    /// How much is stored.
+    pub async fn counts(&self) -> Result<Counts, TraceError> {
+        Ok(self.store.traces().counts().await?)
+    }
+
+    /// The last `seconds` (60 at most), and today.
+    pub async fn pulse(&self, seconds: u64) -> Result<PulseView, TraceError> {
+        const DAY: i64 = 86_400_000_000_000;
+        let (ticks, spans_per_second) = self.pulse.last(seconds);
+        let midnight = Timestamp(Timestamp::now().0.div_euclid(DAY) * DAY);
+        let today = self.store.traces().totals(midnight).await?;
+        Ok(PulseView {
+            ticks,
+            spans_per_second,
+            cost_today: today.cost,
+            traces_today: today.traces,
+            errors_today: today.errors,
+        })
+    }
+
+    /// The traces that arrive from now on. `None` when the store was opened for reading only.
+    pub fn live(&self) -> Option<Live> {
+        let mut committed = self.store.subscribe()?;
+        let seq = *committed.borrow_and_update();
+        Some(Live { store: self.store.clone(), committed, seq })
+    }
+}
+
+/// Traces as they arrive. A slow reader misses the older ones of a burst and holds nothing up.
+pub struct Live {
+    store: Store,
+    committed: watch::Receiver<i64>,
+    seq: i64,
+}
+
+impl Live {
+    /// Waits for the next arrivals; oldest first, at most 100. `None` when the store was closed.
+    pub async fn next(&mut self) -> Result<Option<Vec<TraceSummary>>, TraceError> {
+        loop {
+            if self.committed.changed().await.is_err() {
+                return Ok(None);
+            }
+            self.committed.borrow_and_update();
+            let rows = self.store.traces().recent(self.seq, ARRIVALS).await?;
+            if let Some(newest) = rows.last() {
+                self.seq = newest.seq;
+                return Ok(Some(rows.into_iter().map(TraceSummary::from).collect()));
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The list of models.
+
+use super::take;
+use crate::error::WireError;
+use hanok_base::{ModelInfo, Object};
+use serde_json::{Value, json};
+
+pub(super) fn encode_list(models: &[(String, ModelInfo)]) -> Vec<u8> {
+    let data: Vec<Value> = models.iter().map(|(id, model)| one(id, model)).collect();
+    json!({ "object": "list", "data": data }).to_string().into_bytes()
+}
+
+pub(super) fn encode_one(id: &str, model: &ModelInfo) -> Vec<u8> {
+    one(id, model).to_string().into_bytes()
+}
+
+fn one(id: &str, model: &ModelInfo) -> Value {
+    let owned_by = model.owned_by.as_deref().unwrap_or("unknown");
+    json!({ "id": id, "object": "model", "created": model.created, "owned_by": owned_by })
+}
+
+/// `{"data": [{"id"}]}` as documented, or the bare array that some vendors send.
+pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
+    let items = match serde_json::from_slice(body) {
+        Ok(Value::Array(items)) => items,
+        _ => take::array(&mut take::object(body)?, "data")?,
+    };
+    let mut models = Vec::with_capacity(items.len());
+    for (i, value) in items.into_iter().enumerate() {
+        let mut object: Object = take::item(value, &format!("data[{i}]"))?;
+        let name = take::string(&mut object, "id")?
+            .ok_or_else(|| WireError::member(format!("data[{i}].id"), "is required"))?;
+        models.push(ModelInfo {
+            name: name.into(),
+            owned_by: take::string(&mut object, "owned_by").ok().flatten(),
+            created: take::integer(&mut object, "created").ok().flatten().unwrap_or(0),
+        });
+    }
+    Ok(models)
+}

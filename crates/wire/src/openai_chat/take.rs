@@ -1,0 +1,100 @@
+//! Taking members out of a JSON object, so that what is left is what we do not know.
+
+use crate::error::{WireError, text};
+use hanok_base::Object;
+use serde_json::Value;
+
+pub(super) fn object(body: &[u8]) -> Result<Object, WireError> {
+    let text = text(body)?;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(WireError::member("body", "must be a JSON object")),
+        Err(error) => Err(WireError::json(&error, text)),
+    }
+}
+
+/// A member that is there and not null.
+pub(super) fn some(object: &mut Object, name: &str) -> Option<Value> {
+    object.shift_remove(name).filter(|value| !value.is_null())
+}
+
+fn wrong(name: &str, wanted: &str, value: &Value) -> WireError {
+    let got = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    };
+    WireError::member(name, format!("must be {wanted}, not {got}"))
+}
+
+pub(super) fn string(object: &mut Object, name: &str) -> Result<Option<String>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(wrong(name, "a string", &other)),
+    }
+}
+
+pub(super) fn array(object: &mut Object, name: &str) -> Result<Vec<Value>, WireError> {
+    match some(object, name) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) => Ok(items),
+        Some(other) => Err(wrong(name, "an array", &other)),
+    }
+}
+
+pub(super) fn map(object: &mut Object, name: &str) -> Result<Option<Object>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(Value::Object(map)) => Ok(Some(map)),
+        Some(other) => Err(wrong(name, "an object", &other)),
+    }
+}
+
+pub(super) fn number(object: &mut Object, name: &str) -> Result<Option<f64>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| wrong(name, "a number", &value)),
+    }
+}
+
+pub(super) fn integer(object: &mut Object, name: &str) -> Result<Option<i64>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong(name, "an integer", &value)),
+    }
+}
+
+pub(super) fn count(object: &mut Object, name: &str) -> Result<Option<u64>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| wrong(name, "a whole number", &value)),
+    }
+}
+
+pub(super) fn boolean(object: &mut Object, name: &str) -> Result<Option<bool>, WireError> {
+    match some(object, name) {
+        None => Ok(None),
+        Some(Value::Bool(value)) => Ok(Some(value)),
+        Some(other) => Err(wrong(name, "a boolean", &other)),
+    }
+}
+
+/// An item that must be an object.
+pub(super) fn item(value: Value, param: &str) -> Result<Object, WireError> {
+    match value {
+        Value::Object(object) => Ok(object),
+        other => Err(wrong(param, "an object", &other)),
+    }
+}
+
+/// A member at fault, put under where its object stands.
+pub(super) fn under(place: &str, error: WireError) -> WireError {
+    match error {
+        WireError::Member { param, message } => WireError::Member { param: format!("{place}.{param}"), message },
+        other => other,
+    }
+}

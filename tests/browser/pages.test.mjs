@@ -1,0 +1,305 @@
+// Every page in Chromium, in both languages and themes: no console error, nothing from elsewhere, nothing that axe
+// calls serious, nothing that overflows a phone. With HANOK_SHOTS=DIR, a picture of each.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const { hanok, upstream, providers, eventually } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SHOTS = process.env.HANOK_SHOTS;
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+let mock, house, fresh, browser;
+const places = {};
+
+async function chat(model, content, stream = false) {
+  const answer = await fetch(`${house.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model, stream, messages: [{ role: "user", content }] }),
+  });
+  await answer.text();
+  const id = answer.headers.get("x-hanok-trace-id");
+  await eventually(async () => (await fetch(`${house.url}/api/traces/${id}`)).ok, `trace ${id}`);
+  return id;
+}
+
+before(async () => {
+  mock = await upstream();
+  [house, fresh] = await Promise.all([hanok({ config: providers(mock), library: true }), hanok()]);
+  places["traces of nothing"] = `${fresh.url}/traces`;
+  places["first run"] = `${fresh.url}/`;
+  places.ask = `${house.url}/`;
+  places.traces = `${house.url}/traces`;
+  places["traces filtered"] = `${house.url}/traces?filter=${encodeURIComponent("status:error")}`;
+  places["traces misfiltered"] = `${house.url}/traces?filter=${encodeURIComponent("status:purple")}`;
+  for (const [name, model, text] of [
+    ["a chat", "mock/usage", "count me"],
+    ["tools", "mock/tools", "weather and time"],
+    ["an answer from documents", "hanok/extract", "When does the warehouse open?"],
+    ["a Korean answer", "hanok/extract", "2년차 직원의 연차 휴가는 며칠인가요?"],
+    ["an error", "mock/err500", "broken"],
+  ]) {
+    places[`trace of ${name}`] = `${house.url}/traces/${await chat(model, text)}`;
+  }
+  const answer = await fetch(`${house.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "hanok/extract", messages: [{ role: "user", content: "Where are forklift batteries charged?" }] }),
+  });
+  const [annotation] = (await answer.json()).choices[0].message.annotations;
+  places.source = new URL(annotation.url_citation.url, house.url).href;
+  places["no such page"] = `${house.url}/nothing-here`;
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  await house?.stop();
+  await fresh?.stop();
+  await mock?.stop();
+});
+
+// A page that notes everything it should not do.
+async function open(url, { lang = "en", theme = "light", viewport = WIDE } = {}) {
+  const context = await browser.newContext({ viewport, locale: lang === "ko" ? "ko-KR" : "en-US", colorScheme: theme });
+  const page = await context.newPage();
+  const faults = [];
+  const allowed = new URL(url).origin;
+  page.on("console", (message) => {
+    // The browser itself notes the status of a page that is not there.
+    const expected = url.endsWith("/nothing-here") && message.text().includes("404");
+    if (["error", "warning"].includes(message.type()) && !expected) faults.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`uncaught: ${error}`));
+  page.on("request", (request) => {
+    const asked = new URL(request.url());
+    if (asked.origin !== allowed && asked.protocol !== "data:") faults.push(`asked elsewhere: ${asked}`);
+  });
+  page.on("response", (response) => {
+    if (response.status() >= 400 && response.url() !== url) faults.push(`${response.status()}: ${response.url()}`);
+  });
+  const response = await page.goto(url, { waitUntil: "load" });
+  return { page, response, faults, close: () => context.close() };
+}
+
+async function serious(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return violations
+    .filter((violation) => ["serious", "critical"].includes(violation.impact))
+    .map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
+}
+
+const NAMES = [
+  "first run",
+  "traces of nothing",
+  "ask",
+  "traces",
+  "traces filtered",
+  "traces misfiltered",
+  "trace of a chat",
+  "trace of tools",
+  "trace of an answer from documents",
+  "trace of a Korean answer",
+  "trace of an error",
+  "source",
+  "no such page",
+];
+
+describe("every page", () => {
+  for (const name of NAMES) {
+    for (const lang of ["en", "ko"]) {
+      for (const theme of ["light", "dark"]) {
+        test(`${name}, ${lang}, ${theme}`, async () => {
+          const { page, response, faults, close } = await open(places[name], { lang, theme });
+          try {
+            assert.equal(response.status(), name === "no such page" ? 404 : 200);
+            const policy = response.headers()["content-security-policy"] ?? "";
+            assert.match(policy, /default-src 'none'/);
+            assert.doesNotMatch(policy, /unsafe/);
+            assert.equal(await page.locator("html").getAttribute("lang"), lang);
+            assert.equal(await page.locator("h1").count(), 1);
+            const dark = await page.evaluate(() => {
+              const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).map(Number);
+              // Colours may come as 0 to 255 or, from oklch and color(), as 0 to 1.
+              return r + g + b < (r > 1 || g > 1 || b > 1 ? 382 : 1.5);
+            });
+            assert.equal(dark, theme === "dark", "the ground does not fit the theme");
+            if (SHOTS) {
+              await mkdir(SHOTS, { recursive: true });
+              const file = `${name.replaceAll(" ", "-")}.${lang}-${theme}`;
+              await page.screenshot({ path: join(SHOTS, `${file}-1280.png`) });
+              await page.setViewportSize(PHONE);
+              await page.screenshot({ path: join(SHOTS, `${file}-390.png`) });
+              await page.setViewportSize(WIDE);
+            }
+            assert.deepEqual(await serious(page), []);
+            await page.setViewportSize(PHONE);
+            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+            assert.ok(overflow <= 0, `${overflow} px wider than a phone`);
+            assert.deepEqual(await serious(page), []);
+            assert.deepEqual(faults, []);
+          } finally {
+            await close();
+          }
+        });
+      }
+    }
+  }
+});
+
+test("language and theme can be chosen and are kept", async () => {
+  const { page, faults, close } = await open(`${house.url}/?lang=ko&theme=dark`);
+  try {
+    await page.goto(`${house.url}/traces`);
+    assert.equal(await page.locator("html").getAttribute("lang"), "ko");
+    assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+for (const [lang, question, part] of [
+  ["en", "When does the warehouse open?", "opens at seven"],
+  ["ko", "서버실에는 누구와 들어갈 수 있나요?", "보안 담당자"],
+]) {
+  test(`a question by keyboard, its citation, its source, its trace: ${lang}`, async () => {
+    const { page, faults, close } = await open(`${house.url}/`, { lang });
+    try {
+      await page.locator("#ask-q").focus();
+      await page.keyboard.type(question);
+      await page.keyboard.press("Enter");
+      await page.locator("#talk").getByText(part).first().waitFor();
+      const source = page.locator('#sources-list a[href*="sources/"]').first();
+      await source.waitFor();
+      await page.locator('#talk a[href*="traces/"], #sources a[href*="traces/"]').first().waitFor();
+      assert.deepEqual(await serious(page), []);
+      if (SHOTS) await page.screenshot({ path: join(SHOTS, `answered.${lang}.png`) });
+      await page.goto(new URL(await source.getAttribute("href"), page.url()).href);
+      const mark = page.locator("mark").first();
+      await mark.waitFor();
+      assert.ok(await mark.isVisible());
+      const box = await mark.boundingBox();
+      assert.ok(box.y >= 0 && box.y < WIDE.height, `the quoted place is not in view: ${JSON.stringify(box)}`);
+      assert.deepEqual(faults, []);
+    } finally {
+      await close();
+    }
+  });
+}
+
+test("an absent topic is plainly not found", async () => {
+  const { page, faults, close } = await open(`${house.url}/`);
+  try {
+    await page.locator("#ask-q").fill("How many moons does Jupiter have?");
+    await page.keyboard.press("Enter");
+    await page.locator("#talk").getByText(/nothing/i).first().waitFor();
+    assert.equal(await page.locator('#sources-list a[href*="sources/"]').count(), 0);
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+test("a fault of a provider is shown where the answer would be", async () => {
+  const { page, close } = await open(`${house.url}/`);
+  try {
+    await page.locator("#ask-collection").selectOption("");
+    await page.locator("#ask-model").selectOption("mock/err500");
+    await page.locator("#ask-q").fill("anything");
+    await page.keyboard.press("Enter");
+    await page.locator("#talk").getByText(/mock/).first().waitFor();
+  } finally {
+    await close();
+  }
+});
+
+test("what an answer says is text, never markup", async () => {
+  const { page, faults, close } = await open(`${house.url}/`);
+  try {
+    await page.locator("#ask-collection").selectOption("");
+    await page.locator("#ask-model").selectOption("mock/echo");
+    const hostile = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>[x](javascript:window.hurt=1)';
+    await page.locator("#ask-q").fill(hostile);
+    await page.keyboard.press("Enter");
+    await eventually(async () => (await page.locator("#talk").innerText()).split("onerror").length >= 3, "the echo");
+    assert.equal(await page.locator("#talk img").count(), 0);
+    assert.equal(await page.locator('#talk a[href^="javascript"]').count(), 0);
+    assert.equal(await page.evaluate(() => window.hurt), undefined);
+    assert.deepEqual(faults, []);
+    const id = await chat("mock/echo", hostile);
+    await page.goto(`${house.url}/traces/${id}`);
+    assert.equal(await page.evaluate(() => window.hurt), undefined);
+    await page.goto(`${house.url}/traces?filter=${encodeURIComponent(hostile)}`);
+    assert.equal(await page.evaluate(() => window.hurt), undefined);
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+test("a new trace arrives by itself", async () => {
+  const { page, faults, close } = await open(`${house.url}/traces`);
+  try {
+    await page.locator("#traces-rows tr").first().waitFor();
+    const id = await chat("fast", "arriving now");
+    await page.locator(`#traces-rows tr[data-id="${id}"]`).waitFor();
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+test("the filter by keyboard", async () => {
+  const { page, faults, close } = await open(`${house.url}/traces`);
+  try {
+    await page.keyboard.press("/");
+    await page.keyboard.type("status:error");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/filter=status/);
+    assert.ok((await page.locator("#traces-rows tr").count()) >= 1);
+    assert.equal(await page.locator("#traces-rows tr:not(:has(.bad))").count(), 0);
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+test("a trace is opened by keyboard", async () => {
+  const { page, faults, close } = await open(`${house.url}/traces`);
+  try {
+    await page.locator("#traces-rows tr").first().waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/traces\/[0-9a-f]{32}/);
+    assert.deepEqual(faults, []);
+  } finally {
+    await close();
+  }
+});
+
+test("pages work without JavaScript", async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  try {
+    await page.goto(`${house.url}/traces`);
+    assert.ok((await page.locator("#traces-rows tr").count()) >= 5);
+    await page.goto(places["trace of a chat"]);
+    assert.ok((await page.locator("body").innerText()).includes("count me"));
+    await page.goto(places.source);
+    assert.ok(await page.locator("mark").first().isVisible());
+  } finally {
+    await context.close();
+  }
+});

@@ -1,0 +1,167 @@
+"""kill -9 loses no call that was answered, and needs no repair."""
+
+import http.client
+import json
+import random
+import resource
+import signal
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from support import Hanok, eventually, providers, running
+
+CALLERS = 200
+# A call whose answer ended this long before the kill must be kept.
+GRACE = 0.1
+
+
+class Caller(threading.Thread):
+    """Calls again and again and notes each whole answer: its trace id and when it had ended."""
+
+    def __init__(self, server, stop, seed):
+        super().__init__(daemon=True)
+        self.server, self.stop, self.random = server, stop, random.Random(seed)
+        self.ended = []
+
+    def run(self):
+        host, port = self.server.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        while not self.stop.is_set():
+            stream = self.random.random() < 0.5
+            body = {"model": "fast", "stream": stream, "messages": [{"role": "user", "content": "x" * 40}]}
+            try:
+                connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
+                response = connection.getresponse()
+                answer = response.read()
+            except (OSError, http.client.HTTPException):
+                return  # the server is gone
+            whole = answer.rstrip().endswith(b"data: [DONE]") if stream else answer.endswith(b"}")
+            if response.status == 200 and whole:
+                self.ended.append((response.getheader("x-hanok-trace-id"), time.monotonic()))
+
+
+def all_trace_ids(server):
+    seen, cursor = [], None
+    while True:
+        page = server.traces(limit=500, **({"cursor": cursor} if cursor else {}))
+        seen += [row["trace_id"] for row in page["traces"]]
+        cursor = page["next"]
+        if cursor is None:
+            return seen
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_kill_9_under_two_hundred_callers(upstream, tmp_path, seed):
+    server = Hanok(tmp_path, providers(upstream)).start()
+    stop = threading.Event()
+    callers = [Caller(server, stop, seed * 1000 + n) for n in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    threading.Event().wait(random.Random(seed).uniform(1.0, 3.0))
+    killed = time.monotonic()
+    server.kill()
+    stop.set()
+    for caller in callers:
+        caller.join(30)
+        assert not caller.is_alive()
+    ended = [call for caller in callers for call in caller.ended]
+    must = {trace_id for trace_id, end in ended if end < killed - GRACE}
+    assert len(must) > CALLERS / 2, "too few calls ended for this to mean anything"
+
+    # As the crash left it, before anything could repair it.
+    database = sqlite3.connect(f"file:{server.data / 'hanok.db'}?mode=ro", uri=True)
+    assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+    database.close()
+
+    server.start()
+    assert server.time_to_ready < 5
+    kept = all_trace_ids(server)
+    assert len(kept) == len(set(kept)), "a call is there twice"
+    lost = must - set(kept)
+    assert not lost, f"{len(lost)} of {len(must)} answered calls are lost"
+    # Each whole: the provider's span with it.
+    for trace_id in random.Random(seed).sample(sorted(must), 20):
+        assert len(server.trace(trace_id, spans=2)["spans"]) == 2
+    assert server.chat("fast", "after").status == 200
+    assert server.stop() == 0
+
+
+def test_an_orderly_stop_loses_nothing(upstream, tmp_path):
+    server = Hanok(tmp_path, providers(upstream)).start()
+    ids = {server.chat("fast", str(n)).headers["x-hanok-trace-id"] for n in range(50)}
+    assert server.stop() == 0
+    server.start()
+    assert set(all_trace_ids(server)) == ids
+    server.stop()
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_by_either_signal_is_quick_and_clean(tmp_path, by):
+    server = Hanok(tmp_path).start()
+    start = time.monotonic()
+    assert server.stop(by) in ((0,) if by == signal.SIGTERM else (0, 130))
+    assert time.monotonic() - start < 3
+
+
+def test_an_orderly_stop_lets_a_running_answer_end(upstream, tmp_path):
+    server = Hanok(tmp_path, providers(upstream)).start()
+    replies = []
+    caller = threading.Thread(target=lambda: replies.append(server.chat("mock/slow", stream=True)))
+    caller.start()
+    threading.Event().wait(0.3)
+    assert server.stop() == 0
+    caller.join(20)
+    assert replies[0].events[-1] == "[DONE]"
+
+
+def test_the_index_survives_kill_9(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for n in range(200):
+        (docs / f"note-{n}.md").write_text(f"# Note {n}\n\nThe lighthouse number{n} was painted in {1800 + n}.\n")
+    server = Hanok(tmp_path, paths=["docs"]).start()
+    threading.Event().wait(0.1)
+    server.kill()
+    server.start()
+    for n in (0, 99, 199):
+        server.until_found(f"lighthouse number{n}", f"painted in {1800 + n}")
+    server.stop()
+
+
+def test_a_disk_that_takes_no_more(upstream, tmp_path):
+    """New calls are refused soon and say why, running answers finish, and the service recovers by itself."""
+    with running(tmp_path, providers(upstream)) as server:
+        server.trace(server.chat("fast").headers["x-hanok-trace-id"])
+        replies = []
+        slow = threading.Thread(target=lambda: replies.append(server.chat("mock/slow", stream=True)))
+        slow.start()
+        threading.Event().wait(0.2)
+        pid, unlimited = server.process.pid, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        # No byte can be written to any file from here on.
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        answered = []
+
+        def refused():
+            start = time.monotonic()
+            reply = server.chat("fast")
+            if reply.status == 200:
+                answered.append(reply.headers["x-hanok-trace-id"])
+                return None
+            assert time.monotonic() - start < 4
+            return reply
+
+        reply = eventually(refused, 30, "a refusal")
+        assert reply.status == 503 and reply.json["error"]["code"] == "store_unavailable"
+        slow.join(30)
+        assert replies[0].events[-1] == "[DONE]"
+        assert server.get("/healthz").status == 503
+
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+        eventually(lambda: server.chat("fast").status == 200, 20, "the service to recover")
+        eventually(lambda: server.get("/healthz").status == 200, 5, "the health check to recover")
+        for trace_id in [*answered, replies[0].headers["x-hanok-trace-id"]]:
+            server.trace(trace_id)

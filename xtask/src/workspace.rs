@@ -1,0 +1,42 @@
+//! Where things are.
+
+use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+use std::path::PathBuf;
+
+/// The checkout, and where its build products go.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// The checkout.
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory.
+    pub(crate) target: PathBuf,
+    /// Whether `CI=true`: nothing may be skipped.
+    pub(crate) ci: bool,
+}
+
+impl Workspace {
+    /// The workspace that this program was built from.
+    pub(crate) fn find() -> Result<Self> {
+        let metadata = MetadataCommand::new()
+            .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .no_deps()
+            .exec()
+            .context("reading `cargo metadata`")?;
+        Ok(Self {
+            root: metadata.workspace_root.into_std_path_buf(),
+            target: metadata.target_directory.into_std_path_buf(),
+            ci: std::env::var("CI").is_ok_and(|value| value == "true" || value == "1"),
+        })
+    }
+
+    /// A folder of xtask's own, below the target directory.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.target.join("xtask").join(name)
+    }
+
+    /// The binary that black-box tests run.
+    pub(crate) fn binary(&self) -> PathBuf {
+        self.target.join("debug").join("hanok")
+    }
+}
