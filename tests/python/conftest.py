@@ -5,9 +5,14 @@ import shutil
 
 import pytest
 
-from support import HERE, Hanok, Upstream, hanok, providers
+from support import BIN, HERE, Hanok, Upstream, hanok, providers
 
 SHARED = HERE.parents[2] / "shared"
+
+
+def pytest_sessionstart():
+    if not BIN.exists():
+        pytest.exit(f"no binary at {BIN}; run `cargo xtask test --only python`, or set HANOK_BIN", returncode=1)
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,8 @@ def http_request(url, method, path, body=None, headers=None, timeout=60):
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
-        if body is not None and not isinstance(body, (bytes, str)):
+        # An iterator is sent in chunks, without a length.
+        if isinstance(body, (dict, list)):
             body = json.dumps(body, ensure_ascii=False).encode()
         given = {"content-type": "application/json"} if body is not None else {}
         connection.request(method, path, body, {**given, **(headers or {})})

@@ -60,8 +60,8 @@ def test_an_unknown_model_offers_the_nearest(gateway):
     gateway.client().models.list()
     with pytest.raises(openai.NotFoundError) as raised:
         gateway.client().chat.completions.create(model="mock/ehco", messages=ask("x"))
-    assert "mock/ehco" in raised.value.message
-    # A provider may know models it does not list, so the nearest names come with its own refusal too.
+    # A provider may know models that it does not list, so it is asked; its refusal comes with the nearest names.
+    assert "mock/echo" in raised.value.message
     with pytest.raises(openai.NotFoundError) as raised:
         gateway.client().chat.completions.create(model="fats", messages=ask("x"))
     assert "fast" in raised.value.message

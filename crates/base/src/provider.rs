@@ -113,7 +113,7 @@ pub trait Provider: Send + Sync {
     fn capabilities(&self, model: &ModelName) -> Capabilities;
 
     /// The models on offer now. May ask upstream; callers bound the wait.
-    fn models<'a>(&'a self) -> BoxFuture<'a, Result<Vec<ModelInfo>, ProviderError>>;
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>>;
 
     /// Answers a chat as a stream of events.
     fn chat_stream<'a>(

@@ -102,7 +102,10 @@ impl Gateway {
         let mut last = Problem::new(ErrorKind::Internal, "no_target", "there is no target to call");
         for target in &targets {
             match attempt(wire, scope.context(), target, dialect, route, &peek, body).await {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    scope.set("gen_ai.provider.name", target.provider.name().as_str());
+                    return Ok(reply);
+                }
                 Err(Failure::Request(problem)) => return Err(problem),
                 Err(Failure::Provider(error)) => {
                     note_failure(target, &error);
@@ -245,7 +248,7 @@ impl Provider for Gateway {
         Capabilities::default()
     }
 
-    fn models<'a>(&'a self) -> BoxFuture<'a, Result<Vec<ModelInfo>, ProviderError>> {
+    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         Box::pin(async move {
             let list = self.model_list().await;
             Ok(list.into_iter().map(|(id, info)| ModelInfo { name: id.into(), ..info }).collect())

@@ -253,9 +253,9 @@ fn answerer_names() -> Routes {
         fn capabilities(&self, _: &ModelName) -> hanok_base::Capabilities {
             hanok_base::Capabilities::default()
         }
-        fn models<'a>(
-            &'a self,
-        ) -> hanok_base::BoxFuture<'a, Result<Vec<hanok_base::ModelInfo>, hanok_base::ProviderError>> {
+        fn models(
+            &self,
+        ) -> hanok_base::BoxFuture<'_, Result<Vec<hanok_base::ModelInfo>, hanok_base::ProviderError>> {
             Box::pin(async { Ok(Vec::new()) })
         }
         fn chat_stream<'a>(

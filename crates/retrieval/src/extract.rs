@@ -69,6 +69,7 @@ impl ExtractAnswerer {
             "found": quoted > 0,
             "collection": collection,
             "missing": verdict.missing,
+            "covered": { "chunk": hundredths(verdict.covers.0), "place": hundredths(verdict.covers.1) },
             "coverage": coverage,
         });
         Ok(answer.into_events(&request.model, about))
@@ -153,13 +154,17 @@ impl Asked {
             for mut concept in Question::of(before).concepts {
                 concept.factor *= 0.4;
                 concept.named = false;
-                if question.concepts.iter().all(|known| known.terms != concept.terms) {
+                if !question.concepts.iter().any(|known| known.is(&concept)) {
                     question.concepts.push(concept);
                 }
             }
         }
         question
     }
+}
+
+fn hundredths(share: f64) -> f64 {
+    (share * 100.0).round() / 100.0
 }
 
 fn tail(text: &str) -> String {

@@ -24,6 +24,7 @@ mod question;
 mod score;
 mod sentence;
 pub mod sync;
+mod verbs;
 mod verify;
 
 pub use ask::AskAnswerer;

@@ -5,6 +5,7 @@
 //! many`) say nothing of the subject and are left out; words that say little (`방법`, `kind`) count little.
 
 use crate::sentence::is_hangul;
+use crate::verbs;
 use hanok_index::analyze;
 use std::collections::HashSet;
 
@@ -13,9 +14,9 @@ use std::collections::HashSet;
 pub(crate) struct Concept {
     /// The word as asked, for people.
     pub(crate) word: String,
-    /// The index's terms it is made of.
-    pub(crate) terms: Vec<String>,
-    /// Another way a text may have it: this syllable with a particle (`책` of `책을`).
+    /// The index's terms it is made of, in each way a text may have it; the first is the question's own.
+    pub(crate) ways: Vec<Vec<String>>,
+    /// Another way: this syllable with a particle or an ending (`책` of `책을`, `받` of `받는`).
     pub(crate) alone: Option<char>,
     /// How much it counts by its kind, before how rare it is.
     pub(crate) factor: f64,
@@ -44,6 +45,7 @@ pub(crate) struct Question {
 /// How much a word of each kind counts.
 const SAYS_LITTLE: f64 = 0.35;
 const PREDICATE: f64 = 0.3;
+const CLAUSE: f64 = 0.5;
 
 impl Question {
     /// Takes a question apart.
@@ -90,17 +92,15 @@ impl Question {
         if bare.is_empty() || is_in(ENGLISH_EMPTY, bare) {
             return;
         }
-        let terms: Vec<String> = analyze(run).into_iter().map(|token| token.text).collect();
-        if terms.is_empty() {
-            return;
-        }
+        let mut ways = vec![terms(run)];
+        ways.extend(verbs::forms(bare).map(|form| terms(form)));
         let little = is_in(ENGLISH_LITTLE, bare);
         let has_digit = run.chars().any(|c| c.is_ascii_digit());
         let inner_capital = run.chars().skip(1).any(char::is_uppercase);
         let capital = run.starts_with(char::is_uppercase) && !first && capitals_tell && !self.korean;
         self.push(Concept {
             word: run.to_owned(),
-            terms,
+            ways,
             alone: None,
             factor: if little { SAYS_LITTLE } else { 1.0 },
             named: has_digit || inner_capital || capital,
@@ -119,7 +119,7 @@ impl Question {
         if is_in(KOREAN_EMPTY, stem) || stem.is_empty() {
             return;
         }
-        let mut terms: Vec<String> = analyze(stem).into_iter().map(|token| token.text).collect();
+        let mut ways = vec![terms(stem)];
         let mut alone = None;
         let syllables = stem.chars().count();
         if syllables == 2 {
@@ -128,17 +128,21 @@ impl Question {
             alone = one.filter(|_| two.is_some_and(|two| "은는이가을를의에로도만과와".contains(two)));
         } else if syllables == 1 {
             alone = stem.chars().next();
-            terms.clear();
+            ways.clear();
+        }
+        if matches!(ending, Ending::Predicate | Ending::Clause) {
+            ways.extend(verbs::written_out(stem).map(|stem| terms(&stem)));
         }
         let factor = match ending {
             Ending::Predicate => PREDICATE,
+            Ending::Clause => CLAUSE,
             _ if is_in(KOREAN_LITTLE, stem) => SAYS_LITTLE,
             // A native verb at the end that no rule knows is a predicate too.
             Ending::None if last && run.ends_with(['나', '까', '요', '다', '죠', '지', '줘', '가']) => PREDICATE,
             _ if syllables == 1 => 0.6,
             _ => 1.0,
         };
-        self.push(Concept { word: stem.to_owned(), terms, alone, factor, named: false });
+        self.push(Concept { word: stem.to_owned(), ways, alone, factor, named: false });
     }
 
     fn add_terms(&mut self, run: &str) {
@@ -146,16 +150,27 @@ impl Question {
         if run.chars().all(|c| matches!(c, '\u{3041}'..='\u{309f}')) {
             return;
         }
-        let terms: Vec<String> = analyze(run).into_iter().map(|token| token.text).collect();
-        self.push(Concept { word: run.to_owned(), terms, alone: None, factor: 1.0, named: false });
+        self.push(Concept { word: run.to_owned(), ways: vec![terms(run)], alone: None, factor: 1.0, named: false });
     }
 
-    fn push(&mut self, concept: Concept) {
-        let known = self.concepts.iter().any(|known| known.terms == concept.terms && known.alone == concept.alone);
-        if !known && !(concept.terms.is_empty() && concept.alone.is_none()) {
+    fn push(&mut self, mut concept: Concept) {
+        concept.ways.retain(|way| !way.is_empty());
+        let known = self.concepts.iter().any(|known| known.is(&concept));
+        if !known && !(concept.ways.is_empty() && concept.alone.is_none()) {
             self.concepts.push(concept);
         }
     }
+}
+
+impl Concept {
+    /// Whether it is the same as another.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.ways == other.ways && self.alone == other.alone
+    }
+}
+
+fn terms(text: &str) -> Vec<String> {
+    analyze(text).into_iter().map(|token| token.text).collect()
 }
 
 /// The terms of a text, to look concepts up in.
@@ -169,29 +184,29 @@ impl Bag {
 
     /// How far the text speaks of a concept, in 0..=1.
     pub(crate) fn holds(&self, concept: &Concept) -> f64 {
-        let all = concept.terms.len();
-        if all > 0 {
-            let held = concept.terms.iter().filter(|term| self.0.contains(*term)).count();
-            if held == all {
+        let mut credit: f64 = 0.0;
+        for way in &concept.ways {
+            let held = way.iter().filter(|term| self.0.contains(*term)).count();
+            if held == way.len() {
                 return 1.0;
             }
             // Half of the bigrams can be chance.
-            let share = fraction(held, all);
+            let share = fraction(held, way.len());
             if share > 0.5 {
-                return share * share;
+                credit = credit.max(share * share);
             }
         }
-        let Some(alone) = concept.alone else { return 0.0 };
+        let Some(alone) = concept.alone else { return credit };
         let mut text = String::from(alone);
         if self.0.contains(&text) {
             return 1.0;
         }
-        let stands = "은는이가을를의에로도만과와나".chars().any(|particle| {
+        let stands = "은는이가을를의에로도만과와나어아고지습으기면던".chars().any(|particle| {
             text.truncate(alone.len_utf8());
             text.push(particle);
             self.0.contains(&text)
         });
-        if stands { 0.8 } else { 0.0 }
+        if stands { credit.max(0.8) } else { credit }
     }
 
     /// How alike two texts are, in 0..=1 (Jaccard).
@@ -247,8 +262,10 @@ pub(crate) enum Ending {
     Particle,
     /// Of a verb made from a noun: the noun is left.
     Noun,
-    /// Of any other verb.
+    /// Of any other verb, at the end of a question.
     Predicate,
+    /// Of any other verb, inside a question.
+    Clause,
 }
 
 /// A Korean word without its particle or ending.
@@ -259,6 +276,11 @@ pub(crate) fn stem(word: &str) -> (&str, Ending) {
     for ending in VERBAL {
         if let Some(stem) = keep(ending, 2) {
             return (without_particle(stem).0, Ending::Noun);
+        }
+    }
+    for ending in CLAUSES {
+        if let Some(stem) = keep(ending, 2) {
+            return (stem, Ending::Clause);
         }
     }
     for ending in PREDICATES {
@@ -298,7 +320,7 @@ const VERBAL: &[&str] = &[
     "하는지", "하는가", "하려면", "하려고", "하기로", "하기는", "하면서", "했나요", "했는지", "했는가", "할까요", "할지", "하는데", "하도록", "해야만",
     "됩니까", "되나요", "되는지", "되는가", "되려면", "되도록", "됐나요", "되면", "되는", "되어", "되고", "된다", "되지", "입니까", "인가요", "인지",
     "일까요", "이에요", "예요", "였나요", "인가", "이고", "이다", "입니다", "합니다", "됩니다", "한다", "하는", "하면", "하고", "하여", "하기", "하며",
-    "하게", "하지", "해서", "해야", "했던", "했을", "하던", "해도", "할", "한", "함", "된", "될", "됨", "해", "인",
+    "하게", "하지", "한가요", "한지", "한가", "해서", "해야", "했던", "했을", "하던", "해도", "할", "한", "함", "된", "될", "됨", "해", "인",
 ];
 
 /// Endings of other verbs at a question's end.
@@ -306,6 +328,9 @@ const PREDICATES: &[&str] = &[
     "었습니까", "았습니까", "였습니까", "습니까", "었나요", "았나요", "는가요", "은가요", "을까요", "나요", "는지", "는가", "은가", "을까", "ㄹ까요",
     "까요", "니까", "어요", "아요",
 ];
+
+/// Endings of other verbs inside a question.
+const CLAUSES: &[&str] = &["려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야"];
 
 const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가요 무엇입니까 무엇인지 무엇이며 무엇일까요 뭐 뭐가 뭐야 뭔가요 뭡니까 뭘 무슨 어떤 어떠한 \
     어떻게 어떻습니까 어떤가요 어떠한가요 어떠 어느 왜 언제 언제까지 언제부터 언제인가요 언제입니까 어디 어디서 어디에 어디에서 어디로 어디인가요 어디입니까 \
@@ -316,7 +341,8 @@ const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가
     주세요 주십시오 주시겠어요 알려 알려줘 알려주세요 알려주십시오 알려줄래 알고 싶어요 싶습니다 싶은데 설명 설명해 설명해줘 설명해주세요 설명하시오 설명하라 설명해주십시오 \
     서술하시오 기술하시오 나열하시오 말해줘 말해 말해주세요 말하나요 말합니까 찾아줘 보여줘 구하시오 궁금합니다 궁금해요 대하 좀 제발 모두 각각 그중 중 중에서 중에 가장 더 \
     우리 저희 제가 나는 내가 나 너 당신 여기 거기 현재 지금 다음 아래 위 위의 정도 같은 같이 어떤지 인지 어떤가 하게 되어 되었나요 되었습니까 되며 됐나요 했나요 했습니까 \
-    이루어지 이루어지나요 이루어집니까";
+    이루어지 이루어지나요 이루어집니까 \
+    자주 많이 빨리 바로 반드시 꼭 먼저 다시 항상 보통 주로 만약 만일 혹시 얼마마다 마다 하여야 해야만 않나요 않은 않는 못하나요";
 const KOREAN_LITTLE: &str = "방법 이유 의미 뜻 종류 목적 내용 특징 정의 여부 문서 사항 부분 점 차이 차이점 예시 사례 가지 방식 역할 개념 필요 필요성 가능 사용 이용 제공 해당 주요 \
     구체적 사람 곳 결과 기본 기본적 구성 이름 값 크기";
 const ENGLISH_EMPTY: &str = "a an the this that these those it its he she they them their his her him we us our you your i me my mine \

@@ -78,16 +78,13 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
         let chunk = greater(&credits(&Bag::of(&hit.text)), &heading, 1.0);
         let chunk_covers = share(&chunk);
         verdict.covers.0 = verdict.covers.0.max(chunk_covers);
-        if chunk_covers < CHUNK_COVERS {
-            continue;
-        }
         candidates.extend(rate(question, at, hit, &heading, &credits, &share, chunk_covers, hit.score / top));
     }
     let Some(best) = candidates.iter().map(|candidate| candidate.covers).max_by(f64::total_cmp) else {
         return Ok(verdict);
     };
     verdict.covers.1 = best;
-    if best >= PLACE_COVERS && !unknown_name {
+    if verdict.covers.0 >= CHUNK_COVERS && best >= PLACE_COVERS && !unknown_name {
         verdict.picks = choose(candidates, hits);
     }
     Ok(verdict)
@@ -95,14 +92,20 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
 
 /// How much a concept counts, and whether the collection knows it.
 fn weigh(index: &SearchIndex, concept: &Concept) -> Result<(f64, bool), IndexError> {
-    let mut rarest: f64 = 0.0;
-    let mut known = !concept.terms.is_empty();
-    for term in &concept.terms {
-        rarest = rarest.max(index.idf(term)?);
-        known &= index.doc_freq(term)? > 0;
+    // As rare as the rarest term of the commonest way it may be written.
+    let mut rarest = if concept.alone.is_some() { 0.0 } else { f64::INFINITY };
+    let mut known = concept.alone.is_some();
+    for way in &concept.ways {
+        let (mut rarest_here, mut known_here): (f64, bool) = (0.0, true);
+        for term in way {
+            rarest_here = rarest_here.max(index.idf(term)?);
+            known_here &= index.doc_freq(term)? > 0;
+        }
+        rarest = rarest_here.min(rarest);
+        known |= known_here;
     }
     // In a collection of a few chunks a word's rareness tells little, so each counts something by itself.
-    Ok((concept.factor * (1.0 + rarest.min(RAREST)), known || concept.alone.is_some()))
+    Ok((concept.factor * (1.0 + rarest.min(RAREST)), known))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one loop's body, taken out to be read by itself")]

@@ -41,7 +41,7 @@ pub(crate) async fn verify(
     text: &str,
     hits: &[Hit],
 ) -> Result<Checked, LibraryError> {
-    let sentences: Vec<Range<usize>> = units(text, 0).into_iter().map(|(_, span)| span).collect();
+    let sentences = sentences(text);
     let mut checked = Checked::default();
     let mut covered = vec![false; sentences.len()];
     let mut sources: HashMap<SourceId, Option<String>> = HashMap::new();
@@ -99,23 +99,33 @@ fn markers(text: &str) -> Vec<Marker> {
     found
 }
 
-/// The sentence a marker is for, and its bytes up to the first marker: a marker after the full stop belongs to
-/// the sentence before.
-fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(usize, Range<usize>)> {
-    let mut at = sentences.iter().rposition(|span| span.start <= marker.span.start)?;
-    loop {
-        let span = sentences.get(at)?;
-        let until = marker.span.start.min(span.end);
-        let words = text.get(span.start..until)?;
-        let claim = words.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',') || c.is_ascii_digit());
-        let only_markers = !claim.chars().any(char::is_alphanumeric);
-        if !only_markers {
-            // Digits that end the claim itself stay where no bracket was before them.
-            let end = if words.contains('[') { span.start + claim.len() } else { span.start + words.trim_end().len() };
-            return Some((at, span.start..end));
+/// The sentences of an answer, without the markers of the sentence before at their head.
+fn sentences(text: &str) -> Vec<Range<usize>> {
+    let spans = units(text, 0).into_iter().filter_map(|(_, mut span)| {
+        while let Some(rest) = text.get(span.clone())
+            && let Some((number, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+            && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+        {
+            span.start = span.end - after.trim_start().len();
         }
-        at = at.checked_sub(1)?;
+        text.get(span.clone())?.chars().any(char::is_alphanumeric).then_some(span)
+    });
+    spans.collect()
+}
+
+/// The sentence a marker is for, and its bytes up to the first marker.
+fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(usize, Range<usize>)> {
+    let at = sentences.iter().rposition(|span| span.start <= marker.span.start)?;
+    let span = sentences.get(at)?;
+    let words = text.get(span.start..marker.span.start.min(span.end))?;
+    // Without the markers between the claim and this one.
+    let mut claim = words.trim_end();
+    while let Some((before, number)) = claim.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+    {
+        claim = before.trim_end();
     }
+    Some((at, span.start..span.start + claim.len()))
 }
 
 /// Where in a passage a claim has its ground.
@@ -172,7 +182,7 @@ mod tests {
     #[test]
     fn a_marker_belongs_to_its_sentence() {
         let check = |text: &str, expect: &[&str]| {
-            let sentences: Vec<Range<usize>> = units(text, 0).into_iter().map(|(_, span)| span).collect();
+            let sentences = sentences(text);
             let got: Vec<&str> = markers(text)
                 .iter()
                 .filter_map(|marker| claim_of(text, &sentences, marker).map(|(_, span)| &text[span]))

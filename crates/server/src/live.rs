@@ -134,7 +134,13 @@ impl Listener {
             .collections()
             .into_iter()
             .map(|info| {
-                json!({ "name": info.name, "indexed": info.coverage.indexed, "found": info.coverage.found })
+                let coverage = info.coverage;
+                json!({
+                    "name": info.name,
+                    "indexed": coverage.indexed,
+                    "found": coverage.found,
+                    "indexing": coverage.indexing,
+                })
             })
             .collect();
         event(

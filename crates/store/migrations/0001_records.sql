@@ -4,20 +4,17 @@ CREATE TABLE names (
     text TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Message bodies, each stored once. `size` is the length in bytes once unpacked when `body` is zstd,
--- and NULL when `body` is as it came.
-CREATE TABLE blobs (
-    id   INTEGER PRIMARY KEY,
-    size INTEGER,
-    body BLOB NOT NULL
-) STRICT;
-
--- The BLAKE3 hashes (first 16 bytes each) of the blobs of one commit: of blob `first`, `first + 1`, and so on.
+-- Message bodies, packed: body `first`, `first + 1` and so on, one after another. `hashes` holds the first 16
+-- bytes of each one's BLAKE3 hash, `lengths` their lengths as LEB128 varints. `size` is the length of `body`
+-- in bytes once unpacked when it is zstd, and NULL when it is as it came.
 -- Deliberately no index by hash: it would dirty one random page for every new message. The writer keeps the
 -- recent hashes in memory and reads them back from here when it starts.
-CREATE TABLE blob_hashes (
-    first  INTEGER PRIMARY KEY,
-    hashes BLOB NOT NULL
+CREATE TABLE packs (
+    first   INTEGER PRIMARY KEY,
+    hashes  BLOB NOT NULL,
+    lengths BLOB NOT NULL,
+    size    INTEGER,
+    body    BLOB NOT NULL
 ) STRICT;
 
 -- One row per trace. `seq` is the order of arrival; `arrived_ms` never decreases with it, so that a time can
@@ -47,7 +44,7 @@ CREATE TABLE traces (
 -- `id` is `seq` of the trace, shifted left by 20 bits, plus the span's number in its trace: the spans of a
 -- trace are neighbours, and need no index. `counted` marks the spans whose tokens and cost are the trace's.
 -- `attributes` is a JSON array of names.id, value, names.id, value and so on. `bodies` is a sequence of
--- (slot byte, LEB128 varint blobs.id).
+-- (slot byte, LEB128 varint body number).
 CREATE TABLE spans (
     id                 INTEGER PRIMARY KEY,
     span_id            INTEGER NOT NULL,

@@ -9,7 +9,7 @@ const KNOWN: usize = 10_000;
 /// The writer's side: text to number, new text included.
 #[derive(Default)]
 pub(crate) struct Names {
-    ids: HashMap<Box<str>, i64>,
+    ids: HashMap<Box<str>, i64, foldhash::fast::RandomState>,
     /// Added by the transaction that is open.
     added: Vec<Box<str>>,
 }

@@ -140,7 +140,7 @@ fn packed_text(folder: &std::path::Path) -> u64 {
     // Asked of the sqlite3 program when there is one: SQL is the store's.
     let output = std::process::Command::new("sqlite3")
         .arg(folder.join("hanok.db"))
-        .arg("SELECT sum(length(body)) FROM blobs")
+        .arg("SELECT sum(length(body)) FROM packs")
         .output();
     let Ok(output) = output else { return 0 };
     String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)

@@ -145,22 +145,23 @@ fn preview(parts: &[Part]) -> Option<String> {
             _ => None,
         })
     })?;
-    let mut line = String::new();
-    let mut columns = 0;
+    let mut line = String::with_capacity(PREVIEW_COLUMNS + 8);
+    let (mut columns, mut space) = (0, false);
     // Only as much is looked at as can be shown, however long the text is.
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
+    for char in text.chars() {
+        if char.is_whitespace() {
+            space = !line.is_empty();
+            continue;
+        }
+        columns += usize::from(space) + if char >= '\u{1100}' { 2 } else { 1 };
+        if columns > PREVIEW_COLUMNS {
+            line.push('…');
+            break;
+        }
+        if std::mem::take(&mut space) {
             line.push(' ');
-            columns += 1;
         }
-        for char in word.chars() {
-            columns += if char >= '\u{1100}' { 2 } else { 1 };
-            if columns > PREVIEW_COLUMNS {
-                line.push('…');
-                return Some(line);
-            }
-            line.push(char);
-        }
+        line.push(char);
     }
     Some(line)
 }

@@ -1,6 +1,10 @@
 //! Nanoseconds per call of what every call passes through. `cargo bench -p hanok-wire --bench hot`.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figures and stops on what is wrong")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints its figures and stops on what is wrong"
+)]
 
 use bytes::Bytes;
 use hanok_base::Dialect;
@@ -78,17 +82,40 @@ fn main() {
     let wire = codec(Dialect::OpenAiChat);
     let (request, pieces, answer) = (request(), stream(), answer());
     let whole = Bytes::from(pieces.concat());
-    let halves: Vec<Bytes> = (0..whole.len()).step_by(300).map(|at| whole.slice(at..whole.len().min(at + 300))).collect();
+    let halves: Vec<Bytes> = (0..whole.len())
+        .step_by(300)
+        .map(|at| whole.slice(at..whole.len().min(at + 300)))
+        .collect();
     let peeked = wire.peek(&request).unwrap();
 
-    report("peek", request.len(), || drop(black_box(wire.peek(black_box(&request)))));
-    report("patch: model", request.len(), || drop(black_box(wire.patch(&request, &peeked, "other", false))));
-    report("patch: model and usage", request.len(), || drop(black_box(wire.patch(&request, &peeked, "other", true))));
-    report("guard: 51 events, one piece", whole.len(), || guard(wire, black_box(std::slice::from_ref(&whole))));
-    report("guard: 51 events, 51 pieces", whole.len(), || guard(wire, black_box(&pieces)));
-    report("guard: 51 events, cut every 300 B", whole.len(), || guard(wire, black_box(&halves)));
-    report("summarise", answer.len(), || drop(black_box(wire.summarise(black_box(&answer)))));
-    report("stream_decoder: 51 events", whole.len(), || decode(wire, black_box(&pieces)));
-    report("decode_response", answer.len(), || drop(black_box(wire.decode_response(black_box(&answer)))));
-    report("decode_request", request.len(), || drop(black_box(wire.decode_request(black_box(&request)))));
+    report("peek", request.len(), || {
+        drop(black_box(wire.peek(black_box(&request))))
+    });
+    report("patch: model", request.len(), || {
+        drop(black_box(wire.patch(&request, &peeked, "other", false)))
+    });
+    report("patch: model and usage", request.len(), || {
+        drop(black_box(wire.patch(&request, &peeked, "other", true)))
+    });
+    report("guard: 51 events, one piece", whole.len(), || {
+        guard(wire, black_box(std::slice::from_ref(&whole)))
+    });
+    report("guard: 51 events, 51 pieces", whole.len(), || {
+        guard(wire, black_box(&pieces))
+    });
+    report("guard: 51 events, cut every 300 B", whole.len(), || {
+        guard(wire, black_box(&halves))
+    });
+    report("summarise", answer.len(), || {
+        drop(black_box(wire.summarise(black_box(&answer))))
+    });
+    report("stream_decoder: 51 events", whole.len(), || {
+        decode(wire, black_box(&pieces))
+    });
+    report("decode_response", answer.len(), || {
+        drop(black_box(wire.decode_response(black_box(&answer))))
+    });
+    report("decode_request", request.len(), || {
+        drop(black_box(wire.decode_request(black_box(&request))))
+    });
 }

@@ -110,7 +110,10 @@ pub struct StreamOptions {
 
 impl Default for StreamOptions {
     fn default() -> Self {
-        Self { include_usage: false, model: "".into() }
+        Self {
+            include_usage: false,
+            model: "".into(),
+        }
     }
 }
 

@@ -14,7 +14,12 @@ pub fn embeddings_usage(body: &[u8]) -> Usage {
         prompt_tokens: Option<u64>,
     }
     let body: Option<Body> = serde_json::from_slice(body).ok();
-    Usage { input: body.and_then(|body| body.usage).and_then(|usage| usage.prompt_tokens), ..Usage::default() }
+    Usage {
+        input: body
+            .and_then(|body| body.usage)
+            .and_then(|usage| usage.prompt_tokens),
+        ..Usage::default()
+    }
 }
 
 #[cfg(test)]

@@ -45,29 +45,32 @@ impl Parser {
             }
             let Some(end) = memchr2(b'\n', b'\r', bytes) else {
                 self.line.extend_from_slice(bytes);
-                return self.check_size();
+                return self.check_size(0);
             };
             let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, b""));
             self.after_cr = rest.first() == Some(&b'\r');
             bytes = rest.get(1..).unwrap_or_default();
             if self.line.is_empty() {
+                self.check_size(line.len())?;
                 self.take_line(line, &mut each)?;
             } else {
                 self.line.extend_from_slice(line);
-                self.check_size()?;
+                self.check_size(0)?;
                 let line = std::mem::take(&mut self.line);
                 self.take_line(&line, &mut each)?;
                 self.line = line;
                 self.line.clear();
             }
-            self.check_size()?;
         }
         Ok(())
     }
 
     /// The input ended: an event that lacks only its blank line is given all the same, since upstreams forget
     /// it on the last one. Whether it is whole is for the dialect to see.
-    pub fn finish(&mut self, mut each: impl FnMut(Event<'_>) -> Result<(), WireError>) -> Result<(), WireError> {
+    pub fn finish(
+        &mut self,
+        mut each: impl FnMut(Event<'_>) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
             self.take_line(&line, &mut each)?;
@@ -75,8 +78,8 @@ impl Parser {
         self.take_line(b"", &mut each)
     }
 
-    fn check_size(&self) -> Result<(), WireError> {
-        if self.line.len() + self.data.len() > EVENT_LIMIT {
+    fn check_size(&self, more: usize) -> Result<(), WireError> {
+        if self.line.len() + self.data.len() + more > EVENT_LIMIT {
             return Err(WireError::EventTooLarge { limit: EVENT_LIMIT });
         }
         Ok(())
@@ -87,11 +90,21 @@ impl Parser {
         line: &[u8],
         each: &mut impl FnMut(Event<'_>) -> Result<(), WireError>,
     ) -> Result<(), WireError> {
-        let line = if self.begun { line } else { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) };
+        let line = if self.begun {
+            line
+        } else {
+            line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
+        };
         self.begun = true;
         if line.is_empty() {
-            let result =
-                if self.has_data { each(Event { name: &self.name, data: &self.data }) } else { Ok(()) };
+            let result = if self.has_data {
+                each(Event {
+                    name: &self.name,
+                    data: &self.data,
+                })
+            } else {
+                Ok(())
+            };
             self.name.clear();
             self.data.clear();
             self.has_data = false;
@@ -126,12 +139,12 @@ pub(crate) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// One past the last blank line of `bytes`: up to there they hold whole events only. LF and CRLF lines; a
-/// stream of lone CRs gives `None` and is held until its end.
-pub(crate) fn last_boundary(bytes: &[u8]) -> Option<usize> {
+/// One past the last blank line of `bytes` that ends at `from` or behind it: up to there they hold whole
+/// events only. LF and CRLF lines; a stream of lone CRs gives `None` and is held until its end.
+pub(crate) fn last_boundary(bytes: &[u8], from: usize) -> Option<usize> {
     let mut end = bytes.len();
     loop {
-        let newline = memrchr(b'\n', bytes.get(..end)?)?;
+        let newline = from + memrchr(b'\n', bytes.get(from..end)?)?;
         let before = bytes.get(..newline)?;
         let before = before.strip_suffix(b"\r").unwrap_or(before);
         if before.is_empty() || before.ends_with(b"\n") {
@@ -169,8 +182,14 @@ mod tests {
             assert_eq!(got, expect, "{input:?}");
         };
         check("data: a\n\ndata:b\n\n", &[("", "a"), ("", "b")]);
-        check("data: a\r\n\r\ndata: b\r\rdata: c\n\n", &[("", "a"), ("", "b"), ("", "c")]);
-        check(": comment\n\nevent: x\ndata: 1\ndata: 2\nid: 7\n\n", &[("x", "1\n2")]);
+        check(
+            "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
+            &[("", "a"), ("", "b"), ("", "c")],
+        );
+        check(
+            ": comment\n\nevent: x\ndata: 1\ndata: 2\nid: 7\n\n",
+            &[("x", "1\n2")],
+        );
         check("\u{feff}data: a\n\n", &[("", "a")]);
         check("data\n\n", &[("", "")]);
         check("data: no blank line", &[("", "no blank line")]);
@@ -180,7 +199,7 @@ mod tests {
     #[test]
     fn boundaries() {
         let check = |input: &str, expect: Option<usize>| {
-            assert_eq!(last_boundary(input.as_bytes()), expect, "{input:?}");
+            assert_eq!(last_boundary(input.as_bytes(), 0), expect, "{input:?}");
         };
         check("data: a\n\n", Some(9));
         check("data: a\n\ndata: b", Some(9));
@@ -190,6 +209,10 @@ mod tests {
         check("data: a\n", None);
         check("\n", Some(1));
         check("", None);
+        assert_eq!(last_boundary(b"data: a\n\ndata: b\n\nc", 9), Some(18));
+        assert_eq!(last_boundary(b"data: a\n\nb", 8), Some(9));
+        assert_eq!(last_boundary(b"data: a\n\nb", 9), None);
+        assert_eq!(last_boundary(b"data: a\n", 7), None);
     }
 
     proptest! {

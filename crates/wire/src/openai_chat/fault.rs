@@ -11,7 +11,10 @@ pub(super) fn encode(problem: &Problem, request_id: Option<&str>) -> Vec<u8> {
     let mut error = Object::new();
     error.insert("message".into(), problem.message.as_str().into());
     error.insert("type".into(), type_of(problem.kind).into());
-    error.insert("param".into(), problem.param.as_deref().map_or(Value::Null, Value::from));
+    error.insert(
+        "param".into(),
+        problem.param.as_deref().map_or(Value::Null, Value::from),
+    );
     error.insert("code".into(), problem.code.as_str().into());
     if let Some(hint) = &problem.hint {
         error.insert("hint".into(), hint.as_str().into());
@@ -45,7 +48,10 @@ fn type_of(kind: ErrorKind) -> &'static str {
 pub(super) fn decode(status: u16, body: &[u8], provider: &ProviderName) -> ProviderError {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let said = parsed.as_ref().map(read);
-    let kind = said.as_ref().and_then(|said| kind_of_code(said)).unwrap_or_else(|| kind_of_status(status));
+    let kind = said
+        .as_ref()
+        .and_then(kind_said)
+        .unwrap_or_else(|| kind_of_status(status));
     let message = said
         .as_ref()
         .and_then(|said| said.message.clone())
@@ -60,15 +66,30 @@ pub(super) fn decode(status: u16, body: &[u8], provider: &ProviderName) -> Provi
 /// An error object where an answer should be.
 pub(super) fn in_answer(error: &Value) -> StreamFault {
     let said = read(error);
-    let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let kind = kind_of_code(&said)
-        .or_else(|| status.filter(|status| *status >= 400).map(kind_of_status))
-        .unwrap_or(ProviderErrorKind::Overloaded);
+    let status = error
+        .get("code")
+        .and_then(Value::as_u64)
+        .and_then(|code| u16::try_from(code).ok());
+    let status = status.filter(|status| *status >= 400);
+    let kind = kind_said(&said)
+        .or_else(|| status.map(kind_of_status))
+        .unwrap_or_else(|| match &said.kind {
+            // Of no use beside a status, which says more.
+            Some(kind) if kind == "invalid_request_error" => ProviderErrorKind::InvalidRequest,
+            _ => ProviderErrorKind::Overloaded,
+        });
     StreamFault {
         kind,
-        message: said.message.unwrap_or_else(|| "the provider reported an error without saying which".to_owned()),
+        message: said
+            .message
+            .unwrap_or_else(|| "the provider reported an error without saying which".to_owned()),
         code: said.code,
     }
+}
+
+/// The data of an event that is an error by its name: JSON of any of those shapes, or words.
+pub(super) fn in_event(data: &str) -> StreamFault {
+    in_answer(&serde_json::from_str(data).unwrap_or_else(|_| Value::from(data)))
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +103,10 @@ struct Said {
 /// `{"message": …}`, `{"detail": …}`, an array of one of these.
 fn read(value: &Value) -> Said {
     let value = value.get(0).unwrap_or(value);
-    let inner = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
+    let inner = value
+        .get("error")
+        .filter(|error| !error.is_null())
+        .unwrap_or(value);
     let text = |value: &Value| match value {
         Value::String(text) if !text.is_empty() => Some(text.chars().take(MESSAGE_LIMIT).collect()),
         _ => None,
@@ -98,11 +122,27 @@ fn read(value: &Value) -> Said {
     }
 }
 
-fn kind_of_code(said: &Said) -> Option<ProviderErrorKind> {
+/// By the code, else by the type, else by words that many servers share and give no code with.
+fn kind_said(said: &Said) -> Option<ProviderErrorKind> {
+    [&said.code, &said.kind]
+        .into_iter()
+        .flatten()
+        .find_map(|code| kind_of_code(code))
+        .or_else(|| {
+            let too_long = said
+                .message
+                .as_ref()
+                .is_some_and(|text| text.contains("maximum context length"));
+            too_long.then_some(ProviderErrorKind::ContextLength)
+        })
+}
+
+fn kind_of_code(code: &str) -> Option<ProviderErrorKind> {
     use ProviderErrorKind as P;
-    let code = said.code.as_deref().or(said.kind.as_deref())?;
     Some(match code {
-        "context_length_exceeded" | "string_above_max_length" => P::ContextLength,
+        "context_length_exceeded" | "exceed_context_size_error" | "string_above_max_length" => {
+            P::ContextLength
+        }
         "model_not_found" | "model_not_available" => P::UnknownModel,
         "content_filter" | "content_policy_violation" => P::ContentFilter,
         "insufficient_quota" | "rate_limit_exceeded" | "rate_limit_error" => P::RateLimited,
@@ -136,13 +176,52 @@ mod tests {
             assert_eq!((error.kind, error.message.as_str()), (kind, message), "{body}");
         };
         use ProviderErrorKind as P;
-        check(400, r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#, P::ContextLength, "too long");
-        check(429, r#"{"error":{"message":"slow down","type":"requests"}}"#, P::RateLimited, "slow down");
-        check(404, r#"{"error":"model 'x' not found"}"#, P::UnknownModel, "model 'x' not found");
-        check(422, r#"{"detail":[{"msg":"field required"}]}"#, P::InvalidRequest, "field required");
-        check(400, r#"{"object":"error","message":"bad","code":400}"#, P::InvalidRequest, "bad");
+        check(
+            400,
+            r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#,
+            P::ContextLength,
+            "too long",
+        );
+        check(
+            429,
+            r#"{"error":{"message":"slow down","type":"requests"}}"#,
+            P::RateLimited,
+            "slow down",
+        );
+        check(
+            404,
+            r#"{"error":"model 'x' not found"}"#,
+            P::UnknownModel,
+            "model 'x' not found",
+        );
+        check(
+            422,
+            r#"{"detail":[{"msg":"field required"}]}"#,
+            P::InvalidRequest,
+            "field required",
+        );
+        check(
+            400,
+            r#"{"object":"error","message":"bad","code":400}"#,
+            P::InvalidRequest,
+            "bad",
+        );
         check(500, r#"[{"error":{"message":"boom"}}]"#, P::Overloaded, "boom");
-        check(502, "<html>Bad gateway</html>", P::Overloaded, "answered 502 without saying why");
+        check(
+            400,
+            r#"{"error":{"message":"slow","type":"rate_limit_error","code":"1302"}}"#,
+            P::RateLimited,
+            "slow",
+        );
+        let long = "This model's maximum context length is 4096 tokens.";
+        let body = format!(r#"{{"object":"error","message":"{long}","type":"BadRequestError","code":400}}"#);
+        check(400, &body, P::ContextLength, long);
+        check(
+            502,
+            "<html>Bad gateway</html>",
+            P::Overloaded,
+            "answered 502 without saying why",
+        );
         check(401, "", P::Auth, "answered 401 without saying why");
     }
 }

@@ -1,15 +1,16 @@
 //! Streams that are passed on unchanged.
 
-use super::{fault, take};
+use super::fault;
+use super::members::{Members, Obj, Text, read_into, skip};
+use super::{response::NO_ANSWER, usage};
 use crate::codec::{Fed, GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::sse::{self, EVENT_LIMIT};
 use bytes::{Bytes, BytesMut};
-use hanok_base::{ProviderErrorKind, Usage};
-use memchr::memchr;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use hanok_base::ProviderErrorKind;
+use memchr::memchr2;
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -26,6 +27,7 @@ pub(super) struct Guard {
     seen: u64,
     finished: u64,
     content: bool,
+    begun: bool,
     done: bool,
     failed: bool,
 }
@@ -39,17 +41,20 @@ impl Guard {
             seen: 0,
             finished: 0,
             content: false,
+            begun: false,
             done: false,
             failed: false,
         }
     }
 
     /// Checks `whole`, which ends at an event's end.
-    fn check(&mut self, whole: &Bytes) -> Fed {
+    fn check(&mut self, whole: Bytes) -> Fed {
         let mut passed = 0;
         let mut withheld: Vec<Range<usize>> = Vec::new();
         let mut fault = None;
-        for event in Events::of(whole) {
+        let first = !self.begun;
+        self.begun |= !whole.is_empty();
+        for event in Events::of(&whole, first) {
             if self.done {
                 break;
             }
@@ -65,7 +70,11 @@ impl Guard {
             passed = event.at.end;
         }
         let bytes = if withheld.is_empty() {
-            whole.slice(..passed)
+            if passed == whole.len() {
+                whole
+            } else {
+                whole.slice(..passed)
+            }
         } else {
             let mut kept = BytesMut::with_capacity(passed);
             let mut from = 0;
@@ -80,36 +89,46 @@ impl Guard {
     }
 
     fn event(&mut self, event: &Event<'_>) -> Result<Verdict, StreamFault> {
+        if event.at.len() > EVENT_LIMIT {
+            return Err(too_large());
+        }
         let data = event.data.trim_ascii();
         if data.is_empty() {
             return Ok(Verdict::Pass);
         }
         if data == b"[DONE]" {
-            if !self.is_complete() {
+            if self.seen == 0 {
                 return Err(truncated());
             }
             self.done = true;
             return Ok(Verdict::Pass);
         }
         let bad = |what: &str| {
-            StreamFault::new(ProviderErrorKind::Decode, format!("an event of the stream is {what}"))
+            StreamFault::new(
+                ProviderErrorKind::Decode,
+                format!("an event of the stream is {what}"),
+            )
         };
         let text = text(data).map_err(|_| bad("not valid UTF-8"))?;
-        let chunk: Chunk<'_> = serde_json::from_str(text).map_err(|_| bad("no chat completion chunk"))?;
-        if let Some(error) = chunk.error.filter(|error| error.get() != "null") {
-            return Err(fault::in_answer(&serde_json::from_str(error.get()).unwrap_or_default()));
+        if event.is_error {
+            return Err(fault::in_event(text));
         }
-        let usage = chunk.usage.filter(|usage| usage.get() != "null");
-        if let Some(usage) = usage {
-            self.summary.usage = usage_of(usage);
+        let chunk = read_into(Chunk::default(), text).map_err(|_| bad("no chat completion chunk"))?;
+        if let Some(error) = chunk.error {
+            return Err(fault::in_answer(
+                &serde_json::from_str(error.get()).unwrap_or_default(),
+            ));
+        }
+        if let Some(usage) = chunk.usage.or(chunk.usage_beside) {
+            self.summary.usage = usage::read(usage.get());
         }
         if self.summary.id.is_empty()
-            && let Some(id) = chunk.id
+            && let Some(Text(id)) = chunk.id
         {
             self.summary.id = id.into_owned();
         }
         if self.summary.model.is_empty()
-            && let Some(model) = chunk.model
+            && let Some(Text(model)) = chunk.model
         {
             self.summary.model = model.into_owned();
         }
@@ -118,7 +137,7 @@ impl Guard {
         self.finished |= choices.finished;
         self.content |= choices.content;
         self.summary.finish_reasons.extend(choices.reasons);
-        if self.options.hide_usage && usage.is_some() && choices.seen == 0 {
+        if self.options.hide_usage && chunk.usage.is_some() && choices.seen == 0 {
             return Ok(Verdict::Withhold);
         }
         Ok(Verdict::Pass)
@@ -133,41 +152,56 @@ enum Verdict {
 impl StreamGuard for Guard {
     fn feed(&mut self, piece: Bytes) -> Fed {
         if self.done || self.failed {
-            return Fed { bytes: Bytes::new(), fault: None };
+            return Fed {
+                bytes: Bytes::new(),
+                fault: None,
+            };
         }
         let whole = if self.pending.is_empty() {
-            let boundary = sse::last_boundary(&piece).unwrap_or(0);
-            self.pending.extend_from_slice(piece.get(boundary..).unwrap_or_default());
-            piece.slice(..boundary)
+            let boundary = sse::last_boundary(&piece, 0).unwrap_or(0);
+            self.pending
+                .extend_from_slice(piece.get(boundary..).unwrap_or_default());
+            if boundary == piece.len() {
+                piece
+            } else {
+                piece.slice(..boundary)
+            }
         } else {
             // The seam may lie inside an event or a line end, so only the joined bytes can tell.
+            let seam = self.pending.len();
             self.pending.extend_from_slice(&piece);
-            let boundary = sse::last_boundary(&self.pending).unwrap_or(0);
+            let boundary = sse::last_boundary(&self.pending, seam).unwrap_or(0);
             self.pending.split_to(boundary).freeze()
         };
-        if self.pending.len() > EVENT_LIMIT {
+        let mut fed = self.check(whole);
+        if fed.fault.is_none() && !self.done && self.pending.len() > EVENT_LIMIT {
             self.failed = true;
-            let limit = WireError::EventTooLarge { limit: EVENT_LIMIT };
-            let fault = StreamFault::new(ProviderErrorKind::Decode, limit.to_string());
-            return Fed { bytes: Bytes::new(), fault: Some(fault) };
+            fed.fault = Some(too_large());
         }
-        self.check(&whole)
+        fed
     }
 
     fn finish(&mut self) -> Fed {
+        let mut fed = Fed {
+            bytes: Bytes::new(),
+            fault: None,
+        };
         if self.failed {
-            return Fed { bytes: Bytes::new(), fault: None };
+            return fed;
         }
-        // Some upstreams forget the blank line behind their last event, or end lines with lone CRs.
-        let mut fed = Fed { bytes: Bytes::new(), fault: None };
         if !self.done && !self.pending.is_empty() {
-            let rest = std::mem::take(&mut self.pending);
-            let mut text: Vec<u8> = rest.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect();
-            text.extend_from_slice(b"\n\n");
-            fed = self.check(&Bytes::from(text));
-            if fed.fault.is_some() && !self.is_complete() {
-                // Half an event is no event of a bad kind: the stream was cut inside it.
-                fed.fault = Some(truncated());
+            // Some upstreams forget the blank line behind their last event, or end lines with lone CRs.
+            let mut rest = std::mem::take(&mut self.pending);
+            rest.extend_from_slice(b"\n\n");
+            fed = self.check(rest.freeze());
+            // Half an event is no event of a bad kind: the stream was cut inside it.
+            if fed
+                .fault
+                .as_ref()
+                .is_some_and(|fault| fault.kind == ProviderErrorKind::Decode)
+            {
+                self.failed = false;
+                fed.fault = None;
             }
         }
         if fed.fault.is_some() {
@@ -184,7 +218,7 @@ impl StreamGuard for Guard {
     }
 
     fn is_complete(&self) -> bool {
-        self.seen != 0 && self.seen == self.finished
+        !self.failed && self.seen != 0 && (self.done || self.seen == self.finished)
     }
 
     fn saw_content(&self) -> bool {
@@ -200,37 +234,81 @@ fn truncated() -> StreamFault {
     StreamFault::new(ProviderErrorKind::Truncated, WireError::Truncated.to_string())
 }
 
+fn too_large() -> StreamFault {
+    let limit = WireError::EventTooLarge { limit: EVENT_LIMIT };
+    StreamFault::new(ProviderErrorKind::Decode, limit.to_string())
+}
+
 pub(super) fn summarise(body: &[u8]) -> Result<StreamSummary, WireError> {
     let text = text(body)?;
-    let answer: Chunk<'_> = serde_json::from_str(text).map_err(|error| WireError::json(&error, text))?;
-    if let Some(error) = answer.error.filter(|error| error.get() != "null") {
-        return Err(WireError::Upstream(fault::in_answer(&serde_json::from_str(error.get()).unwrap_or_default())));
+    let answer = read_into(Chunk::default(), text).map_err(|error| WireError::of_shape(&error, text))?;
+    if let Some(error) = answer.error {
+        return Err(WireError::Upstream(fault::in_answer(
+            &serde_json::from_str(error.get()).unwrap_or_default(),
+        )));
     }
+    let choices = answer
+        .choices
+        .ok_or_else(|| WireError::member("choices", NO_ANSWER))?;
     Ok(StreamSummary {
-        id: answer.id.map(Cow::into_owned).unwrap_or_default(),
-        model: answer.model.map(Cow::into_owned).unwrap_or_default(),
-        usage: answer.usage.filter(|usage| usage.get() != "null").map(usage_of).unwrap_or_default(),
-        finish_reasons: answer.choices.unwrap_or_default().reasons,
+        id: answer.id.map(|Text(id)| id.into_owned()).unwrap_or_default(),
+        model: answer
+            .model
+            .map(|Text(model)| model.into_owned())
+            .unwrap_or_default(),
+        usage: answer
+            .usage
+            .or(answer.usage_beside)
+            .map(|usage| usage::read(usage.get()))
+            .unwrap_or_default(),
+        finish_reasons: choices.reasons,
     })
 }
 
-fn usage_of(raw: &RawValue) -> Usage {
-    take::usage(&serde_json::from_str::<Value>(raw.get()).unwrap_or_default())
+/// What is looked at of a chunk, or of a whole answer.
+#[derive(Default)]
+struct Chunk<'a> {
+    id: Option<Text<'a>>,
+    model: Option<Text<'a>>,
+    choices: Option<Choices>,
+    usage: Option<&'a RawValue>,
+    usage_beside: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
 }
 
-/// What is looked at of a chunk, or of a whole answer.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    model: Option<Cow<'a, str>>,
-    #[serde(default)]
-    choices: Option<Choices>,
-    #[serde(borrow, default)]
+impl<'de> Members<'de> for Chunk<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "id" => self.id = map.next_value()?,
+            "model" => self.model = map.next_value()?,
+            "choices" => self.choices = map.next_value()?,
+            "usage" => self.usage = map.next_value()?,
+            "x_groq" => {
+                self.usage_beside = map
+                    .next_value::<Option<Obj<Beside<'_>>>>()?
+                    .and_then(|at| at.0.usage)
+            }
+            "error" => self.error = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// Usage in a vendor's own member, sent where the client did not ask for usage.
+#[derive(Default)]
+struct Beside<'a> {
     usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+}
+
+impl<'de> Members<'de> for Beside<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "usage" => self.usage = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
 }
 
 /// A chunk's choices, folded while they are read.
@@ -253,14 +331,15 @@ impl<'de> Deserialize<'de> for Choices {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
                 let mut folded = Choices::default();
                 let mut position = 0;
-                while let Some(choice) = seq.next_element::<Choice<'de>>()? {
+                while let Some(Obj(choice)) = seq.next_element::<Obj<Choice<'de>>>()? {
                     let bit = 1_u64 << choice.index.unwrap_or(position).min(63);
                     folded.seen |= bit;
-                    if let Some(reason) = choice.finish_reason {
+                    // An empty reason is how some vendors say that there is none yet.
+                    if let Some(Text(reason)) = choice.finish_reason.filter(|reason| !reason.0.is_empty()) {
                         folded.finished |= bit;
                         folded.reasons.push(reason.into_owned());
                     }
-                    folded.content |= choice.delta.is_some_and(|delta| delta.has_content());
+                    folded.content |= choice.content;
                     position += 1;
                 }
                 Ok(folded)
@@ -270,43 +349,51 @@ impl<'de> Deserialize<'de> for Choices {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Choice<'a> {
-    #[serde(default)]
     index: Option<u32>,
-    #[serde(borrow, default)]
-    finish_reason: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    delta: Option<DeltaPeek<'a>>,
+    finish_reason: Option<Text<'a>>,
+    content: bool,
 }
 
-#[derive(Deserialize)]
-struct DeltaPeek<'a> {
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    refusal: Option<&'a RawValue>,
-    #[serde(default)]
-    tool_calls: Option<IgnoredAny>,
+impl<'de> Members<'de> for Choice<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "index" => self.index = map.next_value()?,
+            "finish_reason" => self.finish_reason = map.next_value()?,
+            "delta" => {
+                self.content = map
+                    .next_value::<Option<Obj<Delta>>>()?
+                    .is_some_and(|delta| delta.0.content)
+            }
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
 }
 
-impl DeltaPeek<'_> {
-    fn has_content(&self) -> bool {
-        self.tool_calls.is_some()
-            || [self.content, self.reasoning_content, self.reasoning, self.refusal]
-                .into_iter()
-                .flatten()
-                .any(|value| !matches!(value.get(), "\"\"" | "null"))
+#[derive(Default)]
+struct Delta {
+    content: bool,
+}
+
+impl<'de> Members<'de> for Delta {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "content" | "reasoning_content" | "reasoning" | "refusal" | "tool_calls" => {
+                self.content |= !matches!(map.next_value::<&RawValue>()?.get(), "null" | "\"\"" | "[]");
+            }
+            _ => skip(map)?,
+        }
+        Ok(())
     }
 }
 
 /// An event with the bytes it stands in, its blank line included.
 struct Event<'a> {
     data: Cow<'a, [u8]>,
+    /// Its name says that it is an error.
+    is_error: bool,
     at: Range<usize>,
 }
 
@@ -314,11 +401,26 @@ struct Event<'a> {
 struct Events<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The bytes begin the stream.
+    first: bool,
 }
 
 impl<'a> Events<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+    fn of(bytes: &'a [u8], first: bool) -> Self {
+        Self { bytes, at: 0, first }
+    }
+
+    fn line(&mut self) -> Option<&'a [u8]> {
+        let (begin, rest) = (self.at, self.bytes.get(self.at..)?);
+        let end = memchr2(b'\n', b'\r', rest)?;
+        let (line, behind) = rest.split_at_checked(end)?;
+        self.at += end + if behind.starts_with(b"\r\n") { 2 } else { 1 };
+        let marked = self.first && begin == 0;
+        Some(if marked {
+            line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
+        } else {
+            line
+        })
     }
 }
 
@@ -328,28 +430,27 @@ impl<'a> Iterator for Events<'a> {
     fn next(&mut self) -> Option<Event<'a>> {
         let start = self.at;
         let mut data: Option<Cow<'a, [u8]>> = None;
+        let mut is_error = false;
         loop {
-            let rest = self.bytes.get(self.at..)?;
-            let Some(newline) = memchr(b'\n', rest) else {
-                // Only when the bytes do not end at an event's end.
-                return None;
-            };
-            let line = rest.get(..newline)?;
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let line = if self.at == 0 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line };
-            self.at += newline + 1;
+            let line = self.line()?;
             if line.is_empty() {
-                return Some(Event { data: data.unwrap_or_default(), at: start..self.at });
+                return Some(Event {
+                    data: data.unwrap_or_default(),
+                    is_error,
+                    at: start..self.at,
+                });
             }
-            if let (b"data", value) = sse::field(line) {
-                match &mut data {
+            match sse::field(line) {
+                (b"data", value) => match &mut data {
                     None => data = Some(Cow::Borrowed(value)),
                     Some(joined) => {
                         let joined = joined.to_mut();
                         joined.push(b'\n');
                         joined.extend_from_slice(value);
                     }
-                }
+                },
+                (b"event", value) => is_error = value == b"error",
+                _ => {}
             }
         }
     }

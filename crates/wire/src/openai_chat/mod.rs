@@ -1,9 +1,11 @@
 //! OpenAI's chat completions, as OpenAI documents them and as compatible vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request`, `response`, `stream` (both directions),
-//! `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`; beneath them
+//! Reading order: `peek` (routing without decoding), `request`, `response`, `decoder` and `encoder`
+//! (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`; beneath them
 //! `take` (members out of a parsed object) and `members` (members out of bytes, nothing else built).
 
+mod decoder;
+mod encoder;
 mod fault;
 mod guard;
 mod members;
@@ -11,7 +13,6 @@ mod models;
 mod peek;
 mod request;
 mod response;
-mod stream;
 mod take;
 mod usage;
 
@@ -47,10 +48,10 @@ impl Codec for OpenAiChat {
         response::encode(response)
     }
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
-        Box::new(stream::Decoder::default())
+        Box::new(decoder::Decoder::default())
     }
     fn stream_encoder(&self, options: StreamOptions) -> Box<dyn StreamEncoder> {
-        Box::new(stream::Encoder::new(options))
+        Box::new(encoder::Encoder::new(options))
     }
     fn stream_guard(&self, options: GuardOptions) -> Box<dyn StreamGuard> {
         Box::new(guard::Guard::new(options))
@@ -74,7 +75,11 @@ impl Codec for OpenAiChat {
         models::decode(body)
     }
     fn content_type(&self, stream: bool) -> &'static str {
-        if stream { "text/event-stream; charset=utf-8" } else { "application/json" }
+        if stream {
+            "text/event-stream; charset=utf-8"
+        } else {
+            "application/json"
+        }
     }
     fn path(&self, route: Route) -> &'static str {
         match route {

@@ -1,6 +1,6 @@
 //! The list of models.
 
-use super::take;
+use super::{fault, take};
 use crate::error::WireError;
 use hanok_base::{ModelInfo, Object};
 use serde_json::{Value, json};
@@ -23,7 +23,16 @@ fn one(id: &str, model: &ModelInfo) -> Value {
 pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
     let items = match serde_json::from_slice(body) {
         Ok(Value::Array(items)) => items,
-        _ => take::array(&mut take::object(body)?, "data")?,
+        _ => {
+            let mut list = take::object(body)?;
+            if let Some(error) = list.get("error").filter(|error| !error.is_null()) {
+                return Err(WireError::Upstream(fault::in_answer(error)));
+            }
+            if !list.contains_key("data") {
+                return Err(WireError::member("data", "is missing: this is no list of models"));
+            }
+            take::array(&mut list, "data")?
+        }
     };
     let mut models = Vec::with_capacity(items.len());
     for (i, value) in items.into_iter().enumerate() {

@@ -1,10 +1,14 @@
 //! Whole answers.
 
-use super::{fault, request, take};
+use super::request::Content;
+use super::{fault, request, take, usage};
 use crate::error::WireError;
 use hanok_base::chat::Quote;
 use hanok_base::{ChatResponse, Choice, Citation, FinishReason, Message, Object, Part, Role};
 use serde_json::Value;
+
+/// What is said of JSON that holds no choices.
+pub(super) const NO_ANSWER: &str = "is missing: this is no chat completion";
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
     let mut extra = take::object(body)?;
@@ -12,7 +16,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
         return Err(WireError::Upstream(fault::in_answer(error)));
     }
     if !matches!(extra.get("choices"), Some(Value::Array(_))) {
-        return Err(WireError::member("choices", "is missing: this is no chat completion"));
+        return Err(WireError::member("choices", NO_ANSWER));
     }
     let mut choices = Vec::new();
     for (i, value) in take::array(&mut extra, "choices")?.into_iter().enumerate() {
@@ -21,11 +25,14 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
         choices.push(choice(object, i).map_err(|error| take::under(&place, error))?);
     }
     extra.shift_remove("object");
+    extra.retain(|_, value| !value.is_null());
     Ok(ChatResponse {
         id: take::string(&mut extra, "id")?.unwrap_or_default().into(),
         model: take::string(&mut extra, "model")?.unwrap_or_default().into(),
         created: take::integer(&mut extra, "created").ok().flatten().unwrap_or(0),
-        usage: take::some(&mut extra, "usage").map(|usage| take::usage(&usage)).unwrap_or_default(),
+        usage: take::some(&mut extra, "usage")
+            .map(|told| usage::of(&told))
+            .unwrap_or_default(),
         choices,
         extra,
     })
@@ -40,12 +47,20 @@ fn choice(mut object: Object, position: usize) -> Result<Choice, WireError> {
     let annotations = take::array(&mut message, "annotations").unwrap_or_default();
     let mut parts = request::message_parts(&mut message).map_err(|error| take::under("message", error))?;
     parts.extend(annotations.into_iter().map(annotation));
+    // Left there for requests, which give parts back as they came.
+    message.shift_remove("content");
     object.retain(|_, value| !value.is_null());
     message.retain(|_, value| !value.is_null());
     Ok(Choice {
         index: u32::try_from(index).map_err(|_| WireError::member("index", "is too large"))?,
-        message: Message { role: Role::Assistant, parts, extra: message },
-        finish: finish.map_or(FinishReason::Stop, |reason| finish_reason(&reason)),
+        message: Message {
+            role: Role::Assistant,
+            parts,
+            extra: message,
+        },
+        finish: finish
+            .filter(|reason| !reason.is_empty())
+            .map_or(FinishReason::Stop, |reason| finish_reason(&reason)),
         extra: object,
     })
 }
@@ -62,8 +77,13 @@ pub(super) fn finish_reason(name: &str) -> FinishReason {
 
 /// An annotation as a part: a citation where it is one, else kept as it came.
 pub(super) fn annotation(value: Value) -> Part {
-    let opaque = |value| Part::Opaque { provider: "openai".into(), value };
-    let Value::Object(mut outer) = value else { return opaque(value) };
+    let opaque = |value| Part::Opaque {
+        provider: "openai".into(),
+        value,
+    };
+    let Value::Object(mut outer) = value else {
+        return opaque(value);
+    };
     if outer.get("type").and_then(Value::as_str) != Some("url_citation") {
         return opaque(Value::Object(outer));
     }
@@ -72,14 +92,19 @@ pub(super) fn annotation(value: Value) -> Part {
         return opaque(Value::Object(whole));
     };
     let index = |object: &mut Object, name: &str| {
-        take::count(object, name).ok().flatten().and_then(|n| usize::try_from(n).ok())
+        take::count(object, name)
+            .ok()
+            .flatten()
+            .and_then(|n| usize::try_from(n).ok())
     };
     let text = |object: &mut Object, name: &str| take::string(object, name).ok().flatten();
-    let quote = match inner.contains_key("quote") {
-        true => Some(&mut inner),
-        false => Some(&mut outer).filter(|outer| outer.contains_key("quote")),
-    }
-    .map(|object| Quote {
+    let quotes = |object: &Object| object.get("quote").is_some_and(Value::is_string);
+    let quoting = if quotes(&inner) {
+        Some(&mut inner)
+    } else {
+        Some(&mut outer).filter(|outer| quotes(outer))
+    };
+    let quote = quoting.map(|object| Quote {
         source: text(object, "source").unwrap_or_default(),
         start: index(object, "start").unwrap_or(0),
         end: index(object, "end").unwrap_or(0),
@@ -120,8 +145,16 @@ pub(super) fn encode(response: &ChatResponse) -> Vec<u8> {
     object.insert("object".into(), "chat.completion".into());
     object.insert("created".into(), response.created.into());
     object.insert("model".into(), response.model.as_str().into());
-    object.insert("choices".into(), response.choices.iter().map(encode_choice).collect::<Vec<_>>().into());
-    if let Some(usage) = take::usage_value(&response.usage) {
+    object.insert(
+        "choices".into(),
+        response
+            .choices
+            .iter()
+            .map(encode_choice)
+            .collect::<Vec<_>>()
+            .into(),
+    );
+    if let Some(usage) = usage::encode(&response.usage) {
         object.insert("usage".into(), usage);
     }
     object.extend(response.extra.clone());
@@ -130,9 +163,10 @@ pub(super) fn encode(response: &ChatResponse) -> Vec<u8> {
 
 fn encode_choice(choice: &Choice) -> Value {
     let mut message = Object::from_iter([("role".to_owned(), Value::from("assistant"))]);
-    request::encode_parts(&choice.message.parts, &mut message);
+    request::encode_parts(&choice.message.parts, Content::Text, &mut message);
     let cited = choice.message.parts.iter().filter_map(|part| match part {
         Part::Citation(citation) => Some(encode_annotation(citation)),
+        Part::Opaque { value, .. } => Some(value.clone()),
         _ => None,
     });
     let annotations: Vec<Value> = cited.collect();

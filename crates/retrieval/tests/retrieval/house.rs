@@ -1,0 +1,102 @@
+//! A library in a folder of its own.
+
+use hanok_base::{
+    CallContext, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Provider,
+    ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, ToolChoice,
+};
+use hanok_retrieval::{Cancel, ExtractAnswerer, Library, SyncReport};
+use hanok_store::{Options, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) struct House {
+    pub(crate) library: Arc<Library>,
+    pub(crate) store: Store,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("docs")).unwrap();
+        let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
+        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
+        Self { library, store, folder }
+    }
+
+    /// Opens the same folder again, as after a restart.
+    pub(crate) async fn reopened(self) -> Self {
+        let Self { library, store, folder } = self;
+        drop(library);
+        store.close();
+        drop(store);
+        let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
+        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
+        Self { library, store, folder }
+    }
+
+    pub(crate) fn docs(&self) -> PathBuf {
+        self.folder.path().join("docs")
+    }
+
+    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let file = self.docs().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    pub(crate) async fn sync(&self) -> SyncReport {
+        self.sync_paths(&[self.docs()]).await
+    }
+
+    pub(crate) async fn sync_paths(&self, paths: &[PathBuf]) -> SyncReport {
+        self.library.sync(&docs(), paths, &(), &Cancel::default()).await.unwrap()
+    }
+
+    pub(crate) async fn find(&self, text: &str, top_k: usize) -> Result<SearchResult, RetrievalError> {
+        let query = SearchQuery { text: text.into(), collection: docs(), top_k };
+        self.library.search(&CallContext::unrecorded(), &query).await
+    }
+
+    pub(crate) async fn hits(&self, text: &str) -> Vec<Hit> {
+        self.find(text, 10).await.unwrap().hits
+    }
+
+    /// The files that hold a hit, best first.
+    pub(crate) async fn files(&self, text: &str) -> Vec<String> {
+        let mut files: Vec<String> = Vec::new();
+        for hit in self.hits(text).await {
+            let file = Path::new(&hit.source).file_name().unwrap().to_str().unwrap().to_owned();
+            if !files.contains(&file) {
+                files.push(file);
+            }
+        }
+        files
+    }
+
+    pub(crate) async fn extract(&self, question: &str) -> Result<ChatResponse, ProviderError> {
+        let answerer = ExtractAnswerer::new(self.library.clone());
+        answerer.chat(&CallContext::unrecorded(), &chat("extract@docs", question)).await
+    }
+}
+
+pub(crate) fn docs() -> CollectionName {
+    "docs".into()
+}
+
+pub(crate) fn chat(model: &str, question: &str) -> ChatRequest {
+    ChatRequest {
+        model: model.into(),
+        messages: vec![Message::text(Role::User, question)],
+        tools: Vec::new(),
+        tool_choice: ToolChoice::Unset,
+        output: OutputFormat::Unset,
+        sampling: Sampling::default(),
+        extra: hanok_base::Object::new(),
+    }
+}
+
+pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
+    let parts = &response.choices[0].message.parts;
+    parts.iter().filter_map(|part| if let Part::Citation(citation) = part { Some(citation.clone()) } else { None }).collect()
+}

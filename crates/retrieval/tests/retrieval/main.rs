@@ -1,0 +1,6 @@
+//! Documents in, answers out, over a real store and index.
+
+mod answers;
+mod house;
+// mod measures;
+// mod syncing;

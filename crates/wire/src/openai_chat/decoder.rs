@@ -1,0 +1,380 @@
+//! Streamed answers as upstreams send them.
+
+use super::members::{Members, Obj, read_into, skip};
+use super::{fault, request, response, take, usage};
+use crate::codec::StreamDecoder;
+use crate::error::{WireError, text};
+use crate::sse;
+use hanok_base::{Delta, FinishReason, Object, Part, Reasoning, StreamEvent, Usage};
+use serde::de::MapAccess;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// From an upstream's bytes to events.
+#[derive(Default)]
+pub(super) struct Decoder {
+    parser: sse::Parser,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    started: bool,
+    done: bool,
+    /// Members of the chunks before the one that begins the answer.
+    head: Object,
+    /// Usage that was told before the answer began.
+    early: Option<Usage>,
+    choices: BTreeMap<u32, Open>,
+}
+
+/// A choice's parts that are open.
+#[derive(Default)]
+struct Open {
+    parts: usize,
+    text: Option<usize>,
+    reasoning: Option<usize>,
+    refusal: Option<usize>,
+    calls: Vec<OpenCall>,
+    finished: bool,
+}
+
+struct OpenCall {
+    /// The upstream's index of the call, where it gives one.
+    index: Option<u64>,
+    id: String,
+    part: usize,
+}
+
+impl StreamDecoder for Decoder {
+    fn feed(&mut self, bytes: &[u8], events: &mut Vec<StreamEvent>) -> Result<(), WireError> {
+        let state = &mut self.state;
+        self.parser.feed(bytes, |event| state.take(&event, events))
+    }
+
+    fn finish(&mut self) -> Result<(), WireError> {
+        let state = &mut self.state;
+        let complete = !state.choices.is_empty() && state.choices.values().all(|open| open.finished);
+        let mut late = Vec::new();
+        match self.parser.finish(|event| state.take(&event, &mut late)) {
+            Err(WireError::Upstream(fault)) => Err(WireError::Upstream(fault)),
+            // What was never closed by a blank line may itself be cut: it completes nothing, and takes nothing
+            // from an answer that is complete without it.
+            _ if complete => Ok(()),
+            _ => Err(WireError::Truncated),
+        }
+    }
+}
+
+impl State {
+    fn take(&mut self, event: &sse::Event<'_>, events: &mut Vec<StreamEvent>) -> Result<(), WireError> {
+        let data = text(event.data)?.trim();
+        if self.done || data.is_empty() {
+            return Ok(());
+        }
+        if data == "[DONE]" {
+            self.done = true;
+            // The upstream says that it is done: choices that gave no reason ended as a whole answer's do.
+            for (choice, open) in &mut self.choices {
+                open.finish(*choice, FinishReason::Stop, events);
+            }
+            return Ok(());
+        }
+        if event.name == b"error" {
+            return Err(WireError::Upstream(fault::in_event(data)));
+        }
+        let begun = Chunk {
+            started: self.started,
+            ..Chunk::default()
+        };
+        let chunk = read_into(begun, data).map_err(|error| WireError::of_shape(&error, data))?;
+        if let Some(error) = chunk.error {
+            return Err(WireError::Upstream(fault::in_answer(&error)));
+        }
+        for (name, value) in chunk.head {
+            let value =
+                serde_json::from_str(value.get()).map_err(|error| WireError::json(&error, value.get()))?;
+            self.head.insert(name.into_owned(), value);
+        }
+        let told = chunk
+            .usage
+            .as_ref()
+            .or(chunk.usage_beside.as_ref())
+            .map(usage::of)
+            .or(self.early.take());
+        // Some upstreams send a chunk about the prompt before the one that names the answer.
+        if !self.started {
+            if chunk.choices.is_empty() {
+                self.early = told;
+                return Ok(());
+            }
+            self.start(events)?;
+        }
+        for (i, Obj(choice)) in chunk.choices.into_iter().enumerate() {
+            self.choice(choice, i, events)?;
+        }
+        events.extend(told.map(StreamEvent::Usage));
+        Ok(())
+    }
+
+    fn start(&mut self, events: &mut Vec<StreamEvent>) -> Result<(), WireError> {
+        self.started = true;
+        let mut extra = std::mem::take(&mut self.head);
+        let id = take::string(&mut extra, "id")?.unwrap_or_default().into();
+        let model = take::string(&mut extra, "model")?.unwrap_or_default().into();
+        let created = take::integer(&mut extra, "created").ok().flatten().unwrap_or(0);
+        extra.retain(|_, value| !value.is_null());
+        events.push(StreamEvent::Start {
+            id,
+            model,
+            created,
+            extra,
+        });
+        Ok(())
+    }
+
+    fn choice(
+        &mut self,
+        choice: ChunkChoice,
+        position: usize,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), WireError> {
+        let index = choice.index.unwrap_or(position as u64);
+        let index = u32::try_from(index).map_err(|_| WireError::member("choices.index", "is too large"))?;
+        let open = self.choices.entry(index).or_default();
+        open.delta(index, choice.delta, events)?;
+        if !choice.extra.is_empty() {
+            events.push(StreamEvent::ChoiceExtra {
+                choice: index,
+                extra: choice.extra,
+            });
+        }
+        // An empty reason is how some vendors say that there is none yet.
+        if let Some(reason) = choice.finish.filter(|reason| !reason.is_empty()) {
+            open.finish(index, response::finish_reason(&reason), events);
+        }
+        Ok(())
+    }
+}
+
+/// What is looked at of a chunk.
+#[derive(Default)]
+struct Chunk<'a> {
+    /// The head is known: its members are passed over.
+    started: bool,
+    choices: Vec<Obj<ChunkChoice>>,
+    usage: Option<Value>,
+    /// In a vendor's own member, sent where nobody asked for usage.
+    usage_beside: Option<Value>,
+    error: Option<Value>,
+    head: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'de> Members<'de> for Chunk<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "choices" => self.choices = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "usage" => self.usage = map.next_value()?,
+            "error" => self.error = map.next_value()?,
+            "object" => skip(map)?,
+            "x_groq" if self.started => {
+                self.usage_beside = map.next_value::<Value>()?.get_mut("usage").map(Value::take);
+            }
+            _ if self.started => skip(map)?,
+            _ => self.head.push((Cow::Owned(name.to_owned()), map.next_value()?)),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct ChunkChoice {
+    index: Option<u64>,
+    finish: Option<String>,
+    delta: ChunkDelta,
+    extra: Object,
+}
+
+impl<'de> Members<'de> for ChunkChoice {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "index" => self.index = map.next_value()?,
+            "finish_reason" => self.finish = map.next_value()?,
+            "delta" => self.delta = map.next_value::<Option<Obj<_>>>()?.unwrap_or_default().0,
+            // Some vendors repeat all that was said so far beside each delta.
+            "message" => skip(map)?,
+            _ => {
+                if let Some(value) = map.next_value::<Option<Value>>()? {
+                    self.extra.insert(name.to_owned(), value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct ChunkDelta {
+    reasoning_content: Option<Value>,
+    reasoning: Option<Value>,
+    content: Option<Value>,
+    refusal: Option<String>,
+    calls: Vec<Object>,
+    annotations: Vec<Value>,
+}
+
+impl<'de> Members<'de> for ChunkDelta {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "reasoning_content" => self.reasoning_content = map.next_value()?,
+            "reasoning" => self.reasoning = map.next_value()?,
+            "content" => self.content = map.next_value()?,
+            "refusal" => self.refusal = map.next_value()?,
+            "tool_calls" => self.calls = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "annotations" => self.annotations = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    fn begin(&mut self, choice: u32, value: Part, events: &mut Vec<StreamEvent>) -> usize {
+        let part = self.parts;
+        self.parts += 1;
+        events.push(StreamEvent::PartStart { choice, part, value });
+        part
+    }
+
+    fn finish(&mut self, choice: u32, reason: FinishReason, events: &mut Vec<StreamEvent>) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        events.extend((0..self.parts).map(|part| StreamEvent::PartEnd { choice, part }));
+        events.push(StreamEvent::Finish { choice, reason });
+    }
+
+    fn delta(
+        &mut self,
+        choice: u32,
+        delta: ChunkDelta,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), WireError> {
+        if let Some(text) = request::reasoning_of(delta.reasoning_content, delta.reasoning) {
+            self.reasoning(choice, text, events);
+        }
+        match delta.content {
+            None => {}
+            Some(Value::String(text)) => self.text(choice, text, events),
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    match request::content_part(take::item(part, "content")?)?.0 {
+                        Part::Text(text) => self.text(choice, text, events),
+                        Part::Reasoning(reasoning) => self.reasoning(choice, reasoning.text, events),
+                        other => drop(self.begin(choice, other, events)),
+                    }
+                }
+            }
+            Some(_) => return Err(WireError::member("content", request::CONTENT)),
+        }
+        if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
+            let part = match self.refusal {
+                Some(part) => part,
+                None => self.begin(choice, Part::Refusal(String::new()), events),
+            };
+            self.refusal = Some(part);
+            events.push(StreamEvent::PartDelta {
+                choice,
+                part,
+                delta: Delta::Text(text),
+            });
+        }
+        for call in delta.calls {
+            self.call(choice, call, events)?;
+        }
+        for annotation in delta.annotations {
+            self.begin(choice, response::annotation(annotation), events);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        let part = match self.text {
+            Some(part) => part,
+            None => self.begin(choice, Part::Text(String::new()), events),
+        };
+        self.text = Some(part);
+        events.push(StreamEvent::PartDelta {
+            choice,
+            part,
+            delta: Delta::Text(text),
+        });
+    }
+
+    fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        let part = match self.reasoning {
+            Some(part) => part,
+            None => self.begin(choice, Part::Reasoning(Reasoning::default()), events),
+        };
+        self.reasoning = Some(part);
+        events.push(StreamEvent::PartDelta {
+            choice,
+            part,
+            delta: Delta::Reasoning(text),
+        });
+    }
+
+    fn call(
+        &mut self,
+        choice: u32,
+        mut object: Object,
+        events: &mut Vec<StreamEvent>,
+    ) -> Result<(), WireError> {
+        let index = take::count(&mut object, "index")?;
+        let mut call = request::tool_call(object)?;
+        let arguments = std::mem::take(&mut call.arguments);
+        let part = match self.known_call(index, &call.id, &call.name) {
+            Some(part) => part,
+            None => {
+                let id = call.id.clone();
+                let part = self.begin(choice, Part::ToolCall(call), events);
+                self.calls.push(OpenCall { index, id, part });
+                part
+            }
+        };
+        if !arguments.is_empty() {
+            events.push(StreamEvent::PartDelta {
+                choice,
+                part,
+                delta: Delta::Arguments(arguments),
+            });
+        }
+        Ok(())
+    }
+
+    /// The call that a delta goes on with; `None` where it begins one. The index says which, as documented; but
+    /// some servers give none and only a new id, and some give each of several whole calls the index 0. A new
+    /// id alone is not enough under an index: some servers make up another one for each delta.
+    fn known_call(&self, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
+        let mut newest_first = self.calls.iter().rev();
+        let known = match index {
+            Some(_) => {
+                let same = newest_first.find(|call| call.index == index)?;
+                let other = !id.is_empty() && !name.is_empty() && !same.id.is_empty() && same.id != id;
+                Some(same).filter(|_| !other)
+            }
+            None if !id.is_empty() => newest_first.find(|call| call.id == id),
+            None if !name.is_empty() => None,
+            None => newest_first.next(),
+        };
+        known.map(|call| call.part)
+    }
+}
