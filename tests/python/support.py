@@ -79,7 +79,9 @@ def http_request(url, method, path, body=None, headers=None, timeout=60):
         if isinstance(body, (dict, list)):
             body = json.dumps(body, ensure_ascii=False).encode()
         given = {"content-type": "application/json"} if body is not None else {}
-        connection.request(method, path, body, {**given, **(headers or {})})
+        # A server that will not read on says so in its answer.
+        with contextlib.suppress(BrokenPipeError):
+            connection.request(method, path, body, {**given, **(headers or {})})
         return Reply(connection.getresponse())
     finally:
         connection.close()
@@ -127,7 +129,7 @@ targets = ["mock/echo"]
 class Hanok:
     """`hanok up` in a folder of its own. The data folder is `<folder>/.hanok`."""
 
-    def __init__(self, folder, config="", paths=(), args=(), env=None, bind=None):
+    def __init__(self, folder, config="", paths=(), args=(), env=None, bind=None, stderr=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         if config:
@@ -137,6 +139,8 @@ class Hanok:
         self.args = list(args)
         self.env = environment(**(env or {}))
         self.bind = bind
+        # Where its log goes instead of `<folder>/stderr.log`.
+        self.stderr_to = stderr
         self.process = None
         self.stdout = []
 
@@ -148,7 +152,7 @@ class Hanok:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [BIN, "up", *self.paths, "--bind", bind, *self.args],
-            cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors,
+            cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr_to or self.errors,
             # Python ignores SIGXFSZ, and so must a server whose file sizes a test limits.
             restore_signals=False,
         )

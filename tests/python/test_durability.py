@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -132,9 +133,10 @@ def test_the_index_survives_kill_9(tmp_path):
     server.stop()
 
 
-def test_a_disk_that_takes_no_more(upstream, tmp_path):
+@pytest.mark.parametrize("log", [None, subprocess.DEVNULL], ids=["log on it too", "log elsewhere"])
+def test_a_disk_that_takes_no_more(upstream, tmp_path, log):
     """New calls are refused soon and say why, running answers finish, and the service recovers by itself."""
-    with running(tmp_path, providers(upstream)) as server:
+    with running(tmp_path, providers(upstream), stderr=log) as server:
         server.trace(server.chat("fast").headers["x-hanok-trace-id"])
         replies = []
         slow = threading.Thread(target=lambda: replies.append(server.chat("mock/slow", stream=True)))

@@ -113,7 +113,7 @@ def test_a_misspelt_key_is_told(run_hanok, tmp_path, text, line, parts, command)
         ('[providers.hanok]\nvendor = "openai"\n', ["hanok"]),
         ('[providers.x]\ndialect = "openai-chta"\nbase_url = "http://127.0.0.1:1"\n', ["openai-chat"]),
         ('[providers.x]\ndialect = "openai-chat"\n', ["base_url"]),
-        ('[providers.x]\ndialect = "openai-chat"\nbase_url = "nonsense"\n', ["nonsense"]),
+        ('[providers.x]\ndialect = "openai-chat"\nbase_url = "nonsense"\n', ["x", "base_url"]),
         ('[server]\nbind = "4141"\n', ["4141"]),
     ],
 )
@@ -261,3 +261,17 @@ def test_two_collections_do_not_mix(tmp_path):
         assert not any("pear" in hit["text"] for hit in server.search("ripe pear basket", collection="one"))
         answer = server.chat("hanok/extract@two", "What does the basket hold?").json
         assert "pear" in answer["choices"][0]["message"]["content"]
+
+
+def test_a_collection_is_known_before_it_is_indexed(tmp_path):
+    """From the ready line on: not "no such collection", and not "no documents" while they are being read."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for n in range(3000):
+        (docs / f"{n}.md").write_text(f"# Page {n}\n\n" + f"A sentence about harbour{n}. " * 30)
+    with running(tmp_path, paths=["docs"]) as server:
+        early = server.post("/api/search", {"query": "harbour2999"})
+        assert early.status == 200, early.text
+        said = server.chat("hanok/extract", "What about harbour2999?").json["choices"][0]["message"]["content"]
+        assert "no documents" not in said
+        assert "indexed so far" in said or "harbour2999" in said

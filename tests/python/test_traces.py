@@ -105,6 +105,8 @@ def test_an_error_is_told_in_the_row(recorded):
         ("status:ok", {"mock/echo", "fast", "mock/usage"}),
         ("model:usage", {"mock/usage"}),
         ("model:us*", {"mock/usage"}),
+        ("model:mock/usage", {"mock/usage"}),
+        ("model:mock/*", {"mock/echo", "mock/usage", "mock/err500"}),
         ("since:1h", {"mock/echo", "fast", "mock/usage", "mock/err500", "nobody/x"}),
         ("model:usage status:error", set()),
         ("elephant", {"mock/echo"}),

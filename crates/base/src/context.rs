@@ -42,8 +42,16 @@ impl CallContext {
         place: Box<dyn Place>,
         caller: Arc<Caller>,
     ) -> Self {
-        let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place) });
-        Self { trace: Arc::new(Trace { id: trace_id, open }), parent, caller, depth: 0 }
+        let open = Mutex::new(Open {
+            spans: Vec::with_capacity(4),
+            place: Some(place),
+        });
+        Self {
+            trace: Arc::new(Trace { id: trace_id, open }),
+            parent,
+            caller,
+            depth: 0,
+        }
     }
 
     /// A context whose spans go nowhere: for tests and commands that answer without a store.
@@ -63,7 +71,10 @@ impl CallContext {
     /// Opens a span under this context. Dropping it unfinished records it as cancelled.
     pub fn span(&self, operation: Operation, name: impl Into<String>) -> SpanScope {
         SpanScope {
-            cx: CallContext { parent: Some(SpanId::random()), ..self.clone() },
+            cx: CallContext {
+                parent: Some(SpanId::random()),
+                ..self.clone()
+            },
             parent_id: self.parent,
             start: Start::now(),
             name: name.into(),
@@ -89,7 +100,8 @@ impl Drop for Trace {
     fn drop(&mut self) {
         let open = self.open.get_mut();
         // Spans finish children first; stored root first, so that a reader meets parents before children.
-        open.spans.sort_by_key(|span| (span.parent_id.is_some(), span.start));
+        open.spans
+            .sort_by_key(|span| (span.parent_id.is_some(), span.start));
         if let Some(place) = open.place.take()
             && !open.spans.is_empty()
         {

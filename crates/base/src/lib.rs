@@ -19,8 +19,8 @@ pub mod time;
 pub mod usage;
 
 pub use chat::{
-    ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat, Part,
-    Reasoning, Role, Sampling, ToolCall, ToolChoice, ToolResult, ToolSpec,
+    ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat,
+    Part, Reasoning, Role, Sampling, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 pub use context::{CallContext, Caller, SpanScope};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
@@ -29,7 +29,9 @@ pub use provider::{
     BoxFuture, ByteStream, Capabilities, Dialect, ModelInfo, Provider, RawBody, RawCall, RawResponse, Route,
 };
 pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
-pub use span::{Attributes, Exchange, Operation, Place, Recorder, ResponseBytes, Span, SpanStatus, StoreUnavailable};
+pub use span::{
+    Attributes, Exchange, Operation, Place, Recorder, ResponseBytes, Span, SpanStatus, StoreUnavailable,
+};
 pub use stream::{Delta, EventStream, StreamEvent};
 pub use time::Timestamp;
 pub use usage::{NanoDollars, Usage};

@@ -2,7 +2,8 @@
 
 use crate::stream::Collector;
 use crate::{
-    CallContext, ChatRequest, ChatResponse, EventStream, ModelName, ProviderError, ProviderErrorKind, ProviderName,
+    CallContext, ChatRequest, ChatResponse, EventStream, ModelName, ProviderError, ProviderErrorKind,
+    ProviderName,
 };
 use bytes::Bytes;
 use futures_core::Stream;
@@ -31,7 +32,9 @@ impl Dialect {
     }
     /// The dialect of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::OpenAiChat].into_iter().find(|dialect| dialect.as_str() == name)
+        [Self::OpenAiChat]
+            .into_iter()
+            .find(|dialect| dialect.as_str() == name)
     }
 }
 
@@ -153,7 +156,11 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<RawResponse, ProviderError>> {
         let _ = (cx, call);
         Box::pin(async move {
-            Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "this route is not offered"))
+            Err(ProviderError::new(
+                ProviderErrorKind::Unsupported,
+                self.name(),
+                "this route is not offered",
+            ))
         })
     }
 }

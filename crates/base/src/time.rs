@@ -18,13 +18,19 @@ impl Timestamp {
     /// This moment and `duration` after it.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// This moment less `duration`.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// Whole seconds since the epoch, as `created` fields want them.
@@ -59,7 +65,10 @@ pub struct Start {
 impl Start {
     /// Now on both clocks.
     pub fn now() -> Self {
-        Self { at: Timestamp::now(), mono: Instant::now() }
+        Self {
+            at: Timestamp::now(),
+            mono: Instant::now(),
+        }
     }
     /// Time since.
     pub fn elapsed(&self) -> Duration {
@@ -79,6 +88,9 @@ mod tests {
     fn rfc3339_both_ways() {
         let time = Timestamp(1_763_634_427_123_000_000);
         assert_eq!(time.rfc3339(), "2025-11-20T10:27:07.123Z");
-        assert_eq!(Timestamp::parse_rfc3339("2025-11-20T19:27:07.123+09:00"), Some(time));
+        assert_eq!(
+            Timestamp::parse_rfc3339("2025-11-20T19:27:07.123+09:00"),
+            Some(time)
+        );
     }
 }

@@ -52,7 +52,11 @@ enum Source {
 
 impl AnswerStream {
     pub(crate) fn raw(dialect: Dialect, bytes: ByteStream, scope: SpanScope) -> Self {
-        Self { source: Source::Raw(bytes), dialect, scope: Some(scope) }
+        Self {
+            source: Source::Raw(bytes),
+            dialect,
+            scope: Some(scope),
+        }
     }
 
     pub(crate) fn typed(
@@ -64,9 +68,21 @@ impl AnswerStream {
         scope: SpanScope,
     ) -> Self {
         let encoder = codec(dialect).stream_encoder(options);
-        let typed =
-            Typed { provider, events, encoder, request, sent: Vec::new(), content: false, open: 0, finished: 0 };
-        Self { source: Source::Typed(Box::new(typed)), dialect, scope: Some(scope) }
+        let typed = Typed {
+            provider,
+            events,
+            encoder,
+            request,
+            sent: Vec::new(),
+            content: false,
+            open: 0,
+            finished: 0,
+        };
+        Self {
+            source: Source::Typed(Box::new(typed)),
+            dialect,
+            scope: Some(scope),
+        }
     }
 
     /// Closes the span: as it should be, unless it was failed before.
@@ -100,7 +116,9 @@ impl Stream for AnswerStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let this = &mut *self;
-        let Some(scope) = &mut this.scope else { return Poll::Ready(None) };
+        let Some(scope) = &mut this.scope else {
+            return Poll::Ready(None);
+        };
         let (piece, ended) = match &mut this.source {
             Source::Raw(bytes) => match std::task::ready!(bytes.as_mut().poll_next(cx)) {
                 Some(Ok(piece)) => (piece, false),
@@ -117,7 +135,11 @@ impl Stream for AnswerStream {
         if ended {
             this.end();
         }
-        if piece.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(piece)) }
+        if piece.is_empty() {
+            Poll::Ready(None)
+        } else {
+            Poll::Ready(Some(piece))
+        }
     }
 }
 
@@ -185,7 +207,10 @@ impl Typed {
             StreamEvent::PartStart { choice, .. } => self.open = self.open.max(choice + 1),
             StreamEvent::PartDelta { .. } if !self.content => {
                 self.content = true;
-                scope.set("hanok.time_to_first_token_ms", scope.start().elapsed().as_secs_f64() * 1e3);
+                scope.set(
+                    "hanok.time_to_first_token_ms",
+                    scope.start().elapsed().as_secs_f64() * 1e3,
+                );
             }
             StreamEvent::Finish { .. } => self.finished += 1,
             _ => {}

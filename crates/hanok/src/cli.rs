@@ -1,4 +1,6 @@
-//! The command line.
+//! The command line. Doc comments here are what `--help` says.
+
+#![expect(clippy::doc_markdown, reason = "help texts are read in a terminal")]
 
 use crate::config::{LogFormat, Overrides};
 use clap::{Args, Parser, Subcommand};
@@ -6,7 +8,12 @@ use std::path::PathBuf;
 
 /// The AI engineering stack in one binary: gateway, records, retrieval and their web UI.
 #[derive(Debug, Parser)]
-#[command(name = "hanok", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "hanok",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Example:\n  hanok up docs        serve, with the folder docs to answer from")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -28,7 +35,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
     pub(crate) log: Option<String>,
     /// Log format [env: HANOK_LOG_FORMAT]
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
     pub(crate) log_format: Option<LogFormat>,
 }
 
@@ -67,7 +80,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Eval(Eval),
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok")]
+    #[command(
+        after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok"
+    )]
     Completions {
         /// The shell
         #[arg(value_enum)]
@@ -217,7 +232,11 @@ impl Cli {
         Overrides {
             config: self.global.config.clone(),
             data: self.global.data.clone(),
-            bind: if let Command::Up(up) = &self.command { up.bind.clone() } else { None },
+            bind: if let Command::Up(up) = &self.command {
+                up.bind.clone()
+            } else {
+                None
+            },
             log: self.global.log.clone(),
             log_format: self.global.log_format,
         }

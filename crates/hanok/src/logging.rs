@@ -9,14 +9,25 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn start(effective: &Effective) -> anyhow::Result<()> {
     let level = effective.log_level.value.trim();
     let plain = ["off", "error", "warn", "info", "debug", "trace"].contains(&level);
-    let directives = if plain { own_crates(level) } else { level.to_owned() };
-    let filter = EnvFilter::try_new(&directives)
-        .with_context(|| format!("log level `{level}` ({}) is not understood", effective.log_level.origin))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let directives = if plain {
+        own_crates(level)
+    } else {
+        level.to_owned()
+    };
+    let filter = EnvFilter::try_new(&directives).with_context(|| {
+        format!(
+            "log level `{level}` ({}) is not understood",
+            effective.log_level.origin
+        )
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     match effective.log_format.value {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => {
-            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            let colour =
+                io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             log.with_ansi(colour).with_target(false).init();
         }
     }
@@ -24,11 +35,18 @@ pub(crate) fn start(effective: &Effective) -> anyhow::Result<()> {
 }
 
 fn own_crates(level: &str) -> String {
-    let crates = ["", "_gateway", "_index", "_net", "_provider", "_retrieval", "_server", "_store", "_trace"];
+    let crates = [
+        "",
+        "_gateway",
+        "_index",
+        "_net",
+        "_provider",
+        "_retrieval",
+        "_server",
+        "_store",
+        "_trace",
+    ];
     let below = if level == "off" { "off" } else { "warn" };
-    let mut directives = String::from(below);
-    for name in crates {
-        directives.push_str(&format!(",hanok{name}={level}"));
-    }
-    directives
+    let own = crates.map(|name| format!("hanok{name}={level}"));
+    format!("{below},{}", own.join(","))
 }

@@ -26,7 +26,11 @@ impl Remote {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Ok(Self { card, client: Client::new(ClientOptions::default())?, headers })
+        Ok(Self {
+            card,
+            client: Client::new(ClientOptions::default())?,
+            headers,
+        })
     }
 
     /// Where it answers.
@@ -35,16 +39,26 @@ impl Remote {
     }
 
     /// Sends a request and gives a good answer, its body still to be read.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Response> {
         let url = Url::parse(&format!("{}{path}", self.card.url))?;
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-        let request =
-            Request { url: &url, headers: &self.headers, body: body.into(), timeouts: Timeouts::default() };
-        let response = self
-            .client
-            .send(method, request)
-            .await
-            .with_context(|| format!("the server (pid {}) at {} does not answer", self.card.pid, self.card.url))?;
+        let request = Request {
+            url: &url,
+            headers: &self.headers,
+            body: body.into(),
+            timeouts: Timeouts::default(),
+        };
+        let response = self.client.send(method, request).await.with_context(|| {
+            format!(
+                "the server (pid {}) at {} does not answer",
+                self.card.pid, self.card.url
+            )
+        })?;
         if response.status.is_success() {
             return Ok(response);
         }
@@ -58,8 +72,18 @@ impl Remote {
     }
 
     /// Sends a request and reads the answer as JSON.
-    pub(crate) async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let body = self.send(method, path, body).await?.body.collect(256 << 20).await?;
+    pub(crate) async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let body = self
+            .send(method, path, body)
+            .await?
+            .body
+            .collect(256 << 20)
+            .await?;
         Ok(serde_json::from_slice(&body)?)
     }
 }

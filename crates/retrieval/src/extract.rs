@@ -46,7 +46,9 @@ impl ExtractAnswerer {
             Err(error) => return Err(search_failed(&self.name, error)),
         };
         let coverage = found.coverage;
-        let (verdict, found) = self.judge(&collection, asked.weighed(question.clone()), found).await?;
+        let weighed = asked.weighed(question.clone());
+        let words = weighed.concepts.len();
+        let (verdict, found) = self.judge(&collection, weighed, found).await?;
 
         let mut answer = Answer::new();
         let mut quoted = 0;
@@ -69,7 +71,7 @@ impl ExtractAnswerer {
             "found": quoted > 0,
             "collection": collection,
             "missing": verdict.missing,
-            "covered": { "chunk": hundredths(verdict.covers.0), "place": hundredths(verdict.covers.1) },
+            "covered": { "chunk": hundredths(verdict.covers.0), "place": hundredths(verdict.covers.1), "words": words },
             "coverage": coverage,
         });
         Ok(answer.into_events(&request.model, about))

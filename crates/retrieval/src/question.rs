@@ -31,6 +31,8 @@ pub(crate) struct Wanted {
     pub(crate) number: bool,
     /// A reason.
     pub(crate) reason: bool,
+    /// What to do: more than one sentence, mostly.
+    pub(crate) steps: bool,
 }
 
 /// A question, taken apart.
@@ -42,6 +44,13 @@ pub(crate) struct Question {
     pub(crate) korean: bool,
 }
 
+const NUMBER_CUES: &[&str] = &[
+    "how many", "how much", "how long", "how old", "how often", "how far", "how big", "when ", "what year", "몇", "언제",
+    "얼마", "며칠", "금액", "기간",
+];
+const REASON_CUES: &[&str] = &["why", "왜", "이유", "까닭", "원인"];
+const STEP_CUES: &[&str] = &["how do", "how to", "how can", "how should", "what should", "what do i", "어떻게", "방법", "절차"];
+
 /// How much a word of each kind counts.
 const SAYS_LITTLE: f64 = 0.35;
 const PREDICATE: f64 = 0.3;
@@ -52,11 +61,8 @@ impl Question {
     pub(crate) fn of(text: &str) -> Self {
         let mut question = Self { korean: text.chars().any(is_hangul), ..Self::default() };
         let lower = text.to_lowercase();
-        question.wanted = Wanted {
-            number: ["how many", "how much", "how long", "how old", "how often", "how far", "how big", "when ", "what year",
-                "what port", "몇", "언제", "얼마", "며칠", "금액", "기간"].iter().any(|cue| lower.contains(cue)),
-            reason: ["why", "왜", "이유", "까닭", "원인"].iter().any(|cue| lower.contains(cue)),
-        };
+        let asks = |cues: &[&str]| cues.iter().any(|cue| lower.contains(cue));
+        question.wanted = Wanted { number: asks(NUMBER_CUES), reason: asks(REASON_CUES), steps: asks(STEP_CUES) };
         let words: Vec<&str> = text.split_whitespace().collect();
         // Where most words begin with a capital, capitals tell nothing.
         let capitals = words.iter().skip(1).filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).count();

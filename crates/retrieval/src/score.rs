@@ -10,15 +10,20 @@ use hanok_base::Hit;
 use hanok_index::{IndexError, SearchIndex};
 use std::ops::Range;
 
-/// Of the question's weight, how much one chunk must speak of.
-const CHUNK_COVERS: f64 = 0.62;
-/// And one place in it, headings included.
-const PLACE_COVERS: f64 = 0.45;
+/// Of the question's weight, how much one chunk must speak of, one place in it (headings included), and both
+/// together: for a question of a few words, and for one of many, of which half say the same in other words.
+const SHORT: [f64; 3] = [0.62, 0.45, 1.08];
+const LONG: [f64; 3] = [0.48, 0.3, 0.92];
+/// How many words are few, and how many are many.
+const FEW: f64 = 4.0;
+const MANY: f64 = 9.0;
 /// Idf beyond which rarity tells no more.
-const RAREST: f64 = 6.0;
+const RAREST: f64 = 4.0;
 /// Quotes in an answer at most, and bytes of quotes after which no more are added.
 const MOST_QUOTES: usize = 4;
 const ENOUGH_BYTES: usize = 900;
+/// Bytes to which the best quote may grow by what follows it.
+const FOLLOWING_BYTES: usize = 500;
 
 /// A stretch of a hit, chosen to be quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +45,19 @@ pub(crate) struct Verdict {
     pub(crate) missing: Vec<String>,
 }
 
+/// Whether a chunk and a place that speak of so much of a question of so many words hold its answer.
+fn is_enough((chunk, place): (f64, f64), words: usize) -> bool {
+    let words = u32::try_from(words).map_or(MANY, f64::from);
+    let long = ((words - FEW) / (MANY - FEW)).clamp(0.0, 1.0);
+    let needed = SHORT.iter().zip(LONG).map(|(short, long_needs)| short + (long_needs - short) * long);
+    [chunk, place, chunk + place].iter().zip(needed).all(|(has, needs)| *has >= needs)
+}
+
 struct Candidate {
     hit: usize,
     /// Its place among the hit's units.
     at: usize,
+    unit: Unit,
     span: Range<usize>,
     bag: Bag,
     covers: f64,
@@ -84,8 +98,8 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
         return Ok(verdict);
     };
     verdict.covers.1 = best;
-    if verdict.covers.0 >= CHUNK_COVERS && best >= PLACE_COVERS && !unknown_name {
-        verdict.picks = choose(candidates, hits);
+    if is_enough(verdict.covers, weights.len()) && !unknown_name {
+        verdict.picks = choose(candidates, hits, question.wanted.steps);
     }
     Ok(verdict)
 }
@@ -148,7 +162,7 @@ fn rate(
         }
         let leads_on = asks || text.trim_end().ends_with(':');
         before = (own, if leads_on { 0.95 } else { 0.4 });
-        rated.push(Candidate { hit: at, at: place, span, bag, covers, score });
+        rated.push(Candidate { hit: at, at: place, unit, span, bag, covers, score });
     }
     rated
 }
@@ -159,16 +173,16 @@ fn greater(one: &[f64], other: &[f64], factor: f64) -> Vec<f64> {
 }
 
 /// The best candidates that do not say the same, in reading order; neighbours become one stretch.
-fn choose(mut candidates: Vec<Candidate>, hits: &[Hit]) -> Vec<Pick> {
+fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.hit, a.at).cmp(&(b.hit, b.at))));
     let Some(best) = candidates.first().map(|candidate| candidate.score) else { return Vec::new() };
-    let mut chosen: Vec<Candidate> = Vec::new();
+    let mut chosen: Vec<&Candidate> = Vec::new();
     let mut bytes = 0;
-    for candidate in candidates {
+    for candidate in &candidates {
         if chosen.len() == MOST_QUOTES || bytes > ENOUGH_BYTES || candidate.score < 0.78 * best {
             break;
         }
-        let says_the_same = |other: &Candidate| {
+        let says_the_same = |other: &&Candidate| {
             other.bag.likeness(&candidate.bag) > 0.5
                 || candidate.bag.share_in(&other.bag) > 0.8
                 || (source_of(hits, other.hit) == source_of(hits, candidate.hit)
@@ -180,6 +194,10 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit]) -> Vec<Pick> {
             chosen.push(candidate);
         }
     }
+    let led_to = following(&candidates, hits, steps);
+    chosen.retain(|candidate| !led_to.iter().any(|next| next.hit == candidate.hit && next.at == candidate.at));
+    chosen.extend(led_to);
+
     // Documents in the order of their best sentence, sentences in the order of the document.
     let order: Vec<u64> = chosen.iter().filter_map(|candidate| source_of(hits, candidate.hit)).collect();
     chosen.sort_by_key(|candidate| {
@@ -192,10 +210,34 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit]) -> Vec<Pick> {
             Some(last) if last.hit == candidate.hit && parted_by_space(hits, last, &candidate.span) => {
                 last.span.end = candidate.span.end;
             }
-            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span }),
+            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span.clone() }),
         }
     }
     picks
+}
+
+/// What belongs to the best candidate: what a colon leads to, and, where steps are asked for, the next two.
+fn following<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<&'a Candidate> {
+    let Some(best) = candidates.first() else { return Vec::new() };
+    let text = hits.get(best.hit).and_then(|hit| hit.text.get(best.span.start - hit.start..best.span.end - hit.start));
+    let count = match text {
+        Some(text) if text.ends_with([':', '：']) => 4,
+        _ if steps => 2,
+        _ => return Vec::new(),
+    };
+    let mut bytes = best.span.len();
+    let mut found: Vec<&Candidate> = Vec::new();
+    for step in 1..=count {
+        let next = candidates.iter().find(|next| next.hit == best.hit && next.at == best.at + step);
+        let Some(next) = next else { break };
+        // Code and prose are not read on into each other, except where a colon leads there.
+        bytes += next.span.len();
+        if bytes > FOLLOWING_BYTES || (count == 2 && next.unit != best.unit) {
+            break;
+        }
+        found.push(next);
+    }
+    found
 }
 
 fn source_of(hits: &[Hit], at: usize) -> Option<u64> {

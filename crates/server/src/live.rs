@@ -1,8 +1,8 @@
 //! What just happened, over server-sent events: one connection a document, for the floor and the list.
 
+use crate::House;
 use crate::present;
 use crate::ui::{Page, Prefs, trace_row};
-use crate::House;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -45,13 +45,17 @@ pub(crate) async fn live(
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
 ) -> Response {
-    let filter = match query.filter.as_deref().map(|text| parse_filter(text, Timestamp::now())) {
-        None => None,
-        Some(Ok(filter)) => Some(filter),
-        // The page shows the mistake; nothing matches meanwhile.
-        Some(Err(_)) => None,
+    // A filter with a mistake draws no rows; the page says what the mistake is.
+    let filter = query
+        .filter
+        .as_deref()
+        .and_then(|text| parse_filter(text, Timestamp::now()).ok());
+    let header = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .unwrap_or_default()
     };
-    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let asked = query.lang.map(|lang| format!("lang={lang}")).unwrap_or_default();
     let prefs = Prefs::read(&asked, header(COOKIE), header(ACCEPT_LANGUAGE));
     // Rows arrive in the list at `/traces`.
@@ -127,7 +131,11 @@ impl Listener {
 
     async fn pulse(&self) -> Bytes {
         let pulse = present::pulse(&self.house).await;
-        let ticks: Vec<_> = pulse.ticks.iter().map(|tick| json!({ "x": tick.x, "kind": tick.name() })).collect();
+        let ticks: Vec<_> = pulse
+            .ticks
+            .iter()
+            .map(|tick| json!({ "x": tick.x, "kind": tick.name() }))
+            .collect();
         let indexing: Vec<_> = self
             .house
             .library
@@ -156,7 +164,9 @@ impl Listener {
 
     async fn rows(&self, arrived: Vec<TraceSummary>) -> Bytes {
         let Some(filter) = &self.filter else {
-            let events = arrived.iter().map(|trace| event("trace", &json!({ "trace_id": trace.trace_id })));
+            let events = arrived
+                .iter()
+                .map(|trace| event("trace", &json!({ "trace_id": trace.trace_id })));
             return events.collect::<Vec<_>>().concat().into();
         };
         let matching = if filter.is_empty() {
@@ -165,9 +175,17 @@ impl Listener {
             // The store knows what the filter means.
             let oldest = arrived.iter().map(|trace| trace.seq).min().unwrap_or(i64::MAX);
             match self.house.traces.list(filter, None, arrived.len()).await {
-                Ok(page) => page.traces.into_iter().rev().filter(|trace| trace.seq >= oldest).collect(),
+                Ok(page) => page
+                    .traces
+                    .into_iter()
+                    .rev()
+                    .filter(|trace| trace.seq >= oldest)
+                    .collect(),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "live traces could not be filtered");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "live traces could not be filtered"
+                    );
                     Vec::new()
                 }
             }

@@ -2,8 +2,8 @@
 
 use crate::House;
 use crate::ui::view::{
-    Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, RateChart, SpanPane, SpanRow, Tab,
-    TraceRow, TraceView, UsageView,
+    Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, RateChart, SpanPane, SpanRow,
+    Tab, TraceRow, TraceView, UsageView,
 };
 use crate::ui::{Lang, Pulse, Tick};
 use hanok_base::{CollectionName, Object, SourceId, SpanId, Timestamp, TraceId};
@@ -18,7 +18,7 @@ const MOST_SPANS: usize = 2_000;
 const MOST_HITS: usize = 50;
 /// Stretches of the rate chart, and the time it covers.
 const BUCKETS: usize = 60;
-const CHARTED: Duration = Duration::from_secs(3600);
+const CHARTED: Duration = Duration::from_hours(1);
 
 /// The floor as of now.
 pub(crate) async fn pulse(house: &House) -> Pulse {
@@ -38,7 +38,10 @@ pub(crate) async fn pulse(house: &House) -> Pulse {
             cost_usd: (pulse.cost_today.0 != 0).then(|| pulse.cost_today.dollars()),
         },
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last minute could not be read");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last minute could not be read"
+            );
             Pulse::default()
         }
     }
@@ -61,17 +64,26 @@ pub(crate) fn collections(house: &House) -> Vec<CollectionView> {
 
 /// A few questions the documents can answer: their own titles, asked.
 pub(crate) async fn example_questions(house: &House, lang: Lang) -> Vec<String> {
-    let Some(first) = house.library.collections().into_iter().next() else { return Vec::new() };
+    let Some(first) = house.library.collections().into_iter().next() else {
+        return Vec::new();
+    };
     let name: CollectionName = first.name;
     let sources = match house.library.sources(&name, None, 100).await {
         Ok(sources) => sources,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "documents could not be listed");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "documents could not be listed"
+            );
             return Vec::new();
         }
     };
     let korean = |text: &str| text.chars().any(|c| ('가'..='힣').contains(&c));
-    let mut titles: Vec<String> = sources.into_iter().map(|source| source.title).filter(|t| !t.is_empty()).collect();
+    let mut titles: Vec<String> = sources
+        .into_iter()
+        .map(|source| source.title)
+        .filter(|t| !t.is_empty())
+        .collect();
     titles.sort_by_key(|title| korean(title) != (lang == Lang::Ko));
     titles.dedup();
     titles.into_iter().take(3).collect()
@@ -111,11 +123,20 @@ pub(crate) async fn chart(house: &House) -> RateChart {
         Ok(buckets) if buckets.iter().any(|bucket| bucket.traces > 0) => RateChart {
             from: buckets.first().map_or(from, |bucket| bucket.start),
             to,
-            buckets: buckets.iter().map(|b| Bucket { count: b.traces, errors: b.errors }).collect(),
+            buckets: buckets
+                .iter()
+                .map(|b| Bucket {
+                    count: b.traces,
+                    errors: b.errors,
+                })
+                .collect(),
         },
         Ok(_) => RateChart::default(),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the rates could not be read");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the rates could not be read"
+            );
             RateChart::default()
         }
     }
@@ -128,7 +149,9 @@ pub(crate) async fn trace(
     selected: Option<SpanId>,
     tab: Option<Tab>,
 ) -> Result<Option<TraceView>, TraceError> {
-    let Some(trace) = house.traces.get_light(id).await? else { return Ok(None) };
+    let Some(trace) = house.traces.get_light(id).await? else {
+        return Ok(None);
+    };
     let neighbours = house.traces.neighbours(&trace.summary).await?;
     let ordered = in_tree_order(&trace.spans);
     let selected = selected.or_else(|| most_telling(&trace.spans));
@@ -155,8 +178,14 @@ pub(crate) async fn trace(
 
 /// The span to show first: the last chat with messages, else the first span that has any, else the root.
 fn most_telling(spans: &[SpanView]) -> Option<SpanId> {
-    let failed = spans.iter().rev().find(|span| span.error.is_some() && span.operation != "gateway");
-    let chat = spans.iter().rev().find(|span| span.operation == "chat" && span.has_bodies);
+    let failed = spans
+        .iter()
+        .rev()
+        .find(|span| span.error.is_some() && span.operation != "gateway");
+    let chat = spans
+        .iter()
+        .rev()
+        .find(|span| span.operation == "chat" && span.has_bodies);
     let any = spans.iter().find(|span| span.has_bodies);
     chat.or(any).or(failed).or(spans.first())?.span_id.parse().ok()
 }
@@ -166,7 +195,10 @@ fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
     let mut children: HashMap<Option<&str>, Vec<&SpanView>> = HashMap::new();
     let known: std::collections::HashSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
     for span in spans {
-        let parent = span.parent_id.as_deref().filter(|parent| known.contains(parent) && *parent != span.span_id);
+        let parent = span
+            .parent_id
+            .as_deref()
+            .filter(|parent| known.contains(parent) && *parent != span.span_id);
         children.entry(parent).or_default().push(span);
     }
     for siblings in children.values_mut() {
@@ -174,8 +206,12 @@ fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
     }
     let mut ordered = Vec::with_capacity(spans.len());
     // Siblings are in reverse, so that the earliest is on top of the stack.
-    let mut stack: Vec<(usize, &SpanView)> =
-        children.remove(&None).unwrap_or_default().into_iter().map(|span| (0, span)).collect();
+    let mut stack: Vec<(usize, &SpanView)> = children
+        .remove(&None)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|span| (0, span))
+        .collect();
     while let Some((depth, span)) = stack.pop() {
         ordered.push((depth, span));
         if let Some(below) = children.remove(&Some(span.span_id.as_str())) {
@@ -200,7 +236,10 @@ fn span_row(depth: usize, span: &SpanView, start: Timestamp) -> SpanRow {
         kind: Kind::of(&span.operation),
         start_ms: seconds_between(start, span.start).max(0.0) * 1e3,
         duration_ms: span.duration_ms,
-        ttft_ms: span.attributes.get("hanok.time_to_first_token_ms").and_then(Value::as_f64),
+        ttft_ms: span
+            .attributes
+            .get("hanok.time_to_first_token_ms")
+            .and_then(Value::as_f64),
         error: span.error.as_ref().map(|error| {
             let kind = span.attributes.get("error.type").and_then(Value::as_str);
             kind.map_or_else(|| error.clone(), str::to_owned)
@@ -216,7 +255,9 @@ pub(crate) async fn span_pane(
     tab: Option<Tab>,
 ) -> Result<Option<SpanPane>, TraceError> {
     let Some(id) = span else { return Ok(None) };
-    let Some(span) = house.traces.span(trace, id).await? else { return Ok(None) };
+    let Some(span) = house.traces.span(trace, id).await? else {
+        return Ok(None);
+    };
     let messages = messages(&span.attributes);
     let request = request(&span.attributes);
     Ok(Some(SpanPane {
@@ -241,7 +282,11 @@ pub(crate) async fn span_pane(
 }
 
 fn usage(attributes: &Object) -> Option<UsageView> {
-    let count = |name: &str| attributes.get(&format!("gen_ai.usage.{name}")).and_then(Value::as_u64);
+    let count = |name: &str| {
+        attributes
+            .get(&format!("gen_ai.usage.{name}"))
+            .and_then(Value::as_u64)
+    };
     let usage = UsageView {
         input: count("input_tokens"),
         cached_input: count("cache_read.input_tokens"),
@@ -256,13 +301,24 @@ fn usage(attributes: &Object) -> Option<UsageView> {
 
 /// The hits of a retrieval, with the text of each as the document has it now.
 async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
-    let Some(recorded) = attributes.get("hanok.hits").and_then(Value::as_array) else { return Vec::new() };
+    let Some(recorded) = attributes.get("hanok.hits").and_then(Value::as_array) else {
+        return Vec::new();
+    };
     let mut texts: HashMap<SourceId, String> = HashMap::new();
     let mut hits = Vec::with_capacity(recorded.len().min(MOST_HITS));
     for hit in recorded.iter().take(MOST_HITS) {
-        let text = |name: &str| hit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let byte =
-            |name: &str| hit.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let text = |name: &str| {
+            hit.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let byte = |name: &str| {
+            hit.get(name)
+                .and_then(Value::as_u64)
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(0)
+        };
         let source_id = text("source_id");
         if let Ok(id) = source_id.parse::<SourceId>()
             && !texts.contains_key(&id)
@@ -273,7 +329,10 @@ async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
         let (start, end) = (byte("start"), byte("end"));
         let of_source = source_id.parse().ok().and_then(|id: SourceId| texts.get(&id));
         hits.push(HitView {
-            text: of_source.and_then(|text| text.get(start..end)).unwrap_or_default().to_owned(),
+            text: of_source
+                .and_then(|text| text.get(start..end))
+                .unwrap_or_default()
+                .to_owned(),
             source_id,
             source: text("source"),
             heading: text("heading"),
@@ -286,11 +345,21 @@ async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
 }
 
 fn messages(attributes: &Object) -> Vec<MessageView> {
-    let of = |name: &str| attributes.get(name).and_then(Value::as_array).into_iter().flatten();
-    let mut views: Vec<MessageView> =
-        of("gen_ai.input.messages").chain(of("gen_ai.output.messages")).map(message).collect();
+    let of = |name: &str| {
+        attributes
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let mut views: Vec<MessageView> = of("gen_ai.input.messages")
+        .chain(of("gen_ai.output.messages"))
+        .map(message)
+        .collect();
     if let Some(last) = views.last_mut().filter(|last| last.finish.is_some()) {
-        last.tokens = attributes.get("gen_ai.usage.output_tokens").and_then(Value::as_u64);
+        last.tokens = attributes
+            .get("gen_ai.usage.output_tokens")
+            .and_then(Value::as_u64);
     }
     views
 }
@@ -298,10 +367,18 @@ fn messages(attributes: &Object) -> Vec<MessageView> {
 fn message(message: &Value) -> MessageView {
     let mut view = MessageView {
         role: text(message, "role"),
-        finish: message.get("finish_reason").and_then(Value::as_str).map(str::to_owned),
+        finish: message
+            .get("finish_reason")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         ..MessageView::default()
     };
-    for part in message.get("parts").and_then(Value::as_array).into_iter().flatten() {
+    for part in message
+        .get("parts")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         match part.get("type").and_then(Value::as_str).unwrap_or_default() {
             "text" => view.parts.push(PartView::Text(text(part, "content"))),
             "refusal" => view.parts.push(PartView::Refusal(text(part, "content"))),
@@ -359,7 +436,9 @@ fn request(attributes: &Object) -> Option<String> {
 
 /// The Markdown headings above a place, outermost first.
 pub(crate) fn heading_above(text: &str, start: Option<usize>) -> String {
-    let Some(before) = start.and_then(|start| text.get(..start)) else { return String::new() };
+    let Some(before) = start.and_then(|start| text.get(..start)) else {
+        return String::new();
+    };
     let mut path: Vec<(usize, &str)> = Vec::new();
     let mut fenced = false;
     for line in before.lines() {
@@ -370,9 +449,14 @@ pub(crate) fn heading_above(text: &str, start: Option<usize>) -> String {
         if fenced || level == 0 || level > 6 {
             continue;
         }
-        let Some(title) = line.get(level..).and_then(|rest| rest.strip_prefix(' ')) else { continue };
+        let Some(title) = line.get(level..).and_then(|rest| rest.strip_prefix(' ')) else {
+            continue;
+        };
         path.retain(|(above, _)| *above < level);
         path.push((level, title.trim().trim_end_matches('#').trim_end()));
     }
-    path.into_iter().map(|(_, title)| title).collect::<Vec<_>>().join(" > ")
+    path.into_iter()
+        .map(|(_, title)| title)
+        .collect::<Vec<_>>()
+        .join(" > ")
 }

@@ -69,7 +69,11 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Response {
             tracing::error!(%error, "an answer could not be written as json");
             problem(
                 Dialect::OpenAiChat,
-                &Problem::new(ErrorKind::Internal, "internal_error", "the answer could not be written as JSON"),
+                &Problem::new(
+                    ErrorKind::Internal,
+                    "internal_error",
+                    "the answer could not be written as JSON",
+                ),
                 None,
             )
         }
@@ -80,7 +84,9 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Response {
 pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -106,6 +112,8 @@ impl http_body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.0).poll_next(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        Pin::new(&mut self.0)
+            .poll_next(cx)
+            .map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

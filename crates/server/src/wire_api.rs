@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a client may take to send its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(300);
+const BODY_TIMEOUT: Duration = Duration::from_mins(5);
 
 pub(crate) async fn chat_completions(
     State(house): State<Arc<House>>,
@@ -34,7 +34,13 @@ pub(crate) async fn embeddings(
 }
 
 /// One model call: a place in the records, the body, the gateway.
-async fn call(house: &House, visitor: &Visitor, dialect: Dialect, route: Route, request: Request) -> Response {
+async fn call(
+    house: &House,
+    visitor: &Visitor,
+    dialect: Dialect,
+    route: Route,
+    request: Request,
+) -> Response {
     let cx = match admit(house, visitor).await {
         Ok(cx) => cx,
         Err(problem) => return reply::problem(dialect, &problem, None),
@@ -56,33 +62,46 @@ async fn call(house: &House, visitor: &Visitor, dialect: Dialect, route: Route, 
 
 pub(crate) async fn models(State(house): State<Arc<House>>) -> Response {
     let list = house.gateway.model_list().await;
-    reply::bytes(StatusCode::OK, "application/json", codec(Dialect::OpenAiChat).encode_models(&list))
+    reply::bytes(
+        StatusCode::OK,
+        "application/json",
+        codec(Dialect::OpenAiChat).encode_models(&list),
+    )
 }
 
 pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
     let dialect = Dialect::OpenAiChat;
     let list = house.gateway.model_list().await;
-    match list.into_iter().find(|(known, _)| *known == id) {
-        Some((id, info)) => {
-            reply::bytes(StatusCode::OK, "application/json", codec(dialect).encode_model(&id, &info))
-        }
-        None => {
-            let problem = Problem::new(ErrorKind::NotFound, "model_not_found", format!("there is no model `{id}`"));
-            reply::problem(dialect, &problem.hint("list them at /v1/models"), None)
-        }
+    if let Some((id, info)) = list.into_iter().find(|(known, _)| *known == id) {
+        return reply::bytes(
+            StatusCode::OK,
+            "application/json",
+            codec(dialect).encode_model(&id, &info),
+        );
     }
+    let problem = Problem::new(
+        ErrorKind::NotFound,
+        "model_not_found",
+        format!("there is no model `{id}`"),
+    );
+    reply::problem(dialect, &problem.hint("list them at /v1/models"), None)
 }
 
 /// A context whose spans have a place reserved.
 pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContext, Problem> {
-    let place = house.traces.admit().await.map_err(|unavailable| {
-        Problem {
-            retry_after: Some(2),
-            ..Problem::new(ErrorKind::Unavailable, "store_unavailable", unavailable.to_string())
-                .hint("free some space for the data folder; the server recovers by itself")
-        }
+    let place = house.traces.admit().await.map_err(|unavailable| Problem {
+        retry_after: Some(2),
+        ..Problem::new(
+            ErrorKind::Unavailable,
+            "store_unavailable",
+            unavailable.to_string(),
+        )
+        .hint("free some space for the data folder; the server recovers by itself")
     })?;
-    let caller = house.settings.load().caller(&visitor.host, visitor.key_name.clone());
+    let caller = house
+        .settings
+        .load()
+        .caller(&visitor.host, visitor.key_name.clone());
     Ok(CallContext::new(place, caller))
 }
 
@@ -104,7 +123,8 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, P
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), limit).collect()).await;
+    let collected =
+        tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
@@ -116,7 +136,10 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, P
         Err(_) => Err(Problem::new(
             ErrorKind::InvalidRequest,
             "body_timeout",
-            format!("the request's body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
+            format!(
+                "the request's body did not arrive within {} s",
+                BODY_TIMEOUT.as_secs()
+            ),
         )),
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::cli::Index;
 use crate::config::Effective;
+use crate::output;
 use crate::ownership::{self, Owned};
 use crate::progress::{Shown, said};
 use crate::remote::Remote;
 use crate::wiring::{self, Rooms};
-use crate::output;
 use anyhow::{Context as _, bail};
 use hanok_base::CollectionName;
 use hanok_retrieval::{Cancel, SyncReport};
@@ -24,7 +24,10 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
         output::note(format!("indexing through the server at {}", remote.url()));
         for (name, paths) in wanted {
             // The server may stand in another folder.
-            let paths = paths.iter().map(std::path::absolute).collect::<Result<Vec<PathBuf>, _>>()?;
+            let paths = paths
+                .iter()
+                .map(std::path::absolute)
+                .collect::<Result<Vec<PathBuf>, _>>()?;
             let body = json!({ "collection": name, "paths": paths });
             let report = remote.json(Method::POST, "/api/index", Some(&body)).await?;
             if !index.json.json {
@@ -77,7 +80,10 @@ fn wanted(effective: &Effective, index: &Index) -> anyhow::Result<Vec<(Collectio
             let known: Vec<String> = configured.iter().map(|(name, _)| name.to_string()).collect();
             let found = configured.into_iter().find(|(known, _)| known.as_str() == name);
             let found = found.with_context(|| {
-                format!("there is no collection `{name}` in the configuration; there are: {}", known.join(", "))
+                format!(
+                    "there is no collection `{name}` in the configuration; there are: {}",
+                    known.join(", ")
+                )
             })?;
             Ok(vec![found])
         }

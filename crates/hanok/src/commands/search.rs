@@ -28,8 +28,18 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
     for (number, hit) in found.hits.iter().enumerate() {
         let place = format!("{}. {}  {}", number + 1, hit.source, hit.heading);
         output::line(output::styled("1", &output::safe(place.trim_end())))?;
-        output::line(output::styled("2", &format!("   bytes {} to {}, score {:.2}", hit.start, hit.end, hit.score)))?;
-        let text: String = hit.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(240).collect();
+        output::line(output::styled(
+            "2",
+            &format!("   bytes {} to {}, score {:.2}", hit.start, hit.end, hit.score),
+        ))?;
+        let text: String = hit
+            .text
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(240)
+            .collect();
         output::line(output::safe(&format!("   {text}")))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -1,10 +1,10 @@
 //! `hanok up`
 
 use crate::config::Effective;
+use crate::output;
 use crate::ownership::Owned;
 use crate::progress::Shown;
 use crate::wiring::{self, Rooms};
-use crate::output;
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::ArcSwap;
 use hanok_base::{CollectionName, TraceId};
@@ -27,8 +27,15 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let address = effective.address().map_err(anyhow::Error::msg)?;
     wiring::settings(&effective, address)?;
     let collections = wiring::collections(&effective, &paths);
-    if let Some(missing) = collections.iter().flat_map(|(_, paths)| paths).find(|path| is_missing(path)) {
-        bail!("{} does not exist; give folders or files to answer from", missing.display());
+    if let Some(missing) = collections
+        .iter()
+        .flat_map(|(_, paths)| paths)
+        .find(|path| is_missing(path))
+    {
+        bail!(
+            "{} does not exist; give folders or files to answer from",
+            missing.display()
+        );
     }
     let owned = Owned::take(&effective.data.value)?;
     let listener = bind(address, &effective).await?;
@@ -48,7 +55,9 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         token: token.clone(),
         stopping: stopping.clone(),
     });
-    owned.announce(&url, &token).context("the data folder cannot be written")?;
+    owned
+        .announce(&url, &token)
+        .context("the data folder cannot be written")?;
 
     let mut asked = stopping.clone();
     let server = tokio::spawn(serve(
@@ -93,25 +102,36 @@ fn is_missing(path: &std::path::Path) -> bool {
 }
 
 async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => anyhow!(
-            "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
-            effective.bind.origin,
-            address.ip()
-        ),
-        _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => anyhow!(
+                "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
+                effective.bind.origin,
+                address.ip()
+            ),
+            _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
+        })
 }
 
 fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &Rooms) {
     output::note(format!("  open   {url}/"));
     output::note(format!("  client base_url = {url}/v1"));
-    let providers: Vec<String> =
-        rooms.gateway.routes().providers().iter().map(|provider| provider.name().to_string()).collect();
+    let providers: Vec<String> = rooms
+        .gateway
+        .routes()
+        .providers()
+        .iter()
+        .map(|provider| provider.name().to_string())
+        .collect();
     if !providers.is_empty() {
         output::note(format!("  models of {}: {url}/v1/models", providers.join(", ")));
     }
-    let key = if settings.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
+    let key = if settings.keys.is_empty() {
+        ""
+    } else {
+        " -H 'authorization: Bearer YOUR_KEY'"
+    };
     let model = match collections.first() {
         Some((name, _)) if name.as_str() != "default" => format!("hanok/extract@{name}"),
         _ => "hanok/extract".to_owned(),
@@ -123,13 +143,12 @@ fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec
     ));
 }
 
-async fn index(
-    library: Arc<Library>,
-    collections: Vec<(CollectionName, Vec<PathBuf>)>,
-    cancel: Cancel,
-) {
+async fn index(library: Arc<Library>, collections: Vec<(CollectionName, Vec<PathBuf>)>, cancel: Cancel) {
     if let Err(error) = library.catch_up().await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the search index could not be brought up to date");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the search index could not be brought up to date"
+        );
     }
     for (name, paths) in collections {
         let shown = Shown::new(&name);

@@ -3,7 +3,7 @@
 mod effective;
 mod load;
 
-pub(crate) use effective::{Effective, Origin, Overrides, Setting};
+pub(crate) use effective::{Effective, Origin, Overrides};
 pub(crate) use load::{ConfigError, parse};
 
 use schemars::JsonSchema;
@@ -151,7 +151,10 @@ impl SecretRef {
     }
     /// The secret, if the variable is set and not empty.
     pub(crate) fn read(&self) -> Option<String> {
-        std::env::var(self.variable()).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        std::env::var(self.variable())
+            .ok()
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
     }
 }
 

@@ -1,11 +1,12 @@
 //! A library in a folder of its own.
 
 use hanok_base::{
-    CallContext, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Provider,
-    ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, ToolChoice,
+    CallContext, Caller, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Place, Provider,
+    ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, Span, ToolChoice,
 };
 use hanok_retrieval::{Cancel, ExtractAnswerer, Library, SyncReport};
 use hanok_store::{Options, Store};
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,4 +100,17 @@ pub(crate) fn chat(model: &str, question: &str) -> ChatRequest {
 pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
     let parts = &response.choices[0].message.parts;
     parts.iter().filter_map(|part| if let Part::Citation(citation) = part { Some(citation.clone()) } else { None }).collect()
+}
+
+/// A context whose spans can be looked at once it is let go.
+pub(crate) fn recorded() -> (CallContext, Arc<Mutex<Vec<Span>>>) {
+    struct Keep(Arc<Mutex<Vec<Span>>>);
+    impl Place for Keep {
+        fn record(self: Box<Self>, spans: Vec<Span>) {
+            *self.0.lock() = spans;
+        }
+    }
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into() };
+    (CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)), kept)
 }

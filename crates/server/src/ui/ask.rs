@@ -56,12 +56,20 @@ fn lead(page: &Page, view: &AskView) -> Markup {
             p { (t.ask_lead_hint) }
             @if !view.examples.is_empty() {
                 h3 { (t.try_asking) }
-                ul { @for example in &view.examples {
-                    li { a.example href={ "?q=" (format::url_encode(example)) } data-example=(example) { (example) } }
+                ul { @for question in view.examples.iter().map(|title| question_of(page, title)) {
+                    li { a.example href={ "?q=" (format::url_encode(&question)) } data-example=(question) { (question) } }
                 } }
             }
         }
     }
+}
+
+/// A title as a question: itself where it is one.
+fn question_of(page: &Page, title: &str) -> String {
+    if title.ends_with(['?', '？']) {
+        return title.to_owned();
+    }
+    fill(page.texts().ask_about, &[("title", title)])
 }
 
 fn no_script(page: &Page) -> Markup {

@@ -102,7 +102,7 @@ texts! {
         conversation: &'static str, messages: &'static str, question: &'static str, new: &'static str,
         ask_lead: &'static str, ask_lead_hint: &'static str, ask_hint: &'static str, collection: &'static str,
         model: &'static str, no_documents: &'static str, extract: &'static str, send: &'static str,
-        sources: &'static str, sources_hint: &'static str, no_script: &'static str, try_asking: &'static str,
+        sources: &'static str, sources_hint: &'static str, no_script: &'static str, try_asking: &'static str, ask_about: &'static str,
         // first run
         start_title: &'static str, start_lead: &'static str, serving_on: &'static str, serving_hint: &'static str,
         read_title: &'static str, read_hint: &'static str, copy_command: &'static str, read_waiting: &'static str,

@@ -49,6 +49,7 @@ pub(super) const EN: Texts = Texts {
     sources_hint: "What an answer cites appears here, with the quoted words and the way to the document.",
     no_script: "Answers arrive piece by piece, which needs JavaScript. Without it, ask from the command line:",
     try_asking: "Try asking",
+    ask_about: "What do the documents say about {title}?",
     start_title: "The house is open, and nothing has come in yet.",
     start_lead: "Hanok is serving. It needs no key to start: give it a folder or point a client at it, and the first call appears on the floor below within a second.",
     serving_on: "Serving on {address}",

@@ -49,6 +49,7 @@ pub(super) const KO: Texts = Texts {
     sources_hint: "답변이 인용한 문장과 그 문서로 가는 링크가 여기에 나타납니다.",
     no_script: "답변을 실시간으로 받으려면 JavaScript가 필요합니다. JavaScript 없이는 명령줄에서 질문하세요.",
     try_asking: "이렇게 물어보세요",
+    ask_about: "문서에서 {title}에 대해 어떻게 설명하나요?",
     start_title: "문은 열려 있고, 아직 아무것도 들어오지 않았습니다.",
     start_lead: "Hanok이 실행 중입니다. 키 없이도 바로 쓸 수 있습니다. 폴더를 주거나 클라이언트를 연결하면 첫 호출이 1초 안에 아래 마루에 나타납니다.",
     serving_on: "{address}에서 실행 중",

@@ -46,7 +46,7 @@ pub struct AskView {
     pub models: Vec<String>,
     /// A question to put into the field (`?q=`); it is not sent by itself.
     pub question: Option<String>,
-    /// Questions to try.
+    /// Titles of documents to try a question about, or questions that are titles.
     pub examples: Vec<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Streamed answers as upstreams send them.
 
 use super::members::{Members, Obj, read_into, skip};
+use super::template::Template;
 use super::{fault, request, response, take, usage};
 use crate::codec::StreamDecoder;
 use crate::error::{WireError, text};
@@ -9,7 +10,6 @@ use hanok_base::{Delta, FinishReason, Object, Part, Reasoning, StreamEvent, Usag
 use serde::de::MapAccess;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// From an upstream's bytes to events.
@@ -27,7 +27,17 @@ struct State {
     head: Object,
     /// Usage that was told before the answer began.
     early: Option<Usage>,
+    /// A chunk that told nothing but the growth of one part, and which part.
+    template: Template,
+    growing: Growing,
     choices: BTreeMap<u32, Open>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Growing {
+    choice: u32,
+    part: usize,
+    reasoning: bool,
 }
 
 /// A choice's parts that are open.
@@ -85,6 +95,22 @@ impl State {
         if event.name == b"error" {
             return Err(WireError::Upstream(fault::in_event(data)));
         }
+        if let Some(text) = self.template.string(data.as_bytes()) {
+            if !text.is_empty() {
+                let Growing {
+                    choice,
+                    part,
+                    reasoning,
+                } = self.growing;
+                let delta = if reasoning {
+                    Delta::Reasoning(text.into())
+                } else {
+                    Delta::Text(text.into())
+                };
+                events.push(StreamEvent::PartDelta { choice, part, delta });
+            }
+            return Ok(());
+        }
         let begun = Chunk {
             started: self.started,
             ..Chunk::default()
@@ -94,16 +120,14 @@ impl State {
             return Err(WireError::Upstream(fault::in_answer(&error)));
         }
         for (name, value) in chunk.head {
-            let value =
-                serde_json::from_str(value.get()).map_err(|error| WireError::json(&error, value.get()))?;
-            self.head.insert(name.into_owned(), value);
+            self.head.insert(name, parse(value)?);
         }
         let told = chunk
             .usage
             .as_ref()
             .or(chunk.usage_beside.as_ref())
-            .map(usage::of)
-            .or(self.early.take());
+            .map(usage::of);
+        let told = told.or(self.early.take());
         // Some upstreams send a chunk about the prompt before the one that names the answer.
         if !self.started {
             if chunk.choices.is_empty() {
@@ -112,10 +136,26 @@ impl State {
             }
             self.start(events)?;
         }
+        let before = events.len();
+        let only = match chunk.choices.as_slice() {
+            [Obj(choice)] => choice.delta.only_text(),
+            _ => None,
+        };
         for (i, Obj(choice)) in chunk.choices.into_iter().enumerate() {
             self.choice(choice, i, events)?;
         }
         events.extend(told.map(StreamEvent::Usage));
+        if let (Some(only), Some([StreamEvent::PartDelta { choice, part, delta }])) =
+            (only, events.get(before..))
+        {
+            let reasoning = matches!(delta, Delta::Reasoning(_));
+            self.growing = Growing {
+                choice: *choice,
+                part: *part,
+                reasoning,
+            };
+            self.template.learn(data, only);
+        }
         Ok(())
     }
 
@@ -137,7 +177,7 @@ impl State {
 
     fn choice(
         &mut self,
-        choice: ChunkChoice,
+        choice: ChunkChoice<'_>,
         position: usize,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
@@ -164,12 +204,12 @@ impl State {
 struct Chunk<'a> {
     /// The head is known: its members are passed over.
     started: bool,
-    choices: Vec<Obj<ChunkChoice>>,
+    choices: Vec<Obj<ChunkChoice<'a>>>,
     usage: Option<Value>,
     /// In a vendor's own member, sent where nobody asked for usage.
     usage_beside: Option<Value>,
     error: Option<Value>,
-    head: Vec<(Cow<'a, str>, &'a RawValue)>,
+    head: Vec<(String, &'a RawValue)>,
 }
 
 impl<'de> Members<'de> for Chunk<'de> {
@@ -183,21 +223,21 @@ impl<'de> Members<'de> for Chunk<'de> {
                 self.usage_beside = map.next_value::<Value>()?.get_mut("usage").map(Value::take);
             }
             _ if self.started => skip(map)?,
-            _ => self.head.push((Cow::Owned(name.to_owned()), map.next_value()?)),
+            _ => self.head.push((name.to_owned(), map.next_value()?)),
         }
         Ok(())
     }
 }
 
 #[derive(Default)]
-struct ChunkChoice {
+struct ChunkChoice<'a> {
     index: Option<u64>,
     finish: Option<String>,
-    delta: ChunkDelta,
+    delta: ChunkDelta<'a>,
     extra: Object,
 }
 
-impl<'de> Members<'de> for ChunkChoice {
+impl<'de> Members<'de> for ChunkChoice<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "index" => self.index = map.next_value()?,
@@ -216,16 +256,27 @@ impl<'de> Members<'de> for ChunkChoice {
 }
 
 #[derive(Default)]
-struct ChunkDelta {
-    reasoning_content: Option<Value>,
-    reasoning: Option<Value>,
-    content: Option<Value>,
-    refusal: Option<String>,
+struct ChunkDelta<'a> {
+    reasoning_content: Option<&'a RawValue>,
+    reasoning: Option<&'a RawValue>,
+    content: Option<&'a RawValue>,
+    refusal: Option<&'a RawValue>,
     calls: Vec<Object>,
     annotations: Vec<Value>,
 }
 
-impl<'de> Members<'de> for ChunkDelta {
+impl<'a> ChunkDelta<'a> {
+    /// The one string that is all the delta says.
+    fn only_text(&self) -> Option<&'a RawValue> {
+        let said = [self.reasoning_content, self.reasoning, self.content, self.refusal];
+        let mut said = said.into_iter().flatten().filter(|value| value.get() != "\"\"");
+        let only = said.next()?;
+        let alone = said.next().is_none() && only.get().starts_with('"');
+        (alone && self.calls.is_empty() && self.annotations.is_empty()).then_some(only)
+    }
+}
+
+impl<'de> Members<'de> for ChunkDelta<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "reasoning_content" => self.reasoning_content = map.next_value()?,
@@ -259,13 +310,17 @@ impl Open {
     fn delta(
         &mut self,
         choice: u32,
-        delta: ChunkDelta,
+        delta: ChunkDelta<'_>,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
-        if let Some(text) = request::reasoning_of(delta.reasoning_content, delta.reasoning) {
+        if let Some(text) = [delta.reasoning_content, delta.reasoning]
+            .into_iter()
+            .flatten()
+            .find_map(string)
+        {
             self.reasoning(choice, text, events);
         }
-        match delta.content {
+        match delta.content.map(parse).transpose()? {
             None => {}
             Some(Value::String(text)) => self.text(choice, text, events),
             Some(Value::Array(parts)) => {
@@ -279,17 +334,10 @@ impl Open {
             }
             Some(_) => return Err(WireError::member("content", request::CONTENT)),
         }
-        if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
-            let part = match self.refusal {
-                Some(part) => part,
-                None => self.begin(choice, Part::Refusal(String::new()), events),
-            };
-            self.refusal = Some(part);
-            events.push(StreamEvent::PartDelta {
-                choice,
-                part,
-                delta: Delta::Text(text),
-            });
+        match delta.refusal.map(parse).transpose()? {
+            None => {}
+            Some(Value::String(text)) => self.refusal(choice, text, events),
+            Some(_) => return Err(WireError::member("refusal", "must be a string")),
         }
         for call in delta.calls {
             self.call(choice, call, events)?;
@@ -329,6 +377,22 @@ impl Open {
             choice,
             part,
             delta: Delta::Reasoning(text),
+        });
+    }
+
+    fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        let part = match self.refusal {
+            Some(part) => part,
+            None => self.begin(choice, Part::Refusal(String::new()), events),
+        };
+        self.refusal = Some(part);
+        events.push(StreamEvent::PartDelta {
+            choice,
+            part,
+            delta: Delta::Text(text),
         });
     }
 
@@ -377,4 +441,15 @@ impl Open {
         };
         known.map(|call| call.part)
     }
+}
+
+fn parse(raw: &RawValue) -> Result<Value, WireError> {
+    serde_json::from_str(raw.get()).map_err(|error| WireError::json(&error, raw.get()))
+}
+
+/// The text of a string that is not empty.
+fn string(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get())
+        .ok()
+        .filter(|text: &String| !text.is_empty())
 }

@@ -2,6 +2,7 @@
 
 use super::fault;
 use super::members::{Members, Obj, Text, read_into, skip};
+use super::template::Template;
 use super::{response::NO_ANSWER, usage};
 use crate::codec::{Fed, GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
@@ -23,6 +24,8 @@ pub(super) struct Guard {
     /// An event that is not complete yet.
     pending: BytesMut,
     summary: StreamSummary,
+    /// A chunk that told nothing but some content.
+    template: Template,
     /// Choices seen and finished, a bit each; choices beyond 63 share the last bit.
     seen: u64,
     finished: u64,
@@ -38,6 +41,7 @@ impl Guard {
             options,
             pending: BytesMut::new(),
             summary: StreamSummary::default(),
+            template: Template::default(),
             seen: 0,
             finished: 0,
             content: false,
@@ -96,6 +100,12 @@ impl Guard {
         if data.is_empty() {
             return Ok(Verdict::Pass);
         }
+        if !event.is_error
+            && let Some(content) = self.template.string(data)
+        {
+            self.content |= !content.is_empty();
+            return Ok(Verdict::Pass);
+        }
         if data == b"[DONE]" {
             if self.seen == 0 {
                 return Err(truncated());
@@ -133,6 +143,10 @@ impl Guard {
             self.summary.model = model.into_owned();
         }
         let choices = chunk.choices.unwrap_or_default();
+        if let (Some(content), 0, None) = (choices.text, choices.finished, chunk.usage.or(chunk.usage_beside))
+        {
+            self.template.learn(text, content);
+        }
         self.seen |= choices.seen;
         self.finished |= choices.finished;
         self.content |= choices.content;
@@ -270,7 +284,7 @@ pub(super) fn summarise(body: &[u8]) -> Result<StreamSummary, WireError> {
 struct Chunk<'a> {
     id: Option<Text<'a>>,
     model: Option<Text<'a>>,
-    choices: Option<Choices>,
+    choices: Option<Choices<'a>>,
     usage: Option<&'a RawValue>,
     usage_beside: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
@@ -313,22 +327,24 @@ impl<'de> Members<'de> for Beside<'de> {
 
 /// A chunk's choices, folded while they are read.
 #[derive(Default)]
-struct Choices {
+struct Choices<'a> {
     seen: u64,
     finished: u64,
     content: bool,
+    /// Some of the content, that is a string.
+    text: Option<&'a RawValue>,
     reasons: Vec<String>,
 }
 
-impl<'de> Deserialize<'de> for Choices {
+impl<'de> Deserialize<'de> for Choices<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fold;
         impl<'de> Visitor<'de> for Fold {
-            type Value = Choices;
+            type Value = Choices<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array of choices")
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Choices<'de>, A::Error> {
                 let mut folded = Choices::default();
                 let mut position = 0;
                 while let Some(Obj(choice)) = seq.next_element::<Obj<Choice<'de>>>()? {
@@ -339,7 +355,8 @@ impl<'de> Deserialize<'de> for Choices {
                         folded.finished |= bit;
                         folded.reasons.push(reason.into_owned());
                     }
-                    folded.content |= choice.content;
+                    folded.content |= choice.delta.content;
+                    folded.text = folded.text.or(choice.delta.text);
                     position += 1;
                 }
                 Ok(folded)
@@ -353,7 +370,7 @@ impl<'de> Deserialize<'de> for Choices {
 struct Choice<'a> {
     index: Option<u32>,
     finish_reason: Option<Text<'a>>,
-    content: bool,
+    delta: Delta<'a>,
 }
 
 impl<'de> Members<'de> for Choice<'de> {
@@ -361,11 +378,7 @@ impl<'de> Members<'de> for Choice<'de> {
         match name {
             "index" => self.index = map.next_value()?,
             "finish_reason" => self.finish_reason = map.next_value()?,
-            "delta" => {
-                self.content = map
-                    .next_value::<Option<Obj<Delta>>>()?
-                    .is_some_and(|delta| delta.0.content)
-            }
+            "delta" => self.delta = map.next_value::<Option<Obj<_>>>()?.unwrap_or_default().0,
             _ => skip(map)?,
         }
         Ok(())
@@ -373,15 +386,22 @@ impl<'de> Members<'de> for Choice<'de> {
 }
 
 #[derive(Default)]
-struct Delta {
+struct Delta<'a> {
     content: bool,
+    text: Option<&'a RawValue>,
 }
 
-impl<'de> Members<'de> for Delta {
+impl<'de> Members<'de> for Delta<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "content" | "reasoning_content" | "reasoning" | "refusal" | "tool_calls" => {
-                self.content |= !matches!(map.next_value::<&RawValue>()?.get(), "null" | "\"\"" | "[]");
+                let value: &RawValue = map.next_value()?;
+                if !matches!(value.get(), "null" | "\"\"" | "[]") {
+                    self.content = true;
+                    self.text = self
+                        .text
+                        .or(Some(value).filter(|value| value.get().starts_with('"')));
+                }
             }
             _ => skip(map)?,
         }

@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// What takes an object's members.
 pub(super) trait Members<'de>: Default {
@@ -24,6 +26,12 @@ pub(super) fn read_into<'de, T: Members<'de>>(begun: T, text: &'de str) -> Resul
     let object = Into(begun).deserialize(&mut json)?;
     json.end()?;
     Ok(object)
+}
+
+/// Where a value that was borrowed from `text` stands in it.
+pub(super) fn place(text: &str, value: &RawValue) -> Range<usize> {
+    let start = (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    start..start + value.get().len()
 }
 
 /// An object, as a value of another one.

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `peek` (routing without decoding), `request`, `response`, `decoder` and `encoder`
 //! (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`; beneath them
-//! `take` (members out of a parsed object) and `members` (members out of bytes, nothing else built).
+//! `take` (members out of a parsed object) and `members` (members out of bytes, nothing else built), and
+//! `template` (chunks that need not be read).
 
 mod decoder;
 mod encoder;
@@ -14,6 +15,7 @@ mod peek;
 mod request;
 mod response;
 mod take;
+mod template;
 mod usage;
 
 use crate::codec::{

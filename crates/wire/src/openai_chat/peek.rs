@@ -1,13 +1,12 @@
 //! Routing without decoding.
 
-use super::members::{Members, Obj, read_into, skip};
+use super::members::{Members, Obj, place, read_into, skip};
 use crate::codec::Peek;
 use crate::error::{WireError, text};
 use bytes::Bytes;
 use serde::de::{Error, MapAccess};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use std::ops::Range;
 
 #[derive(Default)]
 struct Body<'a> {
@@ -18,14 +17,14 @@ struct Body<'a> {
 
 impl<'de> Members<'de> for Body<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        let (name, place) = match name {
+        let (name, at) = match name {
             "model" => ("model", &mut self.model),
             "stream" => ("stream", &mut self.stream),
             "stream_options" => ("stream_options", &mut self.stream_options),
             _ => return skip(map),
         };
         // Upstreams differ in which of two they take, and the one that is patched must be the one that counts.
-        if place.replace(map.next_value()?).is_some() {
+        if at.replace(map.next_value()?).is_some() {
             return Err(A::Error::duplicate_field(name));
         }
         Ok(())
@@ -131,12 +130,6 @@ fn with_usage(options: &[u8]) -> String {
         }
         _ => json!({ "include_usage": true }).to_string(),
     }
-}
-
-/// Where a value that was borrowed from `text` stands in it.
-fn place(text: &str, raw: &RawValue) -> Range<usize> {
-    let start = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    start..start + raw.get().len()
 }
 
 fn kind(json: &str) -> &'static str {

@@ -187,7 +187,7 @@ fn string_of(object: &mut Object, name: &str) -> Option<Value> {
 }
 
 /// The text of reasoning, of the two members in which vendors tell it. Some tell it in both.
-pub(super) fn reasoning_of(content: Option<Value>, plain: Option<Value>) -> Option<String> {
+fn reasoning_of(content: Option<Value>, plain: Option<Value>) -> Option<String> {
     [content, plain]
         .into_iter()
         .flatten()
