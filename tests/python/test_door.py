@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from support import Hanok, free_port, hanok, providers, running
+from support import eventually, free_port, hanok, providers, running
 
 KEYS = """
 [[keys]]
@@ -83,7 +83,6 @@ def test_no_secret_is_shown(locked):
     key = {"authorization": "Bearer sk-alice-1"}
     reply = locked.post("/v1/chat/completions", {"model": "fast", "messages": ask("x")}, headers=key)
     trace_id = reply.headers["x-hanok-trace-id"]
-    from support import eventually
 
     trace = eventually(lambda: (r := locked.get(f"/api/traces/{trace_id}", headers=key)).status == 200 and r.text)
     assert "sk-alice-1" not in trace and "alice" in trace

@@ -8,7 +8,7 @@ import time
 import openai
 import pytest
 
-from support import MOCK_KEY, Hanok, free_port, providers, running
+from support import MOCK_KEY, free_port, providers, running
 
 
 def ask(text):

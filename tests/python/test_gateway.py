@@ -9,7 +9,7 @@ import openai
 import pytest
 
 import upstream as script
-from support import MOCK_KEY, Hanok, by_operation, free_port, providers, running
+from support import MOCK_KEY, by_operation, free_port, providers, running
 
 
 def ask(text):

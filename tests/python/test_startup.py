@@ -3,7 +3,6 @@
 import os
 import socket
 import sqlite3
-import time
 
 import pytest
 

@@ -12,7 +12,8 @@ use tantivy::directory::MmapDirectory;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, Token as TantivyToken, TokenStream, Tokenizer};
 use tantivy::{
-    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError, Term,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError,
+    Term,
 };
 
 /// Of the analyzer and the fields: another number makes every index on disk count as missing.
@@ -156,16 +157,24 @@ impl SearchIndex {
     /// How many texts hold a term; deleted ones count until their segment is merged.
     pub fn doc_freq(&self, term: &str) -> Result<u64, IndexError> {
         let Some(open) = self.current() else { return Ok(0) };
-        open.reader.searcher().doc_freq(&Term::from_field_text(open.fields.body, term)).map_err(|e| self.failed(e))
+        open.reader
+            .searcher()
+            .doc_freq(&Term::from_field_text(open.fields.body, term))
+            .map_err(|e| self.failed(e))
     }
 
     /// How much a term tells, by how few texts hold it (BM25's idf, natural logarithm); at its greatest for
     /// one that no text holds.
     pub fn idf(&self, term: &str) -> Result<f64, IndexError> {
-        let Some(open) = self.current() else { return Ok(idf(0, 0)) };
+        let Some(open) = self.current() else {
+            return Ok(idf(0, 0));
+        };
         let searcher = open.reader.searcher();
         let term = Term::from_field_text(open.fields.body, term);
-        Ok(idf(searcher.doc_freq(&term).map_err(|e| self.failed(e))?, texts(&searcher)))
+        Ok(idf(
+            searcher.doc_freq(&term).map_err(|e| self.failed(e))?,
+            texts(&searcher),
+        ))
     }
 
     /// The terms of a question. Those of words and bigrams are enough by themselves; where a question has only
@@ -174,11 +183,17 @@ impl SearchIndex {
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
         let mut terms = Terms::of(question);
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
-        if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
+        if terms
+            .iter()
+            .any(|(term, _)| is_run(term) && term.chars().nth(1).is_some())
+        {
             return Ok(terms);
         }
-        let alone: Vec<String> =
-            terms.iter().filter(|(term, _)| is_run(term)).map(|(term, _)| term.to_owned()).collect();
+        let alone: Vec<String> = terms
+            .iter()
+            .filter(|(term, _)| is_run(term))
+            .map(|(term, _)| term.to_owned())
+            .collect();
         for term in alone {
             for longer in self.terms_with_prefix(&term, MOST_LONGER)? {
                 terms.add(longer, 0.5);
@@ -189,14 +204,26 @@ impl SearchIndex {
 
     /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
     fn terms_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, IndexError> {
-        let Some(open) = self.current() else { return Ok(Vec::new()) };
+        let Some(open) = self.current() else {
+            return Ok(Vec::new());
+        };
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         let io = |error: std::io::Error| self.failed(error.into());
         for segment in open.reader.searcher().segment_readers() {
-            let inverted = segment.inverted_index(open.fields.body).map_err(|e| self.failed(e))?;
-            let mut terms = inverted.terms().range().ge(prefix.as_bytes()).into_stream().map_err(io)?;
+            let inverted = segment
+                .inverted_index(open.fields.body)
+                .map_err(|e| self.failed(e))?;
+            let mut terms = inverted
+                .terms()
+                .range()
+                .ge(prefix.as_bytes())
+                .into_stream()
+                .map_err(io)?;
             while terms.advance() {
-                let Some(term) = std::str::from_utf8(terms.key()).ok().filter(|term| term.starts_with(prefix)) else {
+                let Some(term) = std::str::from_utf8(terms.key())
+                    .ok()
+                    .filter(|term| term.starts_with(prefix))
+                else {
                     break;
                 };
                 if term.len() > prefix.len() {
@@ -211,7 +238,9 @@ impl SearchIndex {
 
     /// The best texts for `terms`, best first, by BM25 with k1 = 1.5 and b = 0.75.
     pub fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, IndexError> {
-        let Some(open) = self.current() else { return Ok(Vec::new()) };
+        let Some(open) = self.current() else {
+            return Ok(Vec::new());
+        };
         if limit == 0 {
             return Ok(Vec::new());
         }
@@ -221,21 +250,33 @@ impl SearchIndex {
     /// Begins to write. There is one writer at a time; it holds memory and threads until it is dropped.
     /// A missing or broken index is made anew first.
     pub fn writer(&self) -> Result<Writer, IndexError> {
-        let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked { path: self.dir.clone() })?;
-        let open = match self.current() {
-            Some(open) => open,
-            None => {
-                let open = Arc::new(self.create()?);
-                *self.open.write() = Some(open.clone());
-                open
-            }
+        let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked {
+            path: self.dir.clone(),
+        })?;
+        let open = if let Some(open) = self.current() {
+            open
+        } else {
+            let open = Arc::new(self.create()?);
+            *self.open.write() = Some(open.clone());
+            open
         };
-        let writer = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
-        Ok(Writer { writer, open, dir: self.dir.clone(), _busy: busy })
+        let inner = open
+            .index
+            .writer_with_num_threads(1, WRITER_MEMORY)
+            .map_err(|e| self.failed(e))?;
+        Ok(Writer {
+            inner,
+            open,
+            dir: self.dir.clone(),
+            _busy: busy,
+        })
     }
 
     fn create(&self) -> Result<Open, IndexError> {
-        let folder = |source| IndexError::Folder { path: self.dir.clone(), source };
+        let folder = |source| IndexError::Folder {
+            path: self.dir.clone(),
+            source,
+        };
         if self.dir.exists() {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
@@ -255,13 +296,20 @@ impl SearchIndex {
 fn failed(dir: &Path, error: TantivyError) -> IndexError {
     match error {
         TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
-        source => IndexError::Failed { path: dir.to_owned(), source },
+        source => IndexError::Failed {
+            path: dir.to_owned(),
+            source,
+        },
     }
 }
 
 /// Deleted texts not yet merged away included, as in the counts of terms.
 fn texts(searcher: &Searcher) -> u64 {
-    searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
+    searcher
+        .segment_readers()
+        .iter()
+        .map(|segment| u64::from(segment.max_doc()))
+        .sum()
 }
 
 impl Open {
@@ -272,7 +320,9 @@ impl Open {
         let open = Self::over(Index::open(MmapDirectory::open(dir)?)?)?;
         let payload = open.index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some(mark) = payload.strip_prefix(&format!("{FORMAT} ")) else { return Ok(None) };
+        let Some(mark) = payload.strip_prefix(&format!("{FORMAT} ")) else {
+            return Ok(None);
+        };
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
@@ -286,16 +336,33 @@ impl Open {
         schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
         schema.add_u64_field("key", FAST);
         schema.add_u64_field("group", FAST | INDEXED);
-        Self::over(Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?)
+        Self::over(Index::create(
+            MmapDirectory::open(dir)?,
+            schema.build(),
+            IndexSettings::default(),
+        )?)
     }
 
     fn over(index: Index) -> Result<Self, TantivyError> {
         let schema = index.schema();
-        let fields =
-            Fields { body: schema.get_field("body")?, key: schema.get_field("key")?, group: schema.get_field("group")? };
-        index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
-        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { index, reader, fields, mark: Mutex::new(None) })
+        let fields = Fields {
+            body: schema.get_field("body")?,
+            key: schema.get_field("key")?,
+            group: schema.get_field("group")?,
+        };
+        index
+            .tokenizers()
+            .register(ANALYZER, TextAnalyzer::from(Splitter::default()));
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        Ok(Self {
+            index,
+            reader,
+            fields,
+            mark: Mutex::new(None),
+        })
     }
 
     fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
@@ -324,41 +391,44 @@ impl Open {
             let mut legs = Vec::with_capacity(wanted.len());
             for (term, worth) in &wanted {
                 if let Some(postings) = inverted.read_postings(term, IndexRecordOption::WithFreqs)? {
-                    legs.push(Leg { postings, worth: *worth });
+                    legs.push(Leg {
+                        postings,
+                        worth: *worth,
+                    });
                 }
             }
             rank_segment(ordinal, segment, &lengths, &table, legs, &mut best);
         }
-        self.named(&searcher, best)
+        named(&searcher, best)
     }
+}
 
-    /// The candidates' keys and groups. Equal scores are in the order of keys, whatever the segments are.
-    fn named(&self, searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
-        let mut columns = Vec::with_capacity(searcher.segment_readers().len());
-        for segment in searcher.segment_readers() {
-            let fields = segment.fast_fields();
-            columns.push((fields.u64("key")?, fields.u64("group")?));
-        }
-        let mut found: Vec<Found> = best
-            .into_vec()
-            .into_iter()
-            .filter_map(|candidate| {
-                let (keys, groups) = columns.get(usize::try_from(candidate.segment).ok()?)?;
-                Some(Found {
-                    key: keys.first(candidate.doc)?,
-                    group: groups.first(candidate.doc)?,
-                    score: candidate.score,
-                })
-            })
-            .collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
-        Ok(found)
+/// The candidates' keys and groups. Equal scores are in the order of keys, whatever the segments are.
+fn named(searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
+    let mut columns = Vec::with_capacity(searcher.segment_readers().len());
+    for segment in searcher.segment_readers() {
+        let fields = segment.fast_fields();
+        columns.push((fields.u64("key")?, fields.u64("group")?));
     }
+    let mut found: Vec<Found> = best
+        .into_vec()
+        .into_iter()
+        .filter_map(|candidate| {
+            let (keys, groups) = columns.get(usize::try_from(candidate.segment).ok()?)?;
+            Some(Found {
+                key: keys.first(candidate.doc)?,
+                group: groups.first(candidate.doc)?,
+                score: candidate.score,
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
+    Ok(found)
 }
 
 /// Adds and deletes. What is not committed is lost.
 pub struct Writer {
-    writer: IndexWriter,
+    inner: IndexWriter,
     open: Arc<Open>,
     dir: PathBuf,
     _busy: Busy,
@@ -373,17 +443,24 @@ impl Writer {
         for piece in pieces {
             document.add_text(self.open.fields.body, piece);
         }
-        self.writer.add_document(document).map(drop).map_err(|e| failed(&self.dir, e))
+        self.inner
+            .add_document(document)
+            .map(drop)
+            .map_err(|e| failed(&self.dir, e))
     }
 
     /// Deletes every text of a group that was added before.
     pub fn delete_group(&self, group: u64) {
-        self.writer.delete_term(Term::from_field_u64(self.open.fields.group, group));
+        self.inner
+            .delete_term(Term::from_field_u64(self.open.fields.group, group));
     }
 
     /// Deletes everything that was added before.
     pub fn clear(&self) -> Result<(), IndexError> {
-        self.writer.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
+        self.inner
+            .delete_all_documents()
+            .map(drop)
+            .map_err(|e| failed(&self.dir, e))
     }
 
     /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
@@ -395,14 +472,17 @@ impl Writer {
             prepared.commit()?;
             self.open.reader.reload()
         };
-        commit(&mut self.writer).map_err(|e| failed(&self.dir, e))?;
+        commit(&mut self.inner).map_err(|e| failed(&self.dir, e))?;
         *self.open.mark.lock() = Some(mark.to_owned());
         Ok(())
     }
 
     /// Waits for merges of segments, so that the index is small and quick, and ends the writer.
     pub fn finish(self) -> Result<(), IndexError> {
-        let done = self.writer.wait_merging_threads().and_then(|()| self.open.reader.reload());
+        let done = self
+            .inner
+            .wait_merging_threads()
+            .and_then(|()| self.open.reader.reload());
         done.map_err(|e| failed(&self.dir, e))
     }
 }
@@ -442,22 +522,35 @@ impl Tokenizer for Splitter {
     type TokenStream<'a> = Splits<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Splits<'a> {
-        let Self { analyzer, terms, tokens } = self;
+        let Self {
+            analyzer,
+            terms,
+            tokens,
+        } = self;
         terms.clear();
         tokens.clear();
         analyzer.scan(text, |term, start, end| {
             terms.push_str(term);
             tokens.push((terms.len(), start, end));
         });
-        Splits { terms, tokens: tokens.iter(), from: 0, token: TantivyToken::default() }
+        Splits {
+            terms,
+            tokens: tokens.iter(),
+            from: 0,
+            token: TantivyToken::default(),
+        }
     }
 }
 
 impl TokenStream for Splits<'_> {
     fn advance(&mut self) -> bool {
-        let Some((to, start, end)) = self.tokens.next() else { return false };
+        let Some((to, start, end)) = self.tokens.next() else {
+            return false;
+        };
         self.token.text.clear();
-        self.token.text.push_str(self.terms.get(self.from..*to).unwrap_or_default());
+        self.token
+            .text
+            .push_str(self.terms.get(self.from..*to).unwrap_or_default());
         self.from = *to;
         self.token.position = self.token.position.wrapping_add(1);
         self.token.offset_from = *start;

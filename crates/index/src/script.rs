@@ -25,11 +25,12 @@ pub(crate) enum Class {
 pub(crate) fn class(c: char) -> Class {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' => Class::Word,
-        '\u{0}'..='\u{7f}' => Class::Break,
-        '가'..='힣' | '\u{1100}'..='\u{11ff}' | '\u{3131}'..='\u{318e}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => {
-            Class::Hangul
-        }
-        '\u{30a0}' | '\u{30fb}' => Class::Break,
+        '\u{0}'..='\u{7f}' | '\u{30a0}' | '\u{30fb}' => Class::Break,
+        '가'..='힣'
+        | '\u{1100}'..='\u{11ff}'
+        | '\u{3131}'..='\u{318e}'
+        | '\u{a960}'..='\u{a97f}'
+        | '\u{d7b0}'..='\u{d7ff}' => Class::Hangul,
         '\u{4e00}'..='\u{9fff}'
         | '\u{3041}'..='\u{30ff}'
         | '\u{31f0}'..='\u{31ff}'
@@ -44,7 +45,9 @@ pub(crate) fn class(c: char) -> Class {
         | '\u{1000}'..='\u{1049}'
         | '\u{1050}'..='\u{109f}'
         | '\u{1780}'..='\u{17d3}' => Class::Dense,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => Class::Ignored,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => {
+            Class::Ignored
+        }
         c if c.is_alphanumeric() => Class::Word,
         c if canonical_combining_class(c) != 0 => Class::Mark,
         _ => Class::Break,

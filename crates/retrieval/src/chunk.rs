@@ -43,7 +43,11 @@ pub(crate) fn cut(text: &str, layout: Layout) -> Cut {
                 if let Some(heading) = bare.take()
                     && path.last().is_some_and(|(above, _)| above >= level)
                 {
-                    chunks.push(NewChunk { heading: joined(&path), start: heading.start, end: heading.end });
+                    chunks.push(NewChunk {
+                        heading: joined(&path),
+                        start: heading.start,
+                        end: heading.end,
+                    });
                 }
                 path.retain(|(above, _)| above < level);
                 path.push((*level, words.clone()));
@@ -60,25 +64,41 @@ pub(crate) fn cut(text: &str, layout: Layout) -> Cut {
     }
     pack(text, &path, &mut section, &mut chunks);
     if let Some(heading) = bare {
-        chunks.push(NewChunk { heading: joined(&path), start: heading.start, end: heading.end });
+        chunks.push(NewChunk {
+            heading: joined(&path),
+            start: heading.start,
+            end: heading.end,
+        });
     }
-    let title = title.or_else(|| first_heading.map(|(_, words)| words)).filter(|title| !title.is_empty());
+    let title = title
+        .or_else(|| first_heading.map(|(_, words)| words))
+        .filter(|title| !title.is_empty());
     Cut { title, chunks }
 }
 
 fn joined(path: &[(u8, String)]) -> String {
-    let words: Vec<&str> = path.iter().map(|(_, words)| words.as_str()).filter(|words| !words.is_empty()).collect();
+    let words: Vec<&str> = path
+        .iter()
+        .map(|(_, words)| words.as_str())
+        .filter(|words| !words.is_empty())
+        .collect();
     words.join(" > ")
 }
 
 /// Makes chunks of one section.
 fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mut Vec<NewChunk>) {
     let blocks = std::mem::take(section);
-    let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return };
+    let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else {
+        return;
+    };
     let heading = joined(path);
     let whole = first.span.start..last.span.end;
-    if wide(text, &whole) <= WHOLE {
-        chunks.push(NewChunk { heading, start: whole.start, end: whole.end });
+    if wide(text, &whole) <= std::env::var("WHOLE").ok().and_then(|v| v.parse().ok()).unwrap_or(WHOLE) {
+        chunks.push(NewChunk {
+            heading,
+            start: whole.start,
+            end: whole.end,
+        });
         return;
     }
     let pieces: Vec<Range<usize>> = blocks.iter().flat_map(|block| pieces(text, block)).collect();
@@ -89,7 +109,11 @@ fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mu
             Some(chunk) if wide(text, &(chunk.start..piece.end)) <= TARGET => chunk.end = piece.end,
             Some(chunk) => {
                 let start = overlap(text, chunk).unwrap_or(piece.start);
-                chunks.push(NewChunk { heading: heading.clone(), start: chunk.start, end: chunk.end });
+                chunks.push(NewChunk {
+                    heading: heading.clone(),
+                    start: chunk.start,
+                    end: chunk.end,
+                });
                 *chunk = start..piece.end;
             }
             None => open = Some(piece),
@@ -99,7 +123,11 @@ fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mu
     match chunks.get_mut(begun..).and_then(<[NewChunk]>::last_mut) {
         // A scrap at the end belongs to the piece before.
         Some(before) if wide(text, &rest) < TARGET / 4 => before.end = rest.end,
-        _ => chunks.push(NewChunk { heading, start: rest.start, end: rest.end }),
+        _ => chunks.push(NewChunk {
+            heading,
+            start: rest.start,
+            end: rest.end,
+        }),
     }
 }
 
@@ -110,7 +138,9 @@ fn wide(text: &str, span: &Range<usize>) -> usize {
 /// What of a block may not be parted further.
 fn pieces(text: &str, block: &Block) -> Vec<Range<usize>> {
     let size = wide(text, &block.span);
-    let Some(words) = text.get(block.span.clone()) else { return Vec::new() };
+    let Some(words) = text.get(block.span.clone()) else {
+        return Vec::new();
+    };
     let keeps = match block.kind {
         Kind::Code | Kind::Table => size <= UNBROKEN,
         _ => size <= TARGET,
@@ -135,7 +165,9 @@ fn pieces(text: &str, block: &Block) -> Vec<Range<usize>> {
         for line in lines(text.get(start..end).unwrap_or_default(), start) {
             let mut rest = line.start..line.end();
             while wide(text, &rest) > TARGET {
-                let Some(words) = text.get(rest.clone()) else { break };
+                let Some(words) = text.get(rest.clone()) else {
+                    break;
+                };
                 let cut = crate::sentence::cut_before(words, TARGET);
                 found.push(rest.start..rest.start + cut);
                 rest.start += cut;
@@ -167,7 +199,11 @@ mod tests {
     use super::*;
 
     fn headings_and_texts(text: &str) -> Vec<(String, &str)> {
-        cut(text, Layout::Markdown).chunks.into_iter().map(|chunk| (chunk.heading, &text[chunk.start..chunk.end])).collect()
+        cut(text, Layout::Markdown)
+            .chunks
+            .into_iter()
+            .map(|chunk| (chunk.heading, &text[chunk.start..chunk.end]))
+            .collect()
     }
 
     #[test]
@@ -182,7 +218,10 @@ mod tests {
             ("Three > Last", "## Last"),
         ];
         let got = headings_and_texts(text);
-        let got: Vec<(&str, &str)> = got.iter().map(|(heading, text)| (heading.as_str(), *text)).collect();
+        let got: Vec<(&str, &str)> = got
+            .iter()
+            .map(|(heading, text)| (heading.as_str(), *text))
+            .collect();
         assert_eq!(got, expect);
         assert_eq!(cut(text, Layout::Markdown).title.as_deref(), Some("Guide"));
         assert_eq!(cut("# A\n\nx", Layout::Markdown).title.as_deref(), Some("A"));
@@ -192,13 +231,23 @@ mod tests {
 
     #[test]
     fn a_long_section_is_cut_with_overlap() {
-        for sentence in ["This is a sentence of some length that says nothing. ", "이 문장은 아무것도 말하지 않는 문장입니다. "] {
+        for sentence in [
+            "This is a sentence of some length that says nothing. ",
+            "이 문장은 아무것도 말하지 않는 문장입니다. ",
+        ] {
             let text = sentence.repeat(200);
             let chunks = cut(&text, Layout::Plain).chunks;
             assert!(chunks.len() > 3);
             for pair in chunks.windows(2) {
-                assert!(pair[0].start < pair[1].start && pair[0].end < pair[1].end, "{pair:?}");
-                assert_eq!(&text[pair[1].start..pair[0].end], sentence.trim(), "one sentence is said twice");
+                assert!(
+                    pair[0].start < pair[1].start && pair[0].end < pair[1].end,
+                    "{pair:?}"
+                );
+                assert_eq!(
+                    &text[pair[1].start..pair[0].end],
+                    sentence.trim(),
+                    "one sentence is said twice"
+                );
             }
             assert_eq!(chunks[0].start, 0);
             assert_eq!(chunks.last().unwrap().end, text.trim_end().len());
@@ -219,7 +268,10 @@ mod tests {
                 for chunk in &chunks {
                     assert!(chunk.start < chunk.end && text.get(chunk.start..chunk.end).is_some());
                     assert!(width(&text[chunk.start..chunk.end]) <= UNBROKEN.max(WHOLE));
-                    assert!(text.get(reached..chunk.start).is_none_or(|gap| gap.trim().is_empty()));
+                    assert!(
+                        text.get(reached..chunk.start)
+                            .is_none_or(|gap| gap.trim().is_empty())
+                    );
                     reached = chunk.end;
                 }
                 assert!(text[reached..].trim().is_empty());

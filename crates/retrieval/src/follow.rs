@@ -22,7 +22,10 @@ pub(crate) struct Mark {
 impl Mark {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (epoch, generation) = text.split_once(' ')?;
-        Some(Self { epoch: epoch.parse().ok()?, generation: generation.parse().ok()? })
+        Some(Self {
+            epoch: epoch.parse().ok()?,
+            generation: generation.parse().ok()?,
+        })
     }
     fn text(self) -> String {
         format!("{} {}", self.epoch, self.generation)
@@ -44,15 +47,28 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
         let at = shelf.generation().unwrap_or(0);
-        Self { store, shelf, writer: None, at, uncommitted: 0, committed: None }
+        Self {
+            store,
+            shelf,
+            writer: None,
+            at,
+            uncommitted: 0,
+            committed: None,
+        }
     }
 
     /// Takes in what the store has beyond the index. `last` commits it whatever the time.
     pub(crate) async fn follow(&mut self, last: bool) -> Result<(), LibraryError> {
         loop {
-            let delta = self.store.documents().changes_since(self.shelf.id, self.at).await?;
+            let delta = self
+                .store
+                .documents()
+                .changes_since(self.shelf.id, self.at)
+                .await?;
             let more = delta.more;
-            if delta.generation != self.at || self.shelf.generation().is_none() {
+            // An index of another history is emptied even where this one has nothing yet.
+            let is_foreign = self.shelf.generation().is_none() && !self.shelf.index.is_empty();
+            if delta.generation != self.at || is_foreign {
                 self.take(delta).await?;
             }
             let due = self.committed.is_none_or(|at| at.elapsed() >= COMMIT_EVERY);
@@ -69,7 +85,10 @@ impl Follower {
     pub(crate) async fn finish(mut self) -> Result<(), LibraryError> {
         if let Some(writer) = self.writer.take() {
             blocking(move || writer.finish()).await??;
-            self.store.documents().forget_tombstones(self.shelf.id, self.at).await?;
+            self.store
+                .documents()
+                .forget_tombstones(self.shelf.id, self.at)
+                .await?;
         }
         Ok(())
     }
@@ -78,16 +97,15 @@ impl Follower {
         let (shelf, writer, at) = (self.shelf.clone(), self.writer.take(), self.at);
         let (generation, sources) = (delta.generation, delta.sources.len());
         let writer = blocking(move || -> Result<Writer, LibraryError> {
-            let writer = match writer {
-                Some(writer) => writer,
-                None => {
-                    let writer = shelf.index.writer()?;
-                    // From nothing: whatever the folder holds is another history's.
-                    if at == 0 {
-                        writer.clear()?;
-                    }
-                    writer
+            let writer = if let Some(writer) = writer {
+                writer
+            } else {
+                let writer = shelf.index.writer()?;
+                // From nothing: whatever the folder holds is another history's.
+                if at == 0 {
+                    writer.clear()?;
                 }
+                writer
             };
             for id in &delta.deleted {
                 writer.delete_group(id.0);
@@ -97,7 +115,11 @@ impl Follower {
                 for (key, chunk) in &source.chunks {
                     let text = source.text.get(chunk.start..chunk.end).unwrap_or_default();
                     // The title is mostly the outermost heading already.
-                    let title = if chunk.heading.starts_with(&source.title) { "" } else { &source.title };
+                    let title = if chunk.heading.starts_with(&source.title) {
+                        ""
+                    } else {
+                        &source.title
+                    };
                     writer.add(*key, source.id.0, &[title, &chunk.heading, text])?;
                 }
             }
@@ -111,12 +133,20 @@ impl Follower {
     }
 
     async fn commit(&mut self) -> Result<(), LibraryError> {
-        let Some(mut writer) = self.writer.take() else { return Ok(()) };
-        let mark = Mark { epoch: self.shelf.epoch, generation: self.at }.text();
+        let Some(mut writer) = self.writer.take() else {
+            return Ok(());
+        };
+        let mark = Mark {
+            epoch: self.shelf.epoch,
+            generation: self.at,
+        }
+        .text();
         let writer = blocking(move || writer.commit(&mark).map(|()| writer)).await??;
         self.writer = Some(writer);
         self.committed = Some(Instant::now());
-        self.shelf.indexed.fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
+        self.shelf
+            .indexed
+            .fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
         Ok(())
     }
 }

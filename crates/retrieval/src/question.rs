@@ -45,11 +45,34 @@ pub(crate) struct Question {
 }
 
 const NUMBER_CUES: &[&str] = &[
-    "how many", "how much", "how long", "how old", "how often", "how far", "how big", "when ", "what year", "몇", "언제",
-    "얼마", "며칠", "금액", "기간",
+    "how many",
+    "how much",
+    "how long",
+    "how old",
+    "how often",
+    "how far",
+    "how big",
+    "when ",
+    "what year",
+    "몇",
+    "언제",
+    "얼마",
+    "며칠",
+    "금액",
+    "기간",
 ];
 const REASON_CUES: &[&str] = &["why", "왜", "이유", "까닭", "원인"];
-const STEP_CUES: &[&str] = &["how do", "how to", "how can", "how should", "what should", "what do i", "어떻게", "방법", "절차"];
+const STEP_CUES: &[&str] = &[
+    "how do",
+    "how to",
+    "how can",
+    "how should",
+    "what should",
+    "what do i",
+    "어떻게",
+    "방법",
+    "절차",
+];
 
 /// How much a word of each kind counts.
 const SAYS_LITTLE: f64 = 0.35;
@@ -59,13 +82,24 @@ const CLAUSE: f64 = 0.5;
 impl Question {
     /// Takes a question apart.
     pub(crate) fn of(text: &str) -> Self {
-        let mut question = Self { korean: text.chars().any(is_hangul), ..Self::default() };
+        let mut question = Self {
+            korean: text.chars().any(is_hangul),
+            ..Self::default()
+        };
         let lower = text.to_lowercase();
         let asks = |cues: &[&str]| cues.iter().any(|cue| lower.contains(cue));
-        question.wanted = Wanted { number: asks(NUMBER_CUES), reason: asks(REASON_CUES), steps: asks(STEP_CUES) };
+        question.wanted = Wanted {
+            number: asks(NUMBER_CUES),
+            reason: asks(REASON_CUES),
+            steps: asks(STEP_CUES),
+        };
         let words: Vec<&str> = text.split_whitespace().collect();
         // Where most words begin with a capital, capitals tell nothing.
-        let capitals = words.iter().skip(1).filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).count();
+        let capitals = words
+            .iter()
+            .skip(1)
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
+            .count();
         let telling = capitals * 2 <= words.len();
         for (at, word) in words.iter().enumerate() {
             question.add_word(word, at == 0, telling, at + 1 == words.len());
@@ -78,11 +112,19 @@ impl Question {
         let mut glued = false;
         while let Some(c) = rest.chars().next() {
             let kind = Script::of(c);
-            let length: usize = rest.chars().take_while(|c| kind.takes(*c)).map(char::len_utf8).sum();
-            let (run, after) = rest.split_at_checked(length.max(c.len_utf8())).unwrap_or((rest, ""));
+            let length: usize = rest
+                .chars()
+                .take_while(|c| kind.takes(*c))
+                .map(char::len_utf8)
+                .sum();
+            let (run, after) = rest
+                .split_at_checked(length.max(c.len_utf8()))
+                .unwrap_or((rest, ""));
             match kind {
                 Script::Latin => self.add_latin(run, first, capitals_tell),
-                Script::Hangul => self.add_korean(run, glued, last && !after.chars().any(char::is_alphanumeric)),
+                Script::Hangul => {
+                    self.add_korean(run, glued, last && !after.chars().any(char::is_alphanumeric));
+                }
                 Script::Ideograph => self.add_terms(run),
                 Script::Other => {}
             }
@@ -94,12 +136,15 @@ impl Question {
     fn add_latin(&mut self, run: &str, first: bool, capitals_tell: bool) {
         let run = run.trim_matches(|c: char| !c.is_alphanumeric());
         let lower = run.to_lowercase();
-        let bare = lower.strip_suffix("'s").or_else(|| lower.strip_suffix("’s")).unwrap_or(&lower);
+        let bare = lower
+            .strip_suffix("'s")
+            .or_else(|| lower.strip_suffix("’s"))
+            .unwrap_or(&lower);
         if bare.is_empty() || is_in(ENGLISH_EMPTY, bare) {
             return;
         }
         let mut ways = vec![terms(run)];
-        ways.extend(verbs::forms(bare).map(|form| terms(form)));
+        ways.extend(verbs::forms(bare).map(terms));
         let little = is_in(ENGLISH_LITTLE, bare);
         let has_digit = run.chars().any(|c| c.is_ascii_digit());
         let inner_capital = run.chars().skip(1).any(char::is_uppercase);
@@ -144,11 +189,19 @@ impl Question {
             Ending::Clause => CLAUSE,
             _ if is_in(KOREAN_LITTLE, stem) => SAYS_LITTLE,
             // A native verb at the end that no rule knows is a predicate too.
-            Ending::None if last && run.ends_with(['나', '까', '요', '다', '죠', '지', '줘', '가']) => PREDICATE,
+            Ending::None if last && run.ends_with(['나', '까', '요', '다', '죠', '지', '줘', '가']) => {
+                PREDICATE
+            }
             _ if syllables == 1 => 0.6,
             _ => 1.0,
         };
-        self.push(Concept { word: stem.to_owned(), ways, alone, factor, named: false });
+        self.push(Concept {
+            word: stem.to_owned(),
+            ways,
+            alone,
+            factor,
+            named: false,
+        });
     }
 
     fn add_terms(&mut self, run: &str) {
@@ -156,13 +209,19 @@ impl Question {
         if run.chars().all(|c| matches!(c, '\u{3041}'..='\u{309f}')) {
             return;
         }
-        self.push(Concept { word: run.to_owned(), ways: vec![terms(run)], alone: None, factor: 1.0, named: false });
+        self.push(Concept {
+            word: run.to_owned(),
+            ways: vec![terms(run)],
+            alone: None,
+            factor: 1.0,
+            named: false,
+        });
     }
 
     fn push(&mut self, mut concept: Concept) {
         concept.ways.retain(|way| !way.is_empty());
         let known = self.concepts.iter().any(|known| known.is(&concept));
-        if !known && !(concept.ways.is_empty() && concept.alone.is_none()) {
+        if !known && (!concept.ways.is_empty() || concept.alone.is_some()) {
             self.concepts.push(concept);
         }
     }
@@ -207,11 +266,13 @@ impl Bag {
         if self.0.contains(&text) {
             return 1.0;
         }
-        let stands = "은는이가을를의에로도만과와나어아고지습으기면던".chars().any(|particle| {
-            text.truncate(alone.len_utf8());
-            text.push(particle);
-            self.0.contains(&text)
-        });
+        let stands = "은는이가을를의에로도만과와나어아고지습으기면던"
+            .chars()
+            .any(|particle| {
+                text.truncate(alone.len_utf8());
+                text.push(particle);
+                self.0.contains(&text)
+            });
         if stands { credit.max(0.8) } else { credit }
     }
 
@@ -224,7 +285,11 @@ impl Bag {
 
     /// The share of this text's terms that `other` holds.
     pub(crate) fn share_in(&self, other: &Self) -> f64 {
-        if self.0.is_empty() { 0.0 } else { fraction(self.0.intersection(&other.0).count(), self.0.len()) }
+        if self.0.is_empty() {
+            0.0
+        } else {
+            fraction(self.0.intersection(&other.0).count(), self.0.len())
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -257,7 +322,8 @@ impl Script {
     /// Whether `c` goes on with a run: a word with hyphens, dots and apostrophes is one word.
     fn takes(self, c: char) -> bool {
         Self::of(c) == self
-            || (self == Self::Latin && matches!(c, '.' | '-' | '_' | '/' | '\'' | '’' | '+' | '#' | ':' | ','))
+            || (self == Self::Latin
+                && matches!(c, '.' | '-' | '_' | '/' | '\'' | '’' | '+' | '#' | ':' | ','))
     }
 }
 
@@ -277,7 +343,8 @@ pub(crate) enum Ending {
 /// A Korean word without its particle or ending.
 pub(crate) fn stem(word: &str) -> (&str, Ending) {
     let keep = |ending: &str, least: usize| {
-        word.strip_suffix(ending).filter(|stem| stem.chars().count() >= least)
+        word.strip_suffix(ending)
+            .filter(|stem| stem.chars().count() >= least)
     };
     for ending in VERBAL {
         if let Some(stem) = keep(ending, 2) {
@@ -313,30 +380,188 @@ fn is_in(list: &str, word: &str) -> bool {
 
 /// Particles, longest first.
 const JOSA: &[&str] = &[
-    "으로부터", "에서부터", "에게서는", "이라는", "에서는", "에서도", "에서의", "으로는", "으로도", "으로서", "으로써", "까지는",
-    "까지의", "에게는", "에게서", "부터는", "이라도", "에는", "에도", "에서", "에게", "으로", "로는", "로서", "로써", "로부터", "부터",
-    "까지", "보다", "처럼", "만큼", "마다", "조차", "마저", "밖에", "이나", "이며", "하고", "과의", "와의", "과는", "와는", "께서", "한테",
-    "이란", "라는", "들은", "들이", "들을", "들의", "들에게", "들도", "은", "는", "이", "가", "을", "를", "의", "에", "로", "도", "만", "과", "와",
-    "나", "란", "랑", "께", "들",
+    "으로부터",
+    "에서부터",
+    "에게서는",
+    "이라는",
+    "에서는",
+    "에서도",
+    "에서의",
+    "으로는",
+    "으로도",
+    "으로서",
+    "으로써",
+    "까지는",
+    "까지의",
+    "에게는",
+    "에게서",
+    "부터는",
+    "이라도",
+    "에는",
+    "에도",
+    "에서",
+    "에게",
+    "으로",
+    "로는",
+    "로서",
+    "로써",
+    "로부터",
+    "부터",
+    "까지",
+    "보다",
+    "처럼",
+    "만큼",
+    "마다",
+    "조차",
+    "마저",
+    "밖에",
+    "이나",
+    "이며",
+    "하고",
+    "과의",
+    "와의",
+    "과는",
+    "와는",
+    "께서",
+    "한테",
+    "이란",
+    "라는",
+    "들은",
+    "들이",
+    "들을",
+    "들의",
+    "들에게",
+    "들도",
+    "은",
+    "는",
+    "이",
+    "가",
+    "을",
+    "를",
+    "의",
+    "에",
+    "로",
+    "도",
+    "만",
+    "과",
+    "와",
+    "나",
+    "란",
+    "랑",
+    "께",
+    "들",
 ];
 
 /// What makes a verb or a sentence of a noun, longest first.
 const VERBAL: &[&str] = &[
-    "하시겠습니까", "하십시오", "해주세요", "해주십시오", "되었습니까", "되었나요", "이었나요", "했습니까", "하였나요", "하시오", "합니까", "하나요",
-    "하는지", "하는가", "하려면", "하려고", "하기로", "하기는", "하면서", "했나요", "했는지", "했는가", "할까요", "할지", "하는데", "하도록", "해야만",
-    "됩니까", "되나요", "되는지", "되는가", "되려면", "되도록", "됐나요", "되면", "되는", "되어", "되고", "된다", "되지", "입니까", "인가요", "인지",
-    "일까요", "이에요", "예요", "였나요", "인가", "이고", "이다", "입니다", "합니다", "됩니다", "한다", "하는", "하면", "하고", "하여", "하기", "하며",
-    "하게", "하지", "한가요", "한지", "한가", "해서", "해야", "했던", "했을", "하던", "해도", "할", "한", "함", "된", "될", "됨", "해", "인",
+    "하시겠습니까",
+    "하십시오",
+    "해주세요",
+    "해주십시오",
+    "되었습니까",
+    "되었나요",
+    "이었나요",
+    "했습니까",
+    "하였나요",
+    "하시오",
+    "합니까",
+    "하나요",
+    "하는지",
+    "하는가",
+    "하려면",
+    "하려고",
+    "하기로",
+    "하기는",
+    "하면서",
+    "했나요",
+    "했는지",
+    "했는가",
+    "할까요",
+    "할지",
+    "하는데",
+    "하도록",
+    "해야만",
+    "됩니까",
+    "되나요",
+    "되는지",
+    "되는가",
+    "되려면",
+    "되도록",
+    "됐나요",
+    "되면",
+    "되는",
+    "되어",
+    "되고",
+    "된다",
+    "되지",
+    "입니까",
+    "인가요",
+    "인지",
+    "일까요",
+    "이에요",
+    "예요",
+    "였나요",
+    "인가",
+    "이고",
+    "이다",
+    "입니다",
+    "합니다",
+    "됩니다",
+    "한다",
+    "하는",
+    "하면",
+    "하고",
+    "하여",
+    "하기",
+    "하며",
+    "하게",
+    "하지",
+    "한가요",
+    "한지",
+    "한가",
+    "해서",
+    "해야",
+    "했던",
+    "했을",
+    "하던",
+    "해도",
+    "할",
+    "한",
+    "함",
+    "된",
+    "될",
+    "됨",
+    "해",
+    "인",
 ];
 
 /// Endings of other verbs at a question's end.
 const PREDICATES: &[&str] = &[
-    "었습니까", "았습니까", "였습니까", "습니까", "었나요", "았나요", "는가요", "은가요", "을까요", "나요", "는지", "는가", "은가", "을까", "ㄹ까요",
-    "까요", "니까", "어요", "아요",
+    "었습니까",
+    "았습니까",
+    "였습니까",
+    "습니까",
+    "었나요",
+    "았나요",
+    "는가요",
+    "은가요",
+    "을까요",
+    "나요",
+    "는지",
+    "는가",
+    "은가",
+    "을까",
+    "ㄹ까요",
+    "까요",
+    "니까",
+    "어요",
+    "아요",
 ];
 
 /// Endings of other verbs inside a question.
-const CLAUSES: &[&str] = &["려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야"];
+const CLAUSES: &[&str] = &[
+    "려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야",
+];
 
 const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가요 무엇입니까 무엇인지 무엇이며 무엇일까요 뭐 뭐가 뭐야 뭔가요 뭡니까 뭘 무슨 어떤 어떠한 \
     어떻게 어떻습니까 어떤가요 어떠한가요 어떠 어느 왜 언제 언제까지 언제부터 언제인가요 언제입니까 어디 어디서 어디에 어디에서 어디로 어디인가요 어디입니까 \
@@ -387,14 +612,27 @@ mod tests {
     fn questions_are_taken_apart() {
         let check = |text: &str, expect: &[&str]| {
             let question = Question::of(text);
-            let words: Vec<&str> = question.concepts.iter().map(|concept| concept.word.as_str()).collect();
+            let words: Vec<&str> = question
+                .concepts
+                .iter()
+                .map(|concept| concept.word.as_str())
+                .collect();
             assert_eq!(words, expect, "{text}");
         };
-        check("What is the default port of the server?", &["default", "port", "server"]);
-        check("How do I install hanok.toml on Windows?", &["install", "hanok.toml", "Windows"]);
+        check(
+            "What is the default port of the server?",
+            &["default", "port", "server"],
+        );
+        check(
+            "How do I install hanok.toml on Windows?",
+            &["install", "hanok.toml", "Windows"],
+        );
         check("연차 휴가는 며칠인가요?", &["연차", "휴가"]);
         check("B2B의 장점은 무엇인가요?", &["B2B", "장점"]);
-        check("예비인가를 받을 필요가 있는지 설명하시오.", &["예비인가", "받을", "필요"]);
+        check(
+            "예비인가를 받을 필요가 있는지 설명하시오.",
+            &["예비인가", "받을", "필요"],
+        );
         check("What is it?", &[]);
         check("東京タワーの高さは？", &["東京タワーの高さは"]);
     }

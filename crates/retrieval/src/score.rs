@@ -49,8 +49,14 @@ pub(crate) struct Verdict {
 fn is_enough((chunk, place): (f64, f64), words: usize) -> bool {
     let words = u32::try_from(words).map_or(MANY, f64::from);
     let long = ((words - FEW) / (MANY - FEW)).clamp(0.0, 1.0);
-    let needed = SHORT.iter().zip(LONG).map(|(short, long_needs)| short + (long_needs - short) * long);
-    [chunk, place, chunk + place].iter().zip(needed).all(|(has, needs)| *has >= needs)
+    let needed = SHORT
+        .iter()
+        .zip(LONG)
+        .map(|(short, long_needs)| short + (long_needs - short) * long);
+    [chunk, place, chunk + place]
+        .iter()
+        .zip(needed)
+        .all(|(has, needs)| *has >= needs)
 }
 
 struct Candidate {
@@ -81,20 +87,46 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
     if total <= 0.0 {
         return Ok(verdict);
     }
-    let share = |credits: &[f64]| credits.iter().zip(&weights).map(|(credit, weight)| credit * weight).sum::<f64>() / total;
+    let share = |credits: &[f64]| {
+        credits
+            .iter()
+            .zip(&weights)
+            .map(|(credit, weight)| credit * weight)
+            .sum::<f64>()
+            / total
+    };
     let top = hits.first().map_or(1.0, |hit| hit.score.max(f64::MIN_POSITIVE));
 
     let mut candidates = Vec::new();
     for (at, hit) in hits.iter().enumerate() {
         let above = Bag::of(&format!("{} {}", hit.source, hit.heading));
-        let credits = |bag: &Bag| -> Vec<f64> { question.concepts.iter().map(|concept| bag.holds(concept)).collect() };
+        let credits = |bag: &Bag| -> Vec<f64> {
+            question
+                .concepts
+                .iter()
+                .map(|concept| bag.holds(concept))
+                .collect()
+        };
         let heading = credits(&above);
         let chunk = greater(&credits(&Bag::of(&hit.text)), &heading, 1.0);
         let chunk_covers = share(&chunk);
         verdict.covers.0 = verdict.covers.0.max(chunk_covers);
-        candidates.extend(rate(question, at, hit, &heading, &credits, &share, chunk_covers, hit.score / top));
+        candidates.extend(rate(
+            question,
+            at,
+            hit,
+            &heading,
+            &credits,
+            &share,
+            chunk_covers,
+            hit.score / top,
+        ));
     }
-    let Some(best) = candidates.iter().map(|candidate| candidate.covers).max_by(f64::total_cmp) else {
+    let Some(best) = candidates
+        .iter()
+        .map(|candidate| candidate.covers)
+        .max_by(f64::total_cmp)
+    else {
         return Ok(verdict);
     };
     verdict.covers.1 = best;
@@ -107,7 +139,11 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
 /// How much a concept counts, and whether the collection knows it.
 fn weigh(index: &SearchIndex, concept: &Concept) -> Result<(f64, bool), IndexError> {
     // As rare as the rarest term of the commonest way it may be written.
-    let mut rarest = if concept.alone.is_some() { 0.0 } else { f64::INFINITY };
+    let mut rarest = if concept.alone.is_some() {
+        0.0
+    } else {
+        f64::INFINITY
+    };
     let mut known = concept.alone.is_some();
     for way in &concept.ways {
         let (mut rarest_here, mut known_here): (f64, bool) = (0.0, true);
@@ -122,7 +158,10 @@ fn weigh(index: &SearchIndex, concept: &Concept) -> Result<(f64, bool), IndexErr
     Ok((concept.factor * (1.0 + rarest.min(RAREST)), known))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one loop's body, taken out to be read by itself")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one loop's body, taken out to be read by itself"
+)]
 fn rate(
     question: &Question,
     at: usize,
@@ -137,7 +176,9 @@ fn rate(
     // What the unit before says, and how much of it belongs to the next.
     let mut before: (Vec<f64>, f64) = (Vec::new(), 0.0);
     for (place, (unit, span)) in units(&hit.text, hit.start).into_iter().enumerate() {
-        let Some(text) = hit.text.get(span.start - hit.start..span.end - hit.start) else { continue };
+        let Some(text) = hit.text.get(span.start - hit.start..span.end - hit.start) else {
+            continue;
+        };
         let bag = Bag::of(text);
         let own = credits(&bag);
         let with_heading = greater(&own, heading, 0.7);
@@ -148,7 +189,11 @@ fn rate(
         if question.wanted.number && text.chars().any(|c| c.is_ascii_digit()) {
             score += 0.12;
         }
-        if question.wanted.reason && ["because", "due to", "때문", "위해", "이므로", "위하여"].iter().any(|cue| text.contains(cue)) {
+        if question.wanted.reason
+            && ["because", "due to", "때문", "위해", "이므로", "위하여"]
+                .iter()
+                .any(|cue| text.contains(cue))
+        {
             score += 0.12;
         }
         if asks {
@@ -162,20 +207,37 @@ fn rate(
         }
         let leads_on = asks || text.trim_end().ends_with(':');
         before = (own, if leads_on { 0.95 } else { 0.4 });
-        rated.push(Candidate { hit: at, at: place, unit, span, bag, covers, score });
+        rated.push(Candidate {
+            hit: at,
+            at: place,
+            unit,
+            span,
+            bag,
+            covers,
+            score,
+        });
     }
     rated
 }
 
 fn greater(one: &[f64], other: &[f64], factor: f64) -> Vec<f64> {
     let other = other.iter().copied().chain(std::iter::repeat(0.0));
-    one.iter().zip(other).map(|(one, other)| one.max(other * factor)).collect()
+    one.iter()
+        .zip(other)
+        .map(|(one, other)| one.max(other * factor))
+        .collect()
 }
 
 /// The best candidates that do not say the same, in reading order; neighbours become one stretch.
 fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick> {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.hit, a.at).cmp(&(b.hit, b.at))));
-    let Some(best) = candidates.first().map(|candidate| candidate.score) else { return Vec::new() };
+    candidates.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then((a.hit, a.at).cmp(&(b.hit, b.at)))
+    });
+    let Some(best) = candidates.first().map(|candidate| candidate.score) else {
+        return Vec::new();
+    };
     let mut chosen: Vec<&Candidate> = Vec::new();
     let mut bytes = 0;
     for candidate in &candidates {
@@ -195,14 +257,24 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick
         }
     }
     let led_to = following(&candidates, hits, steps);
-    chosen.retain(|candidate| !led_to.iter().any(|next| next.hit == candidate.hit && next.at == candidate.at));
+    chosen.retain(|candidate| {
+        !led_to
+            .iter()
+            .any(|next| next.hit == candidate.hit && next.at == candidate.at)
+    });
     chosen.extend(led_to);
 
     // Documents in the order of their best sentence, sentences in the order of the document.
-    let order: Vec<u64> = chosen.iter().filter_map(|candidate| source_of(hits, candidate.hit)).collect();
+    let order: Vec<u64> = chosen
+        .iter()
+        .filter_map(|candidate| source_of(hits, candidate.hit))
+        .collect();
     chosen.sort_by_key(|candidate| {
         let source = source_of(hits, candidate.hit);
-        (order.iter().position(|known| Some(*known) == source), candidate.span.start)
+        (
+            order.iter().position(|known| Some(*known) == source),
+            candidate.span.start,
+        )
     });
     let mut picks: Vec<Pick> = Vec::new();
     for candidate in chosen {
@@ -210,7 +282,10 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick
             Some(last) if last.hit == candidate.hit && parted_by_space(hits, last, &candidate.span) => {
                 last.span.end = candidate.span.end;
             }
-            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span.clone() }),
+            _ => picks.push(Pick {
+                hit: candidate.hit,
+                span: candidate.span.clone(),
+            }),
         }
     }
     picks
@@ -218,8 +293,13 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick
 
 /// What belongs to the best candidate: what a colon leads to, and, where steps are asked for, the next two.
 fn following<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<&'a Candidate> {
-    let Some(best) = candidates.first() else { return Vec::new() };
-    let text = hits.get(best.hit).and_then(|hit| hit.text.get(best.span.start - hit.start..best.span.end - hit.start));
+    let Some(best) = candidates.first() else {
+        return Vec::new();
+    };
+    let text = hits.get(best.hit).and_then(|hit| {
+        hit.text
+            .get(best.span.start - hit.start..best.span.end - hit.start)
+    });
     let count = match text {
         Some(text) if text.ends_with([':', '：']) => 4,
         _ if steps => 2,
@@ -228,7 +308,9 @@ fn following<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<
     let mut bytes = best.span.len();
     let mut found: Vec<&Candidate> = Vec::new();
     for step in 1..=count {
-        let next = candidates.iter().find(|next| next.hit == best.hit && next.at == best.at + step);
+        let next = candidates
+            .iter()
+            .find(|next| next.hit == best.hit && next.at == best.at + step);
         let Some(next) = next else { break };
         // Code and prose are not read on into each other, except where a colon leads there.
         bytes += next.span.len();
@@ -245,7 +327,14 @@ fn source_of(hits: &[Hit], at: usize) -> Option<u64> {
 }
 
 fn parted_by_space(hits: &[Hit], pick: &Pick, next: &Range<usize>) -> bool {
-    let Some(hit) = hits.get(pick.hit) else { return false };
-    let gap = pick.span.end.checked_sub(hit.start).zip(next.start.checked_sub(hit.start));
-    gap.and_then(|(from, to)| hit.text.get(from..to)).is_some_and(|gap| !gap.is_empty() && gap.len() < 4 && gap.trim().is_empty())
+    let Some(hit) = hits.get(pick.hit) else {
+        return false;
+    };
+    let gap = pick
+        .span
+        .end
+        .checked_sub(hit.start)
+        .zip(next.start.checked_sub(hit.start));
+    gap.and_then(|(from, to)| hit.text.get(from..to))
+        .is_some_and(|gap| !gap.is_empty() && gap.len() < 4 && gap.trim().is_empty())
 }

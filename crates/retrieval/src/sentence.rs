@@ -10,8 +10,9 @@ use std::ops::Range;
 const LONGEST: usize = 600;
 
 const ABBREVIATIONS: [&str; 32] = [
-    "e.g", "i.e", "etc", "vs", "cf", "al", "mr", "mrs", "ms", "dr", "prof", "st", "fig", "figs", "eq", "no", "nos",
-    "vol", "pp", "approx", "inc", "ltd", "co", "corp", "dept", "est", "jr", "sr", "ver", "sec", "ch", "ref",
+    "e.g", "i.e", "etc", "vs", "cf", "al", "mr", "mrs", "ms", "dr", "prof", "st", "fig", "figs", "eq", "no",
+    "nos", "vol", "pp", "approx", "inc", "ltd", "co", "corp", "dept", "est", "jr", "sr", "ver", "sec", "ch",
+    "ref",
 ];
 
 /// What kind of unit a span is.
@@ -25,7 +26,13 @@ pub(crate) enum Unit {
 
 /// The units of `text`, in order; spans count from `start`, the byte `text` begins at.
 pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
-    let mut splitter = Splitter { units: Vec::new(), paragraph: Vec::new(), unit: Unit::Sentence, text, start };
+    let mut splitter = Splitter {
+        units: Vec::new(),
+        paragraph: Vec::new(),
+        unit: Unit::Sentence,
+        text,
+        start,
+    };
     let mut fence: Option<Fence> = None;
     for line in lines(text, start) {
         if let Some(open) = fence {
@@ -51,7 +58,10 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
             splitter.unit = Unit::Item;
             let skip = line.text.len() - words.len() + marker;
             let text = line.text.get(skip..).unwrap_or_default();
-            splitter.paragraph.push(Line { start: line.start + skip, text });
+            splitter.paragraph.push(Line {
+                start: line.start + skip,
+                text,
+            });
         } else {
             splitter.paragraph.push(line);
         }
@@ -83,7 +93,9 @@ impl Splitter<'_> {
         for (at, line) in lines.iter().enumerate() {
             let first = *from.get_or_insert(line.start);
             // A line well short of its neighbours was ended on purpose.
-            let indented = lines.get(at + 1).is_none_or(|next| unit == Unit::Item && next.text.starts_with([' ', '\t']));
+            let indented = lines
+                .get(at + 1)
+                .is_none_or(|next| unit == Unit::Item && next.text.starts_with([' ', '\t']));
             let broken = at + 1 == lines.len() || (!indented && width(line.text) * 10 < widest * 7);
             if broken {
                 self.sentences(unit, first..line.end());
@@ -93,7 +105,9 @@ impl Splitter<'_> {
     }
 
     fn sentences(&mut self, unit: Unit, span: Range<usize>) {
-        let Some(text) = self.text.get(span.start - self.start..span.end - self.start) else { return };
+        let Some(text) = self.text.get(span.start - self.start..span.end - self.start) else {
+            return;
+        };
         let mut from = 0;
         for end in sentence_ends(text) {
             self.push(unit, span.start + from..span.start + end);
@@ -106,13 +120,17 @@ impl Splitter<'_> {
 
     /// Keeps a span without the space around it, cut where it is too long.
     fn push(&mut self, unit: Unit, span: Range<usize>) {
-        let Some(text) = self.text.get(span.start - self.start..span.end - self.start) else { return };
+        let Some(text) = self.text.get(span.start - self.start..span.end - self.start) else {
+            return;
+        };
         let trimmed = text.trim();
         let mut start = span.start + (text.len() - text.trim_start().len());
         let mut rest = trimmed;
         while rest.len() > LONGEST {
             let cut = cut_before(rest, LONGEST);
-            let Some((piece, after)) = rest.split_at_checked(cut) else { break };
+            let Some((piece, after)) = rest.split_at_checked(cut) else {
+                break;
+            };
             self.keep(unit, start, piece);
             start += cut + (after.len() - after.trim_start().len());
             rest = after.trim_start();
@@ -133,7 +151,10 @@ pub(crate) fn cut_before(text: &str, limit: usize) -> usize {
     let edge = text.floor_char_boundary(limit);
     let head = text.get(..edge).unwrap_or_default();
     let good = |at: Option<usize>| at.filter(|at| *at > limit / 2).map(|at| at + 1);
-    good(head.rfind('\n')).or_else(|| good(head.rfind(' '))).unwrap_or(edge).max(1)
+    good(head.rfind('\n'))
+        .or_else(|| good(head.rfind(' ')))
+        .unwrap_or(edge)
+        .max(1)
 }
 
 /// The bytes after each sentence of a paragraph, closing quotes included.
@@ -146,12 +167,17 @@ pub(crate) fn sentence_ends(text: &str) -> Vec<usize> {
             continue;
         }
         let mut end = at + c.len_utf8();
-        while let Some((next, closer)) =
-            chars.next_if(|(_, c)| matches!(c, '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '*' | '`'))
-        {
+        while let Some((next, closer)) = chars.next_if(|(_, c)| {
+            matches!(
+                c,
+                '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '*' | '`'
+            )
+        }) {
             end = next + closer.len_utf8();
         }
-        let (Some(before), Some(after)) = (text.get(from..at), text.get(end..)) else { continue };
+        let (Some(before), Some(after)) = (text.get(from..at), text.get(end..)) else {
+            continue;
+        };
         if ends_here(c, before, after) {
             ends.push(end);
             from = end;
@@ -162,7 +188,9 @@ pub(crate) fn sentence_ends(text: &str) -> Vec<usize> {
 
 /// Whether mark `c` between `before` (of this sentence) and `after` ends a sentence.
 fn ends_here(c: char, before: &str, after: &str) -> bool {
-    let Some(next) = after.chars().next() else { return true };
+    let Some(next) = after.chars().next() else {
+        return true;
+    };
     if matches!(c, '。' | '！' | '？') {
         return true;
     }
@@ -174,8 +202,13 @@ fn ends_here(c: char, before: &str, after: &str) -> bool {
     if c != '.' {
         return true;
     }
-    let Some(first) = after.trim_start().chars().next() else { return true };
-    let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '"')).next().unwrap_or_default();
+    let Some(first) = after.trim_start().chars().next() else {
+        return true;
+    };
+    let word = before
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '"'))
+        .next()
+        .unwrap_or_default();
     if first.is_ascii_lowercase() {
         // `foo.txt is`, `etc. and`; but a sentence may begin with a name in lower case after a long word.
         return false;
@@ -186,7 +219,9 @@ fn ends_here(c: char, before: &str, after: &str) -> bool {
     // `2024. 3. 15. 시행`, and `1.` at the head of an item.
     if word.bytes().all(|b| b.is_ascii_digit()) {
         let earlier = before.strip_suffix(word).unwrap_or_default().trim();
-        let dated = earlier.strip_suffix('.').is_some_and(|date| date.ends_with(|c: char| c.is_ascii_digit()));
+        let dated = earlier
+            .strip_suffix('.')
+            .is_some_and(|date| date.ends_with(|c: char| c.is_ascii_digit()));
         if first.is_ascii_digit() || earlier.is_empty() || (dated && word.len() <= 2) {
             return false;
         }
@@ -203,7 +238,9 @@ fn ends_here(c: char, before: &str, after: &str) -> bool {
 fn item_marker(line: &str) -> Option<usize> {
     let marker = match line.as_bytes() {
         [b'-' | b'*' | b'+', b' ' | b'\t', ..] => 1,
-        _ if line.starts_with(['•', '·', '※', '▪', '○', '●', '■', '□', '▶']) => line.chars().next()?.len_utf8(),
+        _ if line.starts_with(['•', '·', '※', '▪', '○', '●', '■', '□', '▶']) => {
+            line.chars().next()?.len_utf8()
+        }
         bytes => {
             let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
             if !(1..=3).contains(&digits) || !matches!(bytes.get(digits..), Some([b'.' | b')', b' ', ..])) {
@@ -228,7 +265,9 @@ pub(crate) fn is_hangul(c: char) -> bool {
 
 /// How wide a text is: ideographs and syllables count twice.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(|c| if c >= '\u{1100}' && !c.is_ascii() { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|c| if c >= '\u{1100}' && !c.is_ascii() { 2 } else { 1 })
+        .sum()
 }
 
 #[cfg(test)]
@@ -237,47 +276,68 @@ mod tests {
 
     fn check(text: &str, expect: &[&str]) {
         let padded = format!("{}{text}", "x".repeat(7));
-        let got: Vec<&str> = units(text, 7).into_iter().map(|(_, span)| &padded[span]).collect();
+        let got: Vec<&str> = units(text, 7)
+            .into_iter()
+            .map(|(_, span)| &padded[span])
+            .collect();
         assert_eq!(got, expect, "{text:?}");
     }
 
     #[test]
     fn english_sentences() {
         check("One. Two! Three?", &["One.", "Two!", "Three?"]);
-        check("It costs 3.50 dollars. See v1.2.3 at https://a.b/c.html. Done.", &[
-            "It costs 3.50 dollars.",
-            "See v1.2.3 at https://a.b/c.html.",
-            "Done.",
-        ]);
-        check("Use tools, e.g. Cargo. Dr. Smith and J. Doe agree.", &["Use tools, e.g. Cargo.", "Dr. Smith and J. Doe agree."]);
+        check(
+            "It costs 3.50 dollars. See v1.2.3 at https://a.b/c.html. Done.",
+            &[
+                "It costs 3.50 dollars.",
+                "See v1.2.3 at https://a.b/c.html.",
+                "Done.",
+            ],
+        );
+        check(
+            "Use tools, e.g. Cargo. Dr. Smith and J. Doe agree.",
+            &["Use tools, e.g. Cargo.", "Dr. Smith and J. Doe agree."],
+        );
         check("He said \"go.\" Then left.", &["He said \"go.\"", "Then left."]);
-        check("The U.S. Army came. Edit hanok.toml. Run it.", &["The U.S. Army came.", "Edit hanok.toml.", "Run it."]);
-        check("A line that is wrapped\nby hand here. Next one.", &["A line that is wrapped\nby hand here.", "Next one."]);
-        check("Short\nA line that is much longer than the one before", &[
-            "Short",
-            "A line that is much longer than the one before",
-        ]);
+        check(
+            "The U.S. Army came. Edit hanok.toml. Run it.",
+            &["The U.S. Army came.", "Edit hanok.toml.", "Run it."],
+        );
+        check(
+            "A line that is wrapped\nby hand here. Next one.",
+            &["A line that is wrapped\nby hand here.", "Next one."],
+        );
+        check(
+            "Short\nA line that is much longer than the one before",
+            &["Short", "A line that is much longer than the one before"],
+        );
     }
 
     #[test]
     fn korean_sentences() {
-        check("설치합니다. 그다음 실행하세요! 될까요? 네.", &["설치합니다.", "그다음 실행하세요!", "될까요?", "네."]);
+        check(
+            "설치합니다. 그다음 실행하세요! 될까요? 네.",
+            &["설치합니다.", "그다음 실행하세요!", "될까요?", "네."],
+        );
         check("끝났다.다음은 이렇다.", &["끝났다.", "다음은 이렇다."]);
-        check("2024. 3. 15. 시행한다. 제1조 목적", &["2024. 3. 15. 시행한다.", "제1조 목적"]);
+        check(
+            "2024. 3. 15. 시행한다. 제1조 목적",
+            &["2024. 3. 15. 시행한다.", "제1조 목적"],
+        );
         check("버전 1.5는 빠르다。다음", &["버전 1.5는 빠르다。", "다음"]);
     }
 
     #[test]
     fn markdown_units() {
-        check("# Head\n\n- one\n- two is\n  wrapped. And more.\n\n1. first\n2) second\n", &[
-            "one",
-            "two is\n  wrapped.",
-            "And more.",
-            "first",
-            "second",
-        ]);
+        check(
+            "# Head\n\n- one\n- two is\n  wrapped. And more.\n\n1. first\n2) second\n",
+            &["one", "two is\n  wrapped.", "And more.", "first", "second"],
+        );
         check("| a | b |\n|---|---|\n| 1 | 2 |", &["| a | b |", "| 1 | 2 |"]);
-        check("Run:\n```sh\ncargo run\n\n# x\n```\nThen **wait.** Go.", &["Run:", "cargo run", "# x", "Then **wait.**", "Go."]);
+        check(
+            "Run:\n```sh\ncargo run\n\n# x\n```\nThen **wait.** Go.",
+            &["Run:", "cargo run", "# x", "Then **wait.**", "Go."],
+        );
         check("Title\n=====\n\n---\n***\n", &["Title"]);
         check("• 첫째\n• 둘째", &["첫째", "둘째"]);
         check("", &[]);
@@ -289,7 +349,10 @@ mod tests {
         let text = format!("{} end. {}", "word ".repeat(300), "가".repeat(500));
         let units = units(&text, 0);
         assert!(units.iter().all(|(_, span)| span.len() <= LONGEST + 1));
-        let kept: usize = units.iter().map(|(_, span)| text[span.clone()].chars().filter(|c| *c != ' ').count()).sum();
+        let kept: usize = units
+            .iter()
+            .map(|(_, span)| text[span.clone()].chars().filter(|c| *c != ' ').count())
+            .sum();
         assert_eq!(kept, text.chars().filter(|c| *c != ' ').count());
     }
 }

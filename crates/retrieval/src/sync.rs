@@ -101,7 +101,13 @@ impl Library {
         let shelf = self.ensure_shelf(collection).await?;
         let _one_at_a_time = shelf.running.lock().await;
         let found = blocking(move || load::find(&roots, &|| asked.is_cancelled())).await??;
-        let run = Run { library: self, name: collection, shelf: &shelf, progress, cancel };
+        let run = Run {
+            library: self,
+            name: collection,
+            shelf: &shelf,
+            progress,
+            cancel,
+        };
         shelf.indexing.store(true, Ordering::Relaxed);
         let result = run.run(found).await;
         shelf.indexing.store(false, Ordering::Relaxed);
@@ -123,15 +129,40 @@ impl Library {
             let batch: Vec<Document> = rest.drain(..rest.len().min(BATCH_FILES)).collect();
             let name = collection.clone();
             let upserts = blocking(move || {
-                batch.into_iter().map(|document| {
-                    let stamp = Stamp { size: 0, modified: hanok_base::Timestamp(0) };
-                    let hash = *blake3::hash(document.text.as_bytes()).as_bytes();
-                    source(&name, document.path, Some(document.title), &document.text, hash, stamp, Layout::Plain)
-                }).collect::<Result<Vec<_>, _>>()
+                batch
+                    .into_iter()
+                    .map(|document| {
+                        let stamp = Stamp {
+                            size: 0,
+                            modified: hanok_base::Timestamp(0),
+                        };
+                        let hash = *blake3::hash(document.text.as_bytes()).as_bytes();
+                        source(
+                            &name,
+                            document.path,
+                            Some(document.title),
+                            &document.text,
+                            hash,
+                            stamp,
+                            Layout::Plain,
+                        )
+                    })
+                    .collect::<Result<Vec<_>, _>>()
             })
             .await??;
-            shelf.found.fetch_add(u64::try_from(upserts.len()).unwrap_or(0), Ordering::Relaxed);
-            self.store.documents().apply(shelf.id, Changes { upserts, ..Changes::default() }).await?;
+            shelf
+                .found
+                .fetch_add(u64::try_from(upserts.len()).unwrap_or(0), Ordering::Relaxed);
+            self.store
+                .documents()
+                .apply(
+                    shelf.id,
+                    Changes {
+                        upserts,
+                        ..Changes::default()
+                    },
+                )
+                .await?;
             follower.follow(false).await?;
         }
         follower.follow(true).await?;
@@ -163,22 +194,33 @@ impl Run<'_> {
     async fn run(&self, found: Found) -> Result<SyncReport, LibraryError> {
         let documents = self.library.store.documents();
         let known = documents.known(self.shelf.id).await?;
-        let mut report = SyncReport { unsupported: found.unsupported, ..SyncReport::default() };
+        let mut report = SyncReport {
+            unsupported: found.unsupported,
+            ..SyncReport::default()
+        };
         let (queue, first, mut gone) = compare(found.files, known, &mut report);
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
-        self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
+        self.shelf
+            .found
+            .store(report.unchanged + count(queue.len()), Ordering::Relaxed);
         if self.shelf.generation().is_some() {
-            self.shelf.indexed.store(report.unchanged.min(indexed), Ordering::Relaxed);
+            self.shelf
+                .indexed
+                .store(report.unchanged.min(indexed), Ordering::Relaxed);
         }
         self.tell();
 
         let mut follower = Follower::new(self.library.store.clone(), self.shelf.clone());
         let mut queue = Some(queue);
-        let mut ready = Batch { changes: first, ..Batch::default() };
+        let mut ready = Batch {
+            changes: first,
+            ..Batch::default()
+        };
         loop {
             // While one batch is written and indexed, the next is read.
-            let (read, written) = tokio::join!(self.read(queue.take()), self.write(&mut follower, ready.changes));
+            let (read, written) =
+                tokio::join!(self.read(queue.take()), self.write(&mut follower, ready.changes));
             written?;
             self.tell();
             merge(&mut report, ready.report, &ready.new, &mut gone);
@@ -187,7 +229,11 @@ impl Run<'_> {
             queue = Some(rest);
         }
         report.cancelled = self.cancel.is_cancelled();
-        report.deleted += count(gone.values().map(|times| usize::try_from(*times).unwrap_or(0)).sum());
+        report.deleted += count(
+            gone.values()
+                .map(|times| usize::try_from(*times).unwrap_or(0))
+                .sum(),
+        );
         follower.follow(true).await?;
         follower.finish().await?;
         report.skipped.sort();
@@ -205,7 +251,7 @@ impl Run<'_> {
             let (begun, mut bytes) = (Instant::now(), 0);
             while let Some((file, known)) = queue.pop_front() {
                 bytes += usize::try_from(file.stamp.size).unwrap_or(usize::MAX);
-                take(&name, file, known, &mut batch)?;
+                take(&name, file, known.as_ref(), &mut batch)?;
                 let is_full = batch.changes.upserts.len() >= BATCH_FILES || bytes >= BATCH_BYTES;
                 if is_full || begun.elapsed() >= BATCH_TIME || cancel.is_cancelled() {
                     break;
@@ -219,14 +265,22 @@ impl Run<'_> {
     async fn write(&self, follower: &mut Follower, changes: Changes) -> Result<(), LibraryError> {
         let skipped = count(changes.skipped.len());
         if !changes.is_empty() {
-            self.library.store.documents().apply(self.shelf.id, changes).await?;
+            self.library
+                .store
+                .documents()
+                .apply(self.shelf.id, changes)
+                .await?;
         }
-        self.shelf.found.fetch_sub(skipped.min(self.shelf.found.load(Ordering::Relaxed)), Ordering::Relaxed);
+        self.shelf.found.fetch_sub(
+            skipped.min(self.shelf.found.load(Ordering::Relaxed)),
+            Ordering::Relaxed,
+        );
         follower.follow(false).await
     }
 
     fn tell(&self) {
-        self.progress.update(self.library.coverage(self.name).unwrap_or_default());
+        self.progress
+            .update(self.library.coverage(self.name).unwrap_or_default());
     }
 }
 
@@ -241,7 +295,9 @@ fn compare(
     for file in files {
         match known.remove(&file.path) {
             Some(Known::Source { stamp, .. }) if stamp == file.stamp => report.unchanged += 1,
-            Some(Known::Skipped { stamp, reason }) if stamp == file.stamp => report.skipped.push((file.path, reason)),
+            Some(Known::Skipped { stamp, reason }) if stamp == file.stamp => {
+                report.skipped.push((file.path, reason));
+            }
             known => queue.push_back((file, known)),
         }
     }
@@ -261,13 +317,18 @@ fn compare(
 }
 
 /// Reads one file into the batch.
-fn take(collection: &CollectionName, file: FoundFile, known: Option<Known>, batch: &mut Batch) -> Result<(), StoreError> {
+fn take(
+    collection: &CollectionName,
+    file: FoundFile,
+    known: Option<&Known>,
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
     batch.report.read += 1;
     let text = match load::read(&file.file) {
         Ok(text) => text,
         Err(reason) => {
             if let Some(Known::Source { id, .. }) = known {
-                batch.changes.deletes.push(id);
+                batch.changes.deletes.push(*id);
                 batch.report.deleted += 1;
             }
             batch.report.skipped.push((file.path.clone(), reason.clone()));
@@ -276,8 +337,8 @@ fn take(collection: &CollectionName, file: FoundFile, known: Option<Known>, batc
         }
     };
     match known {
-        Some(Known::Source { id, hash, .. }) if hash == text.hash => {
-            batch.changes.touched.push((id, file.stamp));
+        Some(Known::Source { id, hash, .. }) if *hash == text.hash => {
+            batch.changes.touched.push((*id, file.stamp));
             batch.report.unchanged += 1;
             return Ok(());
         }
@@ -288,7 +349,15 @@ fn take(collection: &CollectionName, file: FoundFile, known: Option<Known>, batc
         }
         None => batch.new.push(text.hash),
     }
-    let new = source(collection, file.path, None, &text.text, text.hash, file.stamp, file.layout)?;
+    let new = source(
+        collection,
+        file.path,
+        None,
+        &text.text,
+        text.hash,
+        file.stamp,
+        file.layout,
+    )?;
     batch.changes.upserts.push(new);
     Ok(())
 }
@@ -304,7 +373,11 @@ fn source(
     layout: Layout,
 ) -> Result<NewSource, StoreError> {
     let cut = cut(text, layout);
-    let stem = || Path::new(&path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = || {
+        Path::new(&path)
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
     let title = title.or(cut.title).or_else(stem).unwrap_or_default();
     Ok(NewSource {
         id: source_id(collection, &path),
@@ -320,7 +393,10 @@ fn source(
 /// A document's id: the same whenever it is indexed again.
 pub(crate) fn source_id(collection: &CollectionName, path: &str) -> SourceId {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(collection.as_str().as_bytes()).update(&[0]).update(path.as_bytes());
+    hasher
+        .update(collection.as_str().as_bytes())
+        .update(&[0])
+        .update(path.as_bytes());
     let mut bytes = [0; 8];
     hasher.finalize_xof().fill(&mut bytes);
     SourceId(u64::from_le_bytes(bytes))

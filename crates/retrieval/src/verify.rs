@@ -7,6 +7,7 @@ use crate::question::Bag;
 use crate::sentence::units;
 use hanok_base::{CallContext, Citation, Hit, SourceId};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Of a sentence's terms, how many the place it rests on must hold.
@@ -46,7 +47,9 @@ pub(crate) async fn verify(
     let mut covered = vec![false; sentences.len()];
     let mut sources: HashMap<SourceId, Option<String>> = HashMap::new();
     for marker in markers(text) {
-        let Some((at, claim)) = claim_of(text, &sentences, &marker) else { continue };
+        let Some((at, claim)) = claim_of(text, &sentences, &marker) else {
+            continue;
+        };
         let number = marker.number;
         let Some(hit) = number.checked_sub(1).and_then(|at| hits.get(at)) else {
             checked.dropped.push(format!("[{number}] names no passage"));
@@ -59,20 +62,28 @@ pub(crate) async fn verify(
                 continue;
             }
         };
-        if !sources.contains_key(&hit.source_id) {
-            let source = library.source(hit.source_id).await?;
-            sources.insert(hit.source_id, source.map(|source| source.text));
-        }
-        let stored = sources.get(&hit.source_id).and_then(Option::as_deref);
-        if stored.and_then(|stored| stored.get(quoted.start..quoted.end)) != Some(quoted.text.as_str()) {
-            checked.dropped.push(format!("[{number}] its document has changed"));
+        let stored = match sources.entry(hit.source_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                vacant.insert(library.source(hit.source_id).await?.map(|source| source.text))
+            }
+        };
+        let stored = stored
+            .as_deref()
+            .and_then(|stored| stored.get(quoted.start..quoted.end));
+        if stored != Some(quoted.text.as_str()) {
+            checked
+                .dropped
+                .push(format!("[{number}] its document has changed"));
             continue;
         }
         if let Some(covered) = covered.get_mut(at) {
             *covered = true;
         }
         let points = |bytes: usize| text.get(..bytes).unwrap_or_default().chars().count();
-        checked.citations.push(quoted.citation(cx, points(claim.start), points(claim.end)));
+        checked
+            .citations
+            .push(quoted.citation(cx, points(claim.start), points(claim.end)));
     }
     let bare = sentences.iter().zip(covered).filter(|(_, covered)| !covered);
     checked.uncovered = bare
@@ -87,14 +98,26 @@ pub(crate) async fn verify(
 fn markers(text: &str) -> Vec<Marker> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices('[') {
-        let Some(inner) = text.get(at + 1..).and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner) else { continue };
+        let Some(inner) = text
+            .get(at + 1..)
+            .and_then(|rest| rest.split_once(']'))
+            .map(|(inner, _)| inner)
+        else {
+            continue;
+        };
         let span = at..at + inner.len() + 2;
-        let numbers: Option<Vec<usize>> = inner.split(',').map(|number| number.trim().parse().ok()).collect();
+        let numbers: Option<Vec<usize>> = inner
+            .split(',')
+            .map(|number| number.trim().parse().ok())
+            .collect();
         // `[1](url)` is a link.
         if text.get(span.end..).is_some_and(|rest| rest.starts_with('(')) || inner.len() > 24 {
             continue;
         }
-        found.extend(numbers.into_iter().flatten().map(|number| Marker { number, span: span.clone() }));
+        found.extend(numbers.into_iter().flatten().map(|number| Marker {
+            number,
+            span: span.clone(),
+        }));
     }
     found
 }
@@ -104,24 +127,33 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     let spans = units(text, 0).into_iter().filter_map(|(_, mut span)| {
         while let Some(rest) = text.get(span.clone())
             && let Some((number, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-            && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+            && number
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
         {
             span.start = span.end - after.trim_start().len();
         }
-        text.get(span.clone())?.chars().any(char::is_alphanumeric).then_some(span)
+        text.get(span.clone())?
+            .chars()
+            .any(char::is_alphanumeric)
+            .then_some(span)
     });
     spans.collect()
 }
 
 /// The sentence a marker is for, and its bytes up to the first marker.
 fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(usize, Range<usize>)> {
-    let at = sentences.iter().rposition(|span| span.start <= marker.span.start)?;
+    let at = sentences
+        .iter()
+        .rposition(|span| span.start <= marker.span.start)?;
     let span = sentences.get(at)?;
     let words = text.get(span.start..marker.span.start.min(span.end))?;
     // Without the markers between the claim and this one.
     let mut claim = words.trim_end();
     while let Some((before, number)) = claim.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
-        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+        && number
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
     {
         claim = before.trim_end();
     }
@@ -132,7 +164,9 @@ fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(
 fn support(claim: &str, hit: &Hit) -> Result<Quoted, &'static str> {
     let quotes = quotations(claim);
     if let Some(quote) = quotes.first() {
-        let Some(at) = hit.text.find(quote) else { return Err("its quotation is not in the passage") };
+        let Some(at) = hit.text.find(quote) else {
+            return Err("its quotation is not in the passage");
+        };
         let start = hit.start + at;
         return Quoted::within(hit, start, start + quote.len()).ok_or("its quotation is not in the passage");
     }
@@ -146,7 +180,9 @@ fn support(claim: &str, hit: &Hit) -> Result<Quoted, &'static str> {
             Some((claimed.share_in(&unit) + 0.2 * unit.share_in(&claimed), quoted))
         })
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(share, _)| *share >= RESTS_ON).map(|(_, quoted)| quoted).ok_or("the passage does not say so")
+    best.filter(|(share, _)| *share >= RESTS_ON)
+        .map(|(_, quoted)| quoted)
+        .ok_or("the passage does not say so")
 }
 
 /// The quotations of a sentence.
@@ -155,7 +191,9 @@ fn quotations(claim: &str) -> Vec<&str> {
     for (open, close) in [('"', '"'), ('“', '”'), ('「', '」')] {
         let mut rest = claim;
         while let Some((_, after)) = rest.split_once(open) {
-            let Some((inner, tail)) = after.split_once(close) else { break };
+            let Some((inner, tail)) = after.split_once(close) else {
+                break;
+            };
             if inner.chars().count() >= SHORTEST_QUOTE {
                 found.push(inner.trim().trim_end_matches(['.', ',']));
             }
@@ -190,7 +228,10 @@ mod tests {
             assert_eq!(got, expect, "{text}");
         };
         check("It is red [1]. It is 42 [2].", &["It is red", "It is 42"]);
-        check("It is red. [1] It is blue. [2][3]", &["It is red.", "It is blue.", "It is blue."]);
+        check(
+            "It is red. [1] It is blue. [2][3]",
+            &["It is red.", "It is blue.", "It is blue."],
+        );
         check("색은 빨강이다 [1].", &["색은 빨강이다"]);
         check("[1]", &[]);
     }
@@ -217,7 +258,10 @@ mod tests {
                 _ => panic!("{claim}: {got:?}"),
             }
         };
-        check("In spring the grass is green", Ok("Grass is green in spring and summer."));
+        check(
+            "In spring the grass is green",
+            Ok("Grass is green in spring and summer."),
+        );
         check("It says \"blue at noon\"", Ok("blue at noon"));
         check("It says \"blue at night\"", Err("quotation"));
         check("Pigs can fly over mountains", Err("does not say"));

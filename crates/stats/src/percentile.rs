@@ -15,7 +15,11 @@ pub fn percentile(values: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let rank = (p.clamp(0.0, 100.0) / 100.0) * float(last);
     let (low, share) = (rank.floor(), rank.fract());
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the last index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the last index"
+    )]
     let at = low as usize;
     let below = *sorted.get(at)?;
     let above = sorted.get(at + 1).copied().unwrap_or(below);

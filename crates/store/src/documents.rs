@@ -4,6 +4,7 @@ use crate::{Store, StoreError};
 use hanok_base::{CollectionName, SourceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Sources one call of [`Documents::changes_since`] gives at most, unless one generation has more.
 const MOST_CHANGES: usize = 512;
@@ -97,7 +98,10 @@ impl PackedText {
     pub fn new(text: &str) -> Result<Self, StoreError> {
         let body = zstd::bulk::compress(text.as_bytes(), 3)
             .map_err(|error| StoreError::Damaged(format!("a text cannot be packed: {error}")))?;
-        Ok(Self { size: text.len(), body })
+        Ok(Self {
+            size: text.len(),
+            body,
+        })
     }
 }
 
@@ -231,12 +235,18 @@ impl Documents<'_> {
     }
 
     /// The collection of this name, made when there is none. `epoch` is used only then.
-    pub async fn ensure_collection(self, name: &CollectionName, epoch: i64) -> Result<Collection, StoreError> {
+    pub async fn ensure_collection(
+        self,
+        name: &CollectionName,
+        epoch: i64,
+    ) -> Result<Collection, StoreError> {
         let name = name.clone();
         self.store
             .write(move |tx| {
-                tx.prepare_cached("INSERT INTO collections (name, epoch) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
-                    .execute(params![name.as_str(), epoch])?;
+                tx.prepare_cached(
+                    "INSERT INTO collections (name, epoch) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+                )?
+                .execute(params![name.as_str(), epoch])?;
                 let sql = format!("{COLLECTION} WHERE name = ?1");
                 Ok(tx.prepare_cached(&sql)?.query_row([name.as_str()], collection)?)
             })
@@ -261,8 +271,11 @@ impl Documents<'_> {
                 )?;
                 let mut rows = sources.query([collection])?;
                 while let Some(row) = rows.next()? {
-                    let source =
-                        Known::Source { id: source_id(row.get(1)?), stamp: stamp(row, 2)?, hash: row.get(4)? };
+                    let source = Known::Source {
+                        id: source_id(row.get(1)?),
+                        stamp: stamp(row, 2)?,
+                        hash: row.get(4)?,
+                    };
                     known.insert(row.get(0)?, source);
                 }
                 let mut skipped = conn.prepare_cached(
@@ -270,7 +283,13 @@ impl Documents<'_> {
                 )?;
                 let mut rows = skipped.query([collection])?;
                 while let Some(row) = rows.next()? {
-                    known.insert(row.get(0)?, Known::Skipped { stamp: stamp(row, 2)?, reason: row.get(1)? });
+                    known.insert(
+                        row.get(0)?,
+                        Known::Skipped {
+                            stamp: stamp(row, 2)?,
+                            reason: row.get(1)?,
+                        },
+                    );
                 }
                 Ok(known)
             })
@@ -285,7 +304,9 @@ impl Documents<'_> {
 
     /// What changed after `generation`, in whole generations, oldest first; a bounded piece at a time.
     pub async fn changes_since(self, collection: i64, generation: u64) -> Result<Delta, StoreError> {
-        self.store.read(move |conn| changes_since(conn, collection, generation)).await
+        self.store
+            .read(move |conn| changes_since(conn, collection, generation))
+            .await
     }
 
     /// How many documents of a collection have not changed after `generation`.
@@ -294,7 +315,9 @@ impl Documents<'_> {
             .read(move |conn| {
                 let sql = "SELECT count(*) FROM sources WHERE collection_id = ?1 AND generation <= ?2";
                 let mut statement = conn.prepare_cached(sql)?;
-                Ok(unsigned(statement.query_row([collection, signed(generation)], |row| row.get(0))?))
+                Ok(unsigned(
+                    statement.query_row([collection, signed(generation)], |row| row.get(0))?,
+                ))
             })
             .await
     }
@@ -304,7 +327,8 @@ impl Documents<'_> {
         self.store
             .write(move |tx| {
                 let sql = "DELETE FROM source_tombstones WHERE collection_id = ?1 AND generation <= ?2";
-                tx.prepare_cached(sql)?.execute(params![collection, signed(generation)])?;
+                tx.prepare_cached(sql)?
+                    .execute(params![collection, signed(generation)])?;
                 Ok(())
             })
             .await
@@ -319,10 +343,13 @@ impl Documents<'_> {
     ) -> Result<Vec<SourceSummary>, StoreError> {
         self.store
             .read(move |conn| {
-                let sql = format!("{SUMMARY} WHERE s.collection_id = ?1 AND s.path > ?2 ORDER BY s.path LIMIT ?3");
+                let sql =
+                    format!("{SUMMARY} WHERE s.collection_id = ?1 AND s.path > ?2 ORDER BY s.path LIMIT ?3");
                 let mut statement = conn.prepare_cached(&sql)?;
-                let rows =
-                    statement.query_map(params![collection, after.unwrap_or_default(), clamp(limit)], summary)?;
+                let rows = statement.query_map(
+                    params![collection, after.unwrap_or_default(), clamp(limit)],
+                    summary,
+                )?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -333,9 +360,15 @@ impl Documents<'_> {
         self.store
             .read(move |conn| {
                 let sql = format!("{SUMMARY} WHERE s.id = ?1");
-                let found = conn.prepare_cached(&sql)?.query_row([source_key(id)], summary).optional()?;
+                let found = conn
+                    .prepare_cached(&sql)?
+                    .query_row([source_key(id)], summary)
+                    .optional()?;
                 let Some(summary) = found else { return Ok(None) };
-                Ok(Some(Source { text: text_of(conn, id)?, summary }))
+                Ok(Some(Source {
+                    text: text_of(conn, id)?,
+                    summary,
+                }))
             })
             .await
     }
@@ -389,7 +422,10 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
 }
 
 fn stamp(row: &Row<'_>, at: usize) -> rusqlite::Result<Stamp> {
-    Ok(Stamp { size: unsigned(row.get(at)?), modified: Timestamp(row.get(at + 1)?) })
+    Ok(Stamp {
+        size: unsigned(row.get(at)?),
+        modified: Timestamp(row.get(at + 1)?),
+    })
 }
 
 fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64, StoreError> {
@@ -419,7 +455,13 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
     }
     for (path, stamp, reason) in &changes.skipped {
         tx.prepare_cached("INSERT OR REPLACE INTO skipped_files VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![collection, path, signed(stamp.size), stamp.modified.0, reason])?;
+            .execute(params![
+                collection,
+                path,
+                signed(stamp.size),
+                stamp.modified.0,
+                reason
+            ])?;
     }
     for path in &changes.unskipped {
         tx.prepare_cached("DELETE FROM skipped_files WHERE collection_id = ?1 AND path = ?2")?
@@ -428,7 +470,12 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
     Ok(unsigned(generation))
 }
 
-fn upsert(tx: &Transaction<'_>, collection: i64, generation: i64, source: &NewSource) -> Result<(), StoreError> {
+fn upsert(
+    tx: &Transaction<'_>,
+    collection: i64,
+    generation: i64,
+    source: &NewSource,
+) -> Result<(), StoreError> {
     let id = source_key(source.id);
     tx.prepare_cached(
         "INSERT INTO sources (id, collection_id, path, title, hash, size, modified_ns, generation, indexed_at_ns)
@@ -452,12 +499,19 @@ fn upsert(tx: &Transaction<'_>, collection: i64, generation: i64, source: &NewSo
         .execute([collection, id])?;
     tx.prepare_cached("INSERT OR REPLACE INTO source_texts VALUES (?1, ?2, ?3)")?
         .execute(params![id, clamp(source.text.size), source.text.body])?;
-    tx.prepare_cached("DELETE FROM chunks WHERE source_id = ?1")?.execute([id])?;
+    tx.prepare_cached("DELETE FROM chunks WHERE source_id = ?1")?
+        .execute([id])?;
     let mut insert = tx.prepare_cached(
         "INSERT INTO chunks (source_id, ordinal, heading, start_byte, end_byte) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for (ordinal, chunk) in source.chunks.iter().enumerate() {
-        insert.execute(params![id, clamp(ordinal), chunk.heading, clamp(chunk.start), clamp(chunk.end)])?;
+        insert.execute(params![
+            id,
+            clamp(ordinal),
+            chunk.heading,
+            clamp(chunk.start),
+            clamp(chunk.end)
+        ])?;
     }
     Ok(())
 }
@@ -467,7 +521,11 @@ fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<
         .prepare_cached("SELECT generation FROM collections WHERE id = ?1")?
         .query_row([collection], |row| row.get(0))?;
     let up_to = piece_end(conn, collection, signed(generation))?.unwrap_or(last);
-    let mut delta = Delta { generation: unsigned(up_to), more: up_to < last, ..Delta::default() };
+    let mut delta = Delta {
+        generation: unsigned(up_to),
+        more: up_to < last,
+        ..Delta::default()
+    };
     let mut changed = conn.prepare_cached(
         "SELECT id, title FROM sources WHERE collection_id = ?1 AND generation > ?2 AND generation <= ?3
          ORDER BY generation, path",
@@ -476,13 +534,24 @@ fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<
     while let Some(row) = rows.next()? {
         let id = source_id(row.get(0)?);
         let chunks = conn
-            .prepare_cached("SELECT id, heading, start_byte, end_byte FROM chunks WHERE source_id = ?1 ORDER BY ordinal")?
+            .prepare_cached(
+                "SELECT id, heading, start_byte, end_byte FROM chunks WHERE source_id = ?1 ORDER BY ordinal",
+            )?
             .query_map([source_key(id)], |row| {
-                let chunk = NewChunk { heading: row.get(1)?, start: length(row.get(2)?), end: length(row.get(3)?) };
+                let chunk = NewChunk {
+                    heading: row.get(1)?,
+                    start: length(row.get(2)?),
+                    end: length(row.get(3)?),
+                };
                 Ok((unsigned(row.get(0)?), chunk))
             })?
             .collect::<Result<_, _>>()?;
-        delta.sources.push(IndexedSource { id, title: row.get(1)?, text: text_of(conn, id)?, chunks });
+        delta.sources.push(IndexedSource {
+            id,
+            title: row.get(1)?,
+            text: text_of(conn, id)?,
+            chunks,
+        });
     }
     delta.deleted = conn
         .prepare_cached(
@@ -508,7 +577,11 @@ fn piece_end(conn: &Connection, collection: i64, after: i64) -> Result<Option<i6
         bytes += row.get::<_, i64>(1)?;
         if count > MOST_CHANGES || bytes > MOST_BYTES {
             // A generation that is too much by itself is taken alone.
-            return Ok(Some(if generation == first { first } else { generation - 1 }));
+            return Ok(Some(if generation == first {
+                first
+            } else {
+                generation - 1
+            }));
         }
     }
     Ok(None)
@@ -537,12 +610,16 @@ fn chunks(conn: &Connection, ids: &[u64]) -> Result<Vec<Chunk>, StoreError> {
             })
             .optional()?;
         let Some(mut chunk) = row else { continue };
-        if !texts.contains_key(&chunk.source_id) {
-            texts.insert(chunk.source_id, text_of(conn, chunk.source_id)?);
-        }
-        let text = texts.get(&chunk.source_id).and_then(|text| text.get(chunk.start..chunk.end));
+        let text = match texts.entry(chunk.source_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(text_of(conn, chunk.source_id)?),
+        };
+        let text = text.get(chunk.start..chunk.end);
         let Some(text) = text else {
-            return Err(StoreError::Damaged(format!("a chunk of {} lies outside its text", chunk.path)));
+            return Err(StoreError::Damaged(format!(
+                "a chunk of {} lies outside its text",
+                chunk.path
+            )));
         };
         text.clone_into(&mut chunk.text);
         found.push(chunk);
@@ -556,7 +633,8 @@ fn text_of(conn: &Connection, id: SourceId) -> Result<String, StoreError> {
         .query_row([source_key(id)], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let bytes = zstd::bulk::decompress(&body, length(size))
         .map_err(|error| StoreError::Damaged(format!("the text of document {id}: {error}")))?;
-    String::from_utf8(bytes).map_err(|error| StoreError::Damaged(format!("the text of document {id}: {error}")))
+    String::from_utf8(bytes)
+        .map_err(|error| StoreError::Damaged(format!("the text of document {id}: {error}")))
 }
 
 // SQLite's integers are signed: ids keep their bits, counts are far below the limit.

@@ -52,8 +52,16 @@ impl Readers {
         capacity: usize,
         timeout: Duration,
     ) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity });
-        let readers = Self { shared, threads: Mutex::default(), timeout };
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            capacity,
+        });
+        let readers = Self {
+            shared,
+            threads: Mutex::default(),
+            timeout,
+        };
         for number in 0..threads.max(1) {
             let mut conn = schema::open_reader(path)?;
             let deadline = Arc::new(Mutex::new(None::<Instant>));
@@ -66,7 +74,10 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name(format!("store-read-{number}"))
                 .spawn(move || shared.serve(&conn, &deadline))
-                .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+                .map_err(|source| StoreError::Folder {
+                    path: path.to_owned(),
+                    source,
+                })?;
             readers.threads.lock().push(thread);
         }
         Ok(readers)
@@ -84,7 +95,11 @@ impl Readers {
             if reply.is_closed() {
                 return;
             }
-            let result = if expired { Err(StoreError::Timeout(timeout)) } else { guarded(conn, query, timeout) };
+            let result = if expired {
+                Err(StoreError::Timeout(timeout))
+            } else {
+                guarded(conn, query, timeout)
+            };
             let _gone = reply.send(result);
         });
         {
@@ -95,7 +110,10 @@ impl Readers {
             if queue.jobs.len() >= self.shared.capacity {
                 return Err(StoreError::Busy);
             }
-            queue.jobs.push_back(Job { deadline: Instant::now() + timeout, run });
+            queue.jobs.push_back(Job {
+                deadline: Instant::now() + timeout,
+                run,
+            });
         }
         self.shared.wake.notify_one();
         answer.await.map_err(|_| StoreError::Closed)?
@@ -152,7 +170,9 @@ fn guarded<T>(
         query(&tx)
     }));
     match ran {
-        Ok(Err(StoreError::Sql(error))) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+        Ok(Err(StoreError::Sql(error)))
+            if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+        {
             Err(StoreError::Timeout(timeout))
         }
         Ok(result) => result,

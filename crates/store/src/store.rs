@@ -91,6 +91,7 @@ struct Inner {
 
 struct WriterHandle {
     shared: Arc<Shared>,
+    committed: watch::Receiver<i64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -101,19 +102,41 @@ impl Store {
         let writer = if options.read_only {
             None
         } else {
-            make_folder(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+            make_folder(folder).map_err(|source| StoreError::Folder {
+                path: folder.to_owned(),
+                source,
+            })?;
             let conn = schema::open_writer(&path)?;
             let inserter = Inserter::new(&conn)?;
-            let shared = Arc::new(Shared::new(options.queue, options.queued_bytes, inserter.newest_committed()));
+            let shared = Arc::new(Shared::new(options.queue, options.queued_bytes));
             let writer = Writer::new(conn, inserter, Arc::clone(&shared));
+            let committed = writer.subscribe();
             let thread = std::thread::Builder::new()
                 .name("store-write".to_owned())
                 .spawn(move || writer.run())
-                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
-            Some(WriterHandle { shared, thread: Mutex::new(Some(thread)) })
+                .map_err(|source| StoreError::Folder {
+                    path: folder.to_owned(),
+                    source,
+                })?;
+            Some(WriterHandle {
+                shared,
+                committed,
+                thread: Mutex::new(Some(thread)),
+            })
         };
-        let readers = Readers::start(&path, options.readers, options.waiting_reads, options.read_timeout)?;
-        Ok(Self { inner: Arc::new(Inner { folder: folder.to_owned(), readers, writer }) })
+        let readers = Readers::start(
+            &path,
+            options.readers,
+            options.waiting_reads,
+            options.read_timeout,
+        )?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                folder: folder.to_owned(),
+                readers,
+                writer,
+            }),
+        })
     }
 
     /// The data folder.
@@ -129,7 +152,9 @@ impl Store {
     /// Reserves a place for one trace. Waits while the queue is full or commits fail, 2 s at most.
     pub async fn admit(&self) -> Result<Place, Unavailable> {
         let Some(writer) = &self.inner.writer else {
-            return Err(Unavailable { reason: StoreError::ReadOnly.to_string() });
+            return Err(Unavailable {
+                reason: StoreError::ReadOnly.to_string(),
+            });
         };
         let alive: Arc<dyn Send + Sync> = Arc::clone(&self.inner) as _;
         admission::admit(&writer.shared, alive).await
@@ -175,20 +200,35 @@ impl Store {
     ) -> Result<T, StoreError> {
         let writer = self.inner.writer.as_ref().ok_or(StoreError::ReadOnly)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write { run: write, synced, result: None, reply });
-        writer.shared.push(Job::Write(job), true).map_err(|_| StoreError::Closed)?;
+        let job = Box::new(Write {
+            run: write,
+            synced,
+            result: None,
+            reply,
+        });
+        writer
+            .shared
+            .push(Job::Write(job), true)
+            .map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// How the store is.
     pub fn health(&self) -> Health {
         let Some(WriterHandle { shared, .. }) = &self.inner.writer else {
-            return Health { state: HealthState::Ok, queued: 0, queued_bytes: 0, lag: Duration::ZERO };
+            return Health {
+                state: HealthState::Ok,
+                queued: 0,
+                queued_bytes: 0,
+                lag: Duration::ZERO,
+            };
         };
-        let state = shared.trouble().map_or(HealthState::Ok, |trouble| HealthState::Failing {
-            since: trouble.since,
-            reason: trouble.reason,
-        });
+        let state = shared
+            .trouble()
+            .map_or(HealthState::Ok, |trouble| HealthState::Failing {
+                since: trouble.since,
+                reason: trouble.reason,
+            });
         Health {
             state,
             queued: shared.queued(),
@@ -197,10 +237,10 @@ impl Store {
         }
     }
 
-    /// The sequence number of the newest committed trace, as it grows. A slow receiver sees the latest only
-    /// and holds nothing up. `None` when opened for reading only.
+    /// The sequence number of the newest committed trace, as it grows, until the store is closed. A slow
+    /// receiver sees the latest only and holds nothing up. `None` when opened for reading only.
     pub fn subscribe(&self) -> Option<watch::Receiver<i64>> {
-        self.inner.writer.as_ref().map(|writer| writer.shared.committed.subscribe())
+        self.inner.writer.as_ref().map(|writer| writer.committed.clone())
     }
 
     /// Reads every page and checks the file's structure. Takes seconds per gigabyte, so it has no timeout,
@@ -208,7 +248,11 @@ impl Store {
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         let conn = schema::open_reader(&self.inner.folder.join("hanok.db"))?;
         let said: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
+        if said == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged(said))
+        }
     }
 
     /// Commits what is queued and ends the threads. Blocks meanwhile. Later calls get [`StoreError::Closed`].
@@ -229,7 +273,9 @@ impl Inner {
         self.readers.close();
         let Some(writer) = &self.writer else { return };
         writer.shared.close();
-        let Some(thread) = writer.thread.lock().take() else { return };
+        let Some(thread) = writer.thread.lock().take() else {
+            return;
+        };
         if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
             tracing::error!("the store's writer thread panicked");
         }

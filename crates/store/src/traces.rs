@@ -90,8 +90,15 @@ impl<'a> Traces<'a> {
     }
 
     /// A page of at most `limit` traces older than `before`, newest first.
-    pub async fn list(&self, query: TraceQuery, before: Option<i64>, limit: usize) -> Result<TraceRows, StoreError> {
-        self.store.read(move |conn| list(conn, &query, before, limit)).await
+    pub async fn list(
+        &self,
+        query: TraceQuery,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<TraceRows, StoreError> {
+        self.store
+            .read(move |conn| list(conn, &query, before, limit))
+            .await
     }
 
     /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
@@ -129,8 +136,15 @@ impl<'a> Traces<'a> {
 
     /// What happened from `since` until `until`, in at most `buckets` stretches of equal length, whole
     /// minutes each. Stretches without traces are there too.
-    pub async fn rate(&self, since: Timestamp, until: Timestamp, buckets: usize) -> Result<Vec<Bucket>, StoreError> {
-        self.store.read(move |conn| rate(conn, since, until, buckets)).await
+    pub async fn rate(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        buckets: usize,
+    ) -> Result<Vec<Bucket>, StoreError> {
+        self.store
+            .read(move |conn| rate(conn, since, until, buckets))
+            .await
     }
 
     /// The sums over everything that began at `since` (rounded down to the minute) or later.
@@ -138,7 +152,9 @@ impl<'a> Traces<'a> {
         self.store
             .read(move |conn| {
                 let sql = format!("SELECT 0, {SUMS} FROM minutes WHERE minute >= ?1");
-                let row = conn.prepare_cached(&sql)?.query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
+                let row = conn
+                    .prepare_cached(&sql)?
+                    .query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
                 Ok(Bucket { start: since, ..row })
             })
             .await
@@ -156,13 +172,18 @@ impl<'a> Traces<'a> {
                     [],
                     |row| row.get(0),
                 )?;
-                Ok(Counts { traces, spans, file_bytes })
+                Ok(Counts {
+                    traces,
+                    spans,
+                    file_bytes,
+                })
             })
             .await
     }
 }
 
-const ROW: &str = "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
+const ROW: &str =
+    "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
         provider.text, key.text, t.input_tokens, t.output_tokens, t.cost_nano, t.ttft_ns, t.span_count,
         t.input_preview, t.output_preview, operation.text
     FROM traces AS t
@@ -184,7 +205,9 @@ fn list(
     let range: Option<(i64, i64)> = conn
         .prepare_cached("SELECT min(seq), max(seq) FROM traces")?
         .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get(1)?)))?;
-    let Some((oldest, newest)) = range else { return Ok(TraceRows::default()) };
+    let Some((oldest, newest)) = range else {
+        return Ok(TraceRows::default());
+    };
     let floor = match query.since {
         // A trace arrives after it began: what arrived before then began before then.
         Some(since) => arrived_since(conn, oldest, newest, since.0.div_euclid(1_000_000))?,
@@ -196,7 +219,11 @@ fn list(
     let began = Instant::now();
     let mut page = TraceRows::default();
     while upper > floor && page.rows.len() < limit {
-        let lower = if filter.is_empty() { floor } else { floor.max(upper - STEP) };
+        let lower = if filter.is_empty() {
+            floor
+        } else {
+            floor.max(upper - STEP)
+        };
         let wanted = limit - page.rows.len();
         let mut all = vec![Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
         all.extend(values.iter().cloned());
@@ -217,12 +244,14 @@ fn list(
 /// The sequence number of the first trace that arrived at `ms` or later, by bisection: times of arrival never
 /// decrease.
 fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result<i64, StoreError> {
-    let mut probe = conn.prepare_cached("SELECT seq, arrived_ms FROM traces WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+    let mut probe =
+        conn.prepare_cached("SELECT seq, arrived_ms FROM traces WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
     let (mut low, mut high) = (oldest, newest + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let found: Option<(i64, i64)> =
-            probe.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let found: Option<(i64, i64)> = probe
+            .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
         match found {
             Some((seq, arrived)) if arrived < ms => low = seq + 1,
             _ => high = middle,
@@ -240,10 +269,15 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
         format!("?{}", values.len() + 3)
     };
     for (column, globs) in [("model", &query.models), ("provider", &query.providers)] {
-        let any: Vec<String> =
-            globs.iter().map(|glob| format!("lower(text) GLOB {}", parameter(glob_pattern(glob)))).collect();
+        let any: Vec<String> = globs
+            .iter()
+            .map(|glob| format!("lower(text) GLOB {}", parameter(glob_pattern(glob))))
+            .collect();
         if !any.is_empty() {
-            conditions.push(format!("t.{column} IN (SELECT id FROM names WHERE {})", any.join(" OR ")));
+            conditions.push(format!(
+                "t.{column} IN (SELECT id FROM names WHERE {})",
+                any.join(" OR ")
+            ));
         }
     }
     if let Some(failed) = query.failed {
@@ -264,7 +298,10 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
                 OR t.provider IN {named} OR t.key_name IN {named})"
         ));
     }
-    let sql = conditions.iter().flat_map(|condition| [" AND ", condition]).collect();
+    let sql = conditions
+        .iter()
+        .flat_map(|condition| [" AND ", condition])
+        .collect();
     (sql, values)
 }
 
@@ -325,7 +362,11 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
 }
 
 fn status(failed: bool, error: Option<String>) -> SpanStatus {
-    if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
+    if failed {
+        SpanStatus::Error(error.unwrap_or_default())
+    } else {
+        SpanStatus::Ok
+    }
 }
 
 fn get(conn: &Connection, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
@@ -389,7 +430,9 @@ fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<St
 }
 
 fn read_attributes(conn: &Connection, texts: &mut Texts, json: Option<&str>) -> Result<Object, StoreError> {
-    let Some(json) = json else { return Ok(Object::new()) };
+    let Some(json) = json else {
+        return Ok(Object::new());
+    };
     let damaged = || StoreError::Damaged(format!("the attributes {json:?} of a span"));
     let list: Vec<Value> = serde_json::from_str(json).map_err(|_| damaged())?;
     let mut attributes = Object::new();
@@ -401,24 +444,40 @@ fn read_attributes(conn: &Connection, texts: &mut Texts, json: Option<&str>) -> 
     Ok(attributes)
 }
 
-fn rate(conn: &Connection, since: Timestamp, until: Timestamp, buckets: usize) -> Result<Vec<Bucket>, StoreError> {
+fn rate(
+    conn: &Connection,
+    since: Timestamp,
+    until: Timestamp,
+    buckets: usize,
+) -> Result<Vec<Bucket>, StoreError> {
     let first = since.0.div_euclid(MINUTE_NS);
     let minutes = (until.0.div_euclid(MINUTE_NS) - first + 1).max(1);
-    let width = minutes.div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX)).max(1);
-    let width = if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) { width + 1 } else { width };
+    let width = minutes
+        .div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX))
+        .max(1);
+    let width = if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) {
+        width + 1
+    } else {
+        width
+    };
     let sql = format!(
         "SELECT (minute - ?1) / ?3, {SUMS} FROM minutes WHERE minute >= ?1 AND minute < ?2 GROUP BY 1 ORDER BY 1"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement
-        .query_map(params![first, first + minutes, width], |row| Ok((row.get::<_, i64>(0)?, bucket(row)?)))?
+        .query_map(params![first, first + minutes, width], |row| {
+            Ok((row.get::<_, i64>(0)?, bucket(row)?))
+        })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut found = found.into_iter().peekable();
     let count = (minutes + width - 1).div_euclid(width);
     Ok((0..count)
         .map(|number| {
             let start = Timestamp(first.saturating_add(number * width).saturating_mul(MINUTE_NS));
-            let sums = found.next_if(|(at, _)| *at == number).map(|(_, sums)| sums).unwrap_or_default();
+            let sums = found
+                .next_if(|(at, _)| *at == number)
+                .map(|(_, sums)| sums)
+                .unwrap_or_default();
             Bucket { start, ..sums }
         })
         .collect())

@@ -50,8 +50,6 @@ pub(crate) struct Shared {
     failing: AtomicBool,
     /// How long the last committed job waited for its commit, in nanoseconds.
     lag_ns: AtomicU64,
-    /// The last committed trace's sequence number.
-    pub(crate) committed: watch::Sender<i64>,
     /// Most pages the file may have; 0 is no limit.
     #[cfg(test)]
     pub(crate) page_limit: std::sync::atomic::AtomicU32,
@@ -98,7 +96,7 @@ pub(crate) trait WriteJob: Send {
 }
 
 impl Shared {
-    pub(crate) fn new(places: usize, bytes_limit: usize, last_seq: i64) -> Self {
+    pub(crate) fn new(places: usize, bytes_limit: usize) -> Self {
         Self {
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -109,7 +107,6 @@ impl Shared {
             trouble: Mutex::new(None),
             failing: AtomicBool::new(false),
             lag_ns: AtomicU64::new(0),
-            committed: watch::Sender::new(last_seq),
             #[cfg(test)]
             page_limit: std::sync::atomic::AtomicU32::new(0),
         }
@@ -172,13 +169,26 @@ pub(crate) struct Writer {
     conn: Connection,
     inserter: Inserter,
     shared: Arc<Shared>,
+    /// The last committed trace's sequence number. Goes when the thread ends, which ends its receivers.
+    committed: watch::Sender<i64>,
     /// Whether the write-ahead log may hold something.
     dirty: bool,
 }
 
 impl Writer {
     pub(crate) fn new(conn: Connection, inserter: Inserter, shared: Arc<Shared>) -> Self {
-        Self { conn, inserter, shared, dirty: true }
+        let committed = watch::Sender::new(inserter.newest_committed());
+        Self {
+            conn,
+            inserter,
+            shared,
+            committed,
+            dirty: true,
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
+        self.committed.subscribe()
     }
 
     /// Serves until the store is closed and the queue is empty.
@@ -215,7 +225,9 @@ impl Writer {
         let mut bytes = 0;
         let mut group = Vec::with_capacity(queue.jobs.len().min(GROUP_JOBS));
         while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
-            let Some((since, job)) = queue.jobs.pop_front() else { break };
+            let Some((since, job)) = queue.jobs.pop_front() else {
+                break;
+            };
             if let Job::Trace(trace) = &job {
                 bytes += trace.bytes;
             }
@@ -259,7 +271,7 @@ impl Writer {
             }
         }
         self.make_room(places, freed);
-        self.shared.committed.send_if_modified(|seq| {
+        self.committed.send_if_modified(|seq| {
             let newer = last_seq > *seq;
             *seq = last_seq.max(*seq);
             newer
@@ -269,7 +281,9 @@ impl Writer {
     /// One transaction over the whole group. Records that can never be stored are dropped, loudly, and the
     /// rest is tried again at once.
     fn attempt(&mut self, group: &mut [Pending]) -> Result<i64, rusqlite::Error> {
-        let synced = group.iter().any(|pending| matches!(&pending.work, Work::Write(job) if job.synced()));
+        let synced = group
+            .iter()
+            .any(|pending| matches!(&pending.work, Work::Write(job) if job.synced()));
         if synced {
             self.conn.execute_batch("PRAGMA synchronous = FULL")?;
         }
@@ -315,8 +329,14 @@ impl Writer {
         if let Some(known) = &mut *trouble {
             known.reason = reason;
         } else {
-            tracing::error!(reason, "the store cannot commit; nothing is lost, it is tried again");
-            *trouble = Some(Trouble { since: Timestamp::now(), reason });
+            tracing::error!(
+                reason,
+                "the store cannot commit; nothing is lost, it is tried again"
+            );
+            *trouble = Some(Trouble {
+                since: Timestamp::now(),
+                reason,
+            });
         }
         self.shared.failing.store(true, Ordering::Relaxed);
     }
@@ -342,7 +362,10 @@ impl Writer {
         for pending in std::mem::take(group) {
             match pending.work {
                 Work::Write(job) if expired(&pending.since) => tell.push(job),
-                work => group.push(Pending { since: pending.since, work }),
+                work => group.push(Pending {
+                    since: pending.since,
+                    work,
+                }),
             }
         }
         let shared = &self.shared;
@@ -355,7 +378,10 @@ impl Writer {
         }
         let until = Instant::now() + retry;
         let give_up = loop {
-            if queue.closed.is_some_and(|since| since.elapsed() >= CLOSE_PATIENCE) {
+            if queue
+                .closed
+                .is_some_and(|since| since.elapsed() >= CLOSE_PATIENCE)
+            {
                 break true;
             }
             if queue.closed.is_none() {
@@ -370,17 +396,25 @@ impl Writer {
         };
         drop(queue);
         for job in tell {
-            job.answer(Err(StoreError::Unavailable { reason: reason.clone() }));
+            job.answer(Err(StoreError::Unavailable {
+                reason: reason.clone(),
+            }));
         }
         if give_up {
             let mut lost = 0;
             for pending in group.drain(..) {
                 match pending.work {
                     Work::Traces { batches, .. } => lost += batches.len(),
-                    Work::Write(job) => job.answer(Err(StoreError::Unavailable { reason: reason.clone() })),
+                    Work::Write(job) => job.answer(Err(StoreError::Unavailable {
+                        reason: reason.clone(),
+                    })),
                 }
             }
-            tracing::error!(reason, lost, "the store was closed while it could not commit; these traces are lost");
+            tracing::error!(
+                reason,
+                lost,
+                "the store was closed while it could not commit; these traces are lost"
+            );
         }
         !give_up
     }
@@ -388,7 +422,9 @@ impl Writer {
     /// Moves the write-ahead log into the file and cuts it to nothing. Readers may prevent that; then the
     /// next quiet moment, or SQLite's own checkpoint, does it.
     fn empty_log(&mut self) {
-        let busy: Result<i64, _> = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let busy: Result<i64, _> = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         match busy {
             Ok(busy) => self.dirty = busy != 0,
             Err(error) => {
@@ -402,7 +438,8 @@ impl Writer {
     fn limit_pages(&self) -> Result<(), rusqlite::Error> {
         let limit = self.shared.page_limit.load(Ordering::Relaxed);
         let limit = if limit == 0 { 1 << 30 } else { limit };
-        self.conn.query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))
+        self.conn
+            .query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))
     }
 }
 
@@ -424,7 +461,10 @@ fn build((since, job): (Instant, Job)) -> Pending {
         Job::Write(job) => Work::Write(job),
         Job::Trace(TraceJob { build, bytes }) => {
             let batches = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
-                tracing::error!(panic = panic_text(&*panic), "a trace could not be prepared and is lost");
+                tracing::error!(
+                    panic = panic_text(&*panic),
+                    "a trace could not be prepared and is lost"
+                );
                 Vec::new()
             });
             Work::Traces { batches, bytes }
@@ -433,7 +473,11 @@ fn build((since, job): (Instant, Job)) -> Pending {
     Pending { since, work }
 }
 
-fn insert(inserter: &mut Inserter, tx: &Transaction<'_>, batches: &mut Vec<TraceBatch>) -> Result<(), Failed> {
+fn insert(
+    inserter: &mut Inserter,
+    tx: &Transaction<'_>,
+    batches: &mut Vec<TraceBatch>,
+) -> Result<(), Failed> {
     for at in 0..batches.len() {
         let Some(batch) = batches.get(at) else { break };
         if let Err(error) = inserter.insert(tx, batch) {

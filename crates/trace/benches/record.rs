@@ -19,10 +19,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type AnyError = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), AnyError> {
-    let numbers: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let numbers: Vec<u32> = std::env::args()
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
     let calls = numbers.first().copied().unwrap_or(100_000);
     let rate = numbers.get(1).copied();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
     runtime.block_on(run(calls, rate))
 }
 
@@ -57,15 +61,37 @@ async fn run(calls: u32, rate: Option<u32>) -> Result<(), AnyError> {
     store.close();
     let per_call = |nanos: u64| micros(nanos) / f64::from(calls);
     println!("calls                      {calls}");
-    println!("wall                       {:.2} s, {:.0} calls/s", wall.as_secs_f64(), f64::from(calls) / wall.as_secs_f64());
+    println!(
+        "wall                       {:.2} s, {:.0} calls/s",
+        wall.as_secs_f64(),
+        f64::from(calls) / wall.as_secs_f64()
+    );
     println!("CPU per call, whole        {:.1} µs", per_call(spent));
-    println!("  of it the caller's side  {:.1} µs (makes the texts, too)", per_call(plain.saturating_sub(before)));
-    println!("  of it the writer's side  {:.1} µs", per_call(spent - plain.saturating_sub(before)));
-    println!("file                       {} bytes, {} spans", counts.file_bytes, counts.spans);
-    println!("  per span                 {:.0} bytes", ratio(counts.file_bytes, counts.spans));
-    println!("  unique text per span     {:.0} bytes before compression", ratio(u64::try_from(unique)?, counts.spans));
+    println!(
+        "  of it the caller's side  {:.1} µs (makes the texts, too)",
+        per_call(plain.saturating_sub(before))
+    );
+    println!(
+        "  of it the writer's side  {:.1} µs",
+        per_call(spent - plain.saturating_sub(before))
+    );
+    println!(
+        "file                       {} bytes, {} spans",
+        counts.file_bytes, counts.spans
+    );
+    println!(
+        "  per span                 {:.0} bytes",
+        ratio(counts.file_bytes, counts.spans)
+    );
+    println!(
+        "  unique text per span     {:.0} bytes before compression",
+        ratio(u64::try_from(unique)?, counts.spans)
+    );
     let packed = packed_text(folder.path());
-    println!("  beyond packed text       {:.0} bytes per span", ratio(counts.file_bytes - packed, counts.spans));
+    println!(
+        "  beyond packed text       {:.0} bytes per span",
+        ratio(counts.file_bytes - packed, counts.spans)
+    );
     Ok(())
 }
 
@@ -103,8 +129,9 @@ struct Words(u64);
 impl Words {
     fn text(&mut self, bytes: usize) -> String {
         const SYLLABLES: &[&str] = &[
-            "re", "fund", "or", "der", "pay", "ment", "ship", "cus", "to", "mer", "the", "of", "and", "in", "ter",
-            "est", "con", "tract", "ing", "ed", "un", "able", "day", "week", "return", "policy", "a", "is", "not",
+            "re", "fund", "or", "der", "pay", "ment", "ship", "cus", "to", "mer", "the", "of", "and", "in",
+            "ter", "est", "con", "tract", "ing", "ed", "un", "able", "day", "week", "return", "policy", "a",
+            "is", "not",
         ];
         let mut text = String::with_capacity(bytes + 16);
         while text.len() < bytes {
@@ -123,8 +150,13 @@ impl Words {
 
 /// Nanoseconds of CPU this process has used, by the kernel's own count per thread.
 fn cpu() -> u64 {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    tasks.flatten().map(|task| schedstat(&task.path().join("schedstat"))).sum()
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
+        return 0;
+    };
+    tasks
+        .flatten()
+        .map(|task| schedstat(&task.path().join("schedstat")))
+        .sum()
 }
 
 fn own_cpu() -> u64 {
@@ -133,7 +165,10 @@ fn own_cpu() -> u64 {
 
 fn schedstat(path: &std::path::Path) -> u64 {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
+    text.split_whitespace()
+        .next()
+        .and_then(|nanos| nanos.parse().ok())
+        .unwrap_or(0)
 }
 
 fn packed_text(folder: &std::path::Path) -> u64 {
@@ -143,7 +178,10 @@ fn packed_text(folder: &std::path::Path) -> u64 {
         .arg("SELECT sum(length(body)) FROM packs")
         .output();
     let Ok(output) = output else { return 0 };
-    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .unwrap_or(0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]

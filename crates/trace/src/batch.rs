@@ -24,7 +24,11 @@ pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&rows, &previews)?, spans: rows })
+    Some(TraceBatch {
+        trace_id,
+        summary: summary(&rows, &previews)?,
+        spans: rows,
+    })
 }
 
 /// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
@@ -35,12 +39,18 @@ fn counted(spans: &[Span]) -> Vec<bool> {
     if counted.iter().filter(|counted| **counted).count() < 2 {
         return counted;
     }
-    let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
+    let at: HashMap<SpanId, usize> = spans
+        .iter()
+        .enumerate()
+        .map(|(at, span)| (span.span_id, at))
+        .collect();
     for span in spans.iter().filter(|span| calls(span)) {
         let mut parent = span.parent_id;
         // Bounded: ids from elsewhere might form a circle.
         for _ in 0..64 {
-            let Some(at) = parent.and_then(|parent| at.get(&parent).copied()) else { break };
+            let Some(at) = parent.and_then(|parent| at.get(&parent).copied()) else {
+                break;
+            };
             if let Some(counted) = counted.get_mut(at) {
                 *counted = false;
             }
@@ -56,11 +66,34 @@ struct Preview {
 }
 
 fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
-    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } = span;
-    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange)).unwrap_or_default();
-    let Decoded { model, response_model, mut usage, attributes: read, mut bodies, input_preview, output_preview } =
-        decoded;
-    let mut kept = Kept { model, ..Kept::default() };
+    let Span {
+        span_id,
+        parent_id,
+        name,
+        operation,
+        start,
+        duration,
+        status,
+        attributes,
+        exchange,
+        ..
+    } = span;
+    let decoded = exchange
+        .map(|exchange| exchange::decode(operation, &exchange))
+        .unwrap_or_default();
+    let Decoded {
+        model,
+        response_model,
+        mut usage,
+        attributes: read,
+        mut bodies,
+        input_preview,
+        output_preview,
+    } = decoded;
+    let mut kept = Kept {
+        model,
+        ..Kept::default()
+    };
     for (key, value) in read {
         set(&mut kept.attributes, key, value);
     }
@@ -91,7 +124,13 @@ fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
         attributes: kept.attributes,
         bodies,
     };
-    (row, Preview { input: input_preview, output: output_preview })
+    (
+        row,
+        Preview {
+            input: input_preview,
+            output: output_preview,
+        },
+    )
 }
 
 /// Attributes that have columns of their own, and the rest.
@@ -168,7 +207,10 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
     let root = rows
         .iter()
         .position(|row| row.parent_id.is_none())
-        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent))))
+        .or_else(|| {
+            rows.iter()
+                .position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent)))
+        })
         .unwrap_or(0);
     let call = rows
         .iter()
@@ -189,8 +231,12 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
         operation: root_row.operation.clone(),
         status: root_row.status.clone(),
         model: root_row.model.clone().or_else(|| speaker?.model.clone()),
-        provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
-        key_name: key_name.and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned),
+        provider: speaker
+            .and_then(|row| row.provider.clone())
+            .or_else(|| root_row.provider.clone()),
+        key_name: key_name
+            .and_then(|(_, value)| value.as_str())
+            .map(ToOwned::to_owned),
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_said.input.clone().or_else(|| said?.input.clone()),
         output_preview: root_said.output.clone().or_else(|| said?.output.clone()),
@@ -214,24 +260,37 @@ mod tests {
             start: Timestamp(i64::from(id) * 1_000),
             duration: Duration::from_micros(5),
             status: SpanStatus::Ok,
-            attributes: attributes.iter().map(|(key, value)| (Cow::Borrowed(*key), value.clone())).collect(),
+            attributes: attributes
+                .iter()
+                .map(|(key, value)| (Cow::Borrowed(*key), value.clone()))
+                .collect(),
             exchange: None,
         }
     }
 
     fn call(id: u8, parent: u8, model: &str) -> Span {
-        span(id, Some(parent), Operation::Chat, &[
-            (name::PROVIDER, "openai".into()),
-            (name::REQUEST_MODEL, model.into()),
-            (name::INPUT_TOKENS, 1000.into()),
-            (name::OUTPUT_TOKENS, 100.into()),
-        ])
+        span(
+            id,
+            Some(parent),
+            Operation::Chat,
+            &[
+                (name::PROVIDER, "openai".into()),
+                (name::REQUEST_MODEL, model.into()),
+                (name::INPUT_TOKENS, 1000.into()),
+                (name::OUTPUT_TOKENS, 100.into()),
+            ],
+        )
     }
 
     #[test]
     fn a_parent_is_not_counted_beside_its_children() {
         let spans = vec![
-            span(1, None, Operation::Gateway, &[(name::REQUEST_MODEL, "fast".into())]),
+            span(
+                1,
+                None,
+                Operation::Gateway,
+                &[(name::REQUEST_MODEL, "fast".into())],
+            ),
             call(2, 1, "hanok/ask"),
             call(3, 2, "gpt-5"),
             call(4, 1, "gpt-5-mini"),
@@ -248,19 +307,27 @@ mod tests {
     #[test]
     fn the_last_value_of_a_key_counts_and_large_ones_are_apart() {
         let hits = Value::from(vec!["x".repeat(100); 10]);
-        let spans = vec![span(1, None, Operation::Retrieval, &[
-            ("a", 1.into()),
-            ("a", 2.into()),
-            ("hanok.hits", hits.clone()),
-            (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
-        ])];
+        let spans = vec![span(
+            1,
+            None,
+            Operation::Retrieval,
+            &[
+                ("a", 1.into()),
+                ("a", 2.into()),
+                ("hanok.hits", hits.clone()),
+                (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
+            ],
+        )];
         let batch = batch(spans, &Prices::builtin()).unwrap();
         let row = &batch.spans[0];
         assert_eq!(row.attributes, [(Cow::Borrowed("a"), Value::from(2))]);
         assert_eq!(row.ttft_ns, Some(1_500_000));
         let (slot, body) = &row.bodies[0];
         assert_eq!(*slot, Slot::Attributes);
-        assert_eq!(serde_json::from_slice::<Value>(body).unwrap(), serde_json::json!({"hanok.hits": hits}));
+        assert_eq!(
+            serde_json::from_slice::<Value>(body).unwrap(),
+            serde_json::json!({"hanok.hits": hits})
+        );
     }
 
     #[test]

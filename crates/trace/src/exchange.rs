@@ -4,7 +4,8 @@ use crate::attribute as name;
 use crate::message;
 use hanok_base::stream::Collector;
 use hanok_base::{
-    Attributes, ChatRequest, ChatResponse, Exchange, FinishReason, Operation, Part, ResponseBytes, Role, Usage,
+    Attributes, ChatRequest, ChatResponse, Exchange, FinishReason, Operation, Part, ResponseBytes, Role,
+    Usage,
 };
 use hanok_store::Slot;
 use hanok_wire::codec;
@@ -43,7 +44,12 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
     }
     match codec(exchange.dialect).decode_request(&exchange.request) {
         Ok(request) => take_request(&mut decoded, request),
-        Err(error) => unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string()),
+        Err(error) => unreadable(
+            &mut decoded,
+            Slot::RawRequest,
+            exchange.request.to_vec(),
+            &error.to_string(),
+        ),
     }
     match &exchange.response {
         ResponseBytes::None => {}
@@ -80,7 +86,13 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
 }
 
 fn take_request(decoded: &mut Decoded, request: ChatRequest) {
-    let ChatRequest { model, messages, tools, sampling, .. } = request;
+    let ChatRequest {
+        model,
+        messages,
+        tools,
+        sampling,
+        ..
+    } = request;
     decoded.model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Option<Value>| {
         if let Some(value) = value {
@@ -91,7 +103,10 @@ fn take_request(decoded: &mut Decoded, request: ChatRequest) {
     set(name::TOP_P, sampling.top_p.map(Value::from));
     set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
     set(name::SEED, sampling.seed.map(Value::from));
-    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)));
+    set(
+        name::STOP,
+        (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)),
+    );
     set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
     decoded.bodies.reserve(messages.len() + 2);
     for message in &messages {
@@ -100,27 +115,48 @@ fn take_request(decoded: &mut Decoded, request: ChatRequest) {
     if !tools.is_empty() {
         decoded.bodies.push((Slot::Tools, message::tools(&tools)));
     }
-    let asked = messages.iter().rev().find(|message| message.role == Role::User).or(messages.last());
+    let asked = messages
+        .iter()
+        .rev()
+        .find(|message| message.role == Role::User)
+        .or(messages.last());
     decoded.input_preview = asked.and_then(|message| preview(&message.parts));
 }
 
 fn take_response(decoded: &mut Decoded, response: ChatResponse) {
-    let ChatResponse { id, model, choices, usage, .. } = response;
+    let ChatResponse {
+        id,
+        model,
+        choices,
+        usage,
+        ..
+    } = response;
     decoded.usage = usage;
     decoded.response_model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Value| decoded.attributes.push((Cow::Borrowed(key), value));
     set(name::RESPONSE_ID, id.as_str().into());
     set(name::RESPONSE_MODEL, model.as_str().into());
-    set(name::FINISH_REASONS, choices.iter().map(|choice| choice.finish.as_str()).collect());
+    set(
+        name::FINISH_REASONS,
+        choices.iter().map(|choice| choice.finish.as_str()).collect(),
+    );
     for choice in &choices {
-        decoded.bodies.push((Slot::Output, message::output(&choice.message, &choice.finish)));
+        decoded
+            .bodies
+            .push((Slot::Output, message::output(&choice.message, &choice.finish)));
     }
     decoded.output_preview = choices.first().and_then(|choice| preview(&choice.message.parts));
 }
 
 fn unreadable(decoded: &mut Decoded, slot: Slot, body: Vec<u8>, why: &str) {
-    let side = if slot == Slot::RawRequest { "request" } else { "response" };
-    decoded.attributes.push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
+    let side = if slot == Slot::RawRequest {
+        "request"
+    } else {
+        "response"
+    };
+    decoded
+        .attributes
+        .push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
     keep(decoded, slot, body);
 }
 
@@ -136,7 +172,9 @@ const PREVIEW_COLUMNS: usize = 120;
 /// The first text of a message on one line, or the tools it calls.
 fn preview(parts: &[Part]) -> Option<String> {
     let text = parts.iter().find_map(|part| match part {
-        Part::Text(text) | Part::Refusal(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text.as_str())),
+        Part::Text(text) | Part::Refusal(text) if !text.trim().is_empty() => {
+            Some(Cow::Borrowed(text.as_str()))
+        }
         _ => None,
     });
     let text = text.or_else(|| {
@@ -146,22 +184,26 @@ fn preview(parts: &[Part]) -> Option<String> {
         })
     })?;
     let mut line = String::with_capacity(PREVIEW_COLUMNS + 8);
-    let (mut columns, mut space) = (0, false);
+    let mut columns = 0;
     // Only as much is looked at as can be shown, however long the text is.
-    for char in text.chars() {
-        if char.is_whitespace() {
-            space = !line.is_empty();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+            columns += 1;
+        }
+        if word.len() <= PREVIEW_COLUMNS.saturating_sub(columns) && word.is_ascii() {
+            line.push_str(word);
+            columns += word.len();
             continue;
         }
-        columns += usize::from(space) + if char >= '\u{1100}' { 2 } else { 1 };
-        if columns > PREVIEW_COLUMNS {
-            line.push('…');
-            break;
+        for char in word.chars() {
+            columns += if char >= '\u{1100}' { 2 } else { 1 };
+            if columns > PREVIEW_COLUMNS {
+                line.push('…');
+                return Some(line);
+            }
+            line.push(char);
         }
-        if std::mem::take(&mut space) {
-            line.push(' ');
-        }
-        line.push(char);
     }
     Some(line)
 }
@@ -173,7 +215,11 @@ mod tests {
     use hanok_base::Dialect;
 
     fn exchange(request: &str, response: ResponseBytes) -> Exchange {
-        Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(request.to_owned()), response }
+        Exchange {
+            dialect: Dialect::OpenAiChat,
+            request: Bytes::from(request.to_owned()),
+            response,
+        }
     }
 
     const REQUEST: &str = r#"{"model":"gpt-5-mini","temperature":0.5,"messages":[
@@ -184,7 +230,10 @@ mod tests {
         let answer = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5-mini-2025-08-07",
             "choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],
             "usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
-        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))));
+        let decoded = decode(
+            Operation::Chat,
+            &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))),
+        );
         assert_eq!(decoded.usage.input, Some(9));
         assert_eq!(decoded.input_preview.as_deref(), Some("two words"));
         assert_eq!(decoded.output_preview.as_deref(), Some("yes"));
@@ -196,19 +245,32 @@ mod tests {
     fn a_cut_stream_keeps_what_came() {
         let piece = r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"half"},"finish_reason":null}]}"#;
         let pieces = vec![Bytes::from(piece), Bytes::from("\n\n")];
-        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Streamed(pieces)));
+        let decoded = decode(
+            Operation::Chat,
+            &exchange(REQUEST, ResponseBytes::Streamed(pieces)),
+        );
         assert_eq!(decoded.output_preview.as_deref(), Some("half"));
-        let reasons = decoded.attributes.iter().find(|(key, _)| key == name::FINISH_REASONS).unwrap();
+        let reasons = decoded
+            .attributes
+            .iter()
+            .find(|(key, _)| key == name::FINISH_REASONS)
+            .unwrap();
         assert_eq!(reasons.1, serde_json::json!(["truncated"]));
     }
 
     #[test]
     fn what_cannot_be_read_is_kept() {
-        let decoded = decode(Operation::Chat, &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))));
-        assert_eq!(decoded.bodies, [
-            (Slot::RawRequest, b"{oops".to_vec()),
-            (Slot::RawResponse, b"<html>".to_vec())
-        ]);
+        let decoded = decode(
+            Operation::Chat,
+            &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))),
+        );
+        assert_eq!(
+            decoded.bodies,
+            [
+                (Slot::RawRequest, b"{oops".to_vec()),
+                (Slot::RawResponse, b"<html>".to_vec())
+            ]
+        );
     }
 
     #[test]

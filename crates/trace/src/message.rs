@@ -4,18 +4,24 @@
 //! `file`); `refusal`, `citation` and `opaque` are ours, as its schema allows for.
 
 use hanok_base::{FinishReason, Media, MediaSource, Message, Object, Part, ToolResult, ToolSpec};
-use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
 /// One message of the input.
 pub fn input(message: &Message) -> Vec<u8> {
-    json(&MessageJson { message, finish: None })
+    json(&MessageJson {
+        message,
+        finish: None,
+    })
 }
 
 /// One answer.
 pub fn output(message: &Message, finish: &FinishReason) -> Vec<u8> {
-    json(&MessageJson { message, finish: Some(finish) })
+    json(&MessageJson {
+        message,
+        finish: Some(finish),
+    })
 }
 
 /// The tools offered, as one array.
@@ -109,8 +115,17 @@ impl Serialize for PartJson<'_> {
                     map.serialize_entry("end", &quote.end)?;
                     map.serialize_entry("quote", &quote.text)?;
                 }
-                let known =
-                    ["type", "start_index", "end_index", "url", "title", "source", "start", "end", "quote"];
+                let known = [
+                    "type",
+                    "start_index",
+                    "end_index",
+                    "url",
+                    "title",
+                    "source",
+                    "start",
+                    "end",
+                    "quote",
+                ];
                 extra::<S>(&mut map, &citation.extra, &known)?;
             }
             Part::Opaque { provider, value } => {
@@ -194,7 +209,11 @@ impl Serialize for Tool<'_> {
         if let Some(strict) = tool.strict {
             map.serialize_entry("strict", &strict)?;
         }
-        extra::<S>(&mut map, &tool.extra, &["type", "name", "description", "parameters", "strict"])?;
+        extra::<S>(
+            &mut map,
+            &tool.extra,
+            &["type", "name", "description", "parameters", "strict"],
+        )?;
         map.end()
     }
 }
@@ -206,9 +225,16 @@ mod tests {
     use serde_json::{Value, json};
 
     fn check(part: Part, expect: &Value) {
-        let message = Message { role: Role::Assistant, parts: vec![part], extra: Object::new() };
+        let message = Message {
+            role: Role::Assistant,
+            parts: vec![part],
+            extra: Object::new(),
+        };
         let found: Value = serde_json::from_slice(&output(&message, &FinishReason::Stop)).unwrap();
-        assert_eq!(found, json!({"role": "assistant", "parts": [expect], "finish_reason": "stop"}));
+        assert_eq!(
+            found,
+            json!({"role": "assistant", "parts": [expect], "finish_reason": "stop"})
+        );
     }
 
     fn call(arguments: &str) -> Part {
@@ -223,9 +249,18 @@ mod tests {
     #[test]
     fn parts() {
         check(Part::Text("hi".into()), &json!({"type": "text", "content": "hi"}));
-        check(Part::Refusal("no".into()), &json!({"type": "refusal", "content": "no"}));
-        check(call(r#"{"a": 1}"#), &json!({"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}}));
-        check(call(r#"{"a": "#), &json!({"type": "tool_call", "id": "c1", "name": "f", "arguments": "{\"a\": "}));
+        check(
+            Part::Refusal("no".into()),
+            &json!({"type": "refusal", "content": "no"}),
+        );
+        check(
+            call(r#"{"a": 1}"#),
+            &json!({"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}}),
+        );
+        check(
+            call(r#"{"a": "#),
+            &json!({"type": "tool_call", "id": "c1", "name": "f", "arguments": "{\"a\": "}),
+        );
         check(
             Part::ToolResult(ToolResult {
                 call_id: "c1".into(),
@@ -250,6 +285,9 @@ mod tests {
         message.extra.insert("name".into(), "alice".into());
         message.extra.insert("role".into(), "not this one".into());
         let found: Value = serde_json::from_slice(&input(&message)).unwrap();
-        assert_eq!(found, json!({"role": "user", "parts": [{"type": "text", "content": "hi"}], "name": "alice"}));
+        assert_eq!(
+            found,
+            json!({"role": "user", "parts": [{"type": "text", "content": "hi"}], "name": "alice"})
+        );
     }
 }

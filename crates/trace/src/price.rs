@@ -19,25 +19,40 @@ impl Price {
     /// US dollars per million tokens of input and of output. Cached input costs the same until said otherwise.
     pub fn per_million(input: f64, output: f64) -> Self {
         let input = pico(input);
-        Self { input, cached_input: input, cache_write: input, output: pico(output), up_to: None }
+        Self {
+            input,
+            cached_input: input,
+            cache_write: input,
+            output: pico(output),
+            up_to: None,
+        }
     }
 
     /// The same with another price for input read from the provider's cache.
     #[must_use]
     pub fn cached(self, cached_input: f64) -> Self {
-        Self { cached_input: pico(cached_input), ..self }
+        Self {
+            cached_input: pico(cached_input),
+            ..self
+        }
     }
 
     /// The same with another price for input written to the provider's cache.
     #[must_use]
     pub fn cache_write(self, cache_write: f64) -> Self {
-        Self { cache_write: pico(cache_write), ..self }
+        Self {
+            cache_write: pico(cache_write),
+            ..self
+        }
     }
 
     /// The same for prompts of at most so many tokens; longer ones are unpriced rather than priced wrong.
     #[must_use]
     pub fn up_to(self, tokens: u64) -> Self {
-        Self { up_to: Some(tokens), ..self }
+        Self {
+            up_to: Some(tokens),
+            ..self
+        }
     }
 
     /// What the tokens cost. Exact, and rounded once at the end to whole nano-dollars, halves up. `None` when
@@ -63,7 +78,10 @@ impl Price {
 }
 
 /// Dollars per million tokens are micro-dollars per token.
-#[expect(clippy::cast_possible_truncation, reason = "saturates, at prices nobody charges")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "saturates, at prices nobody charges"
+)]
 fn pico(dollars_per_million: f64) -> i64 {
     (dollars_per_million * 1e6).round().max(0.0) as i64
 }
@@ -89,7 +107,10 @@ pub struct Prices {
 impl Prices {
     /// The table that comes with this version. Local engines are not in it: they are unpriced, not free.
     pub fn builtin() -> Self {
-        Self { overrides: Vec::new(), builtin: true }
+        Self {
+            overrides: Vec::new(),
+            builtin: true,
+        }
     }
 
     /// The same with another price for `provider/model`, where `*` stands for any text. Of several that match
@@ -102,7 +123,10 @@ impl Prices {
 
     /// The price of a provider's model, by the name of the model that answered, or else of the one asked for.
     pub fn find(&self, provider: &str, requested: Option<&str>, answered: Option<&str>) -> Option<Price> {
-        [answered, requested].into_iter().flatten().find_map(|model| self.lookup(provider, model))
+        [answered, requested]
+            .into_iter()
+            .flatten()
+            .find_map(|model| self.lookup(provider, model))
     }
 
     fn lookup(&self, provider: &str, model: &str) -> Option<Price> {
@@ -111,7 +135,9 @@ impl Prices {
             .overrides
             .iter()
             .filter(|(pattern, _)| {
-                pattern.split_once('/').is_some_and(|(whose, which)| glob(whose, provider) && glob(which, model))
+                pattern
+                    .split_once('/')
+                    .is_some_and(|(whose, which)| glob(whose, provider) && glob(which, model))
             })
             .max_by_key(|(pattern, _)| literal(pattern));
         if let Some((_, price)) = known {
@@ -121,19 +147,27 @@ impl Prices {
             return None;
         }
         let (provider, model) = vendor(provider, model)?;
-        BUILTIN.iter().find(|row| row.provider == provider && row.is(model)).map(Listed::price)
+        BUILTIN
+            .iter()
+            .find(|row| row.provider == provider && row.is(model))
+            .map(Listed::price)
     }
 }
 
 impl Listed {
     fn is(&self, model: &str) -> bool {
-        let Some(rest) = model.strip_prefix(self.model) else { return false };
+        let Some(rest) = model.strip_prefix(self.model) else {
+            return false;
+        };
         rest.is_empty() || self.dated && is_date(rest)
     }
 
     fn price(&self) -> Price {
         let (input, cached, output) = self.dollars;
-        Price { up_to: self.up_to, ..Price::per_million(input, output).cached(cached) }
+        Price {
+            up_to: self.up_to,
+            ..Price::per_million(input, output).cached(cached)
+        }
     }
 }
 
@@ -166,7 +200,9 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
     let mut pieces = pieces.peekable();
     if pieces.peek().is_none() {
         return rest.is_empty();
@@ -175,7 +211,9 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
         if pieces.peek().is_none() {
             return rest.ends_with(piece);
         }
-        let Some((_, after)) = rest.split_once(piece) else { return false };
+        let Some((_, after)) = rest.split_once(piece) else {
+            return false;
+        };
         rest = after;
     }
     true
@@ -186,7 +224,12 @@ mod tests {
     use super::*;
 
     fn usage(input: u64, cached: u64, output: u64) -> Usage {
-        Usage { input: Some(input), cached_input: Some(cached), output: Some(output), ..Usage::default() }
+        Usage {
+            input: Some(input),
+            cached_input: Some(cached),
+            output: Some(output),
+            ..Usage::default()
+        }
     }
 
     #[test]
@@ -203,8 +246,15 @@ mod tests {
         check(Price::per_million(0.0375, 0.0), usage(1, 0, 0), Some(38));
         check(Price::per_million(0.0375, 0.0), usage(2, 0, 0), Some(75));
         check(Price::per_million(3.0, 15.0).up_to(100), usage(101, 0, 1), None);
-        let written = Usage { cache_write: Some(50), ..usage(100, 50, 0) };
-        check(Price::per_million(1.0, 0.0).cached(0.1).cache_write(1.25), written, Some(50 * 100 + 50 * 1250));
+        let written = Usage {
+            cache_write: Some(50),
+            ..usage(100, 50, 0)
+        };
+        check(
+            Price::per_million(1.0, 0.0).cached(0.1).cache_write(1.25),
+            written,
+            Some(50 * 100 + 50 * 1250),
+        );
     }
 
     #[test]
@@ -213,7 +263,11 @@ mod tests {
             .with_override("ollama/*", Price::per_million(0.01, 0.02))
             .with_override("ollama/qwen*", Price::per_million(0.03, 0.04));
         let check = |provider: &str, requested: &str, answered: Option<&str>, expect: Option<Price>| {
-            assert_eq!(prices.find(provider, Some(requested), answered), expect, "{provider}/{requested}");
+            assert_eq!(
+                prices.find(provider, Some(requested), answered),
+                expect,
+                "{provider}/{requested}"
+            );
         };
         let mini = Some(Price::per_million(0.25, 2.0).cached(0.025));
         check("openai", "gpt-5-mini", None, mini);

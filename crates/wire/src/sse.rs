@@ -221,7 +221,8 @@ mod tests {
             lines in prop::collection::vec(("(data|event|id|)", "[ -~é한]{0,8}", "(\n|\r\n|\r|\n\n|\r\n\r\n)"), 0..12),
             cuts in prop::collection::vec(0_usize..200, 0..8),
         ) {
-            let text: String = lines.iter().map(|(name, value, end)| format!("{name}:{value}{end}")).collect();
+            let lines: Vec<String> = lines.iter().map(|(name, value, end)| format!("{name}:{value}{end}")).collect();
+            let text = lines.concat();
             let bytes = text.as_bytes();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             cuts.extend([0, bytes.len()]);

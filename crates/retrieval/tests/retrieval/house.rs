@@ -1,8 +1,9 @@
 //! A library in a folder of its own.
 
 use hanok_base::{
-    CallContext, Caller, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Place, Provider,
-    ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, Span, ToolChoice,
+    CallContext, Caller, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Place,
+    Provider, ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, Span,
+    ToolChoice,
 };
 use hanok_retrieval::{Cancel, ExtractAnswerer, Library, SyncReport};
 use hanok_store::{Options, Store};
@@ -21,19 +22,35 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("docs")).unwrap();
         let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
-        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
-        Self { library, store, folder }
+        let library = Library::open(store.clone(), &folder.path().join("data"))
+            .await
+            .unwrap();
+        Self {
+            library,
+            store,
+            folder,
+        }
     }
 
     /// Opens the same folder again, as after a restart.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { library, store, folder } = self;
+        let Self {
+            library,
+            store,
+            folder,
+        } = self;
         drop(library);
         store.close();
         drop(store);
         let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
-        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
-        Self { library, store, folder }
+        let library = Library::open(store.clone(), &folder.path().join("data"))
+            .await
+            .unwrap();
+        Self {
+            library,
+            store,
+            folder,
+        }
     }
 
     pub(crate) fn docs(&self) -> PathBuf {
@@ -51,11 +68,18 @@ impl House {
     }
 
     pub(crate) async fn sync_paths(&self, paths: &[PathBuf]) -> SyncReport {
-        self.library.sync(&docs(), paths, &(), &Cancel::default()).await.unwrap()
+        self.library
+            .sync(&docs(), paths, &(), &Cancel::default())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn find(&self, text: &str, top_k: usize) -> Result<SearchResult, RetrievalError> {
-        let query = SearchQuery { text: text.into(), collection: docs(), top_k };
+        let query = SearchQuery {
+            text: text.into(),
+            collection: docs(),
+            top_k,
+        };
         self.library.search(&CallContext::unrecorded(), &query).await
     }
 
@@ -67,7 +91,12 @@ impl House {
     pub(crate) async fn files(&self, text: &str) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
         for hit in self.hits(text).await {
-            let file = Path::new(&hit.source).file_name().unwrap().to_str().unwrap().to_owned();
+            let file = Path::new(&hit.source)
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             if !files.contains(&file) {
                 files.push(file);
             }
@@ -77,7 +106,9 @@ impl House {
 
     pub(crate) async fn extract(&self, question: &str) -> Result<ChatResponse, ProviderError> {
         let answerer = ExtractAnswerer::new(self.library.clone());
-        answerer.chat(&CallContext::unrecorded(), &chat("extract@docs", question)).await
+        answerer
+            .chat(&CallContext::unrecorded(), &chat("extract@docs", question))
+            .await
     }
 }
 
@@ -99,7 +130,16 @@ pub(crate) fn chat(model: &str, question: &str) -> ChatRequest {
 
 pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
     let parts = &response.choices[0].message.parts;
-    parts.iter().filter_map(|part| if let Part::Citation(citation) = part { Some(citation.clone()) } else { None }).collect()
+    parts
+        .iter()
+        .filter_map(|part| {
+            if let Part::Citation(citation) = part {
+                Some(citation.clone())
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 /// A context whose spans can be looked at once it is let go.
@@ -111,6 +151,12 @@ pub(crate) fn recorded() -> (CallContext, Arc<Mutex<Vec<Span>>>) {
         }
     }
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into() };
-    (CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)), kept)
+    let caller = Caller {
+        key_name: None,
+        base_url: "http://127.0.0.1:4141".into(),
+    };
+    (
+        CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)),
+        kept,
+    )
 }

@@ -1,7 +1,12 @@
 //! Documents in, answers out, over a real store and index.
 
+#[cfg(test)]
 mod answers;
+#[cfg(test)]
 mod asking;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
 mod measures;
+#[cfg(test)]
 mod syncing;

@@ -218,7 +218,8 @@ impl<'de> Members<'de> for Chunk<'de> {
             "choices" => self.choices = map.next_value::<Option<_>>()?.unwrap_or_default(),
             "usage" => self.usage = map.next_value()?,
             "error" => self.error = map.next_value()?,
-            "object" => skip(map)?,
+            // The second pads each chunk to hide its length.
+            "object" | "obfuscation" => skip(map)?,
             "x_groq" if self.started => {
                 self.usage_beside = map.next_value::<Value>()?.get_mut("usage").map(Value::take);
             }
@@ -313,12 +314,14 @@ impl Open {
         delta: ChunkDelta<'_>,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
-        if let Some(text) = [delta.reasoning_content, delta.reasoning]
-            .into_iter()
-            .flatten()
-            .find_map(string)
-        {
-            self.reasoning(choice, text, events);
+        // Some vendors tell it in both.
+        for value in [delta.reasoning_content, delta.reasoning].into_iter().flatten() {
+            if let Value::String(text) = parse(value)?
+                && !text.is_empty()
+            {
+                self.reasoning(choice, text, events);
+                break;
+            }
         }
         match delta.content.map(parse).transpose()? {
             None => {}
@@ -349,51 +352,43 @@ impl Open {
     }
 
     fn text(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            let known = self.text;
+            let part = known.unwrap_or_else(|| self.begin(choice, Part::Text(String::new()), events));
+            self.text = Some(part);
+            events.push(StreamEvent::PartDelta {
+                choice,
+                part,
+                delta: Delta::Text(text),
+            });
         }
-        let part = match self.text {
-            Some(part) => part,
-            None => self.begin(choice, Part::Text(String::new()), events),
-        };
-        self.text = Some(part);
-        events.push(StreamEvent::PartDelta {
-            choice,
-            part,
-            delta: Delta::Text(text),
-        });
     }
 
     fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            let known = self.reasoning;
+            let part =
+                known.unwrap_or_else(|| self.begin(choice, Part::Reasoning(Reasoning::default()), events));
+            self.reasoning = Some(part);
+            events.push(StreamEvent::PartDelta {
+                choice,
+                part,
+                delta: Delta::Reasoning(text),
+            });
         }
-        let part = match self.reasoning {
-            Some(part) => part,
-            None => self.begin(choice, Part::Reasoning(Reasoning::default()), events),
-        };
-        self.reasoning = Some(part);
-        events.push(StreamEvent::PartDelta {
-            choice,
-            part,
-            delta: Delta::Reasoning(text),
-        });
     }
 
     fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if text.is_empty() {
-            return;
+        if !text.is_empty() {
+            let known = self.refusal;
+            let part = known.unwrap_or_else(|| self.begin(choice, Part::Refusal(String::new()), events));
+            self.refusal = Some(part);
+            events.push(StreamEvent::PartDelta {
+                choice,
+                part,
+                delta: Delta::Text(text),
+            });
         }
-        let part = match self.refusal {
-            Some(part) => part,
-            None => self.begin(choice, Part::Refusal(String::new()), events),
-        };
-        self.refusal = Some(part);
-        events.push(StreamEvent::PartDelta {
-            choice,
-            part,
-            delta: Delta::Text(text),
-        });
     }
 
     fn call(
@@ -405,15 +400,13 @@ impl Open {
         let index = take::count(&mut object, "index")?;
         let mut call = request::tool_call(object)?;
         let arguments = std::mem::take(&mut call.arguments);
-        let part = match self.known_call(index, &call.id, &call.name) {
-            Some(part) => part,
-            None => {
-                let id = call.id.clone();
-                let part = self.begin(choice, Part::ToolCall(call), events);
-                self.calls.push(OpenCall { index, id, part });
-                part
-            }
-        };
+        let known = self.known_call(index, &call.id, &call.name);
+        let part = known.unwrap_or_else(|| {
+            let id = call.id.clone();
+            let part = self.begin(choice, Part::ToolCall(call), events);
+            self.calls.push(OpenCall { index, id, part });
+            part
+        });
         if !arguments.is_empty() {
             events.push(StreamEvent::PartDelta {
                 choice,
@@ -445,11 +438,4 @@ impl Open {
 
 fn parse(raw: &RawValue) -> Result<Value, WireError> {
     serde_json::from_str(raw.get()).map_err(|error| WireError::json(&error, raw.get()))
-}
-
-/// The text of a string that is not empty.
-fn string(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get())
-        .ok()
-        .filter(|text: &String| !text.is_empty())
 }

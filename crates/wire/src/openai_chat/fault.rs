@@ -171,11 +171,11 @@ mod tests {
 
     #[test]
     fn upstream_errors() {
+        use ProviderErrorKind as P;
         let check = |status: u16, body: &str, kind: ProviderErrorKind, message: &str| {
             let error = decode(status, body.as_bytes(), &"p".into());
             assert_eq!((error.kind, error.message.as_str()), (kind, message), "{body}");
         };
-        use ProviderErrorKind as P;
         check(
             400,
             r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#,

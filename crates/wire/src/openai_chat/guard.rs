@@ -31,8 +31,17 @@ pub(super) struct Guard {
     finished: u64,
     content: bool,
     begun: bool,
-    done: bool,
-    failed: bool,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// More may come.
+    Open,
+    /// The end mark was there.
+    Done,
+    /// Nothing may follow.
+    Failed,
 }
 
 impl Guard {
@@ -46,8 +55,7 @@ impl Guard {
             finished: 0,
             content: false,
             begun: false,
-            done: false,
-            failed: false,
+            phase: Phase::Open,
         }
     }
 
@@ -59,14 +67,14 @@ impl Guard {
         let first = !self.begun;
         self.begun |= !whole.is_empty();
         for event in Events::of(&whole, first) {
-            if self.done {
+            if self.phase == Phase::Done {
                 break;
             }
             match self.event(&event) {
                 Ok(Verdict::Pass) => {}
                 Ok(Verdict::Withhold) => withheld.push(event.at.clone()),
                 Err(found) => {
-                    self.failed = true;
+                    self.phase = Phase::Failed;
                     fault = Some(found);
                     break;
                 }
@@ -110,7 +118,7 @@ impl Guard {
             if self.seen == 0 {
                 return Err(truncated());
             }
-            self.done = true;
+            self.phase = Phase::Done;
             return Ok(Verdict::Pass);
         }
         let bad = |what: &str| {
@@ -165,7 +173,7 @@ enum Verdict {
 
 impl StreamGuard for Guard {
     fn feed(&mut self, piece: Bytes) -> Fed {
-        if self.done || self.failed {
+        if self.phase != Phase::Open {
             return Fed {
                 bytes: Bytes::new(),
                 fault: None,
@@ -188,8 +196,8 @@ impl StreamGuard for Guard {
             self.pending.split_to(boundary).freeze()
         };
         let mut fed = self.check(whole);
-        if fed.fault.is_none() && !self.done && self.pending.len() > EVENT_LIMIT {
-            self.failed = true;
+        if self.phase == Phase::Open && self.pending.len() > EVENT_LIMIT {
+            self.phase = Phase::Failed;
             fed.fault = Some(too_large());
         }
         fed
@@ -200,10 +208,10 @@ impl StreamGuard for Guard {
             bytes: Bytes::new(),
             fault: None,
         };
-        if self.failed {
+        if self.phase == Phase::Failed {
             return fed;
         }
-        if !self.done && !self.pending.is_empty() {
+        if self.phase == Phase::Open && !self.pending.is_empty() {
             // Some upstreams forget the blank line behind their last event, or end lines with lone CRs.
             let mut rest = std::mem::take(&mut self.pending);
             rest.extend_from_slice(b"\n\n");
@@ -214,7 +222,7 @@ impl StreamGuard for Guard {
                 .as_ref()
                 .is_some_and(|fault| fault.kind == ProviderErrorKind::Decode)
             {
-                self.failed = false;
+                self.phase = Phase::Open;
                 fed.fault = None;
             }
         }
@@ -222,17 +230,22 @@ impl StreamGuard for Guard {
             return fed;
         }
         if !self.is_complete() {
-            self.failed = true;
+            self.phase = Phase::Failed;
             fed.fault = Some(truncated());
-        } else if !self.done {
-            self.done = true;
+        } else if self.phase == Phase::Open {
+            self.phase = Phase::Done;
             fed.bytes = [fed.bytes.as_ref(), DONE].concat().into();
         }
         fed
     }
 
     fn is_complete(&self) -> bool {
-        !self.failed && self.seen != 0 && (self.done || self.seen == self.finished)
+        let finished = match self.phase {
+            Phase::Open => self.seen == self.finished,
+            Phase::Done => true,
+            Phase::Failed => false,
+        };
+        finished && self.seen != 0
     }
 
     fn saw_content(&self) -> bool {
@@ -298,9 +311,8 @@ impl<'de> Members<'de> for Chunk<'de> {
             "choices" => self.choices = map.next_value()?,
             "usage" => self.usage = map.next_value()?,
             "x_groq" => {
-                self.usage_beside = map
-                    .next_value::<Option<Obj<Beside<'_>>>>()?
-                    .and_then(|at| at.0.usage)
+                let beside: Option<Obj<Beside<'_>>> = map.next_value()?;
+                self.usage_beside = beside.and_then(|at| at.0.usage);
             }
             "error" => self.error = map.next_value()?,
             _ => skip(map)?,

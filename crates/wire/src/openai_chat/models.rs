@@ -21,18 +21,17 @@ fn one(id: &str, model: &ModelInfo) -> Value {
 
 /// `{"data": [{"id"}]}` as documented, or the bare array that some vendors send.
 pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
-    let items = match serde_json::from_slice(body) {
-        Ok(Value::Array(items)) => items,
-        _ => {
-            let mut list = take::object(body)?;
-            if let Some(error) = list.get("error").filter(|error| !error.is_null()) {
-                return Err(WireError::Upstream(fault::in_answer(error)));
-            }
-            if !list.contains_key("data") {
-                return Err(WireError::member("data", "is missing: this is no list of models"));
-            }
-            take::array(&mut list, "data")?
+    let items = if let Ok(Value::Array(items)) = serde_json::from_slice(body) {
+        items
+    } else {
+        let mut list = take::object(body)?;
+        if let Some(error) = list.get("error").filter(|error| !error.is_null()) {
+            return Err(WireError::Upstream(fault::in_answer(error)));
         }
+        if !list.contains_key("data") {
+            return Err(WireError::member("data", "is missing: this is no list of models"));
+        }
+        take::array(&mut list, "data")?
     };
     let mut models = Vec::with_capacity(items.len());
     for (i, value) in items.into_iter().enumerate() {

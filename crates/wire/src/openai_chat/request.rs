@@ -579,7 +579,11 @@ pub(super) fn encode_tool_call(call: &ToolCall) -> Value {
             _ => drop(object.insert(name.clone(), value.clone())),
         }
     }
-    object.insert("function".into(), function.into());
+    // A call of a type we do not know is whole in its unknown members.
+    let unknown = call.name.is_empty() && call.arguments.is_empty() && call.extra.contains_key("type");
+    if !unknown {
+        object.insert("function".into(), function.into());
+    }
     Value::Object(object)
 }
 

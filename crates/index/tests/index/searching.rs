@@ -1,0 +1,218 @@
+//! The index over a folder: what is found, what survives, what is made anew.
+
+use hanok_index::{Found, SearchIndex, Terms, analyze};
+use std::collections::HashMap;
+
+/// A text of words drawn from few, so that many texts share many terms.
+fn text(seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut words = Vec::new();
+    for _ in 0..20 + seed % 30 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let rank = (state % 1000) * (state >> 32 & 0xff) / 4000;
+        words.push(format!("w{rank}"));
+    }
+    words.join(" ")
+}
+
+/// BM25 by its formula, over every text. Lengths up to 40 are kept exactly, so texts of 20 to 49 words are near.
+#[expect(clippy::cast_precision_loss, reason = "a few hundred texts")]
+fn scan(texts: &HashMap<u64, String>, query: &str) -> Vec<(u64, f64)> {
+    let counts: HashMap<u64, HashMap<String, f64>> = texts
+        .iter()
+        .map(|(key, text)| {
+            let mut counts = HashMap::new();
+            for token in analyze(text) {
+                *counts.entry(token.text).or_default() += 1.0;
+            }
+            (*key, counts)
+        })
+        .collect();
+    let all = texts.len() as f64;
+    let length = |key: &u64| counts[key].values().sum::<f64>();
+    let average = counts.keys().map(length).sum::<f64>() / all;
+    let mut scores: Vec<(u64, f64)> = counts
+        .iter()
+        .map(|(key, counts_here)| {
+            let score = analyze(query)
+                .into_iter()
+                .map(|token| {
+                    let with = counts
+                        .values()
+                        .filter(|counts| counts.contains_key(&token.text))
+                        .count() as f64;
+                    let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln();
+                    let count = counts_here.get(&token.text).copied().unwrap_or_default();
+                    idf * count * 2.5 / (count + 1.5 * (0.25 + 0.75 * length(key) / average))
+                })
+                .sum();
+            (*key, score)
+        })
+        .filter(|(_, score)| *score > 0.0)
+        .collect();
+    scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    scores
+}
+
+fn filled(dir: &std::path::Path, texts: &HashMap<u64, String>, segments: u64) -> SearchIndex {
+    let index = SearchIndex::open(dir);
+    let mut writer = index.writer().unwrap();
+    for part in 0..segments {
+        for (key, text) in texts.iter().filter(|(key, _)| *key % segments == part) {
+            writer.add(*key, key / 10, &[text]).unwrap();
+        }
+        writer.commit(&format!("part {part}")).unwrap();
+    }
+    index
+}
+
+#[test]
+fn pruning_changes_no_score() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: HashMap<u64, String> = (0..500).map(|key| (key, text(key))).collect();
+    let index = filled(dir.path(), &texts, 3);
+    assert_eq!(index.len(), 500);
+    for query in [
+        "w0 w1 w2",
+        "w9",
+        "w3 w40 w7 w22 w1",
+        "w60 w61 w62 w63 nowhere",
+        "w5 w5 w6",
+        "nowhere",
+    ] {
+        let expect = scan(&texts, query);
+        for limit in [1, 10, 1000] {
+            let found = index.search(&Terms::of(query), limit).unwrap();
+            assert_eq!(found.len(), expect.len().min(limit), "{query} {limit}");
+            let exact = index.search(&Terms::of(query), 1000).unwrap();
+            for (got, all) in found.iter().zip(&exact) {
+                assert!(
+                    (got.score - all.score).abs() < 1e-9,
+                    "{query}: pruned {got:?}, whole {all:?}"
+                );
+            }
+            for got in &found {
+                let by_formula = expect.iter().find(|(key, _)| *key == got.key).unwrap().1;
+                // Lengths above 40 are kept to 1 in 16.
+                assert!(
+                    (got.score - by_formula).abs() / by_formula < 0.04,
+                    "{query}: {got:?} {by_formula}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_group_is_replaced_and_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(dir.path());
+    assert!(index.is_empty());
+    assert_eq!(index.search(&Terms::of("alpha"), 10).unwrap(), []);
+    let mut writer = index.writer().unwrap();
+    assert!(index.writer().is_err(), "one writer at a time");
+    writer.add(1, 7, &["alpha", "beta"]).unwrap();
+    writer.add(2, 8, &["alpha"]).unwrap();
+    assert!(index.is_empty(), "nothing is found before a commit");
+    writer.commit("1").unwrap();
+    writer.delete_group(7);
+    writer.add(3, 7, &["gamma"]).unwrap();
+    writer.commit("2").unwrap();
+    let keys = |query: &str| -> Vec<(u64, u64)> {
+        let found: Vec<Found> = index.search(&Terms::of(query), 10).unwrap();
+        found.into_iter().map(|found| (found.key, found.group)).collect()
+    };
+    assert_eq!(keys("alpha"), [(2, 8)]);
+    assert_eq!(keys("beta"), []);
+    assert_eq!(keys("gamma"), [(3, 7)]);
+    writer.finish().unwrap();
+    assert_eq!(index.mark().as_deref(), Some("2"));
+
+    let again = SearchIndex::open(dir.path());
+    assert_eq!(again.mark().as_deref(), Some("2"));
+    assert_eq!(again.len(), 2);
+    let mut writer = again.writer().unwrap();
+    writer.clear().unwrap();
+    writer.commit("3").unwrap();
+    assert!(again.is_empty());
+}
+
+#[test]
+fn what_was_not_committed_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(dir.path());
+    let mut writer = index.writer().unwrap();
+    writer.add(1, 1, &["alpha"]).unwrap();
+    writer.commit("1").unwrap();
+    writer.add(2, 2, &["alpha"]).unwrap();
+    drop(writer);
+    drop(index);
+    let index = SearchIndex::open(dir.path());
+    assert_eq!((index.mark().as_deref(), index.len()), (Some("1"), 1));
+}
+
+#[test]
+fn a_broken_index_is_empty_and_made_anew() {
+    let break_it = |how: &dyn Fn(&std::path::Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        let texts: HashMap<u64, String> = (0..50).map(|key| (key, text(key))).collect();
+        drop(filled(dir.path(), &texts, 1));
+        how(dir.path());
+        let index = SearchIndex::open(dir.path());
+        assert_eq!((index.mark(), index.len()), (None, 0));
+        let mut writer = index.writer().unwrap();
+        writer.add(1, 1, &["alpha"]).unwrap();
+        writer.commit("new").unwrap();
+        assert_eq!(index.search(&Terms::of("alpha"), 10).unwrap().len(), 1);
+    };
+    let files = |dir: &std::path::Path, ending: &str| -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .filter(|path| path.extension().is_some_and(|e| e == ending))
+            .collect()
+    };
+    break_it(&|dir| std::fs::write(dir.join("meta.json"), "{").unwrap());
+    break_it(&|dir| std::fs::write(dir.join("meta.json"), "").unwrap());
+    break_it(&|dir| std::fs::remove_file(dir.join("meta.json")).unwrap());
+    break_it(&|dir| {
+        let terms = files(dir, "term");
+        assert!(!terms.is_empty());
+        for path in &terms {
+            std::fs::remove_file(path).unwrap();
+        }
+    });
+    break_it(&|dir| {
+        let terms = files(dir, "idx");
+        assert!(!terms.is_empty());
+        for path in &terms {
+            std::fs::write(path, "short").unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_single_syllable_finds_the_runs_it_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(dir.path());
+    let mut writer = index.writer().unwrap();
+    writer.add(1, 1, &["책을 읽다"]).unwrap();
+    writer.add(2, 2, &["책상 책을"]).unwrap();
+    writer.commit("1").unwrap();
+    let terms = |question: &str| -> Vec<String> {
+        index
+            .terms_of(question)
+            .unwrap()
+            .iter()
+            .map(|(term, _)| term.to_owned())
+            .collect()
+    };
+    assert_eq!(terms("책"), ["책", "책을", "책상"]);
+    assert_eq!(terms("책 desk"), ["책", "desk", "책을", "책상"]);
+    assert_eq!(terms("책 읽기"), ["책", "읽기"]);
+    assert_eq!(index.search(&index.terms_of("책").unwrap(), 10).unwrap().len(), 2);
+    assert_eq!(index.doc_freq("책을").unwrap(), 2);
+    assert!(index.idf("책상").unwrap() > index.idf("책을").unwrap());
+    assert!(index.idf("없음").unwrap() > index.idf("책상").unwrap());
+}
