@@ -76,18 +76,12 @@ fn faults(crates: &[Crate<'_>]) -> Vec<String> {
     let mut faults = Vec::new();
     for this in crates {
         let Some(floor) = floor(this.name) else {
-            faults.push(format!(
-                "{} is not in the table of floors (xtask/src/floors.rs)",
-                this.name
-            ));
+            faults.push(format!("{} is not in the table of floors (xtask/src/floors.rs)", this.name));
             continue;
         };
         for below in &this.depends_on {
             match self::floor(below) {
-                None => faults.push(format!(
-                    "{} depends on {below}, which is not in the table",
-                    this.name
-                )),
+                None => faults.push(format!("{} depends on {below}, which is not in the table", this.name)),
                 Some(other) if other >= floor => faults.push(format!(
                     "{} (floor {floor}) depends on {below} (floor {other}); only lower floors are allowed",
                     this.name
@@ -100,10 +94,7 @@ fn faults(crates: &[Crate<'_>]) -> Vec<String> {
 }
 
 fn floor(name: &str) -> Option<u8> {
-    FLOORS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, floor)| *floor)
+    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
 }
 
 #[cfg(test)]
@@ -111,10 +102,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, depends_on: &[&str], expect: &[&str]) {
-        let found = faults(&[Crate {
-            name,
-            depends_on: depends_on.to_vec(),
-        }]);
+        let found = faults(&[Crate { name, depends_on: depends_on.to_vec() }]);
         assert_eq!(found.len(), expect.len(), "{found:?}");
         for (fault, part) in found.iter().zip(expect) {
             assert!(fault.contains(part), "{fault:?} does not say {part:?}");
@@ -124,50 +112,22 @@ mod tests {
     #[test]
     fn only_downward_edges_pass() {
         check("hanok-provider", &["hanok-base", "hanok-wire", "hanok-net"], &[]);
-        check(
-            "hanok-wire",
-            &["hanok-gateway"],
-            &["hanok-wire (floor 1) depends on hanok-gateway (floor 3)"],
-        );
-        check(
-            "hanok-retrieval",
-            &["hanok-gateway"],
-            &["floor 3) depends on hanok-gateway (floor 3)"],
-        );
-        check(
-            "hanok-base",
-            &["hanok-base"],
-            &["floor 0) depends on hanok-base (floor 0)"],
-        );
-        check(
-            "hanok",
-            &["xtask"],
-            &["hanok (floor 7) depends on xtask (floor 8)"],
-        );
+        check("hanok-wire", &["hanok-gateway"], &["hanok-wire (floor 1) depends on hanok-gateway (floor 3)"]);
+        check("hanok-retrieval", &["hanok-gateway"], &["floor 3) depends on hanok-gateway (floor 3)"]);
+        check("hanok-base", &["hanok-base"], &["floor 0) depends on hanok-base (floor 0)"]);
+        check("hanok", &["xtask"], &["hanok (floor 7) depends on xtask (floor 8)"]);
     }
 
     #[test]
     fn a_crate_outside_the_table_fails() {
-        check(
-            "hanok-cellar",
-            &["hanok-base"],
-            &["hanok-cellar is not in the table"],
-        );
-        check(
-            "hanok-server",
-            &["hanok-cellar"],
-            &["hanok-cellar, which is not in the table"],
-        );
+        check("hanok-cellar", &["hanok-base"], &["hanok-cellar is not in the table"]);
+        check("hanok-server", &["hanok-cellar"], &["hanok-cellar, which is not in the table"]);
     }
 
     #[test]
     fn each_crate_stands_on_one_floor() {
         for (name, _) in FLOORS {
-            assert_eq!(
-                FLOORS.iter().filter(|(other, _)| other == name).count(),
-                1,
-                "{name}"
-            );
+            assert_eq!(FLOORS.iter().filter(|(other, _)| other == name).count(), 1, "{name}");
         }
     }
 
@@ -176,16 +136,8 @@ mod tests {
         let metadata = MetadataCommand::parse(include_str!("../tests/upward.json")).unwrap();
         let found = faults(&crates_of(&metadata));
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(
-            found
-                .iter()
-                .any(|fault| fault.contains("hanok-wire (floor 1) depends on hanok-server"))
-        );
-        assert!(
-            found
-                .iter()
-                .any(|fault| fault.contains("hanok-base (floor 0) depends on hanok-stats"))
-        );
+        assert!(found.iter().any(|fault| fault.contains("hanok-wire (floor 1) depends on hanok-server")));
+        assert!(found.iter().any(|fault| fault.contains("hanok-base (floor 0) depends on hanok-stats")));
     }
 
     #[test]

@@ -6,10 +6,7 @@
 //! tested, in order), [`workspace`], [`process`], [`tools`].
 
 // A command-line tool speaks on stdout.
-#![allow(
-    clippy::print_stdout,
-    reason = "a command-line tool; its output is its product"
-)]
+#![allow(clippy::print_stdout, reason = "a command-line tool; its output is its product")]
 
 mod floors;
 mod process;
@@ -66,9 +63,7 @@ fn only<'a>(options: &[&'a str]) -> Result<Vec<&'a str>> {
         if let Some(part) = option.strip_prefix("--only=") {
             parts.push(part);
         } else if *option == "--only" {
-            let Some(part) = options.next() else {
-                bail!("--only wants the name of a part")
-            };
+            let Some(part) = options.next() else { bail!("--only wants the name of a part") };
             parts.push(part);
         } else {
             bail!("`test` does not know `{option}`; see `cargo xtask help`");
@@ -83,10 +78,7 @@ mod tests {
 
     #[test]
     fn only_is_read_in_both_spellings() {
-        assert_eq!(
-            only(&["--only", "python", "--only=node"]).unwrap(),
-            ["python", "node"]
-        );
+        assert_eq!(only(&["--only", "python", "--only=node"]).unwrap(), ["python", "node"]);
         assert!(only(&[]).unwrap().is_empty());
         assert!(only(&["--only"]).is_err());
         assert!(only(&["python"]).is_err());

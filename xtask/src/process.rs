@@ -15,10 +15,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs `command` to its end, output in view, and shows each line of its stdout to `line` too.
 pub(crate) fn run_watching(command: &mut Command, mut line: impl FnMut(&str)) -> Result<ExitStatus> {
-    let mut child = announce(command)
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| missing(command))?;
+    let mut child = announce(command).stdout(Stdio::piped()).spawn().with_context(|| missing(command))?;
     if let Some(stdout) = child.stdout.take() {
         let mut reader = BufReader::new(stdout);
         let mut bytes = Vec::new();
@@ -33,21 +30,14 @@ pub(crate) fn run_watching(command: &mut Command, mut line: impl FnMut(&str)) ->
 
 /// What `command` prints, or `None` when it is absent or fails.
 pub(crate) fn output(command: &mut Command) -> Option<String> {
-    let output = command
-        .stderr(Stdio::null())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = command.stderr(Stdio::null()).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// The command as one would type it.
 pub(crate) fn spell(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn announce(command: &mut Command) -> &mut Command {
@@ -70,9 +60,7 @@ mod tests {
         run(Command::new("true").arg("x")).unwrap();
         let error = run(Command::new("false").arg("x")).unwrap_err().to_string();
         assert!(error.contains("`false x` failed"), "{error}");
-        let error = run(&mut Command::new("no-such-program-anywhere"))
-            .unwrap_err()
-            .to_string();
+        let error = run(&mut Command::new("no-such-program-anywhere")).unwrap_err().to_string();
         assert!(error.contains("no-such-program-anywhere"), "{error}");
     }
 

@@ -44,40 +44,25 @@ pub(crate) fn run(workspace: &Workspace, only: &[&str]) -> Result<ExitCode> {
         println!("{}", outcome.line());
     }
     println!("{sum}");
-    let failed = outcomes
-        .iter()
-        .any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    let failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Failed(_)));
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The parts and what they do, one a line.
 pub(crate) fn list_of_parts() -> String {
-    let lines: Vec<_> = PARTS
-        .iter()
-        .map(|part| format!("  {:<10}{}\n", part.name, part.what))
-        .collect();
+    let lines: Vec<_> = PARTS.iter().map(|part| format!("  {:<10}{}\n", part.name, part.what)).collect();
     lines.concat()
 }
 
 /// The parts to run, in their order, each with those it needs before it.
 fn chosen(only: &[&str]) -> Result<Vec<&'static Part>> {
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| PARTS.iter().all(|part| part.name != **name))
-    {
+    if let Some(unknown) = only.iter().find(|name| PARTS.iter().all(|part| part.name != **name)) {
         let names: Vec<_> = PARTS.iter().map(|part| part.name).collect();
         bail!("there is no part `{unknown}`; there are: {}", names.join(", "));
     }
     let wanted = |part: &Part| only.is_empty() || only.contains(&part.name);
     let needed = |name: &str| PARTS.iter().any(|part| wanted(part) && part.needs == Some(name));
-    Ok(PARTS
-        .iter()
-        .filter(|part| wanted(part) || needed(part.name))
-        .collect())
+    Ok(PARTS.iter().filter(|part| wanted(part) || needed(part.name)).collect())
 }
 
 fn run_part(part: &'static Part, workspace: &Workspace) -> Outcome {
@@ -97,12 +82,7 @@ fn run_part(part: &'static Part, workspace: &Workspace) -> Outcome {
         Verdict::Skipped(_) => tally.skipped = 1,
         _ => {}
     }
-    Outcome {
-        part: part.name,
-        took: start.elapsed(),
-        tally,
-        verdict,
-    }
+    Outcome { part: part.name, took: start.elapsed(), tally, verdict }
 }
 
 impl Outcome {
@@ -125,11 +105,7 @@ mod tests {
     }
 
     fn workspace(ci: bool) -> Workspace {
-        Workspace {
-            root: ".".into(),
-            target: ".".into(),
-            ci,
-        }
+        Workspace { root: ".".into(), target: ".".into(), ci }
     }
 
     #[test]
@@ -151,46 +127,19 @@ mod tests {
 
     #[test]
     fn a_missing_tool_skips_but_fails_in_ci() {
-        static PART: Part = Part {
-            name: "x",
-            what: "",
-            needs: None,
-            run: |_| Err(Missing("no tool".to_owned()).into()),
-        };
+        static PART: Part =
+            Part { name: "x", what: "", needs: None, run: |_| Err(Missing("no tool".to_owned()).into()) };
         let skipped = run_part(&PART, &workspace(false));
         assert!(skipped.line().contains("SKIPPED  no tool"), "{}", skipped.line());
-        assert_eq!(
-            skipped.tally,
-            Tally {
-                skipped: 1,
-                ..Tally::default()
-            }
-        );
+        assert_eq!(skipped.tally, Tally { skipped: 1, ..Tally::default() });
         let failed = run_part(&PART, &workspace(true));
         assert!(failed.line().contains("FAILED"), "{}", failed.line());
-        assert_eq!(
-            failed.tally,
-            Tally {
-                failed: 1,
-                ..Tally::default()
-            }
-        );
+        assert_eq!(failed.tally, Tally { failed: 1, ..Tally::default() });
     }
 
     #[test]
     fn a_part_without_tests_counts_as_one() {
-        static PART: Part = Part {
-            name: "x",
-            what: "",
-            needs: None,
-            run: |_| Ok((Tally::default(), None)),
-        };
-        assert_eq!(
-            run_part(&PART, &workspace(true)).tally,
-            Tally {
-                passed: 1,
-                ..Tally::default()
-            }
-        );
+        static PART: Part = Part { name: "x", what: "", needs: None, run: |_| Ok((Tally::default(), None)) };
+        assert_eq!(run_part(&PART, &workspace(true)).tally, Tally { passed: 1, ..Tally::default() });
     }
 }

@@ -26,10 +26,7 @@ const NODE_AT_LEAST: u32 = 20;
 /// `rustfmt` or `clippy`, through rustup where it is absent.
 pub(crate) fn rust_component(name: &str, probe: &str) -> Result<()> {
     if output(Command::new("cargo").args([probe, "--version"])).is_none() {
-        install(
-            Command::new("rustup").args(["component", "add", name]),
-            &format!("cargo {probe}"),
-        )?;
+        install(Command::new("rustup").args(["component", "add", name]), &format!("cargo {probe}"))?;
     }
     Ok(())
 }
@@ -48,22 +45,11 @@ pub(crate) fn python(workspace: &Workspace, name: &str, requirements: &str) -> R
     if output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_none() {
         apt(&["python3", "python3-venv"])?;
     }
-    install(
-        Command::new("python3").args(["-m", "venv"]).arg(&folder),
-        "a Python virtual environment",
-    )?;
+    install(Command::new("python3").args(["-m", "venv"]).arg(&folder), "a Python virtual environment")?;
     let list = folder.join("requirements.txt");
     fs::write(&list, requirements)?;
     let mut pip = Command::new(bin.join("python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-    ])
-    .arg(&list);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&list);
     install(&mut pip, "the Python packages of the tests")?;
     note_made_of(&folder, requirements)?;
     Ok(bin)
@@ -72,10 +58,7 @@ pub(crate) fn python(workspace: &Workspace, name: &str, requirements: &str) -> R
 /// The folder that holds `node` and `npm`; `None` when those on the path will do.
 pub(crate) fn node(workspace: &Workspace) -> Result<Option<PathBuf>> {
     let version = output(Command::new("node").arg("--version"));
-    let fits = version
-        .as_deref()
-        .and_then(major)
-        .is_some_and(|major| major >= NODE_AT_LEAST);
+    let fits = version.as_deref().and_then(major).is_some_and(|major| major >= NODE_AT_LEAST);
     if fits && output(Command::new("npm").arg("--version")).is_some() {
         return Ok(None);
     }
@@ -99,8 +82,7 @@ pub(crate) fn npm_package(workspace: &Workspace, name: &str, node: Option<&Path>
     copy_files(&source, &folder)?;
     if fresh {
         let mut npm = with_path("npm", node);
-        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&folder);
+        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(&folder);
         install(&mut npm, "the npm packages of the tests")?;
         note_made_of(&folder, &made_of)?;
     }
@@ -128,9 +110,7 @@ pub(crate) fn with_path(program: &str, folder: Option<&Path>) -> Command {
         return Command::new(program);
     };
     let mut paths = vec![folder.to_owned()];
-    paths.extend(std::env::split_paths(
-        &std::env::var_os("PATH").unwrap_or_default(),
-    ));
+    paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new(folder.join(program));
     if let Ok(path) = std::env::join_paths(paths) {
         command.env("PATH", path);
@@ -142,28 +122,19 @@ fn apt(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     let root = output(Command::new("id").arg("-u")).is_some_and(|id| id == "0");
     if !root || output(Command::new("which").arg("apt-get")).is_none() {
-        return Err(Missing(format!(
-            "please install: {names} (done here only as root with apt-get)"
-        ))
-        .into());
+        return Err(Missing(format!("please install: {names} (done here only as root with apt-get)")).into());
     }
     let mut update = Command::new("apt-get");
     install(update.args(["update", "-qq"]), "the list of packages")?;
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(packages);
+    command.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
     install(&mut command, &names)
 }
 
 fn install(command: &mut Command, what: &str) -> Result<()> {
     run(command).map_err(|error| {
-        Missing(format!(
-            "{what} cannot be installed by `{}`: {error:#}",
-            spell(command)
-        ))
-        .into()
+        Missing(format!("{what} cannot be installed by `{}`: {error:#}", spell(command))).into()
     })
 }
 
@@ -216,9 +187,7 @@ mod tests {
     fn a_tool_that_cannot_be_installed_is_missing() {
         let error = install(&mut Command::new("false"), "a tool").unwrap_err();
         assert!(
-            error
-                .downcast_ref::<Missing>()
-                .is_some_and(|missing| missing.0.contains("a tool")),
+            error.downcast_ref::<Missing>().is_some_and(|missing| missing.0.contains("a tool")),
             "{error:#}"
         );
     }

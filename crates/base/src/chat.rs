@@ -66,23 +66,13 @@ pub struct Message {
 impl Message {
     /// A message of one text.
     pub fn text(role: Role, text: impl Into<String>) -> Self {
-        Self {
-            role,
-            parts: vec![Part::Text(text.into())],
-            extra: Object::new(),
-        }
+        Self { role, parts: vec![Part::Text(text.into())], extra: Object::new() }
     }
     /// All text parts, joined.
     pub fn plain_text(&self) -> String {
         self.parts
             .iter()
-            .filter_map(|part| {
-                if let Part::Text(text) = part {
-                    Some(text.as_str())
-                } else {
-                    None
-                }
-            })
+            .filter_map(|part| if let Part::Text(text) = part { Some(text.as_str()) } else { None })
             .collect()
     }
 }

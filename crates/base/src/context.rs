@@ -32,7 +32,7 @@ pub struct CallContext {
 impl CallContext {
     /// A new trace whose spans go into `place` once the last holder of the context lets go of it.
     pub fn new(place: Box<dyn Place>, caller: Arc<Caller>) -> Self {
-        Self::with_trace_id(TraceId::random(), None, place, caller)
+        Self::with_trace_id(TraceId::timely(), None, place, caller)
     }
 
     /// The same inside a trace somebody else began.
@@ -42,16 +42,8 @@ impl CallContext {
         place: Box<dyn Place>,
         caller: Arc<Caller>,
     ) -> Self {
-        let open = Mutex::new(Open {
-            spans: Vec::with_capacity(4),
-            place: Some(place),
-        });
-        Self {
-            trace: Arc::new(Trace { id: trace_id, open }),
-            parent,
-            caller,
-            depth: 0,
-        }
+        let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place) });
+        Self { trace: Arc::new(Trace { id: trace_id, open }), parent, caller, depth: 0 }
     }
 
     /// A context whose spans go nowhere: for tests and commands that answer without a store.
@@ -71,10 +63,7 @@ impl CallContext {
     /// Opens a span under this context. Dropping it unfinished records it as cancelled.
     pub fn span(&self, operation: Operation, name: impl Into<String>) -> SpanScope {
         SpanScope {
-            cx: CallContext {
-                parent: Some(SpanId::random()),
-                ..self.clone()
-            },
+            cx: CallContext { parent: Some(SpanId::random()), ..self.clone() },
             parent_id: self.parent,
             start: Start::now(),
             name: name.into(),
@@ -100,8 +89,7 @@ impl Drop for Trace {
     fn drop(&mut self) {
         let open = self.open.get_mut();
         // Spans finish children first; stored root first, so that a reader meets parents before children.
-        open.spans
-            .sort_by_key(|span| (span.parent_id.is_some(), span.start));
+        open.spans.sort_by_key(|span| (span.parent_id.is_some(), span.start));
         if let Some(place) = open.place.take()
             && !open.spans.is_empty()
         {

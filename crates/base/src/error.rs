@@ -224,59 +224,25 @@ impl From<&ProviderError> for Problem {
         let said = &error.message;
         let (kind, code, message) = match error.kind {
             // The provider's text may quote the operator's key, so it is not passed on.
-            P::Auth => (
-                ErrorKind::Upstream,
-                "provider_auth",
-                format!("{provider} refused the key Hanok has for it"),
-            ),
-            P::RateLimited => (
-                ErrorKind::RateLimited,
-                "rate_limited",
-                format!("{provider}: {said}"),
-            ),
-            P::Overloaded => (
-                ErrorKind::Upstream,
-                "provider_overloaded",
-                format!("{provider}: {said}"),
-            ),
+            P::Auth => {
+                (ErrorKind::Upstream, "provider_auth", format!("{provider} refused the key Hanok has for it"))
+            }
+            P::RateLimited => (ErrorKind::RateLimited, "rate_limited", format!("{provider}: {said}")),
+            P::Overloaded => (ErrorKind::Upstream, "provider_overloaded", format!("{provider}: {said}")),
             P::ContextLength => (ErrorKind::InvalidRequest, "context_length_exceeded", said.clone()),
             P::InvalidRequest => (ErrorKind::InvalidRequest, "invalid_request", said.clone()),
             P::UnknownModel => (ErrorKind::NotFound, "model_not_found", said.clone()),
             P::ContentFilter => (ErrorKind::InvalidRequest, "content_filter", said.clone()),
-            P::Timeout => (
-                ErrorKind::Timeout,
-                "provider_timeout",
-                format!("{provider}: {said}"),
-            ),
-            P::Truncated => (
-                ErrorKind::Upstream,
-                "stream_truncated",
-                format!("{provider}: {said}"),
-            ),
-            P::Decode => (
-                ErrorKind::Upstream,
-                "provider_bad_answer",
-                format!("{provider}: {said}"),
-            ),
-            P::Transport => (
-                ErrorKind::Upstream,
-                "provider_unreachable",
-                format!("{provider}: {said}"),
-            ),
-            P::Unsupported => (
-                ErrorKind::Unsupported,
-                "unsupported",
-                format!("{provider}: {said}"),
-            ),
+            P::Timeout => (ErrorKind::Timeout, "provider_timeout", format!("{provider}: {said}")),
+            P::Truncated => (ErrorKind::Upstream, "stream_truncated", format!("{provider}: {said}")),
+            P::Decode => (ErrorKind::Upstream, "provider_bad_answer", format!("{provider}: {said}")),
+            P::Transport => (ErrorKind::Upstream, "provider_unreachable", format!("{provider}: {said}")),
+            P::Unsupported => (ErrorKind::Unsupported, "unsupported", format!("{provider}: {said}")),
             P::Internal => (ErrorKind::Internal, "internal_error", said.clone()),
         };
         Self {
             kind,
-            code: error
-                .code
-                .clone()
-                .filter(|_| error.kind != P::Auth)
-                .unwrap_or_else(|| code.to_owned()),
+            code: error.code.clone().filter(|_| error.kind != P::Auth).unwrap_or_else(|| code.to_owned()),
             message,
             hint: (error.kind == P::Auth).then(|| "see `hanok doctor`".to_owned()),
             param: None,

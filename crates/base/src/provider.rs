@@ -32,9 +32,7 @@ impl Dialect {
     }
     /// The dialect of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::OpenAiChat]
-            .into_iter()
-            .find(|dialect| dialect.as_str() == name)
+        [Self::OpenAiChat].into_iter().find(|dialect| dialect.as_str() == name)
     }
 }
 
@@ -156,11 +154,7 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<RawResponse, ProviderError>> {
         let _ = (cx, call);
         Box::pin(async move {
-            Err(ProviderError::new(
-                ProviderErrorKind::Unsupported,
-                self.name(),
-                "this route is not offered",
-            ))
+            Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "this route is not offered"))
         })
     }
 }

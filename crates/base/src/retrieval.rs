@@ -95,11 +95,21 @@ pub enum RetrievalError {
         known: Vec<String>,
     },
     /// The query holds no word that could match.
-    #[error("the query holds nothing that can be searched for: {0:?}")]
+    #[error("the query holds nothing that can be searched for: {:?}", beginning(.0))]
     EmptyQuery(String),
     /// The index or the store failed.
     #[error("search failed")]
     Failed(#[source] crate::BoxError),
+}
+
+/// Enough of a query to know it by.
+fn beginning(query: &str) -> String {
+    const ENOUGH: usize = 80;
+    let mut text: String = query.chars().take(ENOUGH).collect();
+    if query.chars().nth(ENOUGH).is_some() {
+        text.push('…');
+    }
+    text
 }
 
 mod source_id_text {
@@ -111,8 +121,6 @@ mod source_id_text {
         serializer.collect_str(id)
     }
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SourceId, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -106,12 +106,7 @@ impl Collector {
     /// Takes the next event.
     pub fn push(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Start {
-                id,
-                model,
-                created,
-                extra,
-            } => self.head = Some((id, model, created, extra)),
+            StreamEvent::Start { id, model, created, extra } => self.head = Some((id, model, created, extra)),
             StreamEvent::PartStart { choice, value, .. } => self.choice(choice).parts.push(value),
             StreamEvent::PartDelta { choice, part, delta } => {
                 if let Some(part) = self.choice(choice).parts.get_mut(part) {
@@ -139,49 +134,25 @@ impl Collector {
             .into_iter()
             .map(|open| Choice {
                 index: open.index,
-                message: Message {
-                    role: Role::Assistant,
-                    parts: open.parts,
-                    extra: Object::new(),
-                },
+                message: Message { role: Role::Assistant, parts: open.parts, extra: Object::new() },
                 finish: open.finish.unwrap_or_else(|| unfinished.clone()),
                 extra: open.extra,
             })
             .collect();
         choices.sort_by_key(|choice| choice.index);
-        Some(ChatResponse {
-            id,
-            model,
-            created,
-            choices,
-            usage: self.usage,
-            extra,
-        })
+        Some(ChatResponse { id, model, created, choices, usage: self.usage, extra })
     }
 
     /// The whole answer, or `None` when the stream was truncated.
     pub fn into_response(self) -> Option<ChatResponse> {
-        if self.is_complete() {
-            self.into_partial(&FinishReason::Stop)
-        } else {
-            None
-        }
+        if self.is_complete() { self.into_partial(&FinishReason::Stop) } else { None }
     }
 
     fn choice(&mut self, index: u32) -> &mut Open {
-        let at = self
-            .choices
-            .iter()
-            .position(|open| open.index == index)
-            .unwrap_or_else(|| {
-                self.choices.push(Open {
-                    index,
-                    parts: Vec::new(),
-                    finish: None,
-                    extra: Object::new(),
-                });
-                self.choices.len() - 1
-            });
+        let at = self.choices.iter().position(|open| open.index == index).unwrap_or_else(|| {
+            self.choices.push(Open { index, parts: Vec::new(), finish: None, extra: Object::new() });
+            self.choices.len() - 1
+        });
         #[expect(clippy::indexing_slicing, reason = "found or pushed on the line above")]
         &mut self.choices[at]
     }
@@ -226,21 +197,10 @@ mod tests {
             created: 0,
             extra: Object::new(),
         });
-        collector.push(StreamEvent::PartStart {
-            choice: 0,
-            part: 0,
-            value: Part::Text(String::new()),
-        });
-        collector.push(StreamEvent::PartDelta {
-            choice: 0,
-            part: 0,
-            delta: Delta::Text("hi".into()),
-        });
+        collector.push(StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) });
+        collector.push(StreamEvent::PartDelta { choice: 0, part: 0, delta: Delta::Text("hi".into()) });
         assert!(!collector.is_complete());
-        collector.push(StreamEvent::Finish {
-            choice: 0,
-            reason: FinishReason::Stop,
-        });
+        collector.push(StreamEvent::Finish { choice: 0, reason: FinishReason::Stop });
         let response = collector.into_response().unwrap();
         assert_eq!(response.choices[0].message.plain_text(), "hi");
     }

@@ -18,19 +18,13 @@ impl Timestamp {
     /// This moment and `duration` after it.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// This moment less `duration`.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Whole seconds since the epoch, as `created` fields want them.
@@ -40,10 +34,8 @@ impl Timestamp {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T10:27:07.123Z`.
     pub fn rfc3339(self) -> String {
-        jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_or_else(
-            |_| String::from("1970-01-01T00:00:00.000Z"),
-            |time| format!("{time:.3}"),
-        )
+        jiff::Timestamp::from_nanosecond(i128::from(self.0))
+            .map_or_else(|_| String::from("1970-01-01T00:00:00.000Z"), |time| format!("{time:.3}"))
     }
 
     /// Parses RFC 3339, with any offset.
@@ -65,10 +57,7 @@ pub struct Start {
 impl Start {
     /// Now on both clocks.
     pub fn now() -> Self {
-        Self {
-            at: Timestamp::now(),
-            mono: Instant::now(),
-        }
+        Self { at: Timestamp::now(), mono: Instant::now() }
     }
     /// Time since.
     pub fn elapsed(&self) -> Duration {
@@ -88,9 +77,6 @@ mod tests {
     fn rfc3339_both_ways() {
         let time = Timestamp(1_763_634_427_123_000_000);
         assert_eq!(time.rfc3339(), "2025-11-20T10:27:07.123Z");
-        assert_eq!(
-            Timestamp::parse_rfc3339("2025-11-20T19:27:07.123+09:00"),
-            Some(time)
-        );
+        assert_eq!(Timestamp::parse_rfc3339("2025-11-20T19:27:07.123+09:00"), Some(time));
     }
 }

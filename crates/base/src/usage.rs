@@ -38,10 +38,7 @@ pub struct NanoDollars(pub i64);
 
 impl NanoDollars {
     /// As a float of dollars, for JSON and display only; sums are made on integers.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "exact below 2^53 nano-dollars, nine million dollars"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 nano-dollars, nine million dollars")]
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1e9
     }

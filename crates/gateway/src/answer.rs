@@ -52,11 +52,7 @@ enum Source {
 
 impl AnswerStream {
     pub(crate) fn raw(dialect: Dialect, bytes: ByteStream, scope: SpanScope) -> Self {
-        Self {
-            source: Source::Raw(bytes),
-            dialect,
-            scope: Some(scope),
-        }
+        Self { source: Source::Raw(bytes), dialect, scope: Some(scope) }
     }
 
     pub(crate) fn typed(
@@ -78,11 +74,7 @@ impl AnswerStream {
             open: 0,
             finished: 0,
         };
-        Self {
-            source: Source::Typed(Box::new(typed)),
-            dialect,
-            scope: Some(scope),
-        }
+        Self { source: Source::Typed(Box::new(typed)), dialect, scope: Some(scope) }
     }
 
     /// Closes the span: as it should be, unless it was failed before.
@@ -135,11 +127,7 @@ impl Stream for AnswerStream {
         if ended {
             this.end();
         }
-        if piece.is_empty() {
-            Poll::Ready(None)
-        } else {
-            Poll::Ready(Some(piece))
-        }
+        if piece.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(piece)) }
     }
 }
 
@@ -207,10 +195,7 @@ impl Typed {
             StreamEvent::PartStart { choice, .. } => self.open = self.open.max(choice + 1),
             StreamEvent::PartDelta { .. } if !self.content => {
                 self.content = true;
-                scope.set(
-                    "hanok.time_to_first_token_ms",
-                    scope.start().elapsed().as_secs_f64() * 1e3,
-                );
+                scope.set("hanok.time_to_first_token_ms", scope.start().elapsed().as_secs_f64() * 1e3);
             }
             StreamEvent::Finish { .. } => self.finished += 1,
             _ => {}

@@ -23,11 +23,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway over these routes.
     pub fn new(routes: Routes) -> Self {
-        Self {
-            name: "gateway".into(),
-            routes: ArcSwap::from_pointee(routes),
-            catalog: Catalog::default(),
-        }
+        Self { name: "gateway".into(), routes: ArcSwap::from_pointee(routes), catalog: Catalog::default() }
     }
 
     /// Exchanges the routes; calls under way finish on the old ones.
@@ -50,35 +46,19 @@ impl Gateway {
     pub async fn model_list(&self) -> Vec<(String, ModelInfo)> {
         let routes = self.routes();
         self.catalog.refresh(routes.providers()).await;
-        let own = |name: ModelName| ModelInfo {
-            name,
-            owned_by: Some(RESERVED.to_owned()),
-            created: 0,
-        };
-        let mut list: Vec<(String, ModelInfo)> = routes
-            .aliases()
-            .map(|alias| (alias.to_string(), own(alias.clone())))
-            .collect();
+        let own = |name: ModelName| ModelInfo { name, owned_by: Some(RESERVED.to_owned()), created: 0 };
+        let mut list: Vec<(String, ModelInfo)> =
+            routes.aliases().map(|alias| (alias.to_string(), own(alias.clone()))).collect();
         for (_, answerer) in routes.answerers() {
             let models = answerer.models().await.unwrap_or_default();
-            list.extend(
-                models
-                    .into_iter()
-                    .map(|info| (format!("{RESERVED}/{}", info.name), info)),
-            );
+            list.extend(models.into_iter().map(|info| (format!("{RESERVED}/{}", info.name), info)));
         }
         for provider in routes.providers() {
             for info in self.catalog.models(provider.name()).iter() {
-                let owned_by = info
-                    .owned_by
-                    .clone()
-                    .or_else(|| Some(provider.name().to_string()));
+                let owned_by = info.owned_by.clone().or_else(|| Some(provider.name().to_string()));
                 list.push((
                     format!("{}/{}", provider.name(), info.name),
-                    ModelInfo {
-                        owned_by,
-                        ..info.clone()
-                    },
+                    ModelInfo { owned_by, ..info.clone() },
                 ));
             }
         }
@@ -99,11 +79,7 @@ impl Gateway {
             Ok(reply) => Ok(finish(scope, dialect, body, reply)),
             Err(problem) => {
                 scope.fail(error_type(problem.kind), problem.message.clone());
-                scope.exchange(Exchange {
-                    dialect,
-                    request: body,
-                    response: ResponseBytes::None,
-                });
+                scope.exchange(Exchange { dialect, request: body, response: ResponseBytes::None });
                 Err(problem)
             }
         }
@@ -137,6 +113,9 @@ impl Gateway {
                 Err(Failure::Provider(error)) => {
                     note_failure(target, &error);
                     last = Problem::from(&error);
+                    if error.kind == ProviderErrorKind::UnknownModel {
+                        last = self.routes.load().with_nearest(last, &peek.model, &self.catalog);
+                    }
                     if !another_may_do_better(error.kind) {
                         break;
                     }
@@ -189,11 +168,7 @@ enum Reply {
     /// An answer, encoded into the client's dialect.
     Whole { body: Vec<u8> },
     /// Events, still to be encoded.
-    Events {
-        provider: ProviderName,
-        events: EventStream,
-        options: StreamOptions,
-    },
+    Events { provider: ProviderName, events: EventStream, options: StreamOptions },
 }
 
 async fn attempt(
@@ -224,28 +199,17 @@ async fn attempt(
         let message = format!("{} does not offer this route", target.model);
         return Err(ProviderError::new(ProviderErrorKind::Unsupported, provider.name(), message).into());
     }
-    let mut request = wire
-        .decode_request(body)
-        .map_err(|error| Failure::Request(bad_request(&error)))?;
+    let mut request = wire.decode_request(body).map_err(|error| Failure::Request(bad_request(&error)))?;
     request.model = target.model.clone();
     if peek.stream {
         let events = provider.chat_stream(cx, &request).await?;
-        let options = StreamOptions {
-            include_usage: peek.include_usage,
-            model: peek.model.as_str().into(),
-        };
-        return Ok(Reply::Events {
-            provider: provider.name().clone(),
-            events,
-            options,
-        });
+        let options = StreamOptions { include_usage: peek.include_usage, model: peek.model.as_str().into() };
+        return Ok(Reply::Events { provider: provider.name().clone(), events, options });
     }
     let mut response = provider.chat(cx, &request).await?;
     // The client knows the model by the name it asked for.
     response.model = peek.model.as_str().into();
-    Ok(Reply::Whole {
-        body: wire.encode_response(&response),
-    })
+    Ok(Reply::Whole { body: wire.encode_response(&response) })
 }
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
@@ -260,20 +224,11 @@ fn finish(mut scope: SpanScope, dialect: Dialect, request: Bytes, reply: Reply) 
                 }
                 RawBody::Stream(bytes) => AnswerBody::Stream(AnswerStream::raw(dialect, bytes, scope)),
             };
-            Answer {
-                status: raw.status,
-                content_type: raw.content_type,
-                headers: raw.headers,
-                body,
-            }
+            Answer { status: raw.status, content_type: raw.content_type, headers: raw.headers, body }
         }
         Reply::Whole { body } => {
             let body = Bytes::from(body);
-            scope.exchange(Exchange {
-                dialect,
-                request,
-                response: ResponseBytes::Whole(body.clone()),
-            });
+            scope.exchange(Exchange { dialect, request, response: ResponseBytes::Whole(body.clone()) });
             scope.finish();
             Answer {
                 status: 200,
@@ -282,17 +237,11 @@ fn finish(mut scope: SpanScope, dialect: Dialect, request: Bytes, reply: Reply) 
                 body: AnswerBody::Whole(body),
             }
         }
-        Reply::Events {
-            provider,
-            events,
-            options,
-        } => Answer {
+        Reply::Events { provider, events, options } => Answer {
             status: 200,
             content_type: content_type(true),
             headers: Vec::new(),
-            body: AnswerBody::Stream(AnswerStream::typed(
-                dialect, provider, events, options, request, scope,
-            )),
+            body: AnswerBody::Stream(AnswerStream::typed(dialect, provider, events, options, request, scope)),
         },
     }
 }
@@ -309,13 +258,7 @@ impl Provider for Gateway {
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         Box::pin(async move {
             let list = self.model_list().await;
-            Ok(list
-                .into_iter()
-                .map(|(id, info)| ModelInfo {
-                    name: id.into(),
-                    ..info
-                })
-                .collect())
+            Ok(list.into_iter().map(|(id, info)| ModelInfo { name: id.into(), ..info }).collect())
         })
     }
 
@@ -329,16 +272,10 @@ impl Provider for Gateway {
             let targets = resolved.map_err(|problem| {
                 ProviderError::new(ProviderErrorKind::UnknownModel, &self.name, problem.message)
             })?;
-            let mut last = ProviderError::new(
-                ProviderErrorKind::Internal,
-                &self.name,
-                "there is no target to call",
-            );
+            let mut last =
+                ProviderError::new(ProviderErrorKind::Internal, &self.name, "there is no target to call");
             for target in &targets {
-                let request = ChatRequest {
-                    model: target.model.clone(),
-                    ..request.clone()
-                };
+                let request = ChatRequest { model: target.model.clone(), ..request.clone() };
                 match target.provider.chat_stream(cx, &request).await {
                     Ok(events) => return Ok(events),
                     Err(error) => {

@@ -42,28 +42,19 @@ struct Entry {
 impl Catalog {
     /// Whether `provider` is known to offer `model`.
     pub fn offers(&self, provider: &ProviderName, model: &str) -> bool {
-        self.models(provider)
-            .iter()
-            .any(|info| info.name.as_str() == model)
+        self.models(provider).iter().any(|info| info.name.as_str() == model)
     }
 
     /// The last known models of `provider`.
     pub fn models(&self, provider: &ProviderName) -> Arc<Vec<ModelInfo>> {
-        self.read(|entries| entries.get(provider).map(|entry| entry.models.clone()))
-            .unwrap_or_default()
+        self.read(|entries| entries.get(provider).map(|entry| entry.models.clone())).unwrap_or_default()
     }
 
     /// How `provider` answered last.
     pub fn health(&self, provider: &ProviderName) -> ProviderHealth {
         self.read(|entries| match entries.get(provider) {
-            Some(Entry {
-                error: Some(error), ..
-            }) => ProviderHealth::Failed(error.clone()),
-            Some(Entry {
-                asked: Some(_),
-                models,
-                ..
-            }) => ProviderHealth::Listed(models.len()),
+            Some(Entry { error: Some(error), .. }) => ProviderHealth::Failed(error.clone()),
+            Some(Entry { asked: Some(_), models, .. }) => ProviderHealth::Listed(models.len()),
             _ => ProviderHealth::Unknown,
         })
     }
@@ -74,10 +65,7 @@ impl Catalog {
             entries
                 .iter()
                 .flat_map(|(provider, entry)| {
-                    entry
-                        .models
-                        .iter()
-                        .map(move |info| format!("{provider}/{}", info.name))
+                    entry.models.iter().map(move |info| format!("{provider}/{}", info.name))
                 })
                 .collect()
         })
@@ -112,10 +100,7 @@ impl Catalog {
         let result = match tokio::time::timeout(LIST_TIMEOUT, provider.models()).await {
             Ok(Ok(models)) => Ok(models),
             Ok(Err(error)) => Err(error.message),
-            Err(_) => Err(format!(
-                "did not list its models within {} s",
-                LIST_TIMEOUT.as_secs()
-            )),
+            Err(_) => Err(format!("did not list its models within {} s", LIST_TIMEOUT.as_secs())),
         };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(provider.name().clone()).or_default();
@@ -137,11 +122,7 @@ impl Catalog {
     fn begin(&self, provider: &ProviderName) -> Option<bool> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let entry = entries.entry(provider.clone()).or_default();
-        let fresh = if entry.error.is_some() {
-            FRESH_FAILURE
-        } else {
-            FRESH
-        };
+        let fresh = if entry.error.is_some() { FRESH_FAILURE } else { FRESH };
         if entry.asking || entry.asked.is_some_and(|asked| asked.elapsed() < fresh) {
             return None;
         }

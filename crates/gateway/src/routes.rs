@@ -105,15 +105,8 @@ impl Routes {
         if let Some(target) = self.qualified(name) {
             return Ok(vec![target]);
         }
-        if let Some(provider) = self
-            .providers
-            .iter()
-            .find(|provider| catalog.offers(provider.name(), name))
-        {
-            return Ok(vec![Target {
-                provider: provider.clone(),
-                model: name.into(),
-            }]);
+        if let Some(provider) = self.providers.iter().find(|provider| catalog.offers(provider.name(), name)) {
+            return Ok(vec![Target { provider: provider.clone(), model: name.into() }]);
         }
         Err(self.unknown(name, catalog))
     }
@@ -126,40 +119,36 @@ impl Routes {
         if provider == RESERVED {
             let base = model.split_once('@').map_or(model, |(base, _)| base);
             let (_, provider) = self.answerers.iter().find(|(answerer, _)| answerer == base)?;
-            return Some(Target {
-                provider: provider.clone(),
-                model: model.into(),
-            });
+            return Some(Target { provider: provider.clone(), model: model.into() });
         }
-        let provider = self
-            .providers
-            .iter()
-            .find(|known| known.name().as_str() == provider)?;
-        Some(Target {
-            provider: provider.clone(),
-            model: model.into(),
-        })
+        let provider = self.providers.iter().find(|known| known.name().as_str() == provider)?;
+        Some(Target { provider: provider.clone(), model: model.into() })
     }
 
     fn known_providers(&self) -> String {
-        let mut names: Vec<&str> = self
-            .providers
-            .iter()
-            .map(|provider| provider.name().as_str())
-            .collect();
+        let mut names: Vec<&str> = self.providers.iter().map(|provider| provider.name().as_str()).collect();
         names.push(RESERVED);
         names.join(", ")
     }
 
-    fn unknown(&self, name: &str, catalog: &Catalog) -> Problem {
+    /// A provider's word that it has no such model, with the names that it may have been.
+    pub(crate) fn with_nearest(&self, mut problem: Problem, name: &str, catalog: &Catalog) -> Problem {
+        let nearest = nearest(name, &self.known_names(catalog));
+        if !nearest.is_empty() {
+            problem.message = format!("{}; the nearest are {}", problem.message, nearest.join(", "));
+        }
+        problem.hint("all models: /v1/models").param("model")
+    }
+
+    fn known_names(&self, catalog: &Catalog) -> Vec<String> {
         let mut known: Vec<String> = self.aliases.iter().map(|(alias, _)| alias.to_string()).collect();
-        known.extend(
-            self.answerers
-                .iter()
-                .map(|(answerer, _)| format!("{RESERVED}/{answerer}")),
-        );
+        known.extend(self.answerers.iter().map(|(answerer, _)| format!("{RESERVED}/{answerer}")));
         known.extend(catalog.known_ids());
-        let nearest = nearest(name, &known);
+        known
+    }
+
+    fn unknown(&self, name: &str, catalog: &Catalog) -> Problem {
+        let nearest = nearest(name, &self.known_names(catalog));
         let hint = if nearest.is_empty() {
             format!(
                 "models are named `provider/model`; providers: {}; list them at /v1/models",
@@ -171,40 +160,27 @@ impl Routes {
         let message = if nearest.is_empty() {
             format!("there is no model `{name}`")
         } else {
-            format!(
-                "there is no model `{name}`; the nearest are {}",
-                nearest.join(", ")
-            )
+            format!("there is no model `{name}`; the nearest are {}", nearest.join(", "))
         };
-        Problem::new(ErrorKind::NotFound, "model_not_found", message)
-            .hint(hint)
-            .param("model")
+        Problem::new(ErrorKind::NotFound, "model_not_found", message).hint(hint).param("model")
     }
 }
 
 /// The at most three names most like `name`, best first; a match of what follows the provider counts too.
 fn nearest(name: &str, known: &[String]) -> Vec<String> {
     let bare = |text: &str| {
-        text.rsplit_once('/')
-            .map_or_else(|| text.to_lowercase(), |(_, bare)| bare.to_lowercase())
+        text.rsplit_once('/').map_or_else(|| text.to_lowercase(), |(_, bare)| bare.to_lowercase())
     };
     let mut scored: Vec<(f64, &String)> = known
         .iter()
         .map(|candidate| {
             let whole = strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-            (
-                whole.max(strsim::jaro_winkler(&bare(name), &bare(candidate))),
-                candidate,
-            )
+            (whole.max(strsim::jaro_winkler(&bare(name), &bare(candidate))), candidate)
         })
         .filter(|(score, _)| *score > 0.75)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored
-        .into_iter()
-        .take(3)
-        .map(|(_, candidate)| format!("`{candidate}`"))
-        .collect()
+    scored.into_iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect()
 }
 
 #[cfg(test)]
@@ -213,17 +189,10 @@ mod tests {
 
     #[test]
     fn nearest_names() {
-        let known: Vec<String> = ["openai/gpt-5-mini", "openai/gpt-5", "hanok/extract", "fast"]
-            .map(str::to_owned)
-            .into();
-        assert_eq!(
-            nearest("gpt-5-mni", &known).first().map(String::as_str),
-            Some("`openai/gpt-5-mini`")
-        );
-        assert_eq!(
-            nearest("hanok/extrct", &known).first().map(String::as_str),
-            Some("`hanok/extract`")
-        );
+        let known: Vec<String> =
+            ["openai/gpt-5-mini", "openai/gpt-5", "hanok/extract", "fast"].map(str::to_owned).into();
+        assert_eq!(nearest("gpt-5-mni", &known).first().map(String::as_str), Some("`openai/gpt-5-mini`"));
+        assert_eq!(nearest("hanok/extrct", &known).first().map(String::as_str), Some("`hanok/extract`"));
         assert!(nearest("zzzzzz", &known).is_empty());
     }
 }

@@ -8,12 +8,7 @@ use std::path::PathBuf;
 
 /// The AI engineering stack in one binary: gateway, records, retrieval and their web UI.
 #[derive(Debug, Parser)]
-#[command(
-    name = "hanok",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "hanok", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Example:\n  hanok up docs        serve, with the folder docs to answer from")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -35,13 +30,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
     pub(crate) log: Option<String>,
     /// Log format [env: HANOK_LOG_FORMAT]
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "FORMAT",
-        help_heading = "Global options"
-    )]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = "Global options")]
     pub(crate) log_format: Option<LogFormat>,
 }
 
@@ -232,11 +221,7 @@ impl Cli {
         Overrides {
             config: self.global.config.clone(),
             data: self.global.data.clone(),
-            bind: if let Command::Up(up) = &self.command {
-                up.bind.clone()
-            } else {
-                None
-            },
+            bind: if let Command::Up(up) = &self.command { up.bind.clone() } else { None },
             log: self.global.log.clone(),
             log_format: self.global.log_format,
         }

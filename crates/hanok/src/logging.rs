@@ -9,20 +9,12 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn start(effective: &Effective) -> anyhow::Result<()> {
     let level = effective.log_level.value.trim();
     let plain = ["off", "error", "warn", "info", "debug", "trace"].contains(&level);
-    let directives = if plain {
-        own_crates(level)
-    } else {
-        level.to_owned()
-    };
-    let filter = EnvFilter::try_new(&directives).with_context(|| {
-        format!(
-            "log level `{level}` ({}) is not understood",
-            effective.log_level.origin
-        )
-    })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let directives = if plain { own_crates(level) } else { level.to_owned() };
+    let filter = EnvFilter::try_new(&directives)
+        .with_context(|| format!("log level `{level}` ({}) is not understood", effective.log_level.origin))?;
+    // A log line that cannot be written is lost; saying so on the same stderr would panic.
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false).with_writer(io::stderr);
     match effective.log_format.value {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => {
@@ -35,17 +27,7 @@ pub(crate) fn start(effective: &Effective) -> anyhow::Result<()> {
 }
 
 fn own_crates(level: &str) -> String {
-    let crates = [
-        "",
-        "_gateway",
-        "_index",
-        "_net",
-        "_provider",
-        "_retrieval",
-        "_server",
-        "_store",
-        "_trace",
-    ];
+    let crates = ["", "_gateway", "_index", "_net", "_provider", "_retrieval", "_server", "_store", "_trace"];
     let below = if level == "off" { "off" } else { "warn" };
     let own = crates.map(|name| format!("hanok{name}={level}"));
     format!("{below},{}", own.join(","))

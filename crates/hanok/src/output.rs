@@ -36,22 +36,12 @@ pub(crate) fn colour() -> bool {
 
 /// Text in one of the terminal's styles, where colour is wanted.
 pub(crate) fn styled(style: &str, text: &str) -> String {
-    if colour() {
-        format!("\x1b[{style}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
-    }
+    if colour() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Text from elsewhere, safe for a terminal: control characters are shown, not obeyed.
 pub(crate) fn safe(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' && c != '\t' {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
         .collect()
 }

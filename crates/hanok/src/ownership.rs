@@ -55,10 +55,7 @@ pub(crate) struct Owned {
 impl Owned {
     /// Takes the folder, creating it where it is not there.
     pub(crate) fn take(data: &Path) -> Result<Self, OwnError> {
-        let io = |source| OwnError::Io {
-            data: data.to_owned(),
-            source,
-        };
+        let io = |source| OwnError::Io { data: data.to_owned(), source };
         hanok_store::make_folder(data).map_err(io)?;
         let lock = OpenOptions::new()
             .create(true)
@@ -70,13 +67,8 @@ impl Owned {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(match read_card(data) {
-                    Some(card) => OwnError::Server {
-                        data: data.to_owned(),
-                        card,
-                    },
-                    None => OwnError::Command {
-                        data: data.to_owned(),
-                    },
+                    Some(card) => OwnError::Server { data: data.to_owned(), card },
+                    None => OwnError::Command { data: data.to_owned() },
                 });
             }
             Err(TryLockError::Error(error)) => return Err(io(error)),
@@ -89,11 +81,7 @@ impl Owned {
 
     /// Says where this process answers.
     pub(crate) fn announce(&self, url: &str, token: &str) -> io::Result<()> {
-        let card = Card {
-            pid: std::process::id(),
-            url: url.to_owned(),
-            token: token.to_owned(),
-        };
+        let card = Card { pid: std::process::id(), url: url.to_owned(), token: token.to_owned() };
         let fresh = self.card.with_extension("json.new");
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
@@ -113,10 +101,7 @@ impl Drop for Owned {
 
 /// The server that runs on this data folder now, if one does.
 pub(crate) fn running(data: &Path) -> Option<Card> {
-    let lock = OpenOptions::new()
-        .write(true)
-        .open(data.join("owner.lock"))
-        .ok()?;
+    let lock = OpenOptions::new().write(true).open(data.join("owner.lock")).ok()?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => read_card(data),
         _ => None,
@@ -146,10 +131,7 @@ mod tests {
         let card = running(&data).unwrap();
         assert_eq!(card.pid, std::process::id());
         let refused = Owned::take(&data).err().unwrap().to_string();
-        assert!(
-            refused.contains(&card.pid.to_string()) && refused.contains("127.0.0.1:1"),
-            "{refused}"
-        );
+        assert!(refused.contains(&card.pid.to_string()) && refused.contains("127.0.0.1:1"), "{refused}");
         drop(owned);
         assert_eq!(running(&data), None);
         Owned::take(&data).unwrap();

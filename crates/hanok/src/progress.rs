@@ -29,11 +29,7 @@ impl Shown {
             bar.set_message(name.to_string());
             style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
         });
-        Self {
-            name: name.clone(),
-            bar,
-            last: Mutex::new(Instant::now()),
-        }
+        Self { name: name.clone(), bar, last: Mutex::new(Instant::now()) }
     }
 
     /// Takes the bar away and says what the run did.
@@ -70,9 +66,7 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
     let mut lines = Vec::new();
     let total = report.added + report.changed + report.moved + report.unchanged;
     if report.is_empty() {
-        lines.push(format!(
-            "{name}: no documents found; Markdown and plain text are indexed"
-        ));
+        lines.push(format!("{name}: no documents found; Markdown and plain text are indexed"));
     } else {
         let changes = [
             (report.added, "new"),
@@ -80,16 +74,9 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
             (report.moved, "moved"),
             (report.deleted, "deleted"),
         ];
-        let changes: Vec<String> = changes
-            .iter()
-            .filter(|(n, _)| *n > 0)
-            .map(|(n, what)| format!("{n} {what}"))
-            .collect();
-        let changes = if changes.is_empty() {
-            "nothing changed".to_owned()
-        } else {
-            changes.join(", ")
-        };
+        let changes: Vec<String> =
+            changes.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let changes = if changes.is_empty() { "nothing changed".to_owned() } else { changes.join(", ") };
         lines.push(format!("{name}: {total} documents ({changes})"));
     }
     if !report.skipped.is_empty() {
@@ -98,10 +85,8 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
             lines.push(format!("  {}: {reason}", output::safe(path)));
         }
         if report.skipped.len() > NAMED {
-            lines.push(format!(
-                "  and {} more; `hanok index --json` names all",
-                report.skipped.len() - NAMED
-            ));
+            lines
+                .push(format!("  and {} more; `hanok index --json` names all", report.skipped.len() - NAMED));
         }
     }
     let unsupported: u64 = report.unsupported.values().sum();
@@ -111,23 +96,16 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
         let kinds: Vec<String> = kinds
             .iter()
             .take(5)
-            .map(|(kind, n)| {
-                if kind.is_empty() {
-                    format!("{n} without extension")
-                } else {
-                    format!("{n} .{kind}")
-                }
-            })
+            .map(
+                |(kind, n)| {
+                    if kind.is_empty() { format!("{n} without extension") } else { format!("{n} .{kind}") }
+                },
+            )
             .collect();
-        lines.push(format!(
-            "{name}: {unsupported} files of other kinds not indexed ({})",
-            kinds.join(", ")
-        ));
+        lines.push(format!("{name}: {unsupported} files of other kinds not indexed ({})", kinds.join(", ")));
     }
     if report.cancelled {
-        lines.push(format!(
-            "{name}: stopped before the end; the next run goes on from there"
-        ));
+        lines.push(format!("{name}: stopped before the end; the next run goes on from there"));
     }
     lines
 }

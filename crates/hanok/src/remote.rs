@@ -26,11 +26,7 @@ impl Remote {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Ok(Self {
-            card,
-            client: Client::new(ClientOptions::default())?,
-            headers,
-        })
+        Ok(Self { card, client: Client::new(ClientOptions::default())?, headers })
     }
 
     /// Where it answers.
@@ -47,17 +43,10 @@ impl Remote {
     ) -> anyhow::Result<Response> {
         let url = Url::parse(&format!("{}{path}", self.card.url))?;
         let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-        let request = Request {
-            url: &url,
-            headers: &self.headers,
-            body: body.into(),
-            timeouts: Timeouts::default(),
-        };
+        let request =
+            Request { url: &url, headers: &self.headers, body: body.into(), timeouts: Timeouts::default() };
         let response = self.client.send(method, request).await.with_context(|| {
-            format!(
-                "the server (pid {}) at {} does not answer",
-                self.card.pid, self.card.url
-            )
+            format!("the server (pid {}) at {} does not answer", self.card.pid, self.card.url)
         })?;
         if response.status.is_success() {
             return Ok(response);
@@ -78,12 +67,7 @@ impl Remote {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
-        let body = self
-            .send(method, path, body)
-            .await?
-            .body
-            .collect(256 << 20)
-            .await?;
+        let body = self.send(method, path, body).await?.body.collect(256 << 20).await?;
         Ok(serde_json::from_slice(&body)?)
     }
 }

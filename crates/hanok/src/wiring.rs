@@ -36,12 +36,7 @@ impl Rooms {
         let traces = TraceStore::new(store.clone(), Arc::new(prices(effective)));
         let library = Library::open(store.clone(), data).await?;
         let gateway = Arc::new(Gateway::new(Routes::default()));
-        let rooms = Self {
-            store,
-            traces,
-            library,
-            gateway,
-        };
+        let rooms = Self { store, traces, library, gateway };
         rooms.route(effective)?;
         Ok(rooms)
     }
@@ -79,10 +74,7 @@ impl Rooms {
 
 /// The records of a data folder, for a command that only reads them.
 pub(crate) fn records_to_read(effective: &Effective) -> anyhow::Result<TraceStore> {
-    Ok(TraceStore::new(
-        store_to_read(effective)?,
-        Arc::new(prices(effective)),
-    ))
+    Ok(TraceStore::new(store_to_read(effective)?, Arc::new(prices(effective))))
 }
 
 /// The store of a data folder, for a command that only reads it.
@@ -95,13 +87,7 @@ pub(crate) fn store_to_read(effective: &Effective) -> anyhow::Result<Store> {
             effective.data.origin
         );
     }
-    Ok(Store::open(
-        data,
-        Options {
-            read_only: true,
-            ..Options::default()
-        },
-    )?)
+    Ok(Store::open(data, Options { read_only: true, ..Options::default() })?)
 }
 
 fn with_providers(mut routes: Routes, effective: &Effective) -> anyhow::Result<Routes> {
@@ -128,10 +114,7 @@ impl Clients {
         if let Some(client) = self.0.get(&connect_timeout) {
             return Ok(client.clone());
         }
-        let client = Client::new(ClientOptions {
-            connect_timeout,
-            ..default
-        })?;
+        let client = Client::new(ClientOptions { connect_timeout, ..default })?;
         self.0.insert(connect_timeout, client.clone());
         Ok(client)
     }
@@ -151,22 +134,14 @@ fn providers(effective: &Effective) -> anyhow::Result<Vec<(Configured, Origin)>>
         if effective.config.providers.contains_key(config.name.as_str()) {
             continue;
         }
-        let variable = vendor(config.name.as_str())
-            .and_then(|vendor| vendor.key_env)
-            .unwrap_or_default();
+        let variable = vendor(config.name.as_str()).and_then(|vendor| vendor.key_env).unwrap_or_default();
         found.push(((config, None), Origin::Environment(variable)));
     }
     Ok(found)
 }
 
 fn provider(name: &str, entry: &crate::config::Provider) -> anyhow::Result<Configured> {
-    let known = || {
-        VENDORS
-            .iter()
-            .map(|vendor| vendor.name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let known = || VENDORS.iter().map(|vendor| vendor.name).collect::<Vec<_>>().join(", ");
     // A table named like a vendor that says neither vendor nor dialect is that vendor.
     let vendor_name = entry.vendor.as_deref().or_else(|| {
         (entry.dialect.is_none() && entry.base_url.is_none())
@@ -176,10 +151,7 @@ fn provider(name: &str, entry: &crate::config::Provider) -> anyhow::Result<Confi
     let mut config = match (vendor_name, &entry.dialect, &entry.base_url) {
         (Some(wanted), None, _) => {
             let Some(vendor) = vendor(wanted) else {
-                bail!(
-                    "there is no vendor `{wanted}`; known: {}; or give dialect and base_url",
-                    known()
-                );
+                bail!("there is no vendor `{wanted}`; known: {}; or give dialect and base_url", known());
             };
             let mut config = ProviderConfig::of_vendor(vendor);
             if entry.key.is_none()
@@ -209,9 +181,7 @@ fn provider(name: &str, entry: &crate::config::Provider) -> anyhow::Result<Confi
         config.key = key.read().map(|value| Secret::from(value.as_str()));
     }
     for (header, value) in &entry.headers {
-        config
-            .headers
-            .push((header.clone(), Secret::from(value.as_str())));
+        config.headers.push((header.clone(), Secret::from(value.as_str())));
     }
     let default = Timeouts::default();
     config.timeouts = Timeouts {
@@ -245,19 +215,9 @@ pub(crate) fn provider_summaries(effective: &Effective) -> Vec<(String, Provider
     found
         .into_iter()
         .map(|((config, _), origin)| {
-            let key = if config.key.is_some() {
-                "with key"
-            } else {
-                "no key"
-            };
+            let key = if config.key.is_some() { "with key" } else { "no key" };
             let what = format!("{} at {} ({key})", config.dialect.as_str(), config.base_url);
-            (
-                config.name.to_string(),
-                ProviderSummary {
-                    what,
-                    origin: origin.to_string(),
-                },
-            )
+            (config.name.to_string(), ProviderSummary { what, origin: origin.to_string() })
         })
         .collect()
 }
@@ -272,10 +232,7 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
         if let Some(key) = &entry.key
             && key.read().is_none()
         {
-            notes.push(format!(
-                "providers.{name}: the environment variable {} is not set",
-                key.variable()
-            ));
+            notes.push(format!("providers.{name}: the environment variable {} is not set", key.variable()));
         }
     }
     for (name, collection) in &effective.config.collections {
@@ -333,16 +290,9 @@ pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Resul
     let mut keys = Vec::new();
     for key in &effective.config.keys {
         let Some(secret) = key.key.read() else {
-            bail!(
-                "keys: `{}`: the environment variable {} is not set",
-                key.name,
-                key.key.variable()
-            );
+            bail!("keys: `{}`: the environment variable {} is not set", key.name, key.key.variable());
         };
-        keys.push(ApiKey {
-            name: key.name.as_str().into(),
-            secret,
-        });
+        keys.push(ApiKey { name: key.name.as_str().into(), secret });
     }
     if keys.is_empty() && !bind.ip().is_loopback() {
         bail!(
@@ -372,11 +322,7 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         .iter()
         .filter(|(name, _)| paths.is_empty() || name.as_str() != "default")
         .map(|(name, collection)| {
-            let paths = collection
-                .paths
-                .iter()
-                .map(|path| effective.beside_file(path))
-                .collect();
+            let paths = collection.paths.iter().map(|path| effective.beside_file(path)).collect();
             (name.as_str().into(), paths)
         })
         .collect();
@@ -387,16 +333,12 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
 }
 
 fn prices(effective: &Effective) -> Prices {
-    effective
-        .config
-        .prices
-        .iter()
-        .fold(Prices::builtin(), |prices, (pattern, price)| {
-            prices.with_override(
-                pattern,
-                Price::per_million(price.input, price.output)
-                    .cached(price.cached_input.unwrap_or(price.input))
-                    .cache_write(price.cache_write.unwrap_or(price.input)),
-            )
-        })
+    effective.config.prices.iter().fold(Prices::builtin(), |prices, (pattern, price)| {
+        prices.with_override(
+            pattern,
+            Price::per_million(price.input, price.output)
+                .cached(price.cached_input.unwrap_or(price.input))
+                .cache_write(price.cache_write.unwrap_or(price.input)),
+        )
+    })
 }

@@ -171,10 +171,7 @@ impl SearchIndex {
         };
         let searcher = open.reader.searcher();
         let term = Term::from_field_text(open.fields.body, term);
-        Ok(idf(
-            searcher.doc_freq(&term).map_err(|e| self.failed(e))?,
-            texts(&searcher),
-        ))
+        Ok(idf(searcher.doc_freq(&term).map_err(|e| self.failed(e))?, texts(&searcher)))
     }
 
     /// The terms of a question. Those of words and bigrams are enough by themselves; where a question has only
@@ -183,17 +180,11 @@ impl SearchIndex {
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
         let mut terms = Terms::of(question);
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
-        if terms
-            .iter()
-            .any(|(term, _)| is_run(term) && term.chars().nth(1).is_some())
-        {
+        if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
             return Ok(terms);
         }
-        let alone: Vec<String> = terms
-            .iter()
-            .filter(|(term, _)| is_run(term))
-            .map(|(term, _)| term.to_owned())
-            .collect();
+        let alone: Vec<String> =
+            terms.iter().filter(|(term, _)| is_run(term)).map(|(term, _)| term.to_owned()).collect();
         for term in alone {
             for longer in self.terms_with_prefix(&term, MOST_LONGER)? {
                 terms.add(longer, 0.5);
@@ -210,19 +201,11 @@ impl SearchIndex {
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         let io = |error: std::io::Error| self.failed(error.into());
         for segment in open.reader.searcher().segment_readers() {
-            let inverted = segment
-                .inverted_index(open.fields.body)
-                .map_err(|e| self.failed(e))?;
-            let mut terms = inverted
-                .terms()
-                .range()
-                .ge(prefix.as_bytes())
-                .into_stream()
-                .map_err(io)?;
+            let inverted = segment.inverted_index(open.fields.body).map_err(|e| self.failed(e))?;
+            let mut terms = inverted.terms().range().ge(prefix.as_bytes()).into_stream().map_err(io)?;
             while terms.advance() {
-                let Some(term) = std::str::from_utf8(terms.key())
-                    .ok()
-                    .filter(|term| term.starts_with(prefix))
+                let Some(term) =
+                    std::str::from_utf8(terms.key()).ok().filter(|term| term.starts_with(prefix))
                 else {
                     break;
                 };
@@ -250,9 +233,7 @@ impl SearchIndex {
     /// Begins to write. There is one writer at a time; it holds memory and threads until it is dropped.
     /// A missing or broken index is made anew first.
     pub fn writer(&self) -> Result<Writer, IndexError> {
-        let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked {
-            path: self.dir.clone(),
-        })?;
+        let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked { path: self.dir.clone() })?;
         let open = if let Some(open) = self.current() {
             open
         } else {
@@ -260,23 +241,12 @@ impl SearchIndex {
             *self.open.write() = Some(open.clone());
             open
         };
-        let inner = open
-            .index
-            .writer_with_num_threads(1, WRITER_MEMORY)
-            .map_err(|e| self.failed(e))?;
-        Ok(Writer {
-            inner,
-            open,
-            dir: self.dir.clone(),
-            _busy: busy,
-        })
+        let inner = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
+        Ok(Writer { inner, open, dir: self.dir.clone(), _busy: busy })
     }
 
     fn create(&self) -> Result<Open, IndexError> {
-        let folder = |source| IndexError::Folder {
-            path: self.dir.clone(),
-            source,
-        };
+        let folder = |source| IndexError::Folder { path: self.dir.clone(), source };
         if self.dir.exists() {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
@@ -296,20 +266,13 @@ impl SearchIndex {
 fn failed(dir: &Path, error: TantivyError) -> IndexError {
     match error {
         TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
-        source => IndexError::Failed {
-            path: dir.to_owned(),
-            source,
-        },
+        source => IndexError::Failed { path: dir.to_owned(), source },
     }
 }
 
 /// Deleted texts not yet merged away included, as in the counts of terms.
 fn texts(searcher: &Searcher) -> u64 {
-    searcher
-        .segment_readers()
-        .iter()
-        .map(|segment| u64::from(segment.max_doc()))
-        .sum()
+    searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
 }
 
 impl Open {
@@ -336,11 +299,7 @@ impl Open {
         schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
         schema.add_u64_field("key", FAST);
         schema.add_u64_field("group", FAST | INDEXED);
-        Self::over(Index::create(
-            MmapDirectory::open(dir)?,
-            schema.build(),
-            IndexSettings::default(),
-        )?)
+        Self::over(Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?)
     }
 
     fn over(index: Index) -> Result<Self, TantivyError> {
@@ -350,19 +309,9 @@ impl Open {
             key: schema.get_field("key")?,
             group: schema.get_field("group")?,
         };
-        index
-            .tokenizers()
-            .register(ANALYZER, TextAnalyzer::from(Splitter::default()));
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()?;
-        Ok(Self {
-            index,
-            reader,
-            fields,
-            mark: Mutex::new(None),
-        })
+        index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        Ok(Self { index, reader, fields, mark: Mutex::new(None) })
     }
 
     fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
@@ -391,10 +340,7 @@ impl Open {
             let mut legs = Vec::with_capacity(wanted.len());
             for (term, worth) in &wanted {
                 if let Some(postings) = inverted.read_postings(term, IndexRecordOption::WithFreqs)? {
-                    legs.push(Leg {
-                        postings,
-                        worth: *worth,
-                    });
+                    legs.push(Leg { postings, worth: *worth });
                 }
             }
             rank_segment(ordinal, segment, &lengths, &table, legs, &mut best);
@@ -443,24 +389,17 @@ impl Writer {
         for piece in pieces {
             document.add_text(self.open.fields.body, piece);
         }
-        self.inner
-            .add_document(document)
-            .map(drop)
-            .map_err(|e| failed(&self.dir, e))
+        self.inner.add_document(document).map(drop).map_err(|e| failed(&self.dir, e))
     }
 
     /// Deletes every text of a group that was added before.
     pub fn delete_group(&self, group: u64) {
-        self.inner
-            .delete_term(Term::from_field_u64(self.open.fields.group, group));
+        self.inner.delete_term(Term::from_field_u64(self.open.fields.group, group));
     }
 
     /// Deletes everything that was added before.
     pub fn clear(&self) -> Result<(), IndexError> {
-        self.inner
-            .delete_all_documents()
-            .map(drop)
-            .map_err(|e| failed(&self.dir, e))
+        self.inner.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
     }
 
     /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
@@ -479,10 +418,7 @@ impl Writer {
 
     /// Waits for merges of segments, so that the index is small and quick, and ends the writer.
     pub fn finish(self) -> Result<(), IndexError> {
-        let done = self
-            .inner
-            .wait_merging_threads()
-            .and_then(|()| self.open.reader.reload());
+        let done = self.inner.wait_merging_threads().and_then(|()| self.open.reader.reload());
         done.map_err(|e| failed(&self.dir, e))
     }
 }
@@ -522,23 +458,14 @@ impl Tokenizer for Splitter {
     type TokenStream<'a> = Splits<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Splits<'a> {
-        let Self {
-            analyzer,
-            terms,
-            tokens,
-        } = self;
+        let Self { analyzer, terms, tokens } = self;
         terms.clear();
         tokens.clear();
         analyzer.scan(text, |term, start, end| {
             terms.push_str(term);
             tokens.push((terms.len(), start, end));
         });
-        Splits {
-            terms,
-            tokens: tokens.iter(),
-            from: 0,
-            token: TantivyToken::default(),
-        }
+        Splits { terms, tokens: tokens.iter(), from: 0, token: TantivyToken::default() }
     }
 }
 
@@ -548,9 +475,7 @@ impl TokenStream for Splits<'_> {
             return false;
         };
         self.token.text.clear();
-        self.token
-            .text
-            .push_str(self.terms.get(self.from..*to).unwrap_or_default());
+        self.token.text.push_str(self.terms.get(self.from..*to).unwrap_or_default());
         self.from = *to;
         self.token.position = self.token.position.wrapping_add(1);
         self.token.offset_from = *start;

@@ -64,27 +64,17 @@ impl PartialOrd for Candidate {
 }
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then((self.segment, self.doc).cmp(&(other.segment, other.doc)))
+        other.score.total_cmp(&self.score).then((self.segment, self.doc).cmp(&(other.segment, other.doc)))
     }
 }
 
 impl Best {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            heap: BinaryHeap::with_capacity(limit.min(1024) + 1),
-        }
+        Self { limit, heap: BinaryHeap::with_capacity(limit.min(1024) + 1) }
     }
     /// A score must be greater than this to be among the best.
     fn threshold(&self) -> f64 {
-        if self.heap.len() < self.limit {
-            0.0
-        } else {
-            self.heap.peek().map_or(0.0, |worst| worst.score)
-        }
+        if self.heap.len() < self.limit { 0.0 } else { self.heap.peek().map_or(0.0, |worst| worst.score) }
     }
     fn push(&mut self, candidate: Candidate) {
         self.heap.push(candidate);
@@ -126,18 +116,11 @@ pub(crate) fn rank_segment(
         let Some((optional, needed)) = legs.split_at_mut_checked(essential) else {
             break;
         };
-        let doc = needed
-            .iter()
-            .map(|leg| leg.postings.doc())
-            .min()
-            .unwrap_or(TERMINATED);
+        let doc = needed.iter().map(|leg| leg.postings.doc()).min().unwrap_or(TERMINATED);
         if doc == TERMINATED {
             break;
         }
-        let length = table
-            .get(usize::from(lengths.fieldnorm_id(doc)))
-            .copied()
-            .unwrap_or(K1);
+        let length = table.get(usize::from(lengths.fieldnorm_id(doc))).copied().unwrap_or(K1);
         let mut score = 0.0;
         for leg in needed {
             if leg.postings.doc() == doc {
@@ -162,11 +145,7 @@ pub(crate) fn rank_segment(
             }
         }
         if !beaten && score > threshold {
-            best.push(Candidate {
-                score,
-                segment: ordinal,
-                doc,
-            });
+            best.push(Candidate { score, segment: ordinal, doc });
             threshold = best.threshold();
         }
     }

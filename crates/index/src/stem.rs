@@ -14,10 +14,7 @@ pub(crate) struct Stems {
 
 impl Default for Stems {
     fn default() -> Self {
-        Self {
-            stemmer: Stemmer::create(Algorithm::English),
-            known: HashMap::new(),
-        }
+        Self { stemmer: Stemmer::create(Algorithm::English), known: HashMap::new() }
     }
 }
 

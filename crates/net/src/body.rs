@@ -25,19 +25,12 @@ pub struct Body {
 
 impl Body {
     pub(crate) fn new(incoming: Incoming, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self {
-            incoming: Some(incoming),
-            timer,
-            idle,
-            target,
-        }
+        Self { incoming: Some(incoming), timer, idle, target }
     }
 
     /// The announced length, where there is one.
     pub fn announced_len(&self) -> Option<u64> {
-        self.incoming
-            .as_ref()
-            .and_then(|incoming| incoming.size_hint().exact())
+        self.incoming.as_ref().and_then(|incoming| incoming.size_hint().exact())
     }
 
     /// The whole body. More than `limit` bytes, announced or come, are [`NetErrorKind::TooLarge`].
@@ -64,14 +57,7 @@ impl Body {
     /// The same body in fewer pieces: what is there together comes as one piece, of about `max` bytes at
     /// most. Nothing is held back to wait for more.
     pub fn coalesced(self, max: usize) -> Coalesced {
-        Coalesced {
-            body: self,
-            max,
-            held: Held::Nothing,
-            after: None,
-            yielded: false,
-            gained: false,
-        }
+        Coalesced { body: self, max, held: Held::Nothing, after: None, yielded: false, gained: false }
     }
 
     /// Waits no longer than `idle` for each further piece; a longer limit than before has no effect.
@@ -111,10 +97,8 @@ impl Body {
                         return Poll::Pending;
                     }
                     self.incoming = None;
-                    let message = format!(
-                        "{} stopped in the middle of its answer for {:?}",
-                        self.target, self.idle
-                    );
+                    let message =
+                        format!("{} stopped in the middle of its answer for {:?}", self.target, self.idle);
                     let error = NetError::new(NetErrorKind::IdleTimeout, self.target.clone(), message);
                     return Poll::Ready(Some(Err(error)));
                 }
@@ -123,10 +107,7 @@ impl Body {
     }
 
     fn too_large(&self, limit: usize) -> NetError {
-        let message = format!(
-            "the answer of {} is larger than the limit of {limit} bytes",
-            self.target
-        );
+        let message = format!("the answer of {} is larger than the limit of {limit} bytes", self.target);
         NetError::new(NetErrorKind::TooLarge, self.target.clone(), message)
     }
 }

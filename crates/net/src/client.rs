@@ -71,10 +71,7 @@ impl Default for Timeouts {
     /// Ten minutes to the head, since an answer that is not streamed has none before it is complete; five
     /// between pieces, since models that think may be silent.
     fn default() -> Self {
-        Self {
-            first_byte: Duration::from_mins(10),
-            idle: Duration::from_mins(5),
-        }
+        Self { first_byte: Duration::from_mins(10), idle: Duration::from_mins(5) }
     }
 }
 
@@ -122,10 +119,7 @@ impl Client {
             .pool_max_idle_per_host(options.pool_idle_per_host)
             .http2_keep_alive_interval(Some(Duration::from_secs(30)))
             .build(Connector::new(tls, options.connect_timeout));
-        Ok(Self {
-            pool,
-            user_agent: options.user_agent,
-        })
+        Ok(Self { pool, user_agent: options.user_agent })
     }
 
     /// Sends a POST; returns once the head of the answer is there, whatever its status.
@@ -152,20 +146,12 @@ impl Client {
                 Ok(response) => {
                     let (head, incoming) = response.into_parts();
                     let body = Body::new(incoming, timer, request.timeouts.idle, target.clone());
-                    return Ok(Response {
-                        status: head.status,
-                        headers: head.headers,
-                        body,
-                    });
+                    return Ok(Response { status: head.status, headers: head.headers, body });
                 }
                 Err(Failure::Late) => {
                     let allowed = request.timeouts.first_byte;
                     let message = format!("{target} did not answer within {allowed:?}");
-                    return Err(NetError::new(
-                        NetErrorKind::FirstByteTimeout,
-                        target.clone(),
-                        message,
-                    ));
+                    return Err(NetError::new(NetErrorKind::FirstByteTimeout, target.clone(), message));
                 }
                 Err(Failure::Hyper(error)) => {
                     let pooled = was_pooled(&error, sent_at);
@@ -192,12 +178,8 @@ impl Client {
         *message.method_mut() = method.clone();
         *message.uri_mut() = request.url.uri().clone();
         let mut headers = request.headers.clone();
-        headers
-            .entry(ACCEPT_ENCODING)
-            .or_insert(HeaderValue::from_static("identity"));
-        headers
-            .entry(USER_AGENT)
-            .or_insert_with(|| self.user_agent.clone());
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
         *message.headers_mut() = headers;
         let mut answer = pin!(self.pool.request(message));
         poll_fn(|cx| match answer.as_mut().poll(cx) {

@@ -55,15 +55,11 @@ impl Service<Uri> for Connector {
         let allowed = self.timeout;
         Box::pin(async move {
             match connecting.await {
-                Ok(Ok(stream)) => Ok(Conn {
-                    stream,
-                    born: Instant::now(),
-                }),
+                Ok(Ok(stream)) => Ok(Conn { stream, born: Instant::now() }),
                 Ok(Err(error)) => Err(failure(&*error)),
-                Err(_) => Err(ConnectFailure {
-                    kind: NetErrorKind::ConnectTimeout,
-                    reason: format!("{allowed:?}"),
-                }),
+                Err(_) => {
+                    Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason: format!("{allowed:?}") })
+                }
             }
         })
     }
@@ -78,10 +74,7 @@ fn failure(error: &(dyn std::error::Error + 'static)) -> ConnectFailure {
     } else {
         NetErrorKind::Refused
     };
-    ConnectFailure {
-        kind,
-        reason: root_cause(error),
-    }
+    ConnectFailure { kind, reason: root_cause(error) }
 }
 
 /// The system's resolver, with its failures marked.
@@ -121,11 +114,7 @@ pub(crate) struct Conn {
 impl Connection for Conn {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(Born(self.born));
-        if self.stream.connected().is_negotiated_h2() {
-            connected.negotiated_h2()
-        } else {
-            connected
-        }
+        if self.stream.connected().is_negotiated_h2() { connected.negotiated_h2() } else { connected }
     }
 }
 

@@ -47,12 +47,7 @@ pub enum NetErrorKind {
 
 impl NetError {
     pub(crate) fn new(kind: NetErrorKind, target: impl Into<Arc<str>>, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            target: target.into(),
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, target: target.into(), message: message.into(), source: None }
     }
 
     pub(crate) fn caused_by(mut self, source: impl Into<BoxError>) -> Self {
@@ -94,10 +89,7 @@ pub(crate) fn before_head(error: hyper_util::client::legacy::Error, target: &Arc
         return NetError::new(failure.kind, target, message);
     }
     if is_parse(&error) {
-        let message = format!(
-            "{target} answered with something that is not HTTP: {}",
-            root_cause(&error)
-        );
+        let message = format!("{target} answered with something that is not HTTP: {}", root_cause(&error));
         return NetError::new(NetErrorKind::Protocol, target, message).caused_by(error);
     }
     let message = format!("{target} closed the connection before it answered");
@@ -108,22 +100,12 @@ pub(crate) fn before_head(error: hyper_util::client::legacy::Error, target: &Arc
 pub(crate) fn in_body(error: hyper::Error, target: &Arc<str>) -> NetError {
     let target = target.clone();
     let malformed = is_parse(&error)
-        || find::<io::Error>(&error).is_some_and(|io| {
-            matches!(
-                io.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-            )
-        });
+        || find::<io::Error>(&error)
+            .is_some_and(|io| matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
     let (kind, message) = if malformed {
-        (
-            NetErrorKind::Protocol,
-            format!("the answer of {target} is not HTTP: {}", root_cause(&error)),
-        )
+        (NetErrorKind::Protocol, format!("the answer of {target} is not HTTP: {}", root_cause(&error)))
     } else {
-        (
-            NetErrorKind::Cut,
-            format!("{target} closed the connection before the end of its answer"),
-        )
+        (NetErrorKind::Cut, format!("{target} closed the connection before the end of its answer"))
     };
     NetError::new(kind, target, message).caused_by(error)
 }

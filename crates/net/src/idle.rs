@@ -19,12 +19,7 @@ impl Timer {
     /// Fires at `first_byte` from now, until the head is there.
     pub(crate) fn new(first_byte: Duration, idle: Duration) -> Self {
         let sleep = Box::pin(tokio::time::sleep_until(after(Instant::now(), first_byte)));
-        Self {
-            sleep,
-            idle,
-            waiting_since: None,
-            last_wait: Duration::ZERO,
-        }
+        Self { sleep, idle, waiting_since: None, last_wait: Duration::ZERO }
     }
 
     /// Whether the head is late.
@@ -39,10 +34,7 @@ impl Timer {
 
     /// A piece of the body came.
     pub(crate) fn progress(&mut self) {
-        self.last_wait = self
-            .waiting_since
-            .take()
-            .map_or(Duration::ZERO, |since| since.elapsed());
+        self.last_wait = self.waiting_since.take().map_or(Duration::ZERO, |since| since.elapsed());
     }
 
     /// How long the last piece was waited for.

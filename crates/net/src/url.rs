@@ -17,10 +17,7 @@ impl Url {
     /// up in logs and messages.
     pub fn parse(text: &str) -> Result<Self, NetError> {
         let bad = |why: &str| NetError::new(NetErrorKind::BadUrl, "", format!("not a usable URL: {why}"));
-        let uri: Uri = text
-            .trim()
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
+        let uri: Uri = text.trim().parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
         let default_port = match uri.scheme_str() {
             Some("http") => 80,
             Some("https") => 443,
@@ -37,9 +34,7 @@ impl Url {
         let after_host = authority.as_str().get(host.len()..).unwrap_or_default();
         let port = match after_host.strip_prefix(':') {
             None | Some("") => default_port,
-            Some(digits) => digits
-                .parse::<u16>()
-                .map_err(|_| bad("its port is not between 0 and 65535"))?,
+            Some(digits) => digits.parse::<u16>().map_err(|_| bad("its port is not between 0 and 65535"))?,
         };
         let target = Arc::from(format!("{host}:{port}"));
         Ok(Self { uri, target })
@@ -55,10 +50,7 @@ impl Url {
     }
     /// The port, also where the URL leaves it out.
     pub fn port(&self) -> u16 {
-        self.target
-            .rsplit_once(':')
-            .and_then(|(_, port)| port.parse().ok())
-            .unwrap_or_default()
+        self.target.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
     }
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri
@@ -91,10 +83,7 @@ mod tests {
             (got, _) => panic!("{text}: {got:?}"),
         };
         check("http://127.0.0.1:9100/v1", Ok(("127.0.0.1:9100", 9100)));
-        check(
-            "https://api.example.com/v1?x=1#frag",
-            Ok(("api.example.com:443", 443)),
-        );
+        check("https://api.example.com/v1?x=1#frag", Ok(("api.example.com:443", 443)));
         check(" http://host ", Ok(("host:80", 80)));
         check("http://[::1]:8080/", Ok(("[::1]:8080", 8080)));
         check("ftp://host/", Err("http:// or https://"));

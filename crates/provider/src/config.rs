@@ -57,10 +57,8 @@ pub fn detect_from_env(lookup: impl Fn(&str) -> Option<String>) -> Vec<ProviderC
     let found = VENDORS.iter().filter_map(|vendor| {
         let key = lookup(vendor.key_env?)?;
         let key = key.trim();
-        (!key.is_empty()).then(|| ProviderConfig {
-            key: Some(key.into()),
-            ..ProviderConfig::of_vendor(vendor)
-        })
+        (!key.is_empty())
+            .then(|| ProviderConfig { key: Some(key.into()), ..ProviderConfig::of_vendor(vendor) })
     });
     found.collect()
 }
@@ -102,22 +100,13 @@ pub enum ConfigError {
 pub(crate) fn base(config: &ProviderConfig, chat_path: &str) -> Result<String, ConfigError> {
     let provider = || config.name.clone();
     let text = config.base_url.trim();
-    Url::parse(text).map_err(|source| ConfigError::Url {
-        provider: provider(),
-        source,
-    })?;
+    Url::parse(text).map_err(|source| ConfigError::Url { provider: provider(), source })?;
     if text.contains('?') {
         return Err(ConfigError::Query { provider: provider() });
     }
-    let text = text
-        .split_once('#')
-        .map_or(text, |(before, _)| before)
-        .trim_end_matches('/');
+    let text = text.split_once('#').map_or(text, |(before, _)| before).trim_end_matches('/');
     if text.split_once("://").is_some_and(|(_, rest)| rest.contains('/')) {
-        let text = text
-            .strip_suffix(chat_path)
-            .filter(|base| base.ends_with('/'))
-            .unwrap_or(text);
+        let text = text.strip_suffix(chat_path).filter(|base| base.ends_with('/')).unwrap_or(text);
         return Ok(text.trim_end_matches('/').to_owned());
     }
     Ok(format!("{text}/v1"))
@@ -141,22 +130,10 @@ mod tests {
         check("http://127.0.0.1:9100/", Ok("http://127.0.0.1:9100/v1"));
         check("http://127.0.0.1:9100/v1", Ok("http://127.0.0.1:9100/v1"));
         check("http://127.0.0.1:9100/v1//", Ok("http://127.0.0.1:9100/v1"));
-        check(
-            "http://127.0.0.1:9100/v1/chat/completions",
-            Ok("http://127.0.0.1:9100/v1"),
-        );
-        check(
-            "http://127.0.0.1:9100/v1/chat/completions/",
-            Ok("http://127.0.0.1:9100/v1"),
-        );
-        check(
-            "http://127.0.0.1:9100/chat/completions",
-            Ok("http://127.0.0.1:9100"),
-        );
-        check(
-            "https://api.groq.com/openai/v1",
-            Ok("https://api.groq.com/openai/v1"),
-        );
+        check("http://127.0.0.1:9100/v1/chat/completions", Ok("http://127.0.0.1:9100/v1"));
+        check("http://127.0.0.1:9100/v1/chat/completions/", Ok("http://127.0.0.1:9100/v1"));
+        check("http://127.0.0.1:9100/chat/completions", Ok("http://127.0.0.1:9100"));
+        check("https://api.groq.com/openai/v1", Ok("https://api.groq.com/openai/v1"));
         check("https://host/api", Ok("https://host/api"));
         check(" https://host#x ", Ok("https://host/v1"));
         check("https://host/v1?api-version=1", Err("query"));
@@ -170,11 +147,8 @@ mod tests {
     #[test]
     fn keys_are_found_in_the_environment() {
         let check = |env: &[(&str, &str)], expect: &[(&str, &str)]| {
-            let lookup = |name: &str| {
-                env.iter()
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| (*value).to_owned())
-            };
+            let lookup =
+                |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             let found = detect_from_env(lookup);
             let got: Vec<_> = found
                 .iter()
@@ -185,11 +159,7 @@ mod tests {
         check(&[], &[]);
         check(&[("OPENAI_API_KEY", ""), ("GROQ_API_KEY", "  \n")], &[]);
         check(
-            &[
-                ("XAI_API_KEY", "k2"),
-                ("OPENAI_API_KEY", " k1\n"),
-                ("OLLAMA_HOST", "x"),
-            ],
+            &[("XAI_API_KEY", "k2"), ("OPENAI_API_KEY", " k1\n"), ("OLLAMA_HOST", "x")],
             &[("openai", "k1"), ("xai", "k2")],
         );
     }

@@ -27,24 +27,15 @@ pub(crate) fn from_net(provider: &ProviderName, error: NetError) -> ProviderErro
 pub(crate) fn redact(redactor: &Redactor, mut error: ProviderError) -> ProviderError {
     error.message = redactor.clean(error.message);
     error.code = error.code.map(|code| redactor.clean(code));
-    error.source = error
-        .source
-        .filter(|source| !redactor.finds(&format!("{source} {source:?}")));
+    error.source = error.source.filter(|source| !redactor.finds(&format!("{source} {source:?}")));
     error
 }
 
 /// How long the provider asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str, unit: f64| {
-        text.parse::<f64>()
-            .ok()
-            .and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
+        text.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * unit).ok())
     };
     let date = |text: &str| {
         let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_nanosecond();
@@ -70,11 +61,7 @@ mod tests {
                 map.insert(*name, value.parse().unwrap());
             }
             let now = Timestamp::parse_rfc3339("2026-11-20T10:00:00Z").unwrap();
-            assert_eq!(
-                retry_after(&map, now),
-                expect.map(Duration::from_millis),
-                "{headers:?}"
-            );
+            assert_eq!(retry_after(&map, now), expect.map(Duration::from_millis), "{headers:?}");
         };
         check(&[], None);
         check(&[("retry-after", "7")], Some(7000));

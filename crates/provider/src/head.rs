@@ -21,10 +21,7 @@ impl Head {
         let headers = passed
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
-        Self {
-            status: response.status.as_u16(),
-            headers,
-        }
+        Self { status: response.status.as_u16(), headers }
     }
 
     pub(crate) fn into_response(self, content_type: &str, body: RawBody) -> RawResponse {
@@ -73,10 +70,8 @@ pub(crate) fn request_headers(config: &ProviderConfig) -> Result<HeaderMap, Conf
     let mut map = HeaderMap::new();
     map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let name_of = |name: &str| {
-        HeaderName::try_from(name).map_err(|_| ConfigError::Header {
-            provider: config.name.clone(),
-            header: name.to_owned(),
-        })
+        HeaderName::try_from(name)
+            .map_err(|_| ConfigError::Header { provider: config.name.clone(), header: name.to_owned() })
     };
     for (name, value) in config.quirks.headers {
         map.insert(name_of(name)?, HeaderValue::from_static(value));
@@ -86,16 +81,11 @@ pub(crate) fn request_headers(config: &ProviderConfig) -> Result<HeaderMap, Conf
             Auth::Bearer => (header::AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Auth::Header(name) => (name_of(name)?, key.reveal().to_owned()),
         };
-        let value = secret_value(&text).ok_or_else(|| ConfigError::Key {
-            provider: config.name.clone(),
-        })?;
+        let value = secret_value(&text).ok_or_else(|| ConfigError::Key { provider: config.name.clone() })?;
         map.insert(name, value);
     }
     for (name, value) in &config.headers {
-        let bad = || ConfigError::Header {
-            provider: config.name.clone(),
-            header: name.clone(),
-        };
+        let bad = || ConfigError::Header { provider: config.name.clone(), header: name.clone() };
         map.insert(name_of(name)?, secret_value(value.reveal()).ok_or_else(bad)?);
     }
     Ok(map)
@@ -109,9 +99,7 @@ fn secret_value(text: &str) -> Option<HeaderValue> {
 
 /// All texts that must not come back: the key, and each word of the configured headers (`Bearer sk-…`).
 pub(crate) fn secrets(config: &ProviderConfig) -> impl Iterator<Item = Secret> {
-    let words = config
-        .headers
-        .iter()
-        .flat_map(|(_, value)| value.reveal().split_whitespace().map(Secret::new));
+    let words =
+        config.headers.iter().flat_map(|(_, value)| value.reveal().split_whitespace().map(Secret::new));
     config.key.iter().cloned().chain(words)
 }

@@ -49,10 +49,8 @@ impl HttpProvider {
         let codec = codec(config.dialect);
         let base_url = base(&config, codec.path(Route::Chat))?;
         let url = |path: &str| {
-            Url::parse(&format!("{base_url}/{path}")).map_err(|source| ConfigError::Url {
-                provider: config.name.clone(),
-                source,
-            })
+            Url::parse(&format!("{base_url}/{path}"))
+                .map_err(|source| ConfigError::Url { provider: config.name.clone(), source })
         };
         Ok(Self {
             codec,
@@ -112,10 +110,7 @@ impl HttpProvider {
     }
 
     fn error(&self, kind: ProviderErrorKind, status: u16, message: impl Into<String>) -> ProviderError {
-        ProviderError {
-            status: Some(status),
-            ..ProviderError::new(kind, &self.name, message)
-        }
+        ProviderError { status: Some(status), ..ProviderError::new(kind, &self.name, message) }
     }
 
     fn net_error(&self, error: NetError) -> ProviderError {
@@ -129,33 +124,18 @@ impl HttpProvider {
         body: Bytes,
         recording: &mut Recording,
     ) -> Result<Response, ProviderError> {
-        let request = Request {
-            url: self.url(route),
-            headers: &self.headers,
-            body,
-            timeouts: self.timeouts,
-        };
-        let response = self
-            .client
-            .post(request)
-            .await
-            .map_err(|error| self.net_error(error))?;
+        let request = Request { url: self.url(route), headers: &self.headers, body, timeouts: self.timeouts };
+        let response = self.client.post(request).await.map_err(|error| self.net_error(error))?;
         recording.status(response.status.as_u16());
-        if response.status.is_success() {
-            Ok(response)
-        } else {
-            Err(self.refusal(response).await)
-        }
+        if response.status.is_success() { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
     /// The error that an answer of another status than 2xx stands for.
     async fn refusal(&self, response: Response) -> ProviderError {
         let status = response.status.as_u16();
         if response.status.is_redirection() {
-            let message = format!(
-                "{} answered {status}: redirects are not followed; check base_url",
-                self.name
-            );
+            let message =
+                format!("{} answered {status}: redirects are not followed; check base_url", self.name);
             return self.error(ProviderErrorKind::Transport, status, message);
         }
         let wait = retry_after(&response.headers, Timestamp::now());
@@ -164,11 +144,7 @@ impl HttpProvider {
         body.limit_idle(REFUSAL_IDLE);
         let body = body.collect(LARGEST_ERROR).await.unwrap_or_default();
         let error = self.codec.decode_error(status, &body, &self.name);
-        ProviderError {
-            status: Some(status),
-            retry_after: wait.or(error.retry_after),
-            ..error
-        }
+        ProviderError { status: Some(status), retry_after: wait.or(error.retry_after), ..error }
     }
 
     /// A whole answer, checked to be one.
@@ -183,11 +159,7 @@ impl HttpProvider {
         if let Form::Other(what) = form {
             return Err(self.unexpected(status, &what, "JSON"));
         }
-        let body = response
-            .body
-            .collect(LARGEST_ANSWER)
-            .await
-            .map_err(|error| self.net_error(error))?;
+        let body = response.body.collect(LARGEST_ANSWER).await.map_err(|error| self.net_error(error))?;
         recording.whole(body.clone());
         if form == Form::Events {
             return Err(self.unexpected(status, "a stream", "a whole answer"));
@@ -207,10 +179,7 @@ impl HttpProvider {
     }
 
     fn wire_error(&self, error: WireError, status: u16) -> ProviderError {
-        ProviderError {
-            status: Some(status),
-            ..error.into_provider_error(&self.name)
-        }
+        ProviderError { status: Some(status), ..error.into_provider_error(&self.name) }
     }
 
     /// The body of a streamed answer.
@@ -219,11 +188,8 @@ impl HttpProvider {
         match Form::of(&response.headers) {
             Form::Events | Form::Unknown => Ok(response.body.coalesced(PIECE)),
             Form::Json => {
-                let body = response
-                    .body
-                    .collect(LARGEST_ERROR)
-                    .await
-                    .map_err(|error| self.net_error(error))?;
+                let body =
+                    response.body.collect(LARGEST_ERROR).await.map_err(|error| self.net_error(error))?;
                 self.check(Route::Chat, &body, status)?;
                 Err(self.unexpected(status, "a whole answer", "a stream"))
             }
@@ -232,10 +198,8 @@ impl HttpProvider {
     }
 
     fn unexpected(&self, status: u16, got: &str, wanted: &str) -> ProviderError {
-        let message = format!(
-            "{} answered with {got} where {wanted} was asked for; check base_url",
-            self.name
-        );
+        let message =
+            format!("{} answered with {got} where {wanted} was asked for; check base_url", self.name);
         self.error(ProviderErrorKind::Decode, status, message)
     }
 
@@ -271,13 +235,7 @@ impl HttpProvider {
     }
 
     fn streamed<S: Stage>(&self, upstream: Coalesced, stage: S, recording: Recording) -> Streamed<S> {
-        Streamed::new(
-            upstream,
-            stage,
-            recording,
-            self.name.clone(),
-            self.redactor.clone(),
-        )
+        Streamed::new(upstream, stage, recording, self.name.clone(), self.redactor.clone())
     }
 
     fn encode(&self, request: &ChatRequest, stream: bool) -> Bytes {
@@ -296,11 +254,7 @@ impl HttpProvider {
             body: Bytes::new(),
             timeouts: self.timeouts,
         };
-        let response = self
-            .client
-            .get(request)
-            .await
-            .map_err(|error| self.net_error(error))?;
+        let response = self.client.get(request).await.map_err(|error| self.net_error(error))?;
         if !response.status.is_success() {
             return Err(self.refusal(response).await);
         }
@@ -308,14 +262,8 @@ impl HttpProvider {
         if let Form::Other(what) = Form::of(&response.headers) {
             return Err(self.unexpected(status, &what, "JSON"));
         }
-        let body = response
-            .body
-            .collect(LARGEST_ANSWER)
-            .await
-            .map_err(|error| self.net_error(error))?;
-        self.codec
-            .decode_models(&body)
-            .map_err(|error| self.wire_error(error, status))
+        let body = response.body.collect(LARGEST_ANSWER).await.map_err(|error| self.net_error(error))?;
+        self.codec.decode_models(&body).map_err(|error| self.wire_error(error, status))
     }
 }
 
@@ -364,9 +312,7 @@ impl Provider for HttpProvider {
             let mut recording = self.record(cx, Route::Chat, &request.model, false, &body);
             let answered = self.call_whole(Route::Chat, body, &mut recording).await;
             let decoded = answered.and_then(|(head, body)| {
-                self.codec
-                    .decode_response(&body)
-                    .map_err(|error| self.wire_error(error, head.status))
+                self.codec.decode_response(&body).map_err(|error| self.wire_error(error, head.status))
             });
             match decoded {
                 Ok(response) => {
@@ -386,19 +332,13 @@ impl Provider for HttpProvider {
         Box::pin(async move {
             if call.dialect != self.dialect {
                 let message = format!("{} does not speak {}", self.name, call.dialect.as_str());
-                return Err(ProviderError::new(
-                    ProviderErrorKind::Unsupported,
-                    &self.name,
-                    message,
-                ));
+                return Err(ProviderError::new(ProviderErrorKind::Unsupported, &self.name, message));
             }
             let mut recording = self.record(cx, call.route, &call.model, call.stream, &call.body);
             if call.stream {
                 match self.call_stream(call.route, call.body, &mut recording).await {
                     Ok((head, upstream)) => {
-                        let guard = self.codec.stream_guard(GuardOptions {
-                            hide_usage: call.hide_usage,
-                        });
+                        let guard = self.codec.stream_guard(GuardOptions { hide_usage: call.hide_usage });
                         let stage = Checked::new(guard, self.name.clone());
                         let body = RawBody::Stream(Box::pin(self.streamed(upstream, stage, recording)));
                         Ok(head.into_response(self.codec.content_type(true), body))

@@ -33,10 +33,7 @@ pub(crate) struct About<'a> {
 
 impl Recording {
     pub(crate) fn begin(cx: &CallContext, about: &About<'_>, request: Bytes) -> Self {
-        let mut scope = cx.span(
-            about.operation,
-            format!("{} {}", about.operation.as_str(), about.model),
-        );
+        let mut scope = cx.span(about.operation, format!("{} {}", about.operation.as_str(), about.model));
         scope.set("gen_ai.provider.name", about.provider);
         scope.set("gen_ai.request.model", about.model.as_str());
         scope.set("server.address", about.host);
@@ -104,11 +101,7 @@ impl Drop for Recording {
     fn drop(&mut self) {
         let response = std::mem::replace(&mut self.answer, ResponseBytes::None);
         let request = std::mem::take(&mut self.request);
-        self.scope.exchange(Exchange {
-            dialect: self.dialect,
-            request,
-            response,
-        });
+        self.scope.exchange(Exchange { dialect: self.dialect, request, response });
     }
 }
 
@@ -149,13 +142,9 @@ mod tests {
         let span = kept.lock().remove(0);
         assert!(matches!(span.status, SpanStatus::Error(_)), "unfinished");
         assert!(
-            span.attributes
-                .iter()
-                .any(|(key, value)| key == "hanok.exchange_truncated" && *value == true)
+            span.attributes.iter().any(|(key, value)| key == "hanok.exchange_truncated" && *value == true)
         );
-        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else {
-            panic!("not a stream")
-        };
+        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else { panic!("not a stream") };
         assert_eq!(pieces.len(), MOST_KEPT >> 20);
     }
 }

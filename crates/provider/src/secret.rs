@@ -51,11 +51,7 @@ impl Redactor {
     const SHORTEST: usize = 8;
 
     pub(crate) fn new(secrets: impl Iterator<Item = Secret>) -> Self {
-        Self(
-            secrets
-                .filter(|secret| secret.reveal().len() >= Self::SHORTEST)
-                .collect(),
-        )
+        Self(secrets.filter(|secret| secret.reveal().len() >= Self::SHORTEST).collect())
     }
 
     /// Whether a secret is in the text.
@@ -68,9 +64,7 @@ impl Redactor {
         if !self.finds(&text) {
             return text;
         }
-        self.0
-            .iter()
-            .fold(text, |text, secret| text.replace(secret.reveal(), "***"))
+        self.0.iter().fold(text, |text, secret| text.replace(secret.reveal(), "***"))
     }
 }
 
@@ -81,10 +75,7 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         let secret = Secret::from("sk-very-secret");
-        assert_eq!(
-            format!("{secret} {secret:?} {:?}", Some(&secret)),
-            "*** *** Some(***)"
-        );
+        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
         assert_eq!(secret.reveal(), "sk-very-secret");
     }
 

@@ -21,8 +21,7 @@ impl Checked {
         if !fed.bytes.is_empty() {
             items.push_back(fed.bytes);
         }
-        fed.fault
-            .map_or(Ok(()), |fault| Err(fault.into_provider_error(&self.provider)))
+        fed.fault.map_or(Ok(()), |fault| Err(fault.into_provider_error(&self.provider)))
     }
 }
 
@@ -58,14 +57,7 @@ pub(crate) struct Decoded {
 
 impl Decoded {
     pub(crate) fn new(decoder: Box<dyn StreamDecoder>, provider: ProviderName) -> Self {
-        Self {
-            decoder,
-            provider,
-            fresh: Vec::new(),
-            content: false,
-            open: Vec::new(),
-            finished: false,
-        }
+        Self { decoder, provider, fresh: Vec::new(), content: false, open: Vec::new(), finished: false }
     }
 
     fn note(&mut self, event: &StreamEvent) {
@@ -103,9 +95,7 @@ impl Stage for Decoded {
         fed.map_err(|error| error.into_provider_error(&self.provider))
     }
     fn end(&mut self, _: &mut VecDeque<StreamEvent>) -> Result<(), ProviderError> {
-        self.decoder
-            .finish()
-            .map_err(|error| error.into_provider_error(&self.provider))
+        self.decoder.finish().map_err(|error| error.into_provider_error(&self.provider))
     }
     fn has_content(&self) -> bool {
         self.content

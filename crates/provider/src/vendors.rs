@@ -81,14 +81,8 @@ impl Quirks {
         headers: &[],
         models_path: "models",
     };
-    const USAGE_UNASKED: Self = Self {
-        stream_usage: StreamUsage::Always,
-        ..Self::COMPATIBLE
-    };
-    const COMPLETION_TOKENS: Self = Self {
-        max_tokens: MaxTokens::MaxCompletionTokens,
-        ..Self::COMPATIBLE
-    };
+    const USAGE_UNASKED: Self = Self { stream_usage: StreamUsage::Always, ..Self::COMPATIBLE };
+    const COMPLETION_TOKENS: Self = Self { max_tokens: MaxTokens::MaxCompletionTokens, ..Self::COMPATIBLE };
 }
 
 const fn hosted(
@@ -99,85 +93,30 @@ const fn hosted(
     quirks: Quirks,
 ) -> Vendor {
     let dialect = Dialect::OpenAiChat;
-    Vendor {
-        name,
-        display_name,
-        dialect,
-        base_url,
-        key_env: Some(key_env),
-        auth: Auth::Bearer,
-        quirks,
-    }
+    Vendor { name, display_name, dialect, base_url, key_env: Some(key_env), auth: Auth::Bearer, quirks }
 }
 
 const fn local(name: &'static str, display_name: &'static str, base_url: &'static str) -> Vendor {
     let (dialect, quirks) = (Dialect::OpenAiChat, Quirks::COMPATIBLE);
-    Vendor {
-        name,
-        display_name,
-        dialect,
-        base_url,
-        key_env: None,
-        auth: Auth::Bearer,
-        quirks,
-    }
+    Vendor { name, display_name, dialect, base_url, key_env: None, auth: Auth::Bearer, quirks }
 }
 
 /// Every vendor known by name. Those with a key come first, in the order in which they are looked for.
 pub const VENDORS: &[Vendor] = &[
-    hosted(
-        "openai",
-        "OpenAI",
-        "https://api.openai.com/v1",
-        "OPENAI_API_KEY",
-        Quirks::COMPLETION_TOKENS,
-    ),
+    hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", Quirks::COMPLETION_TOKENS),
     hosted(
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
-        Quirks {
-            headers: &[("x-title", "Hanok")],
-            ..Quirks::USAGE_UNASKED
-        },
+        Quirks { headers: &[("x-title", "Hanok")], ..Quirks::USAGE_UNASKED },
     ),
-    hosted(
-        "groq",
-        "Groq",
-        "https://api.groq.com/openai/v1",
-        "GROQ_API_KEY",
-        Quirks::COMPLETION_TOKENS,
-    ),
+    hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks::COMPLETION_TOKENS),
     // Answers 422 to `stream_options`.
-    hosted(
-        "mistral",
-        "Mistral",
-        "https://api.mistral.ai/v1",
-        "MISTRAL_API_KEY",
-        Quirks::USAGE_UNASKED,
-    ),
-    hosted(
-        "deepseek",
-        "DeepSeek",
-        "https://api.deepseek.com/v1",
-        "DEEPSEEK_API_KEY",
-        Quirks::COMPATIBLE,
-    ),
-    hosted(
-        "together",
-        "Together",
-        "https://api.together.xyz/v1",
-        "TOGETHER_API_KEY",
-        Quirks::COMPATIBLE,
-    ),
-    hosted(
-        "xai",
-        "xAI",
-        "https://api.x.ai/v1",
-        "XAI_API_KEY",
-        Quirks::COMPLETION_TOKENS,
-    ),
+    hosted("mistral", "Mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", Quirks::USAGE_UNASKED),
+    hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Quirks::COMPATIBLE),
+    hosted("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", Quirks::COMPATIBLE),
+    hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", Quirks::COMPLETION_TOKENS),
     // Answers 400 to `stream_options`.
     hosted(
         "fireworks",
@@ -207,25 +146,11 @@ mod tests {
         assert_eq!(names.len(), VENDORS.len(), "a name stands twice");
         for entry in VENDORS {
             assert_eq!(vendor(entry.name), Some(entry));
-            assert!(
-                entry.name.bytes().all(|b| b.is_ascii_lowercase()),
-                "{}",
-                entry.name
-            );
-            let scheme = if entry.is_local() {
-                "http://127.0.0.1:"
-            } else {
-                "https://"
-            };
+            assert!(entry.name.bytes().all(|b| b.is_ascii_lowercase()), "{}", entry.name);
+            let scheme = if entry.is_local() { "http://127.0.0.1:" } else { "https://" };
             assert!(entry.base_url.starts_with(scheme), "{}", entry.base_url);
             assert!(!entry.base_url.ends_with('/'), "{}", entry.base_url);
-            assert!(
-                entry
-                    .quirks
-                    .headers
-                    .iter()
-                    .all(|(name, _)| *name == name.to_ascii_lowercase())
-            );
+            assert!(entry.quirks.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
         }
         assert_eq!(vendor("nobody"), None);
     }

@@ -30,9 +30,7 @@ pub(crate) struct Quoted {
 impl Quoted {
     /// Bytes `start..end` of the document a hit is from; `None` where the hit does not hold them.
     pub(crate) fn within(hit: &Hit, start: usize, end: usize) -> Option<Self> {
-        let text = hit
-            .text
-            .get(start.checked_sub(hit.start)?..end.checked_sub(hit.start)?)?;
+        let text = hit.text.get(start.checked_sub(hit.start)?..end.checked_sub(hit.start)?)?;
         Some(Self {
             source_id: hit.source_id,
             source: hit.source.clone(),
@@ -45,32 +43,13 @@ impl Quoted {
 
     /// The citation of this stretch for code points `from..to` of an answer.
     pub(crate) fn citation(self, cx: &CallContext, from: usize, to: usize) -> Citation {
-        let Self {
-            source_id,
-            source,
-            heading,
-            start,
-            end,
-            text,
-        } = self;
+        let Self { source_id, source, heading, start, end, text } = self;
         Citation {
             start_index: from,
             end_index: to,
-            url: format!(
-                "{}/sources/{source_id}?start={start}&end={end}#quote",
-                cx.caller.base_url
-            ),
-            title: if heading.is_empty() {
-                source.clone()
-            } else {
-                heading
-            },
-            quote: Some(Quote {
-                source,
-                start,
-                end,
-                text,
-            }),
+            url: format!("{}/sources/{source_id}?start={start}&end={end}#quote", cx.caller.base_url),
+            title: if heading.is_empty() { source.clone() } else { heading },
+            quote: Some(Quote { source, start, end, text }),
             extra: Object::new(),
         }
     }
@@ -78,11 +57,7 @@ impl Quoted {
 
 impl Answer {
     pub(crate) fn new() -> Self {
-        Self {
-            pieces: Vec::new(),
-            length: 0,
-            citations: Vec::new(),
-        }
+        Self { pieces: Vec::new(), length: 0, citations: Vec::new() }
     }
 
     /// Adds text that is not quoted.
@@ -104,11 +79,7 @@ impl Answer {
     /// The events of the whole answer.
     pub(crate) fn into_events(self, model: &ModelName, about: Value) -> EventStream {
         let mut events = vec![start(model, about)];
-        events.push(StreamEvent::PartStart {
-            choice: 0,
-            part: 0,
-            value: Part::Text(String::new()),
-        });
+        events.push(StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) });
         events.extend(self.pieces.into_iter().map(|piece| StreamEvent::PartDelta {
             choice: 0,
             part: 0,
@@ -116,20 +87,10 @@ impl Answer {
         }));
         events.push(StreamEvent::PartEnd { choice: 0, part: 0 });
         for (at, citation) in self.citations.into_iter().enumerate() {
-            events.push(StreamEvent::PartStart {
-                choice: 0,
-                part: at + 1,
-                value: Part::Citation(citation),
-            });
-            events.push(StreamEvent::PartEnd {
-                choice: 0,
-                part: at + 1,
-            });
+            events.push(StreamEvent::PartStart { choice: 0, part: at + 1, value: Part::Citation(citation) });
+            events.push(StreamEvent::PartEnd { choice: 0, part: at + 1 });
         }
-        events.push(StreamEvent::Finish {
-            choice: 0,
-            reason: FinishReason::Stop,
-        });
+        events.push(StreamEvent::Finish { choice: 0, reason: FinishReason::Stop });
         Box::pin(futures_util::stream::iter(events.into_iter().map(Ok)))
     }
 }
@@ -195,11 +156,7 @@ mod tests {
 
     #[test]
     fn the_last_line_says_how_much_is_indexed() {
-        let coverage = Coverage {
-            indexed: 312,
-            found: 1040,
-            indexing: true,
-        };
+        let coverage = Coverage { indexed: 312, found: 1040, indexing: true };
         assert_eq!(
             coverage_line(false, coverage).as_deref(),
             Some("\n\n(312 of 1,040 documents indexed so far)")
@@ -208,16 +165,7 @@ mod tests {
             coverage_line(true, coverage).as_deref(),
             Some("\n\n(지금까지 문서 1,040개 중 312개를 색인했습니다)")
         );
-        assert_eq!(
-            coverage_line(
-                false,
-                Coverage {
-                    indexing: false,
-                    ..coverage
-                }
-            ),
-            None
-        );
+        assert_eq!(coverage_line(false, Coverage { indexing: false, ..coverage }), None);
         assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

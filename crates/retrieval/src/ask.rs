@@ -45,12 +45,7 @@ impl AskAnswerer {
     /// An answerer over a library that calls models through `gateway`; `target` is the model where a call names
     /// none.
     pub fn new(library: Arc<Library>, gateway: Weak<dyn Provider>, target: Option<ModelName>) -> Self {
-        Self {
-            name: "hanok".into(),
-            library,
-            gateway,
-            target,
-        }
+        Self { name: "hanok".into(), library, gateway, target }
     }
 
     async fn answer(&self, cx: &CallContext, request: &ChatRequest) -> Result<EventStream, ProviderError> {
@@ -59,11 +54,7 @@ impl AskAnswerer {
                 "models that call models are nested deeper than {DEEPEST}: the target of {} leads back to it",
                 request.model
             );
-            return Err(ProviderError::new(
-                ProviderErrorKind::InvalidRequest,
-                &self.name,
-                message,
-            ));
+            return Err(ProviderError::new(ProviderErrorKind::InvalidRequest, &self.name, message));
         }
         let (collection, target) = self.addressed(&request.model)?;
         let Some(gateway) = self.gateway.upgrade() else {
@@ -77,23 +68,13 @@ impl AskAnswerer {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query = SearchQuery {
-            text: asked.query(&question),
-            collection: collection.clone(),
-            top_k: PASSAGES,
-        };
-        let found = self
-            .library
-            .search(cx, &query)
-            .await
-            .map_err(|error| search_failed(&self.name, error))?;
+        let query =
+            SearchQuery { text: asked.query(&question), collection: collection.clone(), top_k: PASSAGES };
+        let found =
+            self.library.search(cx, &query).await.map_err(|error| search_failed(&self.name, error))?;
         if found.hits.is_empty() {
             let mut answer = Answer::new();
-            answer.say(nothing_found(
-                question.korean,
-                collection.as_str(),
-                found.coverage,
-            ));
+            answer.say(nothing_found(question.korean, collection.as_str(), found.coverage));
             if let Some(line) = coverage_line(question.korean, found.coverage) {
                 answer.say(line);
             }
@@ -132,21 +113,13 @@ impl AskAnswerer {
         } else {
             CollectionName::from(collection)
         };
-        let target = if target.is_empty() {
-            self.target.clone()
-        } else {
-            Some(ModelName::from(target))
-        };
+        let target = if target.is_empty() { self.target.clone() } else { Some(ModelName::from(target)) };
         let Some(target) = target else {
             let message = format!(
                 "no model to answer with: name one as hanok/ask@{collection}:PROVIDER/MODEL, or set answers.target \
                  in hanok.toml"
             );
-            return Err(ProviderError::new(
-                ProviderErrorKind::InvalidRequest,
-                &self.name,
-                message,
-            ));
+            return Err(ProviderError::new(ProviderErrorKind::InvalidRequest, &self.name, message));
         };
         Ok((collection, target))
     }
@@ -163,13 +136,7 @@ impl Provider for AskAnswerer {
 
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         // Without a model to answer with, only names with a target of their own would work.
-        Box::pin(async {
-            Ok(if self.target.is_some() {
-                models("ask", &self.library)
-            } else {
-                Vec::new()
-            })
-        })
+        Box::pin(async { Ok(if self.target.is_some() { models("ask", &self.library) } else { Vec::new() }) })
     }
 
     fn chat_stream<'a>(
@@ -187,11 +154,7 @@ fn prompt(request: &ChatRequest, target: ModelName, hits: &[Hit]) -> ChatRequest
     let code = SpanId::random();
     let mut system = format!("{INSTRUCTIONS} {code}.\n");
     for (number, hit) in (1..).zip(hits) {
-        let place = if hit.heading.is_empty() {
-            String::new()
-        } else {
-            format!(" > {}", hit.heading)
-        };
+        let place = if hit.heading.is_empty() { String::new() } else { format!(" > {}", hit.heading) };
         let _infallible = write!(
             system,
             "\n--- passage {number} {code} ({}{place})\n{}\n--- end of passage {number} {code}\n",
@@ -259,9 +222,7 @@ fn checked(answering: Answering) -> impl Stream<Item = Result<StreamEvent, Provi
 impl Answering {
     async fn take(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Start {
-                id, created, extra, ..
-            } => {
+            StreamEvent::Start { id, created, extra, .. } => {
                 let StreamEvent::Start { extra: own, .. } = start(&self.model, self.about.clone()) else {
                     return;
                 };
@@ -279,8 +240,7 @@ impl Answering {
                     self.texts.push(part);
                     self.text.push_str(text);
                 }
-                self.ready
-                    .push_back(Ok(StreamEvent::PartStart { choice, part, value }));
+                self.ready.push_back(Ok(StreamEvent::PartStart { choice, part, value }));
             }
             StreamEvent::PartDelta { choice, part, delta } => {
                 if let Delta::Text(more) = &delta
@@ -288,8 +248,7 @@ impl Answering {
                 {
                     self.text.push_str(more);
                 }
-                self.ready
-                    .push_back(Ok(StreamEvent::PartDelta { choice, part, delta }));
+                self.ready.push_back(Ok(StreamEvent::PartDelta { choice, part, delta }));
             }
             StreamEvent::Finish { choice, reason } => {
                 if let Err(error) = self.cite(choice).await {
@@ -313,11 +272,7 @@ impl Answering {
                 return Err(internal(&self.provider, error));
             }
         };
-        let Checked {
-            citations,
-            dropped,
-            uncovered,
-        } = checked;
+        let Checked { citations, dropped, uncovered } = checked;
         let (good, all) = (citations.len(), citations.len() + dropped.len());
         span.set("hanok.verdict", format!("{good} of {all} citations verbatim"));
         span.set("hanok.citations", all);
@@ -336,16 +291,14 @@ impl Answering {
         let mut extra = Object::new();
         let about = json!({ "citations": all, "verbatim": good, "dropped": dropped, "uncovered": uncovered });
         extra.insert("hanok".to_owned(), about);
-        self.ready
-            .push_back(Ok(StreamEvent::ChoiceExtra { choice, extra }));
+        self.ready.push_back(Ok(StreamEvent::ChoiceExtra { choice, extra }));
         Ok(())
     }
 
     fn whole_part(&mut self, choice: u32, value: Part) {
         let part = self.parts;
         self.parts += 1;
-        self.ready
-            .push_back(Ok(StreamEvent::PartStart { choice, part, value }));
+        self.ready.push_back(Ok(StreamEvent::PartStart { choice, part, value }));
         self.ready.push_back(Ok(StreamEvent::PartEnd { choice, part }));
     }
 }

@@ -43,10 +43,7 @@ impl Line<'_> {
 pub(crate) fn lines(text: &str, start: usize) -> impl Iterator<Item = Line<'_>> {
     let mut at = start;
     text.split_inclusive('\n').map(move |whole| {
-        let line = Line {
-            start: at,
-            text: whole.trim_end_matches(['\n', '\r']),
-        };
+        let line = Line { start: at, text: whole.trim_end_matches(['\n', '\r']) };
         at += whole.len();
         line
     })
@@ -72,10 +69,7 @@ pub(crate) fn blocks(text: &str, layout: Layout) -> Vec<Block> {
         if layout == Layout::Markdown {
             if let Some((level, title)) = atx(line.text) {
                 blocks.extend(open.take());
-                blocks.push(Block {
-                    kind: Kind::Heading(level, title),
-                    span: line.start..line.end(),
-                });
+                blocks.push(Block { kind: Kind::Heading(level, title), span: line.start..line.end() });
                 continue;
             }
             if let Some(fence) = Fence::opening(line.text) {
@@ -87,10 +81,7 @@ pub(crate) fn blocks(text: &str, layout: Layout) -> Vec<Block> {
                         break;
                     }
                 }
-                blocks.push(Block {
-                    kind: Kind::Code,
-                    span: line.start..end,
-                });
+                blocks.push(Block { kind: Kind::Code, span: line.start..end });
                 continue;
             }
             if let Some(level) = setext(line.text)
@@ -110,10 +101,7 @@ pub(crate) fn blocks(text: &str, layout: Layout) -> Vec<Block> {
             Some(block) if block.kind == kind => block.span.end = line.end(),
             _ => {
                 blocks.extend(open.take());
-                open = Some(Block {
-                    kind,
-                    span: line.start..line.end(),
-                });
+                open = Some(Block { kind, span: line.start..line.end() });
             }
         }
     }
@@ -156,11 +144,7 @@ pub(crate) fn atx(line: &str) -> Option<(u8, String)> {
     }
     let rest = rest.trim();
     let without = rest.trim_end_matches('#');
-    let title = if without.is_empty() || without.ends_with([' ', '\t']) {
-        without
-    } else {
-        rest
-    };
+    let title = if without.is_empty() || without.ends_with([' ', '\t']) { without } else { rest };
     Some((u8::try_from(level).ok()?, plain(title)))
 }
 
@@ -182,10 +166,7 @@ fn front_matter(text: &str) -> Option<Block> {
     let mut title = None;
     for line in lines {
         if matches!(line.text.trim_end(), "---" | "...") {
-            return Some(Block {
-                kind: Kind::FrontMatter(title),
-                span: 0..line.end(),
-            });
+            return Some(Block { kind: Kind::FrontMatter(title), span: 0..line.end() });
         }
         if let Some(value) = line.text.strip_prefix("title:") {
             let value = value.trim().trim_matches(['"', '\'']).trim();
@@ -253,20 +234,11 @@ mod tests {
     fn markdown_is_cut_into_blocks() {
         check(
             "# A `b` **c**\ntext\nmore\n\nnext",
-            &[
-                ("h1 A b c", "# A `b` **c**"),
-                ("text", "text\nmore"),
-                ("text", "next"),
-            ],
+            &[("h1 A b c", "# A `b` **c**"), ("text", "text\nmore"), ("text", "next")],
         );
         check(
             "Title\n=====\r\nx\n\nSub\n---\ny",
-            &[
-                ("h1 Title", "Title\n====="),
-                ("text", "x"),
-                ("h2 Sub", "Sub\n---"),
-                ("text", "y"),
-            ],
+            &[("h1 Title", "Title\n====="), ("text", "x"), ("h2 Sub", "Sub\n---"), ("text", "y")],
         );
         check(
             "---\ntitle: \"A: b\"\n---\n# H",
@@ -275,11 +247,7 @@ mod tests {
         check("---\n\ntext", &[("text", "---"), ("text", "text")]);
         check(
             "a\n```sh\n# no heading\n\nx\n```\nb",
-            &[
-                ("text", "a"),
-                ("code", "```sh\n# no heading\n\nx\n```"),
-                ("text", "b"),
-            ],
+            &[("text", "a"), ("code", "```sh\n# no heading\n\nx\n```"), ("text", "b")],
         );
         check("```\nnever closed\n# x", &[("code", "```\nnever closed\n# x")]);
         check(
@@ -287,10 +255,7 @@ mod tests {
             &[("table", "| a | b |\n|---|---|\n| 1 | 2 |"), ("text", "text")],
         );
         check("#hashtag\n####### seven", &[("text", "#hashtag\n####### seven")]);
-        check(
-            "## [설치](install.md) ## {#x}",
-            &[("h2 설치 ##", "## [설치](install.md) ## {#x}")],
-        );
+        check("## [설치](install.md) ## {#x}", &[("h2 설치 ##", "## [설치](install.md) ## {#x}")]);
         check("## C# ##", &[("h2 C#", "## C# ##")]);
         check("", &[]);
     }

@@ -43,11 +43,7 @@ pub(crate) fn cut(text: &str, layout: Layout) -> Cut {
                 if let Some(heading) = bare.take()
                     && path.last().is_some_and(|(above, _)| above >= level)
                 {
-                    chunks.push(NewChunk {
-                        heading: joined(&path),
-                        start: heading.start,
-                        end: heading.end,
-                    });
+                    chunks.push(NewChunk { heading: joined(&path), start: heading.start, end: heading.end });
                 }
                 path.retain(|(above, _)| above < level);
                 path.push((*level, words.clone()));
@@ -64,24 +60,15 @@ pub(crate) fn cut(text: &str, layout: Layout) -> Cut {
     }
     pack(text, &path, &mut section, &mut chunks);
     if let Some(heading) = bare {
-        chunks.push(NewChunk {
-            heading: joined(&path),
-            start: heading.start,
-            end: heading.end,
-        });
+        chunks.push(NewChunk { heading: joined(&path), start: heading.start, end: heading.end });
     }
-    let title = title
-        .or_else(|| first_heading.map(|(_, words)| words))
-        .filter(|title| !title.is_empty());
+    let title = title.or_else(|| first_heading.map(|(_, words)| words)).filter(|title| !title.is_empty());
     Cut { title, chunks }
 }
 
 fn joined(path: &[(u8, String)]) -> String {
-    let words: Vec<&str> = path
-        .iter()
-        .map(|(_, words)| words.as_str())
-        .filter(|words| !words.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        path.iter().map(|(_, words)| words.as_str()).filter(|words| !words.is_empty()).collect();
     words.join(" > ")
 }
 
@@ -93,12 +80,8 @@ fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mu
     };
     let heading = joined(path);
     let whole = first.span.start..last.span.end;
-    if wide(text, &whole) <= std::env::var("WHOLE").ok().and_then(|v| v.parse().ok()).unwrap_or(WHOLE) {
-        chunks.push(NewChunk {
-            heading,
-            start: whole.start,
-            end: whole.end,
-        });
+    if wide(text, &whole) <= WHOLE {
+        chunks.push(NewChunk { heading, start: whole.start, end: whole.end });
         return;
     }
     let pieces: Vec<Range<usize>> = blocks.iter().flat_map(|block| pieces(text, block)).collect();
@@ -109,11 +92,7 @@ fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mu
             Some(chunk) if wide(text, &(chunk.start..piece.end)) <= TARGET => chunk.end = piece.end,
             Some(chunk) => {
                 let start = overlap(text, chunk).unwrap_or(piece.start);
-                chunks.push(NewChunk {
-                    heading: heading.clone(),
-                    start: chunk.start,
-                    end: chunk.end,
-                });
+                chunks.push(NewChunk { heading: heading.clone(), start: chunk.start, end: chunk.end });
                 *chunk = start..piece.end;
             }
             None => open = Some(piece),
@@ -123,11 +102,7 @@ fn pack(text: &str, path: &[(u8, String)], section: &mut Vec<Block>, chunks: &mu
     match chunks.get_mut(begun..).and_then(<[NewChunk]>::last_mut) {
         // A scrap at the end belongs to the piece before.
         Some(before) if wide(text, &rest) < TARGET / 4 => before.end = rest.end,
-        _ => chunks.push(NewChunk {
-            heading,
-            start: rest.start,
-            end: rest.end,
-        }),
+        _ => chunks.push(NewChunk { heading, start: rest.start, end: rest.end }),
     }
 }
 
@@ -218,10 +193,7 @@ mod tests {
             ("Three > Last", "## Last"),
         ];
         let got = headings_and_texts(text);
-        let got: Vec<(&str, &str)> = got
-            .iter()
-            .map(|(heading, text)| (heading.as_str(), *text))
-            .collect();
+        let got: Vec<(&str, &str)> = got.iter().map(|(heading, text)| (heading.as_str(), *text)).collect();
         assert_eq!(got, expect);
         assert_eq!(cut(text, Layout::Markdown).title.as_deref(), Some("Guide"));
         assert_eq!(cut("# A\n\nx", Layout::Markdown).title.as_deref(), Some("A"));
@@ -239,15 +211,8 @@ mod tests {
             let chunks = cut(&text, Layout::Plain).chunks;
             assert!(chunks.len() > 3);
             for pair in chunks.windows(2) {
-                assert!(
-                    pair[0].start < pair[1].start && pair[0].end < pair[1].end,
-                    "{pair:?}"
-                );
-                assert_eq!(
-                    &text[pair[1].start..pair[0].end],
-                    sentence.trim(),
-                    "one sentence is said twice"
-                );
+                assert!(pair[0].start < pair[1].start && pair[0].end < pair[1].end, "{pair:?}");
+                assert_eq!(&text[pair[1].start..pair[0].end], sentence.trim(), "one sentence is said twice");
             }
             assert_eq!(chunks[0].start, 0);
             assert_eq!(chunks.last().unwrap().end, text.trim_end().len());
@@ -268,10 +233,7 @@ mod tests {
                 for chunk in &chunks {
                     assert!(chunk.start < chunk.end && text.get(chunk.start..chunk.end).is_some());
                     assert!(width(&text[chunk.start..chunk.end]) <= UNBROKEN.max(WHOLE));
-                    assert!(
-                        text.get(reached..chunk.start)
-                            .is_none_or(|gap| gap.trim().is_empty())
-                    );
+                    assert!(text.get(reached..chunk.start).is_none_or(|gap| gap.trim().is_empty()));
                     reached = chunk.end;
                 }
                 assert!(text[reached..].trim().is_empty());

@@ -53,7 +53,5 @@ pub enum LibraryError {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, LibraryError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| LibraryError::Worker(error.into()))
+    tokio::task::spawn_blocking(work).await.map_err(|error| LibraryError::Worker(error.into()))
 }

@@ -62,21 +62,15 @@ pub async fn evaluate(dir: &Path) -> Result<EvalReport, LibraryError> {
         .await??
     };
 
-    let temporary = tempfile::tempdir().map_err(|source| LibraryError::Path {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let temporary =
+        tempfile::tempdir().map_err(|source| LibraryError::Path { path: std::env::temp_dir(), source })?;
     let folder = temporary.path().to_owned();
     let store = blocking(move || Store::open(&folder, Options::default())).await??;
     let library = Library::open(store, temporary.path()).await?;
     let name = CollectionName::from("eval");
     let documents = documents
         .into_iter()
-        .map(|entry| Document {
-            path: entry.id,
-            title: entry.title,
-            text: entry.text,
-        })
+        .map(|entry| Document { path: entry.id, title: entry.title, text: entry.text })
         .collect();
     let begun = Instant::now();
     library.ingest(&name, documents).await?;
@@ -89,17 +83,12 @@ pub async fn evaluate(dir: &Path) -> Result<EvalReport, LibraryError> {
             let Some(judged) = judged.get(&query.id) else {
                 continue;
             };
-            let gains: HashMap<SourceId, f64> = judged
-                .iter()
-                .map(|(document, gain)| (source_id(&name, document), *gain))
-                .collect();
+            let gains: HashMap<SourceId, f64> =
+                judged.iter().map(|(document, gain)| (source_id(&name, document), *gain)).collect();
             let asked = Instant::now();
             let best = best_sources(&shelf, &query.text, DEPTH)?;
             measured.times.push(asked.elapsed().as_secs_f64() * 1e3);
-            let ranked: Vec<f64> = best
-                .iter()
-                .map(|(id, _)| gains.get(id).copied().unwrap_or(0.0))
-                .collect();
+            let ranked: Vec<f64> = best.iter().map(|(id, _)| gains.get(id).copied().unwrap_or(0.0)).collect();
             let all: Vec<f64> = gains.values().copied().collect();
             measured.ndcg_at_10.push(ndcg_at(&ranked, &all, 10));
             measured.recall_at_10.push(recall_at(&ranked, all.len(), 10));
@@ -155,20 +144,14 @@ fn corpus_file(dir: &Path) -> Result<PathBuf, LibraryError> {
         Some(dir.with_file_name(name))
     };
     let folders = [Some(dir.to_owned()), sibling()];
-    let found = folders
-        .into_iter()
-        .flatten()
-        .map(|folder| folder.join("corpus.jsonl"))
-        .find(|file| file.exists());
+    let found =
+        folders.into_iter().flatten().map(|folder| folder.join("corpus.jsonl")).find(|file| file.exists());
     found.ok_or_else(|| bad(&dir.join("corpus.jsonl"), &"there is no such file"))
 }
 
 fn read_lines<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<Vec<T>, LibraryError> {
     let text = std::fs::read_to_string(file).map_err(|error| bad(file, &error))?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(at, line)| {
             serde_json::from_str(line).map_err(|error| bad(file, &format_args!("line {}: {error}", at + 1)))
@@ -188,17 +171,11 @@ fn read_judgements(dir: &Path) -> Result<Judgements, LibraryError> {
             if line.trim().is_empty() {
                 continue;
             }
-            return Err(bad(
-                file,
-                &format_args!("line {}: not three fields parted by tabs", at + 1),
-            ));
+            return Err(bad(file, &format_args!("line {}: not three fields parted by tabs", at + 1)));
         };
         match gain.trim().parse::<f64>() {
             Ok(gain) if gain > 0.0 => {
-                judged
-                    .entry(query.to_owned())
-                    .or_default()
-                    .insert(document.to_owned(), gain);
+                judged.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
             }
             Ok(_) => {}
             // The first line may name the columns.
@@ -210,8 +187,5 @@ fn read_judgements(dir: &Path) -> Result<Judgements, LibraryError> {
 }
 
 fn bad(file: &Path, reason: &dyn std::fmt::Display) -> LibraryError {
-    LibraryError::BadCollection {
-        path: file.to_owned(),
-        reason: reason.to_string(),
-    }
+    LibraryError::BadCollection { path: file.to_owned(), reason: reason.to_string() }
 }

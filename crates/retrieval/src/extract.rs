@@ -27,10 +27,7 @@ pub struct ExtractAnswerer {
 impl ExtractAnswerer {
     /// An answerer over a library.
     pub fn new(library: Arc<Library>) -> Self {
-        Self {
-            name: "hanok".into(),
-            library,
-        }
+        Self { name: "hanok".into(), library }
     }
 
     async fn answer(&self, cx: &CallContext, request: &ChatRequest) -> Result<EventStream, ProviderError> {
@@ -42,11 +39,8 @@ impl ExtractAnswerer {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query = SearchQuery {
-            text: asked.query(&question),
-            collection: collection.clone(),
-            top_k: CHUNKS,
-        };
+        let query =
+            SearchQuery { text: asked.query(&question), collection: collection.clone(), top_k: CHUNKS };
         let found = match self.library.search(cx, &query).await {
             Ok(found) => found,
             // A server that has no collection yet says so in the answer, not as an error.
@@ -63,10 +57,8 @@ impl ExtractAnswerer {
         let mut answer = Answer::new();
         let mut quoted = 0;
         for pick in &verdict.picks {
-            let quote = found
-                .hits
-                .get(pick.hit)
-                .and_then(|hit| Quoted::within(hit, pick.span.start, pick.span.end));
+            let quote =
+                found.hits.get(pick.hit).and_then(|hit| Quoted::within(hit, pick.span.start, pick.span.end));
             let Some(quote) = quote else { continue };
             if quoted > 0 {
                 answer.say("\n\n");
@@ -132,15 +124,8 @@ impl Provider for ExtractAnswerer {
 
 /// `name`, and `name@COLLECTION` for each collection.
 pub(crate) fn models(name: &str, library: &Library) -> Vec<ModelInfo> {
-    let named = library
-        .collections()
-        .into_iter()
-        .map(|collection| format!("{name}@{}", collection.name));
-    let info = |name: String| ModelInfo {
-        name: name.into(),
-        owned_by: Some("hanok".to_owned()),
-        created: 0,
-    };
+    let named = library.collections().into_iter().map(|collection| format!("{name}@{}", collection.name));
+    let info = |name: String| ModelInfo { name: name.into(), owned_by: Some("hanok".to_owned()), created: 0 };
     std::iter::once(name.to_owned()).chain(named).map(info).collect()
 }
 
@@ -160,30 +145,20 @@ impl Asked {
             .filter(|message| message.role == Role::User)
             .map(|message| tail(message.plain_text().trim()))
             .filter(|text| !text.is_empty());
-        Some(Self {
-            question: said.next()?,
-            before: said.next(),
-        })
+        Some(Self { question: said.next()?, before: said.next() })
     }
 
     /// Whether the question leans on the turn before: `And for students?` has no subject of its own.
     fn leans(&self, question: &Question) -> Option<&str> {
-        self.before.as_deref().filter(|_| {
-            question
-                .concepts
-                .iter()
-                .filter(|concept| concept.factor >= 1.0)
-                .count()
-                < 2
-        })
+        self.before
+            .as_deref()
+            .filter(|_| question.concepts.iter().filter(|concept| concept.factor >= 1.0).count() < 2)
     }
 
     /// What to search for.
     pub(crate) fn query(&self, question: &Question) -> String {
-        self.leans(question).map_or_else(
-            || self.question.clone(),
-            |before| format!("{} {before}", self.question),
-        )
+        self.leans(question)
+            .map_or_else(|| self.question.clone(), |before| format!("{} {before}", self.question))
     }
 
     /// The question with what the turn before adds, which counts less.
@@ -207,9 +182,7 @@ fn hundredths(share: f64) -> f64 {
 
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(LONGEST_QUESTION);
-    text.get(text.ceil_char_boundary(from)..)
-        .unwrap_or_default()
-        .to_owned()
+    text.get(text.ceil_char_boundary(from)..).unwrap_or_default().to_owned()
 }
 
 pub(crate) fn no_question(provider: &ProviderName) -> ProviderError {
@@ -230,10 +203,6 @@ pub(crate) fn internal(
     provider: &ProviderName,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> ProviderError {
-    ProviderError::new(
-        ProviderErrorKind::Internal,
-        provider,
-        "the documents could not be searched",
-    )
-    .with_source(error)
+    ProviderError::new(ProviderErrorKind::Internal, provider, "the documents could not be searched")
+        .with_source(error)
 }

@@ -22,10 +22,7 @@ pub(crate) struct Mark {
 impl Mark {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (epoch, generation) = text.split_once(' ')?;
-        Some(Self {
-            epoch: epoch.parse().ok()?,
-            generation: generation.parse().ok()?,
-        })
+        Some(Self { epoch: epoch.parse().ok()?, generation: generation.parse().ok()? })
     }
     fn text(self) -> String {
         format!("{} {}", self.epoch, self.generation)
@@ -47,24 +44,13 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
         let at = shelf.generation().unwrap_or(0);
-        Self {
-            store,
-            shelf,
-            writer: None,
-            at,
-            uncommitted: 0,
-            committed: None,
-        }
+        Self { store, shelf, writer: None, at, uncommitted: 0, committed: None }
     }
 
     /// Takes in what the store has beyond the index. `last` commits it whatever the time.
     pub(crate) async fn follow(&mut self, last: bool) -> Result<(), LibraryError> {
         loop {
-            let delta = self
-                .store
-                .documents()
-                .changes_since(self.shelf.id, self.at)
-                .await?;
+            let delta = self.store.documents().changes_since(self.shelf.id, self.at).await?;
             let more = delta.more;
             // An index of another history is emptied even where this one has nothing yet.
             let is_foreign = self.shelf.generation().is_none() && !self.shelf.index.is_empty();
@@ -85,10 +71,7 @@ impl Follower {
     pub(crate) async fn finish(mut self) -> Result<(), LibraryError> {
         if let Some(writer) = self.writer.take() {
             blocking(move || writer.finish()).await??;
-            self.store
-                .documents()
-                .forget_tombstones(self.shelf.id, self.at)
-                .await?;
+            self.store.documents().forget_tombstones(self.shelf.id, self.at).await?;
         }
         Ok(())
     }
@@ -115,11 +98,7 @@ impl Follower {
                 for (key, chunk) in &source.chunks {
                     let text = source.text.get(chunk.start..chunk.end).unwrap_or_default();
                     // The title is mostly the outermost heading already.
-                    let title = if chunk.heading.starts_with(&source.title) {
-                        ""
-                    } else {
-                        &source.title
-                    };
+                    let title = if chunk.heading.starts_with(&source.title) { "" } else { &source.title };
                     writer.add(*key, source.id.0, &[title, &chunk.heading, text])?;
                 }
             }
@@ -136,17 +115,11 @@ impl Follower {
         let Some(mut writer) = self.writer.take() else {
             return Ok(());
         };
-        let mark = Mark {
-            epoch: self.shelf.epoch,
-            generation: self.at,
-        }
-        .text();
+        let mark = Mark { epoch: self.shelf.epoch, generation: self.at }.text();
         let writer = blocking(move || writer.commit(&mark).map(|()| writer)).await??;
         self.writer = Some(writer);
         self.committed = Some(Instant::now());
-        self.shelf
-            .indexed
-            .fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
+        self.shelf.indexed.fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
         Ok(())
     }
 }

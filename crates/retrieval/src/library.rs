@@ -68,11 +68,7 @@ impl Library {
     /// Opens the collections of a store. Their indexes are in `data_dir/index`; nothing is written before
     /// [`Library::sync`] or [`Library::catch_up`].
     pub async fn open(store: Store, data_dir: &Path) -> Result<Arc<Self>, LibraryError> {
-        let library = Self {
-            folder: data_dir.join("index"),
-            shelves: RwLock::default(),
-            store,
-        };
+        let library = Self { folder: data_dir.join("index"), shelves: RwLock::default(), store };
         for collection in library.store.documents().collections().await? {
             library.shelve(collection).await?;
         }
@@ -84,10 +80,7 @@ impl Library {
         let shelves = self.shelves.read();
         shelves
             .iter()
-            .map(|(name, shelf)| CollectionInfo {
-                name: name.clone(),
-                coverage: shelf.coverage(),
-            })
+            .map(|(name, shelf)| CollectionInfo { name: name.clone(), coverage: shelf.coverage() })
             .collect()
     }
 
@@ -106,11 +99,7 @@ impl Library {
         let Some(shelf) = self.shelf(collection) else {
             return Ok(Vec::new());
         };
-        Ok(self
-            .store
-            .documents()
-            .sources(shelf.id, after.map(str::to_owned), limit)
-            .await?)
+        Ok(self.store.documents().sources(shelf.id, after.map(str::to_owned), limit).await?)
     }
 
     /// Files of a collection that were not taken the last time, with the reason, by path.
@@ -139,6 +128,12 @@ impl Library {
         Ok(())
     }
 
+    /// Makes a collection known before its first run: searches find it, and say that it is being indexed.
+    pub async fn expect(&self, collection: &CollectionName) -> Result<(), LibraryError> {
+        self.ensure_shelf(collection).await?.indexing.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Deletes a collection and all its documents; `false` when there is none of this name.
     pub async fn remove(&self, collection: &CollectionName) -> Result<bool, LibraryError> {
         let Some(shelf) = self.shelf(collection) else {
@@ -148,18 +143,9 @@ impl Library {
         self.store.documents().delete_collection(collection).await?;
         self.shelves.write().remove(collection);
         let folder = self.index_folder(shelf.id);
-        blocking(move || {
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder)
-            } else {
-                Ok(())
-            }
-        })
-        .await?
-        .map_err(|source| LibraryError::Path {
-            path: self.index_folder(shelf.id),
-            source,
-        })?;
+        blocking(move || if folder.exists() { std::fs::remove_dir_all(&folder) } else { Ok(()) })
+            .await?
+            .map_err(|source| LibraryError::Path { path: self.index_folder(shelf.id), source })?;
         Ok(true)
     }
 
@@ -167,9 +153,7 @@ impl Library {
     pub(crate) fn default_collection(&self) -> CollectionName {
         let shelves = self.shelves.read();
         let only = shelves.keys().next().filter(|_| shelves.len() == 1);
-        only.filter(|_| !shelves.contains_key("default"))
-            .cloned()
-            .unwrap_or_else(|| "default".into())
+        only.filter(|_| !shelves.contains_key("default")).cloned().unwrap_or_else(|| "default".into())
     }
 
     pub(crate) fn shelf(&self, collection: &CollectionName) -> Option<Arc<Shelf>> {
@@ -182,11 +166,7 @@ impl Library {
             return Ok(shelf);
         }
         let epoch = i64::from_le_bytes(random_bytes());
-        let row = self
-            .store
-            .documents()
-            .ensure_collection(collection, epoch)
-            .await?;
+        let row = self.store.documents().ensure_collection(collection, epoch).await?;
         self.shelve(row).await
     }
 
@@ -207,12 +187,7 @@ impl Library {
             shelf.indexed.store(indexed, Ordering::Relaxed);
         }
         // Two that make one collection at once end with the same shelf.
-        Ok(self
-            .shelves
-            .write()
-            .entry(row.name)
-            .or_insert_with(|| Arc::new(shelf))
-            .clone())
+        Ok(self.shelves.write().entry(row.name).or_insert_with(|| Arc::new(shelf)).clone())
     }
 
     fn index_folder(&self, collection: i64) -> PathBuf {
@@ -227,23 +202,14 @@ impl Library {
     ) -> Result<SearchResult, RetrievalError> {
         let coverage = shelf.coverage();
         span.set("hanok.coverage", json!(coverage));
-        let (found, terms) = bm25(
-            span.context(),
-            shelf,
-            &query.text,
-            query.top_k.saturating_add(SPARE),
-        )
-        .await?;
+        let (found, terms) =
+            bm25(span.context(), shelf, &query.text, query.top_k.saturating_add(SPARE)).await?;
         if terms == 0 {
             return Err(RetrievalError::EmptyQuery(query.text.clone()));
         }
         let ids = found.iter().map(|found| found.key).collect();
-        let chunks = self
-            .store
-            .documents()
-            .chunks(ids)
-            .await
-            .map_err(|e| RetrievalError::Failed(e.into()))?;
+        let chunks =
+            self.store.documents().chunks(ids).await.map_err(|e| RetrievalError::Failed(e.into()))?;
         let hits = hits(&found, chunks, query.top_k);
         Ok(SearchResult { hits, coverage })
     }
@@ -270,10 +236,7 @@ impl Retriever for Library {
             };
             match &result {
                 Ok(result) => {
-                    span.set(
-                        "hanok.hits",
-                        Value::Array(result.hits.iter().map(shown).collect()),
-                    );
+                    span.set("hanok.hits", Value::Array(result.hits.iter().map(shown).collect()));
                     span.succeed();
                 }
                 Err(error) => span.fail(kind(error), error.to_string()),
@@ -295,10 +258,8 @@ pub(crate) fn best_sources(
         let found = shelf.index.search(&terms, chunks)?;
         let mut seen = HashSet::with_capacity(limit);
         let best = found.iter().filter(|found| seen.insert(found.group));
-        let best: Vec<(SourceId, f64)> = best
-            .take(limit)
-            .map(|found| (SourceId(found.group), found.score))
-            .collect();
+        let best: Vec<(SourceId, f64)> =
+            best.take(limit).map(|found| (SourceId(found.group), found.score)).collect();
         if best.len() == limit || found.len() < chunks {
             return Ok(best);
         }
@@ -318,20 +279,13 @@ async fn bm25(
     let text = text.to_owned();
     let ran = blocking(move || -> Result<(Vec<Found>, Terms), IndexError> {
         let terms = shelf.index.terms_of(&text)?;
-        let found = if terms.is_empty() {
-            Vec::new()
-        } else {
-            shelf.index.search(&terms, limit)?
-        };
+        let found = if terms.is_empty() { Vec::new() } else { shelf.index.search(&terms, limit)? };
         Ok((found, terms))
     });
     let ran = ran.await.and_then(|ran| ran.map_err(LibraryError::from));
     match ran {
         Ok((found, terms)) => {
-            span.set(
-                "hanok.terms",
-                terms.iter().map(|(term, _)| term).collect::<Vec<_>>(),
-            );
+            span.set("hanok.terms", terms.iter().map(|(term, _)| term).collect::<Vec<_>>());
             span.set("hanok.hit_count", found.len());
             span.finish();
             Ok((found, terms.iter().count()))

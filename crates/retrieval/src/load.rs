@@ -33,19 +33,10 @@ const CUSTOMARY: [&str; 13] = [
     "HISTORY",
     "INSTALL",
 ];
-const KEY_EXTENSIONS: [&str; 10] = [
-    "pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "gpg", "asc",
-];
-const KEY_NAMES: [&str; 8] = [
-    "id_rsa",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    ".netrc",
-    ".npmrc",
-    ".pypirc",
-    ".git-credentials",
-];
+const KEY_EXTENSIONS: [&str; 10] =
+    ["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "gpg", "asc"];
+const KEY_NAMES: [&str; 8] =
+    ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".npmrc", ".pypirc", ".git-credentials"];
 const PASSED_OVER: [&str; 3] = ["node_modules", ".hanok", ".git"];
 
 /// How a document's text is laid out.
@@ -96,10 +87,7 @@ pub(crate) fn find(roots: &[PathBuf], cancelled: &dyn Fn() -> bool) -> Result<Fo
         };
         let real = base.canonicalize().map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LibraryError::NoSuchPath(root.clone()),
-            _ => LibraryError::Path {
-                path: root.clone(),
-                source,
-            },
+            _ => LibraryError::Path { path: root.clone(), source },
         })?;
         let before = found.files.len();
         walk(&base, &real, glob.as_ref(), &mut seen, &mut found, cancelled);
@@ -121,12 +109,7 @@ fn walk(
     let walk = WalkBuilder::new(base)
         .require_git(false)
         .sort_by_file_name(OsStr::cmp)
-        .filter_entry(|entry| {
-            !entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| PASSED_OVER.contains(&name))
-        })
+        .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| PASSED_OVER.contains(&name)))
         .build();
     for entry in walk {
         if cancelled() {
@@ -135,9 +118,7 @@ fn walk(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                found
-                    .skipped
-                    .push((path_of(&error).unwrap_or_else(|| shown(base)), reason(&error)));
+                found.skipped.push((path_of(&error).unwrap_or_else(|| shown(base)), reason(&error)));
                 continue;
             }
         };
@@ -162,11 +143,8 @@ fn look_at(entry: &DirEntry, found: &mut Found) {
     }
     let is_root = entry.depth() == 0;
     let Some(layout) = layout(name) else {
-        let extension = Path::new(name)
-            .extension()
-            .and_then(OsStr::to_str)
-            .unwrap_or_default()
-            .to_lowercase();
+        let extension =
+            Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
         *found.unsupported.entry(extension).or_default() += 1;
         if is_root {
             skip("this kind of file is not indexed");
@@ -177,20 +155,11 @@ fn look_at(entry: &DirEntry, found: &mut Found) {
         return skip("it is a symbolic link");
     }
     // A root may be a link; what it leads to counts.
-    let metadata = if is_root {
-        std::fs::metadata(entry.path())
-    } else {
-        entry.path().symlink_metadata()
-    };
+    let metadata = if is_root { std::fs::metadata(entry.path()) } else { entry.path().symlink_metadata() };
     match metadata {
         Ok(metadata) if metadata.is_file() => {
             let stamp = stamp(&metadata);
-            found.files.push(FoundFile {
-                path,
-                file: entry.path().to_owned(),
-                layout,
-                stamp,
-            });
+            found.files.push(FoundFile { path, file: entry.path().to_owned(), layout, stamp });
         }
         Ok(_) => skip("it is not a regular file"),
         Err(error) => skip(&error.to_string()),
@@ -221,22 +190,14 @@ pub(crate) fn read(file: &Path) -> Result<Text, String> {
 }
 
 pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
-    let since = metadata
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .unwrap_or_default();
-    Stamp {
-        size: metadata.len(),
-        modified: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
-    }
+    let since =
+        metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    Stamp { size: metadata.len(), modified: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)) }
 }
 
 fn layout(name: &str) -> Option<Layout> {
     let Some(extension) = Path::new(name).extension().and_then(OsStr::to_str) else {
-        return CUSTOMARY
-            .contains(&name.to_uppercase().as_str())
-            .then_some(Layout::Plain);
+        return CUSTOMARY.contains(&name.to_uppercase().as_str()).then_some(Layout::Plain);
     };
     let extension = extension.to_lowercase();
     if MARKDOWN.contains(&extension.as_str()) {
@@ -248,19 +209,13 @@ fn layout(name: &str) -> Option<Layout> {
 
 fn is_secret(name: &str) -> bool {
     let lower = name.to_lowercase();
-    let extension = Path::new(&lower)
-        .extension()
-        .and_then(OsStr::to_str)
-        .unwrap_or_default();
+    let extension = Path::new(&lower).extension().and_then(OsStr::to_str).unwrap_or_default();
     lower.starts_with(".env") || KEY_EXTENSIONS.contains(&extension) || KEY_NAMES.contains(&lower.as_str())
 }
 
 /// A path as the user knows it: without `./` before it.
 fn shown(path: &Path) -> String {
-    let parts: Vec<_> = path
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .collect();
+    let parts: Vec<_> = path.components().filter(|part| *part != Component::CurDir).collect();
     let path: PathBuf = parts.iter().collect();
     path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
@@ -272,27 +227,15 @@ fn split_glob(path: &Path) -> Option<(PathBuf, String)> {
     let (before, _) = text.split_at_checked(wild)?;
     let cut = before.rfind('/').map_or(0, |at| at + 1);
     let (base, pattern) = text.split_at_checked(cut)?;
-    Some((
-        if base.is_empty() {
-            PathBuf::from(".")
-        } else {
-            PathBuf::from(base)
-        },
-        pattern.to_owned(),
-    ))
+    Some((if base.is_empty() { PathBuf::from(".") } else { PathBuf::from(base) }, pattern.to_owned()))
 }
 
 fn matcher(root: &Path, pattern: &str) -> Result<Override, LibraryError> {
-    let bad = |source: ignore::Error| LibraryError::Pattern {
-        path: root.to_owned(),
-        reason: source.to_string(),
-    };
+    let bad =
+        |source: ignore::Error| LibraryError::Pattern { path: root.to_owned(), reason: source.to_string() };
     let base = split_glob(root).map_or_else(|| PathBuf::from("."), |(base, _)| base);
     // A leading `/` ties the pattern to the folder; without it `*.md` would match at every depth.
-    OverrideBuilder::new(base)
-        .add(&format!("/{pattern}"))
-        .and_then(|builder| builder.build())
-        .map_err(bad)
+    OverrideBuilder::new(base).add(&format!("/{pattern}")).and_then(|builder| builder.build()).map_err(bad)
 }
 
 fn path_of(error: &ignore::Error) -> Option<String> {
@@ -305,7 +248,5 @@ fn path_of(error: &ignore::Error) -> Option<String> {
 }
 
 fn reason(error: &ignore::Error) -> String {
-    error
-        .io_error()
-        .map_or_else(|| error.to_string(), |io| format!("it cannot be read: {io}"))
+    error.io_error().map_or_else(|| error.to_string(), |io| format!("it cannot be read: {io}"))
 }

@@ -62,17 +62,8 @@ const NUMBER_CUES: &[&str] = &[
     "기간",
 ];
 const REASON_CUES: &[&str] = &["why", "왜", "이유", "까닭", "원인"];
-const STEP_CUES: &[&str] = &[
-    "how do",
-    "how to",
-    "how can",
-    "how should",
-    "what should",
-    "what do i",
-    "어떻게",
-    "방법",
-    "절차",
-];
+const STEP_CUES: &[&str] =
+    &["how do", "how to", "how can", "how should", "what should", "what do i", "어떻게", "방법", "절차"];
 
 /// How much a word of each kind counts.
 const SAYS_LITTLE: f64 = 0.35;
@@ -82,24 +73,15 @@ const CLAUSE: f64 = 0.5;
 impl Question {
     /// Takes a question apart.
     pub(crate) fn of(text: &str) -> Self {
-        let mut question = Self {
-            korean: text.chars().any(is_hangul),
-            ..Self::default()
-        };
+        let mut question = Self { korean: text.chars().any(is_hangul), ..Self::default() };
         let lower = text.to_lowercase();
         let asks = |cues: &[&str]| cues.iter().any(|cue| lower.contains(cue));
-        question.wanted = Wanted {
-            number: asks(NUMBER_CUES),
-            reason: asks(REASON_CUES),
-            steps: asks(STEP_CUES),
-        };
+        question.wanted =
+            Wanted { number: asks(NUMBER_CUES), reason: asks(REASON_CUES), steps: asks(STEP_CUES) };
         let words: Vec<&str> = text.split_whitespace().collect();
         // Where most words begin with a capital, capitals tell nothing.
-        let capitals = words
-            .iter()
-            .skip(1)
-            .filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
-            .count();
+        let capitals =
+            words.iter().skip(1).filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).count();
         let telling = capitals * 2 <= words.len();
         for (at, word) in words.iter().enumerate() {
             question.add_word(word, at == 0, telling, at + 1 == words.len());
@@ -112,14 +94,8 @@ impl Question {
         let mut glued = false;
         while let Some(c) = rest.chars().next() {
             let kind = Script::of(c);
-            let length: usize = rest
-                .chars()
-                .take_while(|c| kind.takes(*c))
-                .map(char::len_utf8)
-                .sum();
-            let (run, after) = rest
-                .split_at_checked(length.max(c.len_utf8()))
-                .unwrap_or((rest, ""));
+            let length: usize = rest.chars().take_while(|c| kind.takes(*c)).map(char::len_utf8).sum();
+            let (run, after) = rest.split_at_checked(length.max(c.len_utf8())).unwrap_or((rest, ""));
             match kind {
                 Script::Latin => self.add_latin(run, first, capitals_tell),
                 Script::Hangul => {
@@ -136,10 +112,7 @@ impl Question {
     fn add_latin(&mut self, run: &str, first: bool, capitals_tell: bool) {
         let run = run.trim_matches(|c: char| !c.is_alphanumeric());
         let lower = run.to_lowercase();
-        let bare = lower
-            .strip_suffix("'s")
-            .or_else(|| lower.strip_suffix("’s"))
-            .unwrap_or(&lower);
+        let bare = lower.strip_suffix("'s").or_else(|| lower.strip_suffix("’s")).unwrap_or(&lower);
         if bare.is_empty() || is_in(ENGLISH_EMPTY, bare) {
             return;
         }
@@ -195,13 +168,7 @@ impl Question {
             _ if syllables == 1 => 0.6,
             _ => 1.0,
         };
-        self.push(Concept {
-            word: stem.to_owned(),
-            ways,
-            alone,
-            factor,
-            named: false,
-        });
+        self.push(Concept { word: stem.to_owned(), ways, alone, factor, named: false });
     }
 
     fn add_terms(&mut self, run: &str) {
@@ -266,13 +233,11 @@ impl Bag {
         if self.0.contains(&text) {
             return 1.0;
         }
-        let stands = "은는이가을를의에로도만과와나어아고지습으기면던"
-            .chars()
-            .any(|particle| {
-                text.truncate(alone.len_utf8());
-                text.push(particle);
-                self.0.contains(&text)
-            });
+        let stands = "은는이가을를의에로도만과와나어아고지습으기면던".chars().any(|particle| {
+            text.truncate(alone.len_utf8());
+            text.push(particle);
+            self.0.contains(&text)
+        });
         if stands { credit.max(0.8) } else { credit }
     }
 
@@ -285,11 +250,7 @@ impl Bag {
 
     /// The share of this text's terms that `other` holds.
     pub(crate) fn share_in(&self, other: &Self) -> f64 {
-        if self.0.is_empty() {
-            0.0
-        } else {
-            fraction(self.0.intersection(&other.0).count(), self.0.len())
-        }
+        if self.0.is_empty() { 0.0 } else { fraction(self.0.intersection(&other.0).count(), self.0.len()) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -342,10 +303,8 @@ pub(crate) enum Ending {
 
 /// A Korean word without its particle or ending.
 pub(crate) fn stem(word: &str) -> (&str, Ending) {
-    let keep = |ending: &str, least: usize| {
-        word.strip_suffix(ending)
-            .filter(|stem| stem.chars().count() >= least)
-    };
+    let keep =
+        |ending: &str, least: usize| word.strip_suffix(ending).filter(|stem| stem.chars().count() >= least);
     for ending in VERBAL {
         if let Some(stem) = keep(ending, 2) {
             return (without_particle(stem).0, Ending::Noun);
@@ -559,9 +518,8 @@ const PREDICATES: &[&str] = &[
 ];
 
 /// Endings of other verbs inside a question.
-const CLAUSES: &[&str] = &[
-    "려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야",
-];
+const CLAUSES: &[&str] =
+    &["려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야"];
 
 const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가요 무엇입니까 무엇인지 무엇이며 무엇일까요 뭐 뭐가 뭐야 뭔가요 뭡니까 뭘 무슨 어떤 어떠한 \
     어떻게 어떻습니까 어떤가요 어떠한가요 어떠 어느 왜 언제 언제까지 언제부터 언제인가요 언제입니까 어디 어디서 어디에 어디에서 어디로 어디인가요 어디입니까 \
@@ -612,27 +570,14 @@ mod tests {
     fn questions_are_taken_apart() {
         let check = |text: &str, expect: &[&str]| {
             let question = Question::of(text);
-            let words: Vec<&str> = question
-                .concepts
-                .iter()
-                .map(|concept| concept.word.as_str())
-                .collect();
+            let words: Vec<&str> = question.concepts.iter().map(|concept| concept.word.as_str()).collect();
             assert_eq!(words, expect, "{text}");
         };
-        check(
-            "What is the default port of the server?",
-            &["default", "port", "server"],
-        );
-        check(
-            "How do I install hanok.toml on Windows?",
-            &["install", "hanok.toml", "Windows"],
-        );
+        check("What is the default port of the server?", &["default", "port", "server"]);
+        check("How do I install hanok.toml on Windows?", &["install", "hanok.toml", "Windows"]);
         check("연차 휴가는 며칠인가요?", &["연차", "휴가"]);
         check("B2B의 장점은 무엇인가요?", &["B2B", "장점"]);
-        check(
-            "예비인가를 받을 필요가 있는지 설명하시오.",
-            &["예비인가", "받을", "필요"],
-        );
+        check("예비인가를 받을 필요가 있는지 설명하시오.", &["예비인가", "받을", "필요"]);
         check("What is it?", &[]);
         check("東京タワーの高さは？", &["東京タワーの高さは"]);
     }

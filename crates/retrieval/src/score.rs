@@ -49,14 +49,8 @@ pub(crate) struct Verdict {
 fn is_enough((chunk, place): (f64, f64), words: usize) -> bool {
     let words = u32::try_from(words).map_or(MANY, f64::from);
     let long = ((words - FEW) / (MANY - FEW)).clamp(0.0, 1.0);
-    let needed = SHORT
-        .iter()
-        .zip(LONG)
-        .map(|(short, long_needs)| short + (long_needs - short) * long);
-    [chunk, place, chunk + place]
-        .iter()
-        .zip(needed)
-        .all(|(has, needs)| *has >= needs)
+    let needed = SHORT.iter().zip(LONG).map(|(short, long_needs)| short + (long_needs - short) * long);
+    [chunk, place, chunk + place].iter().zip(needed).all(|(has, needs)| *has >= needs)
 }
 
 struct Candidate {
@@ -88,45 +82,22 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
         return Ok(verdict);
     }
     let share = |credits: &[f64]| {
-        credits
-            .iter()
-            .zip(&weights)
-            .map(|(credit, weight)| credit * weight)
-            .sum::<f64>()
-            / total
+        credits.iter().zip(&weights).map(|(credit, weight)| credit * weight).sum::<f64>() / total
     };
     let top = hits.first().map_or(1.0, |hit| hit.score.max(f64::MIN_POSITIVE));
 
     let mut candidates = Vec::new();
     for (at, hit) in hits.iter().enumerate() {
         let above = Bag::of(&format!("{} {}", hit.source, hit.heading));
-        let credits = |bag: &Bag| -> Vec<f64> {
-            question
-                .concepts
-                .iter()
-                .map(|concept| bag.holds(concept))
-                .collect()
-        };
+        let credits =
+            |bag: &Bag| -> Vec<f64> { question.concepts.iter().map(|concept| bag.holds(concept)).collect() };
         let heading = credits(&above);
         let chunk = greater(&credits(&Bag::of(&hit.text)), &heading, 1.0);
         let chunk_covers = share(&chunk);
         verdict.covers.0 = verdict.covers.0.max(chunk_covers);
-        candidates.extend(rate(
-            question,
-            at,
-            hit,
-            &heading,
-            &credits,
-            &share,
-            chunk_covers,
-            hit.score / top,
-        ));
+        candidates.extend(rate(question, at, hit, &heading, &credits, &share, chunk_covers, hit.score / top));
     }
-    let Some(best) = candidates
-        .iter()
-        .map(|candidate| candidate.covers)
-        .max_by(f64::total_cmp)
-    else {
+    let Some(best) = candidates.iter().map(|candidate| candidate.covers).max_by(f64::total_cmp) else {
         return Ok(verdict);
     };
     verdict.covers.1 = best;
@@ -139,11 +110,7 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
 /// How much a concept counts, and whether the collection knows it.
 fn weigh(index: &SearchIndex, concept: &Concept) -> Result<(f64, bool), IndexError> {
     // As rare as the rarest term of the commonest way it may be written.
-    let mut rarest = if concept.alone.is_some() {
-        0.0
-    } else {
-        f64::INFINITY
-    };
+    let mut rarest = if concept.alone.is_some() { 0.0 } else { f64::INFINITY };
     let mut known = concept.alone.is_some();
     for way in &concept.ways {
         let (mut rarest_here, mut known_here): (f64, bool) = (0.0, true);
@@ -158,10 +125,7 @@ fn weigh(index: &SearchIndex, concept: &Concept) -> Result<(f64, bool), IndexErr
     Ok((concept.factor * (1.0 + rarest.min(RAREST)), known))
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one loop's body, taken out to be read by itself"
-)]
+#[expect(clippy::too_many_arguments, reason = "one loop's body, taken out to be read by itself")]
 fn rate(
     question: &Question,
     at: usize,
@@ -190,9 +154,7 @@ fn rate(
             score += 0.12;
         }
         if question.wanted.reason
-            && ["because", "due to", "때문", "위해", "이므로", "위하여"]
-                .iter()
-                .any(|cue| text.contains(cue))
+            && ["because", "due to", "때문", "위해", "이므로", "위하여"].iter().any(|cue| text.contains(cue))
         {
             score += 0.12;
         }
@@ -207,34 +169,19 @@ fn rate(
         }
         let leads_on = asks || text.trim_end().ends_with(':');
         before = (own, if leads_on { 0.95 } else { 0.4 });
-        rated.push(Candidate {
-            hit: at,
-            at: place,
-            unit,
-            span,
-            bag,
-            covers,
-            score,
-        });
+        rated.push(Candidate { hit: at, at: place, unit, span, bag, covers, score });
     }
     rated
 }
 
 fn greater(one: &[f64], other: &[f64], factor: f64) -> Vec<f64> {
     let other = other.iter().copied().chain(std::iter::repeat(0.0));
-    one.iter()
-        .zip(other)
-        .map(|(one, other)| one.max(other * factor))
-        .collect()
+    one.iter().zip(other).map(|(one, other)| one.max(other * factor)).collect()
 }
 
 /// The best candidates that do not say the same, in reading order; neighbours become one stretch.
 fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick> {
-    candidates.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then((a.hit, a.at).cmp(&(b.hit, b.at)))
-    });
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.hit, a.at).cmp(&(b.hit, b.at))));
     let Some(best) = candidates.first().map(|candidate| candidate.score) else {
         return Vec::new();
     };
@@ -257,24 +204,15 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick
         }
     }
     let led_to = following(&candidates, hits, steps);
-    chosen.retain(|candidate| {
-        !led_to
-            .iter()
-            .any(|next| next.hit == candidate.hit && next.at == candidate.at)
-    });
+    chosen
+        .retain(|candidate| !led_to.iter().any(|next| next.hit == candidate.hit && next.at == candidate.at));
     chosen.extend(led_to);
 
     // Documents in the order of their best sentence, sentences in the order of the document.
-    let order: Vec<u64> = chosen
-        .iter()
-        .filter_map(|candidate| source_of(hits, candidate.hit))
-        .collect();
+    let order: Vec<u64> = chosen.iter().filter_map(|candidate| source_of(hits, candidate.hit)).collect();
     chosen.sort_by_key(|candidate| {
         let source = source_of(hits, candidate.hit);
-        (
-            order.iter().position(|known| Some(*known) == source),
-            candidate.span.start,
-        )
+        (order.iter().position(|known| Some(*known) == source), candidate.span.start)
     });
     let mut picks: Vec<Pick> = Vec::new();
     for candidate in chosen {
@@ -282,10 +220,7 @@ fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) -> Vec<Pick
             Some(last) if last.hit == candidate.hit && parted_by_space(hits, last, &candidate.span) => {
                 last.span.end = candidate.span.end;
             }
-            _ => picks.push(Pick {
-                hit: candidate.hit,
-                span: candidate.span.clone(),
-            }),
+            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span.clone() }),
         }
     }
     picks
@@ -296,10 +231,9 @@ fn following<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<
     let Some(best) = candidates.first() else {
         return Vec::new();
     };
-    let text = hits.get(best.hit).and_then(|hit| {
-        hit.text
-            .get(best.span.start - hit.start..best.span.end - hit.start)
-    });
+    let text = hits
+        .get(best.hit)
+        .and_then(|hit| hit.text.get(best.span.start - hit.start..best.span.end - hit.start));
     let count = match text {
         Some(text) if text.ends_with([':', '：']) => 4,
         _ if steps => 2,
@@ -308,9 +242,7 @@ fn following<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<
     let mut bytes = best.span.len();
     let mut found: Vec<&Candidate> = Vec::new();
     for step in 1..=count {
-        let next = candidates
-            .iter()
-            .find(|next| next.hit == best.hit && next.at == best.at + step);
+        let next = candidates.iter().find(|next| next.hit == best.hit && next.at == best.at + step);
         let Some(next) = next else { break };
         // Code and prose are not read on into each other, except where a colon leads there.
         bytes += next.span.len();
@@ -330,11 +262,7 @@ fn parted_by_space(hits: &[Hit], pick: &Pick, next: &Range<usize>) -> bool {
     let Some(hit) = hits.get(pick.hit) else {
         return false;
     };
-    let gap = pick
-        .span
-        .end
-        .checked_sub(hit.start)
-        .zip(next.start.checked_sub(hit.start));
+    let gap = pick.span.end.checked_sub(hit.start).zip(next.start.checked_sub(hit.start));
     gap.and_then(|(from, to)| hit.text.get(from..to))
         .is_some_and(|gap| !gap.is_empty() && gap.len() < 4 && gap.trim().is_empty())
 }

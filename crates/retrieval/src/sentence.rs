@@ -26,13 +26,8 @@ pub(crate) enum Unit {
 
 /// The units of `text`, in order; spans count from `start`, the byte `text` begins at.
 pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
-    let mut splitter = Splitter {
-        units: Vec::new(),
-        paragraph: Vec::new(),
-        unit: Unit::Sentence,
-        text,
-        start,
-    };
+    let mut splitter =
+        Splitter { units: Vec::new(), paragraph: Vec::new(), unit: Unit::Sentence, text, start };
     let mut fence: Option<Fence> = None;
     for line in lines(text, start) {
         if let Some(open) = fence {
@@ -58,10 +53,7 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
             splitter.unit = Unit::Item;
             let skip = line.text.len() - words.len() + marker;
             let text = line.text.get(skip..).unwrap_or_default();
-            splitter.paragraph.push(Line {
-                start: line.start + skip,
-                text,
-            });
+            splitter.paragraph.push(Line { start: line.start + skip, text });
         } else {
             splitter.paragraph.push(line);
         }
@@ -93,9 +85,8 @@ impl Splitter<'_> {
         for (at, line) in lines.iter().enumerate() {
             let first = *from.get_or_insert(line.start);
             // A line well short of its neighbours was ended on purpose.
-            let indented = lines
-                .get(at + 1)
-                .is_none_or(|next| unit == Unit::Item && next.text.starts_with([' ', '\t']));
+            let indented =
+                lines.get(at + 1).is_none_or(|next| unit == Unit::Item && next.text.starts_with([' ', '\t']));
             let broken = at + 1 == lines.len() || (!indented && width(line.text) * 10 < widest * 7);
             if broken {
                 self.sentences(unit, first..line.end());
@@ -151,10 +142,7 @@ pub(crate) fn cut_before(text: &str, limit: usize) -> usize {
     let edge = text.floor_char_boundary(limit);
     let head = text.get(..edge).unwrap_or_default();
     let good = |at: Option<usize>| at.filter(|at| *at > limit / 2).map(|at| at + 1);
-    good(head.rfind('\n'))
-        .or_else(|| good(head.rfind(' ')))
-        .unwrap_or(edge)
-        .max(1)
+    good(head.rfind('\n')).or_else(|| good(head.rfind(' '))).unwrap_or(edge).max(1)
 }
 
 /// The bytes after each sentence of a paragraph, closing quotes included.
@@ -168,10 +156,7 @@ pub(crate) fn sentence_ends(text: &str) -> Vec<usize> {
         }
         let mut end = at + c.len_utf8();
         while let Some((next, closer)) = chars.next_if(|(_, c)| {
-            matches!(
-                c,
-                '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '*' | '`'
-            )
+            matches!(c, '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’' | '」' | '』' | '*' | '`')
         }) {
             end = next + closer.len_utf8();
         }
@@ -205,10 +190,8 @@ fn ends_here(c: char, before: &str, after: &str) -> bool {
     let Some(first) = after.trim_start().chars().next() else {
         return true;
     };
-    let word = before
-        .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '"'))
-        .next()
-        .unwrap_or_default();
+    let word =
+        before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '"')).next().unwrap_or_default();
     if first.is_ascii_lowercase() {
         // `foo.txt is`, `etc. and`; but a sentence may begin with a name in lower case after a long word.
         return false;
@@ -219,9 +202,8 @@ fn ends_here(c: char, before: &str, after: &str) -> bool {
     // `2024. 3. 15. 시행`, and `1.` at the head of an item.
     if word.bytes().all(|b| b.is_ascii_digit()) {
         let earlier = before.strip_suffix(word).unwrap_or_default().trim();
-        let dated = earlier
-            .strip_suffix('.')
-            .is_some_and(|date| date.ends_with(|c: char| c.is_ascii_digit()));
+        let dated =
+            earlier.strip_suffix('.').is_some_and(|date| date.ends_with(|c: char| c.is_ascii_digit()));
         if first.is_ascii_digit() || earlier.is_empty() || (dated && word.len() <= 2) {
             return false;
         }
@@ -265,9 +247,7 @@ pub(crate) fn is_hangul(c: char) -> bool {
 
 /// How wide a text is: ideographs and syllables count twice.
 pub(crate) fn width(text: &str) -> usize {
-    text.chars()
-        .map(|c| if c >= '\u{1100}' && !c.is_ascii() { 2 } else { 1 })
-        .sum()
+    text.chars().map(|c| if c >= '\u{1100}' && !c.is_ascii() { 2 } else { 1 }).sum()
 }
 
 #[cfg(test)]
@@ -276,10 +256,7 @@ mod tests {
 
     fn check(text: &str, expect: &[&str]) {
         let padded = format!("{}{text}", "x".repeat(7));
-        let got: Vec<&str> = units(text, 7)
-            .into_iter()
-            .map(|(_, span)| &padded[span])
-            .collect();
+        let got: Vec<&str> = units(text, 7).into_iter().map(|(_, span)| &padded[span]).collect();
         assert_eq!(got, expect, "{text:?}");
     }
 
@@ -288,11 +265,7 @@ mod tests {
         check("One. Two! Three?", &["One.", "Two!", "Three?"]);
         check(
             "It costs 3.50 dollars. See v1.2.3 at https://a.b/c.html. Done.",
-            &[
-                "It costs 3.50 dollars.",
-                "See v1.2.3 at https://a.b/c.html.",
-                "Done.",
-            ],
+            &["It costs 3.50 dollars.", "See v1.2.3 at https://a.b/c.html.", "Done."],
         );
         check(
             "Use tools, e.g. Cargo. Dr. Smith and J. Doe agree.",
@@ -320,10 +293,7 @@ mod tests {
             &["설치합니다.", "그다음 실행하세요!", "될까요?", "네."],
         );
         check("끝났다.다음은 이렇다.", &["끝났다.", "다음은 이렇다."]);
-        check(
-            "2024. 3. 15. 시행한다. 제1조 목적",
-            &["2024. 3. 15. 시행한다.", "제1조 목적"],
-        );
+        check("2024. 3. 15. 시행한다. 제1조 목적", &["2024. 3. 15. 시행한다.", "제1조 목적"]);
         check("버전 1.5는 빠르다。다음", &["버전 1.5는 빠르다。", "다음"]);
     }
 
@@ -349,10 +319,8 @@ mod tests {
         let text = format!("{} end. {}", "word ".repeat(300), "가".repeat(500));
         let units = units(&text, 0);
         assert!(units.iter().all(|(_, span)| span.len() <= LONGEST + 1));
-        let kept: usize = units
-            .iter()
-            .map(|(_, span)| text[span.clone()].chars().filter(|c| *c != ' ').count())
-            .sum();
+        let kept: usize =
+            units.iter().map(|(_, span)| text[span.clone()].chars().filter(|c| *c != ' ').count()).sum();
         assert_eq!(kept, text.chars().filter(|c| *c != ' ').count());
     }
 }

@@ -101,13 +101,7 @@ impl Library {
         let shelf = self.ensure_shelf(collection).await?;
         let _one_at_a_time = shelf.running.lock().await;
         let found = blocking(move || load::find(&roots, &|| asked.is_cancelled())).await??;
-        let run = Run {
-            library: self,
-            name: collection,
-            shelf: &shelf,
-            progress,
-            cancel,
-        };
+        let run = Run { library: self, name: collection, shelf: &shelf, progress, cancel };
         shelf.indexing.store(true, Ordering::Relaxed);
         let result = run.run(found).await;
         shelf.indexing.store(false, Ordering::Relaxed);
@@ -132,10 +126,7 @@ impl Library {
                 batch
                     .into_iter()
                     .map(|document| {
-                        let stamp = Stamp {
-                            size: 0,
-                            modified: hanok_base::Timestamp(0),
-                        };
+                        let stamp = Stamp { size: 0, modified: hanok_base::Timestamp(0) };
                         let hash = *blake3::hash(document.text.as_bytes()).as_bytes();
                         source(
                             &name,
@@ -150,19 +141,8 @@ impl Library {
                     .collect::<Result<Vec<_>, _>>()
             })
             .await??;
-            shelf
-                .found
-                .fetch_add(u64::try_from(upserts.len()).unwrap_or(0), Ordering::Relaxed);
-            self.store
-                .documents()
-                .apply(
-                    shelf.id,
-                    Changes {
-                        upserts,
-                        ..Changes::default()
-                    },
-                )
-                .await?;
+            shelf.found.fetch_add(u64::try_from(upserts.len()).unwrap_or(0), Ordering::Relaxed);
+            self.store.documents().apply(shelf.id, Changes { upserts, ..Changes::default() }).await?;
             follower.follow(false).await?;
         }
         follower.follow(true).await?;
@@ -194,29 +174,19 @@ impl Run<'_> {
     async fn run(&self, found: Found) -> Result<SyncReport, LibraryError> {
         let documents = self.library.store.documents();
         let known = documents.known(self.shelf.id).await?;
-        let mut report = SyncReport {
-            unsupported: found.unsupported,
-            ..SyncReport::default()
-        };
+        let mut report = SyncReport { unsupported: found.unsupported, ..SyncReport::default() };
         let (queue, first, mut gone) = compare(found.files, known, &mut report);
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
-        self.shelf
-            .found
-            .store(report.unchanged + count(queue.len()), Ordering::Relaxed);
+        self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
         if self.shelf.generation().is_some() {
-            self.shelf
-                .indexed
-                .store(report.unchanged.min(indexed), Ordering::Relaxed);
+            self.shelf.indexed.store(report.unchanged.min(indexed), Ordering::Relaxed);
         }
         self.tell();
 
         let mut follower = Follower::new(self.library.store.clone(), self.shelf.clone());
         let mut queue = Some(queue);
-        let mut ready = Batch {
-            changes: first,
-            ..Batch::default()
-        };
+        let mut ready = Batch { changes: first, ..Batch::default() };
         loop {
             // While one batch is written and indexed, the next is read.
             let (read, written) =
@@ -229,11 +199,7 @@ impl Run<'_> {
             queue = Some(rest);
         }
         report.cancelled = self.cancel.is_cancelled();
-        report.deleted += count(
-            gone.values()
-                .map(|times| usize::try_from(*times).unwrap_or(0))
-                .sum(),
-        );
+        report.deleted += count(gone.values().map(|times| usize::try_from(*times).unwrap_or(0)).sum());
         follower.follow(true).await?;
         follower.finish().await?;
         report.skipped.sort();
@@ -265,22 +231,14 @@ impl Run<'_> {
     async fn write(&self, follower: &mut Follower, changes: Changes) -> Result<(), LibraryError> {
         let skipped = count(changes.skipped.len());
         if !changes.is_empty() {
-            self.library
-                .store
-                .documents()
-                .apply(self.shelf.id, changes)
-                .await?;
+            self.library.store.documents().apply(self.shelf.id, changes).await?;
         }
-        self.shelf.found.fetch_sub(
-            skipped.min(self.shelf.found.load(Ordering::Relaxed)),
-            Ordering::Relaxed,
-        );
+        self.shelf.found.fetch_sub(skipped.min(self.shelf.found.load(Ordering::Relaxed)), Ordering::Relaxed);
         follower.follow(false).await
     }
 
     fn tell(&self) {
-        self.progress
-            .update(self.library.coverage(self.name).unwrap_or_default());
+        self.progress.update(self.library.coverage(self.name).unwrap_or_default());
     }
 }
 
@@ -349,15 +307,7 @@ fn take(
         }
         None => batch.new.push(text.hash),
     }
-    let new = source(
-        collection,
-        file.path,
-        None,
-        &text.text,
-        text.hash,
-        file.stamp,
-        file.layout,
-    )?;
+    let new = source(collection, file.path, None, &text.text, text.hash, file.stamp, file.layout)?;
     batch.changes.upserts.push(new);
     Ok(())
 }
@@ -373,11 +323,7 @@ fn source(
     layout: Layout,
 ) -> Result<NewSource, StoreError> {
     let cut = cut(text, layout);
-    let stem = || {
-        Path::new(&path)
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-    };
+    let stem = || Path::new(&path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let title = title.or(cut.title).or_else(stem).unwrap_or_default();
     Ok(NewSource {
         id: source_id(collection, &path),
@@ -393,10 +339,7 @@ fn source(
 /// A document's id: the same whenever it is indexed again.
 pub(crate) fn source_id(collection: &CollectionName, path: &str) -> SourceId {
     let mut hasher = blake3::Hasher::new();
-    hasher
-        .update(collection.as_str().as_bytes())
-        .update(&[0])
-        .update(path.as_bytes());
+    hasher.update(collection.as_str().as_bytes()).update(&[0]).update(path.as_bytes());
     let mut bytes = [0; 8];
     hasher.finalize_xof().fill(&mut bytes);
     SourceId(u64::from_le_bytes(bytes))

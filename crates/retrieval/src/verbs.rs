@@ -53,9 +53,7 @@ const IRREGULAR: &[&[&str]] = &[
     &["understand", "understands", "understood"],
     &["wake", "wakes", "woke", "woken"],
     &["wear", "wears", "wore", "worn"],
-    &[
-        "weigh", "weighs", "weighed", "weight", "heavy", "heavier", "heaviest",
-    ],
+    &["weigh", "weighs", "weighed", "weight", "heavy", "heavier", "heaviest"],
     &["win", "wins", "winning", "won", "winner"],
     &["write", "writes", "wrote", "written"],
     &["licence", "license"],
@@ -65,11 +63,7 @@ const IRREGULAR: &[&[&str]] = &[
 
 /// The other forms of an English word in lower case.
 pub(crate) fn forms(word: &str) -> impl Iterator<Item = &'static str> {
-    let verb = IRREGULAR
-        .iter()
-        .find(|forms| forms.contains(&word))
-        .copied()
-        .unwrap_or_default();
+    let verb = IRREGULAR.iter().find(|forms| forms.contains(&word)).copied().unwrap_or_default();
     verb.iter().copied().filter(move |form| *form != word)
 }
 
@@ -80,9 +74,7 @@ pub(crate) fn written_out(stem: &str) -> impl Iterator<Item = String> {
     let last = chars.next_back();
     let head = chars.as_str().to_owned();
     let vowel = last.and_then(|c| {
-        let code = u32::from(c)
-            .checked_sub(0xac00)
-            .filter(|code| *code < 11_172 && code % 28 == 0)?;
+        let code = u32::from(c).checked_sub(0xac00).filter(|code| *code < 11_172 && code % 28 == 0)?;
         // Vowels as Unicode numbers them.
         let apart = match code / 28 % 21 {
             14 => 13, // ㅝ, ㅜ
@@ -102,10 +94,7 @@ mod tests {
 
     #[test]
     fn verbs_have_other_forms() {
-        assert_eq!(
-            forms("sells").collect::<Vec<_>>(),
-            ["sell", "sold", "sale", "sales"]
-        );
+        assert_eq!(forms("sells").collect::<Vec<_>>(), ["sell", "sold", "sale", "sales"]);
         assert_eq!(forms("print").count(), 0);
         let check = |stem: &str, expect: &[&str]| assert_eq!(written_out(stem).collect::<Vec<_>>(), expect);
         check("바꿔", &["바꾸"]);

@@ -68,22 +68,16 @@ pub(crate) async fn verify(
                 vacant.insert(library.source(hit.source_id).await?.map(|source| source.text))
             }
         };
-        let stored = stored
-            .as_deref()
-            .and_then(|stored| stored.get(quoted.start..quoted.end));
+        let stored = stored.as_deref().and_then(|stored| stored.get(quoted.start..quoted.end));
         if stored != Some(quoted.text.as_str()) {
-            checked
-                .dropped
-                .push(format!("[{number}] its document has changed"));
+            checked.dropped.push(format!("[{number}] its document has changed"));
             continue;
         }
         if let Some(covered) = covered.get_mut(at) {
             *covered = true;
         }
         let points = |bytes: usize| text.get(..bytes).unwrap_or_default().chars().count();
-        checked
-            .citations
-            .push(quoted.citation(cx, points(claim.start), points(claim.end)));
+        checked.citations.push(quoted.citation(cx, points(claim.start), points(claim.end)));
     }
     let bare = sentences.iter().zip(covered).filter(|(_, covered)| !covered);
     checked.uncovered = bare
@@ -98,26 +92,17 @@ pub(crate) async fn verify(
 fn markers(text: &str) -> Vec<Marker> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices('[') {
-        let Some(inner) = text
-            .get(at + 1..)
-            .and_then(|rest| rest.split_once(']'))
-            .map(|(inner, _)| inner)
+        let Some(inner) = text.get(at + 1..).and_then(|rest| rest.split_once(']')).map(|(inner, _)| inner)
         else {
             continue;
         };
         let span = at..at + inner.len() + 2;
-        let numbers: Option<Vec<usize>> = inner
-            .split(',')
-            .map(|number| number.trim().parse().ok())
-            .collect();
+        let numbers: Option<Vec<usize>> = inner.split(',').map(|number| number.trim().parse().ok()).collect();
         // `[1](url)` is a link.
         if text.get(span.end..).is_some_and(|rest| rest.starts_with('(')) || inner.len() > 24 {
             continue;
         }
-        found.extend(numbers.into_iter().flatten().map(|number| Marker {
-            number,
-            span: span.clone(),
-        }));
+        found.extend(numbers.into_iter().flatten().map(|number| Marker { number, span: span.clone() }));
     }
     found
 }
@@ -127,33 +112,24 @@ fn sentences(text: &str) -> Vec<Range<usize>> {
     let spans = units(text, 0).into_iter().filter_map(|(_, mut span)| {
         while let Some(rest) = text.get(span.clone())
             && let Some((number, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-            && number
-                .chars()
-                .all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+            && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
         {
             span.start = span.end - after.trim_start().len();
         }
-        text.get(span.clone())?
-            .chars()
-            .any(char::is_alphanumeric)
-            .then_some(span)
+        text.get(span.clone())?.chars().any(char::is_alphanumeric).then_some(span)
     });
     spans.collect()
 }
 
 /// The sentence a marker is for, and its bytes up to the first marker.
 fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(usize, Range<usize>)> {
-    let at = sentences
-        .iter()
-        .rposition(|span| span.start <= marker.span.start)?;
+    let at = sentences.iter().rposition(|span| span.start <= marker.span.start)?;
     let span = sentences.get(at)?;
     let words = text.get(span.start..marker.span.start.min(span.end))?;
     // Without the markers between the claim and this one.
     let mut claim = words.trim_end();
     while let Some((before, number)) = claim.strip_suffix(']').and_then(|rest| rest.rsplit_once('['))
-        && number
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
     {
         claim = before.trim_end();
     }
@@ -228,10 +204,7 @@ mod tests {
             assert_eq!(got, expect, "{text}");
         };
         check("It is red [1]. It is 42 [2].", &["It is red", "It is 42"]);
-        check(
-            "It is red. [1] It is blue. [2][3]",
-            &["It is red.", "It is blue.", "It is blue."],
-        );
+        check("It is red. [1] It is blue. [2][3]", &["It is red.", "It is blue.", "It is blue."]);
         check("색은 빨강이다 [1].", &["색은 빨강이다"]);
         check("[1]", &[]);
     }
@@ -258,10 +231,7 @@ mod tests {
                 _ => panic!("{claim}: {got:?}"),
             }
         };
-        check(
-            "In spring the grass is green",
-            Ok("Grass is green in spring and summer."),
-        );
+        check("In spring the grass is green", Ok("Grass is green in spring and summer."));
         check("It says \"blue at noon\"", Ok("blue at noon"));
         check("It says \"blue at night\"", Err("quotation"));
         check("Pigs can fly over mountains", Err("does not say"));

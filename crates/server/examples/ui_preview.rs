@@ -49,27 +49,13 @@ fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
         fs::write(folder.join(&path), render(&page(lang, &path)))
     };
     let s = Samples { lang };
-    save("ask-first", &|page| {
-        ui::ask_page(page, &s.ask(StartView::default())).into_string()
-    })?;
-    save("ask-indexing", &|page| {
-        ui::ask_page(page, &s.ask(s.start(12, 40, false))).into_string()
-    })?;
-    save("ask", &|page| {
-        ui::ask_page(page, &s.ask(s.start(40, 40, true))).into_string()
-    })?;
-    save("traces", &|page| {
-        ui::traces_page(page, &s.traces("since:1h status:* \"refund\"")).into_string()
-    })?;
+    save("ask-first", &|page| ui::ask_page(page, &s.ask(StartView::default())).into_string())?;
+    save("ask-indexing", &|page| ui::ask_page(page, &s.ask(s.start(12, 40, false))).into_string())?;
+    save("ask", &|page| ui::ask_page(page, &s.ask(s.start(40, 40, true))).into_string())?;
+    save("traces", &|page| ui::traces_page(page, &s.traces("since:1h status:* \"refund\"")).into_string())?;
     save("traces-first", &|page| {
-        ui::traces_page(
-            page,
-            &TracesView {
-                start: s.start(40, 40, false),
-                ..TracesView::default()
-            },
-        )
-        .into_string()
+        ui::traces_page(page, &TracesView { start: s.start(40, 40, false), ..TracesView::default() })
+            .into_string()
     })?;
     save("traces-none", &|page| {
         let view = TracesView {
@@ -86,10 +72,7 @@ fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             "there is no filter `modle`; did you mean `model`?",
             "`modle`이라는 필터는 없습니다. `model`을 쓰려던 것인가요?",
         );
-        let view = TracesView {
-            error: Some(error),
-            ..s.traces("modle:gpt* refund")
-        };
+        let view = TracesView { error: Some(error), ..s.traces("modle:gpt* refund") };
         ui::traces_page(page, &view).into_string()
     })?;
     for tab in Tab::ALL {
@@ -97,31 +80,17 @@ fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             ui::trace_page(page, &s.trace(tab)).into_string()
         })?;
     }
-    save(&format!("traces/{TRACE}-error"), &|page| {
-        ui::trace_page(page, &s.failed()).into_string()
-    })?;
-    save("traces/fragment", &|page| {
-        ui::span_pane(page, &s.pane(Tab::Messages)).into_string()
-    })?;
+    save(&format!("traces/{TRACE}-error"), &|page| ui::trace_page(page, &s.failed()).into_string())?;
+    save("traces/fragment", &|page| ui::span_pane(page, &s.pane(Tab::Messages)).into_string())?;
     save("traces-row", &|page| ui::trace_row(page, &s.row(0)).into_string())?;
-    save("sources/short", &|page| {
-        ui::source_page(page, &s.source(1)).into_string()
-    })?;
-    save("sources/long", &|page| {
-        ui::source_page(page, &s.source(4_000)).into_string()
-    })?;
+    save("sources/short", &|page| ui::source_page(page, &s.source(1)).into_string())?;
+    save("sources/long", &|page| ui::source_page(page, &s.source(4_000)).into_string())?;
     save("not-found", &|page| ui::not_found_page(page).into_string())?;
     save("failure", &|page| {
         let (title, message, hint) = (
-            s.say(
-                "The store cannot record new calls.",
-                "저장소가 새 호출을 기록할 수 없습니다.",
-            ),
+            s.say("The store cannot record new calls.", "저장소가 새 호출을 기록할 수 없습니다."),
             s.say("the disk is full", "디스크가 가득 찼습니다."),
-            s.say(
-                "Free some space; service recovers by itself.",
-                "공간을 비우면 저절로 회복됩니다.",
-            ),
+            s.say("Free some space; service recovers by itself.", "공간을 비우면 저절로 회복됩니다."),
         );
         ui::error_page(page, 503, &title, &message, Some(&hint)).into_string()
     })
@@ -137,11 +106,7 @@ fn page(lang: Lang, path: &str) -> Page {
             error: i == 14,
         })
         .collect();
-    page.pulse = Pulse {
-        ticks,
-        spans_per_s: 14.2,
-        cost_usd: Some(4.82),
-    };
+    page.pulse = Pulse { ticks, spans_per_s: 14.2, cost_usd: Some(4.82) };
     page
 }
 
@@ -151,20 +116,11 @@ struct Samples {
 
 impl Samples {
     fn say(&self, en: &str, ko: &str) -> String {
-        if self.lang == Lang::Ko {
-            ko.to_owned()
-        } else {
-            en.to_owned()
-        }
+        if self.lang == Lang::Ko { ko.to_owned() } else { en.to_owned() }
     }
 
     fn start(&self, indexed: u64, found: u64, has_calls: bool) -> StartView {
-        let handbook = CollectionView {
-            name: "handbook".into(),
-            indexed,
-            found,
-            indexing: indexed < found,
-        };
+        let handbook = CollectionView { name: "handbook".into(), indexed, found, indexing: indexed < found };
         StartView {
             collections: vec![handbook],
             has_calls,
@@ -190,14 +146,8 @@ impl Samples {
                     "How long after delivery can a damaged item be refunded?",
                     "파손된 상품은 수령 후 며칠까지 환불할 수 있나요?",
                 ),
-                self.say(
-                    "What do I need from the customer?",
-                    "고객에게 무엇을 받아야 하나요?",
-                ),
-                self.say(
-                    "When is no return shipment needed?",
-                    "반송이 필요 없는 경우는 언제인가요?",
-                ),
+                self.say("What do I need from the customer?", "고객에게 무엇을 받아야 하나요?"),
+                self.say("When is no return shipment needed?", "반송이 필요 없는 경우는 언제인가요?"),
             ],
         }
     }
@@ -218,31 +168,19 @@ impl Samples {
             ),
             ("damaged in transit, photo missing", "운송 중 파손, 사진 없음"),
         ];
-        let models = [
-            "openrouter/claude-haiku-4-5",
-            "openai/gpt-5-mini",
-            "hanok/extract",
-        ];
+        let models = ["openrouter/claude-haiku-4-5", "openai/gpt-5-mini", "hanok/extract"];
         let pick = usize::from(at);
         let (en, ko) = titles.get(pick % titles.len()).copied().unwrap_or_default();
         let model = models.get(pick % models.len()).copied().unwrap_or_default();
         let local = model.starts_with("hanok/");
         let failed = at % 7 == 5;
         TraceRow {
-            trace_id: if at == 0 {
-                TRACE.to_owned()
-            } else {
-                format!("{at:032x}")
-            },
+            trace_id: if at == 0 { TRACE.to_owned() } else { format!("{at:032x}") },
             name: if local { "extract" } else { "ask" }.to_owned(),
             title: Some(self.say(en, ko)),
             kind: if local { Kind::Search } else { Kind::Chat },
             started_at: Timestamp(1_763_631_667_000_000_000 - i64::from(at) * 7_300_000_000),
-            duration_ms: if local {
-                4.0 + f64::from(at)
-            } else {
-                2_410.0 + f64::from(at) * 731.0
-            },
+            duration_ms: if local { 4.0 + f64::from(at) } else { 2_410.0 + f64::from(at) * 731.0 },
             error: failed.then(|| {
                 self.say(
                     "the provider refused: 429 rate limited",
@@ -273,11 +211,7 @@ impl Samples {
             next: Some("older".into()),
             total: Some(1_284),
             took_ms: Some(3.0),
-            chart: RateChart {
-                from: Timestamp(to - 3_600_000_000_000),
-                to: Timestamp(to),
-                buckets,
-            },
+            chart: RateChart { from: Timestamp(to - 3_600_000_000_000), to: Timestamp(to), buckets },
         }
     }
 
@@ -294,24 +228,12 @@ impl Samples {
         let spans = vec![
             span(1, 0, "POST /v1/chat/completions", Kind::Http, 0.0, 2_410.0),
             span(2, 1, "hanok/ask@handbook", Kind::Agent, 4.0, 2_400.0),
-            SpanRow {
-                hits: Some(8),
-                ..span(3, 2, "retrieval handbook", Kind::Search, 6.0, 39.0)
-            },
-            SpanRow {
-                hits: Some(32),
-                ..span(4, 3, "search bm25", Kind::Search, 7.0, 0.4)
-            },
+            SpanRow { hits: Some(8), ..span(3, 2, "retrieval handbook", Kind::Search, 6.0, 39.0) },
+            SpanRow { hits: Some(32), ..span(4, 3, "search bm25", Kind::Search, 7.0, 0.4) },
             span(5, 3, "rerank", Kind::Rerank, 22.0, 22.0),
-            SpanRow {
-                ttft_ms: Some(402.0),
-                ..span(6, 2, "chat gpt-5-mini", Kind::Chat, 48.0, 824.0)
-            },
+            SpanRow { ttft_ms: Some(402.0), ..span(6, 2, "chat gpt-5-mini", Kind::Chat, 48.0, 824.0) },
             span(7, 2, "execute_tool orders.lookup", Kind::Tool, 874.0, 143.0),
-            SpanRow {
-                error: Some("429".into()),
-                ..span(8, 2, "chat gpt-5-mini", Kind::Chat, 1_021.0, 61.0)
-            },
+            SpanRow { error: Some("429".into()), ..span(8, 2, "chat gpt-5-mini", Kind::Chat, 1_021.0, 61.0) },
             SpanRow {
                 ttft_ms: Some(312.0),
                 ..span(9, 2, "chat claude-haiku-4-5", Kind::Chat, 1_084.0, 1_312.0)
@@ -434,12 +356,8 @@ impl Samples {
         let mut view = self.trace(Tab::Messages);
         view.summary.error = Some(error.clone());
         view.summary.cost_usd = None;
-        view.selected = view.selected.map(|pane| SpanPane {
-            error: Some(error),
-            hits: Vec::new(),
-            usage: None,
-            ..pane
-        });
+        view.selected =
+            view.selected.map(|pane| SpanPane { error: Some(error), hits: Vec::new(), usage: None, ..pane });
         view
     }
 

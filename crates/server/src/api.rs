@@ -57,11 +57,7 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
         })
         .collect();
     let routes = house.gateway.routes();
-    let providers: Vec<_> = routes
-        .providers()
-        .iter()
-        .map(|provider| provider.name().as_str())
-        .collect();
+    let providers: Vec<_> = routes.providers().iter().map(|provider| provider.name().as_str()).collect();
     reply::json(&json!({
         "version": settings.version,
         "url": settings.local_url(),
@@ -106,11 +102,8 @@ pub(crate) async fn search(
         Ok(cx) => cx,
         Err(problem) => return failed(&problem),
     };
-    let query = SearchQuery {
-        text: body.query,
-        collection: body.collection.as_str().into(),
-        top_k: body.top_k,
-    };
+    let query =
+        SearchQuery { text: body.query, collection: body.collection.as_str().into(), top_k: body.top_k };
     let mut response = match house.library.search(&cx, &query).await {
         Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
         Err(error) => failed(&search_problem(&error)),
@@ -131,11 +124,7 @@ pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
         }
         RetrievalError::Failed(source) => {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");
-            Problem::new(
-                ErrorKind::Internal,
-                "search_failed",
-                "the search failed; the server's log says why",
-            )
+            Problem::new(ErrorKind::Internal, "search_failed", "the search failed; the server's log says why")
         }
     }
 }
@@ -150,16 +139,10 @@ struct IndexBody {
 /// Brings a collection up to date. Only for commands of the data folder's owner, who can read the token
 /// there: whoever may index any path can read any file.
 pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, request: Request) -> Response {
-    let given = headers
-        .get("x-hanok-token")
-        .map(http::HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let given = headers.get("x-hanok-token").map(http::HeaderValue::as_bytes).unwrap_or_default();
     if !crate::door::same(house.token.as_bytes(), given) {
-        let problem = Problem::new(
-            ErrorKind::Forbidden,
-            "not_the_owner",
-            "only the data folder's owner may index",
-        );
+        let problem =
+            Problem::new(ErrorKind::Forbidden, "not_the_owner", "only the data folder's owner may index");
         return failed(&problem.hint("use `hanok index` on the machine the server runs on"));
     }
     let limit = house.settings.load().body_limit;
@@ -169,18 +152,11 @@ pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, r
     };
     let name: CollectionName = body.collection.as_str().into();
     let configured = house.collections.load();
-    let of_configuration = || {
-        configured
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, paths)| paths.clone())
-    };
+    let of_configuration =
+        || configured.iter().find(|(known, _)| *known == name).map(|(_, paths)| paths.clone());
     let Some(paths) = body.paths.or_else(of_configuration) else {
         let known: Vec<String> = configured.iter().map(|(name, _)| name.to_string()).collect();
-        let message = format!(
-            "there is no collection `{name}`; configured: {}",
-            known.join(", ")
-        );
+        let message = format!("there is no collection `{name}`; configured: {}", known.join(", "));
         return failed(
             &Problem::new(ErrorKind::NotFound, "collection_not_found", message).param("collection"),
         );
@@ -200,16 +176,9 @@ fn library_problem(error: &LibraryError) -> Problem {
             Problem::new(ErrorKind::InvalidRequest, "path_unusable", error.to_string()).param("paths")
         }
         other => {
-            tracing::error!(
-                error = other as &dyn std::error::Error,
-                "a document operation failed"
-            );
-            Problem::new(
-                ErrorKind::Internal,
-                "internal_error",
-                "the documents could not be reached",
-            )
-            .hint("the server's log says why")
+            tracing::error!(error = other as &dyn std::error::Error, "a document operation failed");
+            Problem::new(ErrorKind::Internal, "internal_error", "the documents could not be reached")
+                .hint("the server's log says why")
         }
     }
 }
@@ -257,12 +226,8 @@ pub(crate) async fn trace(State(house): State<Arc<House>>, Path(id): Path<String
 }
 
 fn no_trace(id: &str) -> Problem {
-    Problem::new(
-        ErrorKind::NotFound,
-        "trace_not_found",
-        format!("there is no trace `{id}`"),
-    )
-    .hint("a call shows a moment after its answer has ended")
+    Problem::new(ErrorKind::NotFound, "trace_not_found", format!("there is no trace `{id}`"))
+        .hint("a call shows a moment after its answer has ended")
 }
 
 pub(crate) fn trace_problem(error: &TraceError) -> Problem {
@@ -305,12 +270,8 @@ pub(crate) async fn source_text(State(house): State<Arc<House>>, Path(id): Path<
 
 pub(crate) async fn find_source(house: &House, id: &str) -> Result<hanok_store::documents::Source, Problem> {
     let missing = || {
-        Problem::new(
-            ErrorKind::NotFound,
-            "source_not_found",
-            format!("there is no document `{id}`"),
-        )
-        .hint("it may have been deleted or moved since it was cited")
+        Problem::new(ErrorKind::NotFound, "source_not_found", format!("there is no document `{id}`"))
+            .hint("it may have been deleted or moved since it was cited")
     };
     let parsed: SourceId = id.parse().map_err(|_| missing())?;
     match house.library.source(parsed).await {

@@ -45,10 +45,7 @@ pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, 
     if let Some(origin) = origin {
         // Only origins that passed the check come here.
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(
-            ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("x-hanok-trace-id"),
-        );
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-hanok-trace-id"));
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     response
@@ -58,14 +55,8 @@ fn preflight() -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST"),
-    );
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("*, authorization"),
-    );
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
     response
 }
 
@@ -73,19 +64,12 @@ fn preflight() -> Response {
 fn check(settings: &Settings, request: &Request) -> Result<String, Problem> {
     let headers = request.headers();
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    let host = headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok())
-        .or(authority)
-        .unwrap_or_default();
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).or(authority).unwrap_or_default();
     if !host_is_ours(settings, host) {
         return Err(Problem::new(
             ErrorKind::Forbidden,
             "host_not_allowed",
-            format!(
-                "this server does not answer to the host name `{}`",
-                printable(host)
-            ),
+            format!("this server does not answer to the host name `{}`", printable(host)),
         )
         .hint("add it to `hosts` under [server] in hanok.toml if it is yours"));
     }
@@ -121,12 +105,8 @@ fn check_key(settings: &Settings, headers: &HeaderMap) -> Result<Option<Arc<str>
         .find(|key| same(key.secret.as_bytes(), given.as_bytes()))
         .map(|key| Some(key.name.clone()))
         .ok_or_else(|| {
-            Problem::new(
-                ErrorKind::Unauthenticated,
-                "invalid_api_key",
-                "this API key is not known here",
-            )
-            .hint("keys are set under [[keys]] in hanok.toml")
+            Problem::new(ErrorKind::Unauthenticated, "invalid_api_key", "this API key is not known here")
+                .hint("keys are set under [[keys]] in hanok.toml")
         })
 }
 
@@ -143,9 +123,7 @@ fn given_key(headers: &HeaderMap) -> Option<String> {
     }
     if scheme.eq_ignore_ascii_case("basic") {
         use base64::Engine as _;
-        let decoded = base64::engine::general_purpose::STANDARD
-            .decode(rest.trim())
-            .ok()?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
         let text = String::from_utf8(decoded).ok()?;
         return text.split_once(':').map(|(_, password)| password.to_owned());
     }
@@ -170,10 +148,7 @@ fn host_is_ours(settings: &Settings, host: &str) -> bool {
         return true;
     }
     let public = settings.public_url.as_deref().map(authority_of).map(without_port);
-    settings
-        .hosts
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name))
+    settings.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
         || public.is_some_and(|public| public.eq_ignore_ascii_case(name))
 }
 
@@ -187,10 +162,7 @@ fn origin_is_ours(settings: &Settings, origin: &str, host: &str) -> bool {
             .allowed_origins
             .iter()
             .any(|known| known.trim_end_matches('/').eq_ignore_ascii_case(origin))
-        || settings
-            .public_url
-            .as_deref()
-            .is_some_and(|url| authority_of(url).eq_ignore_ascii_case(authority))
+        || settings.public_url.as_deref().is_some_and(|url| authority_of(url).eq_ignore_ascii_case(authority))
 }
 
 fn authority_of(url: &str) -> &str {
@@ -201,11 +173,7 @@ fn authority_of(url: &str) -> &str {
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => {
-            if name.contains(':') && !name.starts_with('[') {
-                host
-            } else {
-                name
-            }
+            if name.contains(':') && !name.starts_with('[') { host } else { name }
         }
         _ => host,
     }
@@ -236,11 +204,7 @@ mod tests {
                 request = request.header(ORIGIN, origin);
             }
             let request = request.body(axum::body::Body::empty()).unwrap();
-            assert_eq!(
-                super::check(&settings, &request).is_ok(),
-                expect,
-                "{host} {origin:?}"
-            );
+            assert_eq!(super::check(&settings, &request).is_ok(), expect, "{host} {origin:?}");
         };
         check("127.0.0.1:4141", None, true);
         check("localhost:8080", None, true);
@@ -260,10 +224,7 @@ mod tests {
     #[test]
     fn keys_by_every_way_clients_send_them() {
         let mut settings = settings();
-        settings.keys.push(ApiKey {
-            name: "alice".into(),
-            secret: "sk-1".into(),
-        });
+        settings.keys.push(ApiKey { name: "alice".into(), secret: "sk-1".into() });
         let check = |name: &'static str, value: &str, expect: Option<&str>| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());

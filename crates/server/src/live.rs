@@ -46,30 +46,17 @@ pub(crate) async fn live(
     headers: HeaderMap,
 ) -> Response {
     // A filter with a mistake draws no rows; the page says what the mistake is.
-    let filter = query
-        .filter
-        .as_deref()
-        .and_then(|text| parse_filter(text, Timestamp::now()).ok());
-    let header = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let filter = query.filter.as_deref().and_then(|text| parse_filter(text, Timestamp::now()).ok());
+    let header =
+        |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let asked = query.lang.map(|lang| format!("lang={lang}")).unwrap_or_default();
     let prefs = Prefs::read(&asked, header(COOKIE), header(ACCEPT_LANGUAGE));
     // Rows arrive in the list at `/traces`.
     let page = Page::new(prefs.lang, prefs.theme, "/traces", "", "");
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let listener = Listener {
-        page,
-        filter,
-        live: house.traces.live(),
-        beat,
-        stopping: house.stopping.clone(),
-        house,
-    };
+    let listener =
+        Listener { page, filter, live: house.traces.live(), beat, stopping: house.stopping.clone(), house };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok::<Bytes, Infallible>(event), listener))
@@ -131,11 +118,8 @@ impl Listener {
 
     async fn pulse(&self) -> Bytes {
         let pulse = present::pulse(&self.house).await;
-        let ticks: Vec<_> = pulse
-            .ticks
-            .iter()
-            .map(|tick| json!({ "x": tick.x, "kind": tick.name() }))
-            .collect();
+        let ticks: Vec<_> =
+            pulse.ticks.iter().map(|tick| json!({ "x": tick.x, "kind": tick.name() })).collect();
         let indexing: Vec<_> = self
             .house
             .library
@@ -164,9 +148,7 @@ impl Listener {
 
     async fn rows(&self, arrived: Vec<TraceSummary>) -> Bytes {
         let Some(filter) = &self.filter else {
-            let events = arrived
-                .iter()
-                .map(|trace| event("trace", &json!({ "trace_id": trace.trace_id })));
+            let events = arrived.iter().map(|trace| event("trace", &json!({ "trace_id": trace.trace_id })));
             return events.collect::<Vec<_>>().concat().into();
         };
         let matching = if filter.is_empty() {
@@ -175,12 +157,7 @@ impl Listener {
             // The store knows what the filter means.
             let oldest = arrived.iter().map(|trace| trace.seq).min().unwrap_or(i64::MAX);
             match self.house.traces.list(filter, None, arrived.len()).await {
-                Ok(page) => page
-                    .traces
-                    .into_iter()
-                    .rev()
-                    .filter(|trace| trace.seq >= oldest)
-                    .collect(),
+                Ok(page) => page.traces.into_iter().rev().filter(|trace| trace.seq >= oldest).collect(),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,

@@ -37,12 +37,8 @@ impl Visit {
 
     /// Without asking the store for anything.
     fn quick(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
-        let text = |name: HeaderName| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
+        let text =
+            |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let query = uri.query().unwrap_or_default();
         let prefs = Prefs::read(query, text(COOKIE), text(ACCEPT_LANGUAGE));
         let address = house.settings.load().local_url();
@@ -91,35 +87,17 @@ pub(crate) async fn ask(
 ) -> Response {
     let visit = Visit::of(&house, &uri, &headers).await;
     let start = start(&house).await;
-    let models = house
-        .gateway
-        .model_list()
-        .await
-        .into_iter()
-        .map(|(id, _)| id)
-        .collect();
+    let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
     let examples = present::example_questions(&house, visit.page.lang).await;
-    let view = AskView {
-        start,
-        models,
-        question: query.q,
-        examples,
-    };
+    let view = AskView { start, models, question: query.q, examples };
     visit.answer(StatusCode::OK, ui::ask_page(&visit.page, &view))
 }
 
 async fn start(house: &House) -> StartView {
-    let has_calls = match house
-        .traces
-        .list(&hanok_trace::TraceFilter::default(), None, 1)
-        .await
-    {
+    let has_calls = match house.traces.list(&hanok_trace::TraceFilter::default(), None, 1).await {
         Ok(page) => !page.traces.is_empty(),
         Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "traces could not be listed"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be listed");
             false
         }
     };
@@ -145,11 +123,7 @@ pub(crate) async fn traces(
     let visit = Visit::of(&house, &uri, &headers).await;
     let began = Instant::now();
     let text = ui::filter_of_query(uri.query().unwrap_or_default());
-    let mut view = TracesView {
-        start: start(&house).await,
-        filter: text.clone(),
-        ..TracesView::default()
-    };
+    let mut view = TracesView { start: start(&house).await, filter: text.clone(), ..TracesView::default() };
     match parse_filter(&text, Timestamp::now()) {
         Err(error) => view.error = Some(error.to_string()),
         Ok(filter) => match house.traces.list(&filter, query.cursor.as_deref(), ROWS).await {
@@ -254,26 +228,16 @@ pub(crate) async fn asset(
     headers: HeaderMap,
 ) -> Response {
     let Some(asset) = ui::asset(&path) else {
-        return reply::bytes(
-            StatusCode::NOT_FOUND,
-            "text/plain; charset=utf-8",
-            "there is no such file\n",
-        );
+        return reply::bytes(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "there is no such file\n");
     };
-    let fresh = headers
-        .get(IF_NONE_MATCH)
-        .is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
+    let fresh = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
     let mut response = if fresh {
         reply::bytes(StatusCode::NOT_MODIFIED, asset.content_type, "")
     } else {
         reply::bytes(StatusCode::OK, asset.content_type, asset.body)
     };
     let named = query.v.as_deref() == Some(asset.etag.trim_matches('"'));
-    let caching = if named {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let caching = if named { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();
     headers.insert(ETAG, HeaderValue::from_static(asset.etag));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -282,12 +246,8 @@ pub(crate) async fn asset(
 
 pub(crate) async fn not_found(State(house): State<Arc<House>>, request: Request) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
-    let problem = Problem::new(
-        ErrorKind::NotFound,
-        "not_found",
-        format!("there is nothing at {path}"),
-    )
-    .hint("model calls go to /v1/chat/completions; the API is described in docs/api.md");
+    let problem = Problem::new(ErrorKind::NotFound, "not_found", format!("there is nothing at {path}"))
+        .hint("model calls go to /v1/chat/completions; the API is described in docs/api.md");
     refuse(&house, &request.into_parts().0, &problem)
 }
 
@@ -310,10 +270,7 @@ pub(crate) fn refuse(house: &House, parts: &Parts, problem: &Problem) -> Respons
     let mut response = Visit::quick(house, &parts.uri, &parts.headers).failed(problem);
     if problem.kind == ErrorKind::Unauthenticated {
         // Browsers ask for name and password then; the password is the key.
-        response.headers_mut().insert(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static("Basic realm=\"hanok\""),
-        );
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"hanok\""));
     }
     response
 }

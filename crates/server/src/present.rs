@@ -38,10 +38,7 @@ pub(crate) async fn pulse(house: &House) -> Pulse {
             cost_usd: (pulse.cost_today.0 != 0).then(|| pulse.cost_today.dollars()),
         },
         Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the last minute could not be read"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last minute could not be read");
             Pulse::default()
         }
     }
@@ -71,19 +68,13 @@ pub(crate) async fn example_questions(house: &House, lang: Lang) -> Vec<String> 
     let sources = match house.library.sources(&name, None, 100).await {
         Ok(sources) => sources,
         Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "documents could not be listed"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "documents could not be listed");
             return Vec::new();
         }
     };
     let korean = |text: &str| text.chars().any(|c| ('가'..='힣').contains(&c));
-    let mut titles: Vec<String> = sources
-        .into_iter()
-        .map(|source| source.title)
-        .filter(|t| !t.is_empty())
-        .collect();
+    let mut titles: Vec<String> =
+        sources.into_iter().map(|source| source.title).filter(|t| !t.is_empty()).collect();
     titles.sort_by_key(|title| korean(title) != (lang == Lang::Ko));
     titles.dedup();
     titles.into_iter().take(3).collect()
@@ -123,20 +114,11 @@ pub(crate) async fn chart(house: &House) -> RateChart {
         Ok(buckets) if buckets.iter().any(|bucket| bucket.traces > 0) => RateChart {
             from: buckets.first().map_or(from, |bucket| bucket.start),
             to,
-            buckets: buckets
-                .iter()
-                .map(|b| Bucket {
-                    count: b.traces,
-                    errors: b.errors,
-                })
-                .collect(),
+            buckets: buckets.iter().map(|b| Bucket { count: b.traces, errors: b.errors }).collect(),
         },
         Ok(_) => RateChart::default(),
         Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the rates could not be read"
-            );
+            tracing::warn!(error = &error as &dyn std::error::Error, "the rates could not be read");
             RateChart::default()
         }
     }
@@ -178,14 +160,8 @@ pub(crate) async fn trace(
 
 /// The span to show first: the last chat with messages, else the first span that has any, else the root.
 fn most_telling(spans: &[SpanView]) -> Option<SpanId> {
-    let failed = spans
-        .iter()
-        .rev()
-        .find(|span| span.error.is_some() && span.operation != "gateway");
-    let chat = spans
-        .iter()
-        .rev()
-        .find(|span| span.operation == "chat" && span.has_bodies);
+    let failed = spans.iter().rev().find(|span| span.error.is_some() && span.operation != "gateway");
+    let chat = spans.iter().rev().find(|span| span.operation == "chat" && span.has_bodies);
     let any = spans.iter().find(|span| span.has_bodies);
     chat.or(any).or(failed).or(spans.first())?.span_id.parse().ok()
 }
@@ -195,10 +171,8 @@ fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
     let mut children: HashMap<Option<&str>, Vec<&SpanView>> = HashMap::new();
     let known: std::collections::HashSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
     for span in spans {
-        let parent = span
-            .parent_id
-            .as_deref()
-            .filter(|parent| known.contains(parent) && *parent != span.span_id);
+        let parent =
+            span.parent_id.as_deref().filter(|parent| known.contains(parent) && *parent != span.span_id);
         children.entry(parent).or_default().push(span);
     }
     for siblings in children.values_mut() {
@@ -206,12 +180,8 @@ fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
     }
     let mut ordered = Vec::with_capacity(spans.len());
     // Siblings are in reverse, so that the earliest is on top of the stack.
-    let mut stack: Vec<(usize, &SpanView)> = children
-        .remove(&None)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|span| (0, span))
-        .collect();
+    let mut stack: Vec<(usize, &SpanView)> =
+        children.remove(&None).unwrap_or_default().into_iter().map(|span| (0, span)).collect();
     while let Some((depth, span)) = stack.pop() {
         ordered.push((depth, span));
         if let Some(below) = children.remove(&Some(span.span_id.as_str())) {
@@ -236,10 +206,7 @@ fn span_row(depth: usize, span: &SpanView, start: Timestamp) -> SpanRow {
         kind: Kind::of(&span.operation),
         start_ms: seconds_between(start, span.start).max(0.0) * 1e3,
         duration_ms: span.duration_ms,
-        ttft_ms: span
-            .attributes
-            .get("hanok.time_to_first_token_ms")
-            .and_then(Value::as_f64),
+        ttft_ms: span.attributes.get("hanok.time_to_first_token_ms").and_then(Value::as_f64),
         error: span.error.as_ref().map(|error| {
             let kind = span.attributes.get("error.type").and_then(Value::as_str);
             kind.map_or_else(|| error.clone(), str::to_owned)
@@ -259,6 +226,15 @@ pub(crate) async fn span_pane(
         return Ok(None);
     };
     let messages = messages(&span.attributes);
+    let mut hits = hits_of(house, &span.attributes).await;
+    if hits.is_empty() && span.operation == "gateway" {
+        // What an answerer found is what its answer rests on, so it stands beside the answer.
+        let whole = house.traces.get_light(trace).await?;
+        let searched = whole.iter().flat_map(|trace| &trace.spans).find(|span| span.operation == "retrieval");
+        if let Some(searched) = searched {
+            hits = hits_of(house, &searched.attributes).await;
+        }
+    }
     let request = request(&span.attributes);
     Ok(Some(SpanPane {
         trace_id: trace.to_string(),
@@ -268,7 +244,7 @@ pub(crate) async fn span_pane(
         error: span.error.clone(),
         tab,
         messages,
-        hits: hits(house, &span.attributes).await,
+        hits,
         usage: usage(&span.attributes),
         attributes: span
             .attributes
@@ -282,11 +258,7 @@ pub(crate) async fn span_pane(
 }
 
 fn usage(attributes: &Object) -> Option<UsageView> {
-    let count = |name: &str| {
-        attributes
-            .get(&format!("gen_ai.usage.{name}"))
-            .and_then(Value::as_u64)
-    };
+    let count = |name: &str| attributes.get(&format!("gen_ai.usage.{name}")).and_then(Value::as_u64);
     let usage = UsageView {
         input: count("input_tokens"),
         cached_input: count("cache_read.input_tokens"),
@@ -300,24 +272,16 @@ fn usage(attributes: &Object) -> Option<UsageView> {
 }
 
 /// The hits of a retrieval, with the text of each as the document has it now.
-async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
+async fn hits_of(house: &House, attributes: &Object) -> Vec<HitView> {
     let Some(recorded) = attributes.get("hanok.hits").and_then(Value::as_array) else {
         return Vec::new();
     };
     let mut texts: HashMap<SourceId, String> = HashMap::new();
     let mut hits = Vec::with_capacity(recorded.len().min(MOST_HITS));
     for hit in recorded.iter().take(MOST_HITS) {
-        let text = |name: &str| {
-            hit.get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |name: &str| hit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let byte = |name: &str| {
-            hit.get(name)
-                .and_then(Value::as_u64)
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(0)
+            hit.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
         };
         let source_id = text("source_id");
         if let Ok(id) = source_id.parse::<SourceId>()
@@ -329,10 +293,7 @@ async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
         let (start, end) = (byte("start"), byte("end"));
         let of_source = source_id.parse().ok().and_then(|id: SourceId| texts.get(&id));
         hits.push(HitView {
-            text: of_source
-                .and_then(|text| text.get(start..end))
-                .unwrap_or_default()
-                .to_owned(),
+            text: of_source.and_then(|text| text.get(start..end)).unwrap_or_default().to_owned(),
             source_id,
             source: text("source"),
             heading: text("heading"),
@@ -345,21 +306,11 @@ async fn hits(house: &House, attributes: &Object) -> Vec<HitView> {
 }
 
 fn messages(attributes: &Object) -> Vec<MessageView> {
-    let of = |name: &str| {
-        attributes
-            .get(name)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
-    let mut views: Vec<MessageView> = of("gen_ai.input.messages")
-        .chain(of("gen_ai.output.messages"))
-        .map(message)
-        .collect();
+    let of = |name: &str| attributes.get(name).and_then(Value::as_array).into_iter().flatten();
+    let mut views: Vec<MessageView> =
+        of("gen_ai.input.messages").chain(of("gen_ai.output.messages")).map(message).collect();
     if let Some(last) = views.last_mut().filter(|last| last.finish.is_some()) {
-        last.tokens = attributes
-            .get("gen_ai.usage.output_tokens")
-            .and_then(Value::as_u64);
+        last.tokens = attributes.get("gen_ai.usage.output_tokens").and_then(Value::as_u64);
     }
     views
 }
@@ -367,18 +318,10 @@ fn messages(attributes: &Object) -> Vec<MessageView> {
 fn message(message: &Value) -> MessageView {
     let mut view = MessageView {
         role: text(message, "role"),
-        finish: message
-            .get("finish_reason")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        finish: message.get("finish_reason").and_then(Value::as_str).map(str::to_owned),
         ..MessageView::default()
     };
-    for part in message
-        .get("parts")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for part in message.get("parts").and_then(Value::as_array).into_iter().flatten() {
         match part.get("type").and_then(Value::as_str).unwrap_or_default() {
             "text" => view.parts.push(PartView::Text(text(part, "content"))),
             "refusal" => view.parts.push(PartView::Refusal(text(part, "content"))),
@@ -455,8 +398,5 @@ pub(crate) fn heading_above(text: &str, start: Option<usize>) -> String {
         path.retain(|(above, _)| *above < level);
         path.push((level, title.trim().trim_end_matches('#').trim_end()));
     }
-    path.into_iter()
-        .map(|(_, title)| title)
-        .collect::<Vec<_>>()
-        .join(" > ")
+    path.into_iter().map(|(_, title)| title).collect::<Vec<_>>().join(" > ")
 }

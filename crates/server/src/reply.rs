@@ -84,9 +84,7 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> Response {
 pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(Body::from(body.into()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -112,8 +110,6 @@ impl http_body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.0)
-            .poll_next(cx)
-            .map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+        Pin::new(&mut self.0).poll_next(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -34,10 +34,7 @@ pub struct ApiKey {
 
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKey")
-            .field("name", &self.name)
-            .field("secret", &"***")
-            .finish()
+        f.debug_struct("ApiKey").field("name", &self.name).field("secret", &"***").finish()
     }
 }
 

@@ -62,28 +62,16 @@ async fn call(
 
 pub(crate) async fn models(State(house): State<Arc<House>>) -> Response {
     let list = house.gateway.model_list().await;
-    reply::bytes(
-        StatusCode::OK,
-        "application/json",
-        codec(Dialect::OpenAiChat).encode_models(&list),
-    )
+    reply::bytes(StatusCode::OK, "application/json", codec(Dialect::OpenAiChat).encode_models(&list))
 }
 
 pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
     let dialect = Dialect::OpenAiChat;
     let list = house.gateway.model_list().await;
     if let Some((id, info)) = list.into_iter().find(|(known, _)| *known == id) {
-        return reply::bytes(
-            StatusCode::OK,
-            "application/json",
-            codec(dialect).encode_model(&id, &info),
-        );
+        return reply::bytes(StatusCode::OK, "application/json", codec(dialect).encode_model(&id, &info));
     }
-    let problem = Problem::new(
-        ErrorKind::NotFound,
-        "model_not_found",
-        format!("there is no model `{id}`"),
-    );
+    let problem = Problem::new(ErrorKind::NotFound, "model_not_found", format!("there is no model `{id}`"));
     reply::problem(dialect, &problem.hint("list them at /v1/models"), None)
 }
 
@@ -91,17 +79,10 @@ pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path<String
 pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContext, Problem> {
     let place = house.traces.admit().await.map_err(|unavailable| Problem {
         retry_after: Some(2),
-        ..Problem::new(
-            ErrorKind::Unavailable,
-            "store_unavailable",
-            unavailable.to_string(),
-        )
-        .hint("free some space for the data folder; the server recovers by itself")
+        ..Problem::new(ErrorKind::Unavailable, "store_unavailable", unavailable.to_string())
+            .hint("free some space for the data folder; the server recovers by itself")
     })?;
-    let caller = house
-        .settings
-        .load()
-        .caller(&visitor.host, visitor.key_name.clone());
+    let caller = house.settings.load().caller(&visitor.host, visitor.key_name.clone());
     Ok(CallContext::new(place, caller))
 }
 
@@ -136,10 +117,7 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, P
         Err(_) => Err(Problem::new(
             ErrorKind::InvalidRequest,
             "body_timeout",
-            format!(
-                "the request's body did not arrive within {} s",
-                BODY_TIMEOUT.as_secs()
-            ),
+            format!("the request's body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
         )),
     }
 }

@@ -31,10 +31,7 @@ pub fn recall_at(ranked: &[f64], relevant: usize, k: usize) -> f64 {
 
 /// One over the rank of the first relevant hit; 0 when there is none. Its mean over queries is MRR.
 pub fn reciprocal_rank(ranked: &[f64]) -> f64 {
-    ranked
-        .iter()
-        .position(|gain| *gain > 0.0)
-        .map_or(0.0, |at| 1.0 / float(at + 1))
+    ranked.iter().position(|gain| *gain > 0.0).map_or(0.0, |at| 1.0 / float(at + 1))
 }
 
 /// The mean over all `relevant` documents of the precision at each one's rank, 0 for one not found. Its mean
@@ -44,26 +41,15 @@ pub fn average_precision(ranked: &[f64], relevant: usize) -> f64 {
         return 0.0;
     }
     let at_hits = ranked.iter().enumerate().filter(|(_, gain)| **gain > 0.0);
-    let sum: f64 = at_hits
-        .enumerate()
-        .map(|(found, (rank, _))| float(found + 1) / float(rank + 1))
-        .sum();
+    let sum: f64 = at_hits.enumerate().map(|(found, (rank, _))| float(found + 1) / float(rank + 1)).sum();
     sum / float(relevant)
 }
 
 fn dcg(gains: &[f64], k: usize) -> f64 {
-    gains
-        .iter()
-        .take(k)
-        .enumerate()
-        .map(|(rank, gain)| gain / float(rank + 2).log2())
-        .sum()
+    gains.iter().take(k).enumerate().map(|(rank, gain)| gain / float(rank + 2).log2()).sum()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of documents are far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^53")]
 pub(crate) fn float(count: usize) -> f64 {
     count as f64
 }
@@ -84,20 +70,14 @@ mod tests {
             ndcg_at(&[0.0, 1.0, 0.0, 1.0], &[1.0, 1.0], 10),
             (1.0 / 3_f64.log2() + 1.0 / 5_f64.log2()) / ideal,
         );
-        check(
-            ndcg_at(&[0.0, 1.0, 0.0, 1.0], &[1.0, 1.0], 2),
-            (1.0 / 3_f64.log2()) / ideal,
-        );
+        check(ndcg_at(&[0.0, 1.0, 0.0, 1.0], &[1.0, 1.0], 2), (1.0 / 3_f64.log2()) / ideal);
         // Graded: the example of Wikipedia's article on discounted cumulative gain, with linear gains.
         let ranked = [3.0, 2.0, 3.0, 0.0, 1.0, 2.0];
         let judged = [3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 1.0, 0.0];
         let value = ndcg_at(&ranked, &judged, 6);
         assert!((value - 0.785).abs() < 5e-4, "{value}");
         // scikit-learn's ndcg_score([[10, 0, 0, 1, 5]], [[.1, .2, .3, 4, 70]]) is 0.69569…
-        check(
-            ndcg_at(&[5.0, 1.0, 0.0, 0.0, 10.0], &[10.0, 0.0, 0.0, 1.0, 5.0], 5),
-            0.695_694_044_381_307_6,
-        );
+        check(ndcg_at(&[5.0, 1.0, 0.0, 0.0, 10.0], &[10.0, 0.0, 0.0, 1.0, 5.0], 5), 0.695_694_044_381_307_6);
         check(ndcg_at(&[1.0, 1.0], &[1.0, 1.0], 10), 1.0);
         check(ndcg_at(&[0.0, 0.0], &[1.0], 10), 0.0);
         check(ndcg_at(&[], &[], 10), 0.0);
@@ -120,10 +100,7 @@ mod tests {
     #[test]
     fn average_precision_has_the_value_of_the_textbook() {
         // Manning, Raghavan, Schütze: precisions 1, 2/3, 3/5 at the relevant ranks 1, 3, 5 of 4 relevant.
-        check(
-            average_precision(&[1.0, 0.0, 1.0, 0.0, 1.0], 4),
-            (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 4.0,
-        );
+        check(average_precision(&[1.0, 0.0, 1.0, 0.0, 1.0], 4), (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 4.0);
         check(average_precision(&[0.0], 1), 0.0);
         check(average_precision(&[], 0), 0.0);
     }

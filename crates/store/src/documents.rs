@@ -98,10 +98,7 @@ impl PackedText {
     pub fn new(text: &str) -> Result<Self, StoreError> {
         let body = zstd::bulk::compress(text.as_bytes(), 3)
             .map_err(|error| StoreError::Damaged(format!("a text cannot be packed: {error}")))?;
-        Ok(Self {
-            size: text.len(),
-            body,
-        })
+        Ok(Self { size: text.len(), body })
     }
 }
 
@@ -283,13 +280,7 @@ impl Documents<'_> {
                 )?;
                 let mut rows = skipped.query([collection])?;
                 while let Some(row) = rows.next()? {
-                    known.insert(
-                        row.get(0)?,
-                        Known::Skipped {
-                            stamp: stamp(row, 2)?,
-                            reason: row.get(1)?,
-                        },
-                    );
+                    known.insert(row.get(0)?, Known::Skipped { stamp: stamp(row, 2)?, reason: row.get(1)? });
                 }
                 Ok(known)
             })
@@ -304,9 +295,7 @@ impl Documents<'_> {
 
     /// What changed after `generation`, in whole generations, oldest first; a bounded piece at a time.
     pub async fn changes_since(self, collection: i64, generation: u64) -> Result<Delta, StoreError> {
-        self.store
-            .read(move |conn| changes_since(conn, collection, generation))
-            .await
+        self.store.read(move |conn| changes_since(conn, collection, generation)).await
     }
 
     /// How many documents of a collection have not changed after `generation`.
@@ -315,9 +304,7 @@ impl Documents<'_> {
             .read(move |conn| {
                 let sql = "SELECT count(*) FROM sources WHERE collection_id = ?1 AND generation <= ?2";
                 let mut statement = conn.prepare_cached(sql)?;
-                Ok(unsigned(
-                    statement.query_row([collection, signed(generation)], |row| row.get(0))?,
-                ))
+                Ok(unsigned(statement.query_row([collection, signed(generation)], |row| row.get(0))?))
             })
             .await
     }
@@ -327,8 +314,7 @@ impl Documents<'_> {
         self.store
             .write(move |tx| {
                 let sql = "DELETE FROM source_tombstones WHERE collection_id = ?1 AND generation <= ?2";
-                tx.prepare_cached(sql)?
-                    .execute(params![collection, signed(generation)])?;
+                tx.prepare_cached(sql)?.execute(params![collection, signed(generation)])?;
                 Ok(())
             })
             .await
@@ -346,10 +332,8 @@ impl Documents<'_> {
                 let sql =
                     format!("{SUMMARY} WHERE s.collection_id = ?1 AND s.path > ?2 ORDER BY s.path LIMIT ?3");
                 let mut statement = conn.prepare_cached(&sql)?;
-                let rows = statement.query_map(
-                    params![collection, after.unwrap_or_default(), clamp(limit)],
-                    summary,
-                )?;
+                let rows = statement
+                    .query_map(params![collection, after.unwrap_or_default(), clamp(limit)], summary)?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -360,15 +344,9 @@ impl Documents<'_> {
         self.store
             .read(move |conn| {
                 let sql = format!("{SUMMARY} WHERE s.id = ?1");
-                let found = conn
-                    .prepare_cached(&sql)?
-                    .query_row([source_key(id)], summary)
-                    .optional()?;
+                let found = conn.prepare_cached(&sql)?.query_row([source_key(id)], summary).optional()?;
                 let Some(summary) = found else { return Ok(None) };
-                Ok(Some(Source {
-                    text: text_of(conn, id)?,
-                    summary,
-                }))
+                Ok(Some(Source { text: text_of(conn, id)?, summary }))
             })
             .await
     }
@@ -422,10 +400,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
 }
 
 fn stamp(row: &Row<'_>, at: usize) -> rusqlite::Result<Stamp> {
-    Ok(Stamp {
-        size: unsigned(row.get(at)?),
-        modified: Timestamp(row.get(at + 1)?),
-    })
+    Ok(Stamp { size: unsigned(row.get(at)?), modified: Timestamp(row.get(at + 1)?) })
 }
 
 fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64, StoreError> {
@@ -442,26 +417,26 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
             .prepare_cached("DELETE FROM sources WHERE id = ?1 AND collection_id = ?2")?
             .execute([source_key(*id), collection])?;
         if gone > 0 {
-            tx.prepare_cached("INSERT OR REPLACE INTO source_tombstones VALUES (?1, ?2, ?3)")?
-                .execute([collection, source_key(*id), generation])?;
+            tx.prepare_cached("INSERT OR REPLACE INTO source_tombstones VALUES (?1, ?2, ?3)")?.execute([
+                collection,
+                source_key(*id),
+                generation,
+            ])?;
         }
     }
     for source in &changes.upserts {
         upsert(tx, collection, generation, source)?;
     }
     for (id, stamp) in &changes.touched {
-        tx.prepare_cached("UPDATE sources SET size = ?2, modified_ns = ?3 WHERE id = ?1")?
-            .execute([source_key(*id), signed(stamp.size), stamp.modified.0])?;
+        tx.prepare_cached("UPDATE sources SET size = ?2, modified_ns = ?3 WHERE id = ?1")?.execute([
+            source_key(*id),
+            signed(stamp.size),
+            stamp.modified.0,
+        ])?;
     }
     for (path, stamp, reason) in &changes.skipped {
         tx.prepare_cached("INSERT OR REPLACE INTO skipped_files VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![
-                collection,
-                path,
-                signed(stamp.size),
-                stamp.modified.0,
-                reason
-            ])?;
+            .execute(params![collection, path, signed(stamp.size), stamp.modified.0, reason])?;
     }
     for path in &changes.unskipped {
         tx.prepare_cached("DELETE FROM skipped_files WHERE collection_id = ?1 AND path = ?2")?
@@ -497,21 +472,17 @@ fn upsert(
     ])?;
     tx.prepare_cached("DELETE FROM source_tombstones WHERE collection_id = ?1 AND source_id = ?2")?
         .execute([collection, id])?;
-    tx.prepare_cached("INSERT OR REPLACE INTO source_texts VALUES (?1, ?2, ?3)")?
-        .execute(params![id, clamp(source.text.size), source.text.body])?;
-    tx.prepare_cached("DELETE FROM chunks WHERE source_id = ?1")?
-        .execute([id])?;
+    tx.prepare_cached("INSERT OR REPLACE INTO source_texts VALUES (?1, ?2, ?3)")?.execute(params![
+        id,
+        clamp(source.text.size),
+        source.text.body
+    ])?;
+    tx.prepare_cached("DELETE FROM chunks WHERE source_id = ?1")?.execute([id])?;
     let mut insert = tx.prepare_cached(
         "INSERT INTO chunks (source_id, ordinal, heading, start_byte, end_byte) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for (ordinal, chunk) in source.chunks.iter().enumerate() {
-        insert.execute(params![
-            id,
-            clamp(ordinal),
-            chunk.heading,
-            clamp(chunk.start),
-            clamp(chunk.end)
-        ])?;
+        insert.execute(params![id, clamp(ordinal), chunk.heading, clamp(chunk.start), clamp(chunk.end)])?;
     }
     Ok(())
 }
@@ -521,11 +492,7 @@ fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<
         .prepare_cached("SELECT generation FROM collections WHERE id = ?1")?
         .query_row([collection], |row| row.get(0))?;
     let up_to = piece_end(conn, collection, signed(generation))?.unwrap_or(last);
-    let mut delta = Delta {
-        generation: unsigned(up_to),
-        more: up_to < last,
-        ..Delta::default()
-    };
+    let mut delta = Delta { generation: unsigned(up_to), more: up_to < last, ..Delta::default() };
     let mut changed = conn.prepare_cached(
         "SELECT id, title FROM sources WHERE collection_id = ?1 AND generation > ?2 AND generation <= ?3
          ORDER BY generation, path",
@@ -538,20 +505,12 @@ fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<
                 "SELECT id, heading, start_byte, end_byte FROM chunks WHERE source_id = ?1 ORDER BY ordinal",
             )?
             .query_map([source_key(id)], |row| {
-                let chunk = NewChunk {
-                    heading: row.get(1)?,
-                    start: length(row.get(2)?),
-                    end: length(row.get(3)?),
-                };
+                let chunk =
+                    NewChunk { heading: row.get(1)?, start: length(row.get(2)?), end: length(row.get(3)?) };
                 Ok((unsigned(row.get(0)?), chunk))
             })?
             .collect::<Result<_, _>>()?;
-        delta.sources.push(IndexedSource {
-            id,
-            title: row.get(1)?,
-            text: text_of(conn, id)?,
-            chunks,
-        });
+        delta.sources.push(IndexedSource { id, title: row.get(1)?, text: text_of(conn, id)?, chunks });
     }
     delta.deleted = conn
         .prepare_cached(
@@ -577,11 +536,7 @@ fn piece_end(conn: &Connection, collection: i64, after: i64) -> Result<Option<i6
         bytes += row.get::<_, i64>(1)?;
         if count > MOST_CHANGES || bytes > MOST_BYTES {
             // A generation that is too much by itself is taken alone.
-            return Ok(Some(if generation == first {
-                first
-            } else {
-                generation - 1
-            }));
+            return Ok(Some(if generation == first { first } else { generation - 1 }));
         }
     }
     Ok(None)
@@ -616,10 +571,7 @@ fn chunks(conn: &Connection, ids: &[u64]) -> Result<Vec<Chunk>, StoreError> {
         };
         let text = text.get(chunk.start..chunk.end);
         let Some(text) = text else {
-            return Err(StoreError::Damaged(format!(
-                "a chunk of {} lies outside its text",
-                chunk.path
-            )));
+            return Err(StoreError::Damaged(format!("a chunk of {} lies outside its text", chunk.path)));
         };
         text.clone_into(&mut chunk.text);
         found.push(chunk);

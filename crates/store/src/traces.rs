@@ -271,7 +271,11 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
     for (column, globs) in [("model", &query.models), ("provider", &query.providers)] {
         let any: Vec<String> = globs
             .iter()
-            .map(|glob| format!("lower(text) GLOB {}", parameter(glob_pattern(glob))))
+            .map(|glob| {
+                let glob = parameter(glob_pattern(glob));
+                // A model is asked for as `provider/model`, and looked for by its own name too.
+                format!("lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}")
+            })
             .collect();
         if !any.is_empty() {
             conditions.push(format!(

@@ -84,34 +84,18 @@ fn main() {
     let wire = codec(Dialect::OpenAiChat);
     let (request, pieces, answer) = (request(), stream(), answer());
     let whole = Bytes::from(pieces.concat());
-    let cut: Vec<Bytes> = (0..whole.len())
-        .step_by(300)
-        .map(|at| whole.slice(at..whole.len().min(at + 300)))
-        .collect();
+    let cut: Vec<Bytes> =
+        (0..whole.len()).step_by(300).map(|at| whole.slice(at..whole.len().min(at + 300))).collect();
     let peeked = wire.peek(&request).unwrap();
 
     report("peek", request.len(), || wire.peek(black_box(&request)));
-    report("patch: model", request.len(), || {
-        wire.patch(&request, &peeked, "other", false)
-    });
-    report("patch: model and usage", request.len(), || {
-        wire.patch(&request, &peeked, "other", true)
-    });
-    report("guard: 51 events, one piece", whole.len(), || {
-        guard(wire, std::slice::from_ref(&whole))
-    });
-    report("guard: 51 events, 51 pieces", whole.len(), || {
-        guard(wire, &pieces)
-    });
-    report("guard: 51 events, cut every 300 B", whole.len(), || {
-        guard(wire, &cut)
-    });
+    report("patch: model", request.len(), || wire.patch(&request, &peeked, "other", false));
+    report("patch: model and usage", request.len(), || wire.patch(&request, &peeked, "other", true));
+    report("guard: 51 events, one piece", whole.len(), || guard(wire, std::slice::from_ref(&whole)));
+    report("guard: 51 events, 51 pieces", whole.len(), || guard(wire, &pieces));
+    report("guard: 51 events, cut every 300 B", whole.len(), || guard(wire, &cut));
     report("summarise", answer.len(), || wire.summarise(black_box(&answer)));
     report("stream_decoder: 51 events", whole.len(), || decode(wire, &pieces));
-    report("decode_response", answer.len(), || {
-        wire.decode_response(black_box(&answer))
-    });
-    report("decode_request", request.len(), || {
-        wire.decode_request(black_box(&request))
-    });
+    report("decode_response", answer.len(), || wire.decode_response(black_box(&answer)));
+    report("decode_request", request.len(), || wire.decode_request(black_box(&request)));
 }

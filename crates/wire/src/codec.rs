@@ -22,7 +22,7 @@ pub trait Codec: Send + Sync {
     fn peek(&self, body: &[u8]) -> Result<Peek, WireError>;
 
     /// The same body for another model name, other bytes untouched. With `ask_usage` the upstream is also
-    /// asked to tell the stream's usage.
+    /// asked to tell the stream's usage, unless the client asks for it already.
     fn patch(&self, body: &Bytes, peek: &Peek, model: &str, ask_usage: bool) -> Bytes;
 
     /// A client's request.
@@ -46,7 +46,8 @@ pub trait Codec: Send + Sync {
     /// Watches a stream that is passed on unchanged.
     fn stream_guard(&self, options: GuardOptions) -> Box<dyn StreamGuard>;
 
-    /// What a whole answer says of itself, without decoding its content. An error object is an error.
+    /// What a whole answer says of itself, without decoding its content. An error object is
+    /// [`WireError::Upstream`], JSON of another shape [`WireError::Member`].
     fn summarise(&self, body: &[u8]) -> Result<StreamSummary, WireError>;
 
     /// A problem in the dialect's shape.
@@ -110,10 +111,7 @@ pub struct StreamOptions {
 
 impl Default for StreamOptions {
     fn default() -> Self {
-        Self {
-            include_usage: false,
-            model: "".into(),
-        }
+        Self { include_usage: false, model: "".into() }
     }
 }
 
@@ -128,7 +126,8 @@ pub struct GuardOptions {
 pub trait StreamDecoder: Send {
     /// Takes the next bytes; appends what they complete. After an error the stream is over.
     fn feed(&mut self, bytes: &[u8], events: &mut Vec<StreamEvent>) -> Result<(), WireError>;
-    /// The input ended; [`WireError::Truncated`] unless the answer is complete.
+    /// The input ended; [`WireError::Truncated`] unless the answer is complete, or the upstream's own error
+    /// where that came last. An event that was cut completes nothing, and spoils nothing that is complete.
     fn finish(&mut self) -> Result<(), WireError>;
 }
 

@@ -15,9 +15,7 @@ pub fn embeddings_usage(body: &[u8]) -> Usage {
     }
     let body: Option<Body> = serde_json::from_slice(body).ok();
     Usage {
-        input: body
-            .and_then(|body| body.usage)
-            .and_then(|usage| usage.prompt_tokens),
+        input: body.and_then(|body| body.usage).and_then(|usage| usage.prompt_tokens),
         ..Usage::default()
     }
 }

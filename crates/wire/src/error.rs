@@ -55,37 +55,24 @@ impl WireError {
     }
 
     pub(crate) fn member(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Member {
-            param: param.into(),
-            message: message.into(),
-        }
+        Self::Member { param: param.into(), message: message.into() }
     }
 
     pub(crate) fn json(error: &serde_json::Error, text: &str) -> Self {
         let (line, column) = (error.line(), error.column());
-        let before: usize = text
-            .split_inclusive('\n')
-            .take(line.saturating_sub(1))
-            .map(str::len)
-            .sum();
+        let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let said = error.to_string();
         let message = said.split(" at line ").next().unwrap_or_default().to_owned();
         let offset = (before + column.saturating_sub(1)).min(text.len());
-        Self::Json {
-            line,
-            column: column.max(1),
-            offset,
-            message,
-        }
+        Self::Json { line, column: column.max(1), offset, message }
     }
 
     /// JSON of another shape than expected, or no JSON.
     pub(crate) fn of_shape(error: &serde_json::Error, text: &str) -> Self {
         match Self::json(error, text) {
-            Self::Json { column, message, .. } if error.is_data() => Self::member(
-                "body",
-                format!("{message} (line {}, column {column})", error.line()),
-            ),
+            Self::Json { column, message, .. } if error.is_data() => {
+                Self::member("body", format!("{message} (line {}, column {column})", error.line()))
+            }
             other => other,
         }
     }
@@ -94,11 +81,9 @@ impl WireError {
     pub fn into_provider_error(self, provider: &ProviderName) -> ProviderError {
         match self {
             Self::Upstream(fault) => fault.into_provider_error(provider),
-            Self::Truncated => ProviderError::new(
-                ProviderErrorKind::Truncated,
-                provider,
-                Self::Truncated.to_string(),
-            ),
+            Self::Truncated => {
+                ProviderError::new(ProviderErrorKind::Truncated, provider, Self::Truncated.to_string())
+            }
             other => {
                 let message = format!("the answer could not be understood: {other}");
                 ProviderError::new(ProviderErrorKind::Decode, provider, message)
@@ -121,25 +106,16 @@ pub struct StreamFault {
 
 impl StreamFault {
     pub(crate) fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            code: None,
-        }
+        Self { kind, message: message.into(), code: None }
     }
 
     /// As a provider's failure.
     pub fn into_provider_error(self, provider: &ProviderName) -> ProviderError {
-        ProviderError {
-            code: self.code,
-            ..ProviderError::new(self.kind, provider, self.message)
-        }
+        ProviderError { code: self.code, ..ProviderError::new(self.kind, provider, self.message) }
     }
 }
 
 /// The bytes as text, or where they are not UTF-8.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, WireError> {
-    std::str::from_utf8(bytes).map_err(|error| WireError::Utf8 {
-        offset: error.valid_up_to(),
-    })
+    std::str::from_utf8(bytes).map_err(|error| WireError::Utf8 { offset: error.valid_up_to() })
 }

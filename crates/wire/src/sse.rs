@@ -3,6 +3,8 @@
 
 use crate::error::WireError;
 use memchr::{memchr2, memrchr};
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Most bytes of one event.
 pub const EVENT_LIMIT: usize = 8 << 20;
@@ -90,21 +92,11 @@ impl Parser {
         line: &[u8],
         each: &mut impl FnMut(Event<'_>) -> Result<(), WireError>,
     ) -> Result<(), WireError> {
-        let line = if self.begun {
-            line
-        } else {
-            line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
-        };
+        let line = if self.begun { line } else { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) };
         self.begun = true;
         if line.is_empty() {
-            let result = if self.has_data {
-                each(Event {
-                    name: &self.name,
-                    data: &self.data,
-                })
-            } else {
-                Ok(())
-            };
+            let result =
+                if self.has_data { each(Event { name: &self.name, data: &self.data }) } else { Ok(()) };
             self.name.clear();
             self.data.clear();
             self.has_data = false;
@@ -154,6 +146,64 @@ pub(crate) fn last_boundary(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// An event with the bytes it stands in, its blank line included.
+pub(crate) struct WholeEvent<'a> {
+    pub(crate) data: Cow<'a, [u8]>,
+    /// Its name says that it is an error.
+    pub(crate) is_error: bool,
+    pub(crate) at: Range<usize>,
+}
+
+/// The events of `bytes`, which end at an event's end; `first` where they begin the stream.
+pub(crate) fn events(bytes: &[u8], first: bool) -> impl Iterator<Item = WholeEvent<'_>> {
+    Events { bytes, at: 0, first }
+}
+
+struct Events<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    first: bool,
+}
+
+impl<'a> Events<'a> {
+    fn line(&mut self) -> Option<&'a [u8]> {
+        let (begin, rest) = (self.at, self.bytes.get(self.at..)?);
+        let end = memchr2(b'\n', b'\r', rest)?;
+        let (line, behind) = rest.split_at_checked(end)?;
+        self.at += end + if behind.starts_with(b"\r\n") { 2 } else { 1 };
+        let marked = self.first && begin == 0;
+        Some(if marked { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) } else { line })
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = WholeEvent<'a>;
+
+    fn next(&mut self) -> Option<WholeEvent<'a>> {
+        let start = self.at;
+        let mut data: Option<Cow<'a, [u8]>> = None;
+        let mut is_error = false;
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Some(WholeEvent { data: data.unwrap_or_default(), is_error, at: start..self.at });
+            }
+            match field(line) {
+                (b"data", value) => match &mut data {
+                    None => data = Some(Cow::Borrowed(value)),
+                    Some(joined) => {
+                        let joined = joined.to_mut();
+                        joined.push(b'\n');
+                        joined.extend_from_slice(value);
+                    }
+                },
+                (b"event", value) => is_error = value == b"error",
+                _ => {}
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,14 +232,8 @@ mod tests {
             assert_eq!(got, expect, "{input:?}");
         };
         check("data: a\n\ndata:b\n\n", &[("", "a"), ("", "b")]);
-        check(
-            "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
-            &[("", "a"), ("", "b"), ("", "c")],
-        );
-        check(
-            ": comment\n\nevent: x\ndata: 1\ndata: 2\nid: 7\n\n",
-            &[("x", "1\n2")],
-        );
+        check("data: a\r\n\r\ndata: b\r\rdata: c\n\n", &[("", "a"), ("", "b"), ("", "c")]);
+        check(": comment\n\nevent: x\ndata: 1\ndata: 2\nid: 7\n\n", &[("x", "1\n2")]);
         check("\u{feff}data: a\n\n", &[("", "a")]);
         check("data\n\n", &[("", "")]);
         check("data: no blank line", &[("", "no blank line")]);

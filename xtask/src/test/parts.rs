@@ -23,54 +23,19 @@ type Counted = (Tally, Option<String>);
 
 /// All parts.
 pub(super) static PARTS: &[Part] = &[
-    Part {
-        name: "floors",
-        what: "crates depend strictly downward",
-        needs: None,
-        run: floors,
-    },
-    Part {
-        name: "fmt",
-        what: "cargo fmt --check",
-        needs: None,
-        run: fmt,
-    },
-    Part {
-        name: "clippy",
-        what: "cargo clippy, warnings denied",
-        needs: None,
-        run: clippy,
-    },
-    Part {
-        name: "rust",
-        what: "cargo test of the workspace",
-        needs: None,
-        run: rust,
-    },
-    Part {
-        name: "build",
-        what: "the binary for the black-box tests",
-        needs: None,
-        run: build,
-    },
+    Part { name: "floors", what: "crates depend strictly downward", needs: None, run: floors },
+    Part { name: "fmt", what: "cargo fmt --check", needs: None, run: fmt },
+    Part { name: "clippy", what: "cargo clippy, warnings denied", needs: None, run: clippy },
+    Part { name: "rust", what: "cargo test of the workspace", needs: None, run: rust },
+    Part { name: "build", what: "the binary for the black-box tests", needs: None, run: build },
     Part {
         name: "python",
         what: "the OpenAI Python client and the command line",
         needs: Some("build"),
         run: python,
     },
-    Part {
-        name: "node",
-        what: "the OpenAI Node client",
-        needs: Some("build"),
-        run: node,
-    },
-    Part {
-        name: "browser",
-        what: "every page in Chromium",
-        needs: Some("build"),
-        run: browser,
-    },
+    Part { name: "node", what: "the OpenAI Node client", needs: Some("build"), run: node },
+    Part { name: "browser", what: "every page in Chromium", needs: Some("build"), run: browser },
 ];
 
 fn floors(_: &Workspace) -> Result<Counted> {
@@ -99,11 +64,7 @@ fn clippy(workspace: &Workspace) -> Result<Counted> {
 }
 
 fn rust(workspace: &Workspace) -> Result<Counted> {
-    count(
-        workspace,
-        cargo(workspace).args(["test", "--workspace"]),
-        Runner::Cargo,
-    )
+    count(workspace, cargo(workspace).args(["test", "--workspace"]), Runner::Cargo)
 }
 
 fn build(workspace: &Workspace) -> Result<Counted> {
@@ -117,16 +78,7 @@ fn python(workspace: &Workspace) -> Result<Counted> {
     let requirements = fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
     let bin = tools::python(workspace, "venv", &requirements)?;
     let mut pytest = Command::new(bin.join("python"));
-    pytest
-        .args([
-            "-m",
-            "pytest",
-            "--quiet",
-            "-p",
-            "no:cacheprovider",
-            "--durations=5",
-        ])
-        .arg(&tests);
+    pytest.args(["-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--durations=5"]).arg(&tests);
     pytest.env("PYTHONDONTWRITEBYTECODE", "1");
     count(workspace, black_box(workspace, &mut pytest), Runner::Pytest)
 }
@@ -144,10 +96,7 @@ fn node_tests(workspace: &Workspace, name: &str, chromium: Option<&Path>) -> Res
     let folder = tools::npm_package(workspace, name, node.as_deref())?;
     let mut command = tools::with_path("node", node.as_deref());
     // The spec reporter is named because the default differs between a terminal and a pipe.
-    command
-        .args(["--test", "--test-reporter=spec"])
-        .args(test_files(&folder)?)
-        .current_dir(&folder);
+    command.args(["--test", "--test-reporter=spec"]).args(test_files(&folder)?).current_dir(&folder);
     if let Some(chromium) = chromium {
         command.env("CHROMIUM", chromium);
     }
@@ -170,9 +119,7 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// What black-box tests are told.
 fn black_box<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
-    command
-        .env("HANOK_BIN", workspace.binary())
-        .env("HANOK_TESTS", workspace.root.join("tests"))
+    command.env("HANOK_BIN", workspace.binary()).env("HANOK_TESTS", workspace.root.join("tests"))
 }
 
 fn cargo(workspace: &Workspace) -> Command {
@@ -203,50 +150,19 @@ mod tests {
     use super::*;
 
     fn check(ci: bool, runner: Runner, script: &str, expect: (Tally, bool)) {
-        let workspace = Workspace {
-            root: ".".into(),
-            target: ".".into(),
-            ci,
-        };
+        let workspace = Workspace { root: ".".into(), target: ".".into(), ci };
         let (tally, fault) = count(&workspace, Command::new("sh").args(["-c", script]), runner).unwrap();
         assert_eq!((tally, fault.is_none()), expect, "{script}");
     }
 
     #[test]
     fn the_runners_exit_and_its_summary_both_count() {
-        let two = Tally {
-            passed: 2,
-            ..Tally::default()
-        };
+        let two = Tally { passed: 2, ..Tally::default() };
         check(true, Runner::Pytest, "echo '2 passed in 0.1s'", (two, true));
-        check(
-            true,
-            Runner::Pytest,
-            "echo '2 passed in 0.1s'; exit 1",
-            (two, false),
-        );
-        check(
-            true,
-            Runner::Pytest,
-            "echo 'nothing to do'",
-            (Tally::default(), false),
-        );
-        let skipped = Tally {
-            passed: 1,
-            skipped: 1,
-            ..Tally::default()
-        };
-        check(
-            false,
-            Runner::Node,
-            "echo 'ℹ pass 1'; echo 'ℹ skipped 1'",
-            (skipped, true),
-        );
-        check(
-            true,
-            Runner::Node,
-            "echo 'ℹ pass 1'; echo 'ℹ skipped 1'",
-            (skipped, false),
-        );
+        check(true, Runner::Pytest, "echo '2 passed in 0.1s'; exit 1", (two, false));
+        check(true, Runner::Pytest, "echo 'nothing to do'", (Tally::default(), false));
+        let skipped = Tally { passed: 1, skipped: 1, ..Tally::default() };
+        check(false, Runner::Node, "echo 'ℹ pass 1'; echo 'ℹ skipped 1'", (skipped, true));
+        check(true, Runner::Node, "echo 'ℹ pass 1'; echo 'ℹ skipped 1'", (skipped, false));
     }
 }

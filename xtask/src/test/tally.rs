@@ -21,11 +21,7 @@ impl AddAssign for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
@@ -91,15 +87,7 @@ mod tests {
 
     fn check(runner: Runner, line: &str, expect: [u64; 3]) {
         let [passed, failed, skipped] = expect;
-        assert_eq!(
-            runner.read(line),
-            Tally {
-                passed,
-                failed,
-                skipped
-            },
-            "{runner:?}: {line}"
-        );
+        assert_eq!(runner.read(line), Tally { passed, failed, skipped }, "{runner:?}: {line}");
     }
 
     #[test]
@@ -112,16 +100,8 @@ mod tests {
         check(Runner::Cargo, line, [3, 2, 0]);
         check(Runner::Cargo, "test passed ... ok", [0, 0, 0]);
         check(Runner::Pytest, "12 passed, 1 skipped in 3.20s", [12, 0, 1]);
-        check(
-            Runner::Pytest,
-            "===== 1 failed, 11 passed, 2 errors in 63.20s (0:01:03) =====",
-            [11, 3, 0],
-        );
-        check(
-            Runner::Pytest,
-            "tests/python/test_chat.py ....   [ 10%]",
-            [0, 0, 0],
-        );
+        check(Runner::Pytest, "===== 1 failed, 11 passed, 2 errors in 63.20s (0:01:03) =====", [11, 3, 0]);
+        check(Runner::Pytest, "tests/python/test_chat.py ....   [ 10%]", [0, 0, 0]);
         check(Runner::Pytest, "1 failed in the middle", [0, 0, 0]);
         check(Runner::Node, "ℹ pass 7", [7, 0, 0]);
         check(Runner::Node, "# fail 2", [0, 2, 0]);
@@ -133,16 +113,8 @@ mod tests {
     #[test]
     fn a_sum_reads_as_one_line() {
         let mut sum = Tally::default();
-        sum += Tally {
-            passed: 2,
-            failed: 1,
-            skipped: 0,
-        };
-        sum += Tally {
-            passed: 1,
-            failed: 0,
-            skipped: 3,
-        };
+        sum += Tally { passed: 2, failed: 1, skipped: 0 };
+        sum += Tally { passed: 1, failed: 0, skipped: 3 };
         assert_eq!(sum.to_string(), "3 passed, 1 failed, 3 skipped");
     }
 }

@@ -38,11 +38,7 @@ struct Scripted {
 
 impl Scripted {
     fn new(name: &str, does: Does) -> Arc<Self> {
-        Arc::new(Self {
-            name: name.into(),
-            does,
-            called: AtomicUsize::new(0),
-        })
+        Arc::new(Self { name: name.into(), does, called: AtomicUsize::new(0) })
     }
     fn error(&self, kind: ProviderErrorKind) -> ProviderError {
         ProviderError::new(kind, &self.name, "as scripted")
@@ -55,20 +51,10 @@ impl Provider for Scripted {
     }
     fn capabilities(&self, _: &ModelName) -> Capabilities {
         let native = matches!(self.does, Does::Echoes | Does::Pieces(_)).then_some(Dialect::OpenAiChat);
-        Capabilities {
-            native,
-            embeddings: native.is_some(),
-            stream_usage: true,
-        }
+        Capabilities { native, embeddings: native.is_some(), stream_usage: true }
     }
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
-        Box::pin(async {
-            Ok(vec![ModelInfo {
-                name: "listed".into(),
-                owned_by: None,
-                created: 0,
-            }])
-        })
+        Box::pin(async { Ok(vec![ModelInfo { name: "listed".into(), owned_by: None, created: 0 }]) })
     }
     fn chat_stream<'a>(
         &'a self,
@@ -120,41 +106,19 @@ impl Provider for Scripted {
 
 fn hello() -> Vec<StreamEvent> {
     vec![
-        StreamEvent::Start {
-            id: "c1".into(),
-            model: "m".into(),
-            created: 7,
-            extra: Object::new(),
-        },
-        StreamEvent::PartStart {
-            choice: 0,
-            part: 0,
-            value: Part::Text(String::new()),
-        },
-        StreamEvent::PartDelta {
-            choice: 0,
-            part: 0,
-            delta: Delta::Text("hel".into()),
-        },
-        StreamEvent::PartDelta {
-            choice: 0,
-            part: 0,
-            delta: Delta::Text("lo".into()),
-        },
+        StreamEvent::Start { id: "c1".into(), model: "m".into(), created: 7, extra: Object::new() },
+        StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) },
+        StreamEvent::PartDelta { choice: 0, part: 0, delta: Delta::Text("hel".into()) },
+        StreamEvent::PartDelta { choice: 0, part: 0, delta: Delta::Text("lo".into()) },
         StreamEvent::PartEnd { choice: 0, part: 0 },
-        StreamEvent::Finish {
-            choice: 0,
-            reason: FinishReason::Stop,
-        },
+        StreamEvent::Finish { choice: 0, reason: FinishReason::Stop },
     ]
 }
 
 fn gateway(providers: &[&Arc<Scripted>], aliases: &[(&str, &[&str])]) -> Gateway {
     let mut routes = Routes::default().answerer("extract", Scripted::new("hanok", Does::Events(hello())));
     for provider in providers {
-        routes = routes
-            .provider(Arc::clone(provider) as Arc<dyn Provider>)
-            .unwrap();
+        routes = routes.provider(Arc::clone(provider) as Arc<dyn Provider>).unwrap();
     }
     for (alias, targets) in aliases {
         let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
@@ -168,9 +132,7 @@ async fn ask(gateway: &Gateway, model: &str, streamed: bool) -> Result<String, (
     let body =
         json!({"model": model, "stream": streamed, "messages": [{"role": "user", "content": "hi"}], "x": 1});
     let cx = CallContext::unrecorded();
-    let called = gateway
-        .call(&cx, Dialect::OpenAiChat, Route::Chat, body.to_string().into())
-        .await;
+    let called = gateway.call(&cx, Dialect::OpenAiChat, Route::Chat, body.to_string().into()).await;
     let answer = called.map_err(|problem| (problem.kind.status(), problem.message))?;
     let bytes = match answer.body {
         AnswerBody::Whole(bytes) => bytes.to_vec(),
@@ -183,19 +145,10 @@ async fn ask(gateway: &Gateway, model: &str, streamed: bool) -> Result<String, (
 async fn names_lead_to_targets() {
     let typed = Scripted::new("typed", Does::Events(hello()));
     let gateway = gateway(&[&typed], &[("fast", &["typed/m"])]);
-    for model in [
-        "typed/m",
-        "typed/any/thing",
-        "fast",
-        "hanok/extract",
-        "hanok/extract@docs",
-    ] {
+    for model in ["typed/m", "typed/any/thing", "fast", "hanok/extract", "hanok/extract@docs"] {
         let answer: Value = serde_json::from_str(&ask(&gateway, model, false).await.unwrap()).unwrap();
         assert_eq!(answer["choices"][0]["message"]["content"], "hello", "{model}");
-        assert_eq!(
-            answer["model"], model,
-            "the client knows the model by the name it asked for"
-        );
+        assert_eq!(answer["model"], model, "the client knows the model by the name it asked for");
     }
     for (model, nearest) in [("hanok/extrakt", "hanok/extract"), ("fastt", "fast")] {
         let (status, message) = ask(&gateway, model, false).await.unwrap_err();
@@ -203,18 +156,8 @@ async fn names_lead_to_targets() {
         assert!(message.contains(nearest), "{message}");
     }
     let bare = ask(&gateway, "listed", false).await;
-    assert_eq!(
-        bare.unwrap_err().0,
-        404,
-        "not known before the provider has listed it"
-    );
-    assert!(
-        gateway
-            .model_list()
-            .await
-            .iter()
-            .any(|(id, _)| id == "typed/listed")
-    );
+    assert_eq!(bare.unwrap_err().0, 404, "not known before the provider has listed it");
+    assert!(gateway.model_list().await.iter().any(|(id, _)| id == "typed/listed"));
     ask(&gateway, "listed", false).await.unwrap();
 }
 
@@ -224,21 +167,10 @@ async fn the_short_way_changes_the_model_and_nothing_else() {
     let gateway = gateway(&[&native], &[]);
     let sent = r#"{"model" : "native/m", "vendor_field":{"deep":[1.50,"é"]},"messages":[]}"#;
     let cx = CallContext::unrecorded();
-    let answer = gateway
-        .call(
-            &cx,
-            Dialect::OpenAiChat,
-            Route::Chat,
-            Bytes::from_static(sent.as_bytes()),
-        )
-        .await;
-    let AnswerBody::Whole(bytes) = answer.unwrap().body else {
-        panic!("streamed")
-    };
-    assert_eq!(
-        std::str::from_utf8(&bytes).unwrap(),
-        sent.replace("native/m", "m")
-    );
+    let answer =
+        gateway.call(&cx, Dialect::OpenAiChat, Route::Chat, Bytes::from_static(sent.as_bytes())).await;
+    let AnswerBody::Whole(bytes) = answer.unwrap().body else { panic!("streamed") };
+    assert_eq!(std::str::from_utf8(&bytes).unwrap(), sent.replace("native/m", "m"));
 }
 
 #[tokio::test]
@@ -255,17 +187,9 @@ async fn the_next_target_is_tried_when_it_may_do_better() {
         let second = Scripted::new("second", Does::Events(hello()));
         let gateway = gateway(&[&first, &second], &[("both", &["first/a", "second/b"])]);
         for streamed in [false, true] {
-            assert_eq!(
-                ask(&gateway, "both", streamed).await.is_ok(),
-                falls_back,
-                "{kind}"
-            );
+            assert_eq!(ask(&gateway, "both", streamed).await.is_ok(), falls_back, "{kind}");
         }
-        assert_eq!(
-            second.called.load(Ordering::Relaxed),
-            if falls_back { 2 } else { 0 },
-            "{kind}"
-        );
+        assert_eq!(second.called.load(Ordering::Relaxed), if falls_back { 2 } else { 0 }, "{kind}");
     }
 }
 
@@ -281,22 +205,12 @@ async fn a_stream_ends_complete_or_in_an_explicit_error() {
     let cut: Vec<StreamEvent> = hello().into_iter().take(3).collect();
     check(Does::Events(hello()), true, "\"content\":\"lo\"").await;
     check(Does::Events(cut.clone()), false, "stream_truncated").await;
-    check(
-        Does::EventsThen(cut, ProviderErrorKind::Timeout),
-        false,
-        "provider_timeout",
-    )
-    .await;
+    check(Does::EventsThen(cut, ProviderErrorKind::Timeout), false, "provider_timeout").await;
     let done =
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     check(Does::Pieces(vec![Ok(done)]), true, "finish_reason").await;
     let half = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
-    check(
-        Does::Pieces(vec![Ok(half), Err(ProviderErrorKind::Truncated)]),
-        false,
-        "stream_truncated",
-    )
-    .await;
+    check(Does::Pieces(vec![Ok(half), Err(ProviderErrorKind::Truncated)]), false, "stream_truncated").await;
 }
 
 #[tokio::test]
@@ -317,8 +231,5 @@ fn routes_that_cannot_work_are_refused() {
     let reserved = Scripted::new("hanok", Does::Echoes) as Arc<dyn Provider>;
     refused(Routes::default().provider(reserved), "reserved");
     refused(Routes::default().alias("a".into(), &[]), "at least one target");
-    refused(
-        Routes::default().alias("a".into(), &["nobody/m".to_owned()]),
-        "nobody/m",
-    );
+    refused(Routes::default().alias("a".into(), &["nobody/m".to_owned()]), "nobody/m");
 }

@@ -17,13 +17,7 @@ pub(crate) async fn run(effective: Effective, ask: Ask) -> anyhow::Result<ExitCo
         let answer = door.streamed(&ask.model, &turns).await?;
         for (number, citation) in answer.citations.iter().enumerate() {
             let Some(quote) = &citation.quote else { continue };
-            let place = format!(
-                "[{}] {}, bytes {} to {}",
-                number + 1,
-                quote.source,
-                quote.start,
-                quote.end
-            );
+            let place = format!("[{}] {}, bytes {} to {}", number + 1, quote.source, quote.start, quote.end);
             output::line(output::styled("2", &output::safe(&place)))?;
         }
         if let Some(trace) = &answer.trace_id {

@@ -27,17 +27,11 @@ const DIALECT: Dialect = Dialect::OpenAiChat;
 /// Talks until the input ends.
 pub(crate) async fn run(effective: Effective, chat: Chat) -> anyhow::Result<ExitCode> {
     let door = Door::open(&effective).await?;
-    let mut turns: Vec<Message> = chat
-        .system
-        .iter()
-        .map(|text| Message::text(Role::System, text.as_str()))
-        .collect();
+    let mut turns: Vec<Message> =
+        chat.system.iter().map(|text| Message::text(Role::System, text.as_str())).collect();
     let interactive = io::stdin().is_terminal();
     if interactive {
-        output::note(format!(
-            "talking with {}; an empty line or Ctrl-D ends",
-            chat.model
-        ));
+        output::note(format!("talking with {}; an empty line or Ctrl-D ends", chat.model));
     }
     loop {
         if interactive {
@@ -45,16 +39,10 @@ pub(crate) async fn run(effective: Effective, chat: Chat) -> anyhow::Result<Exit
         }
         let line = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
-            io::stdin()
-                .lock()
-                .read_line(&mut line)
-                .map(|read| (read > 0).then_some(line))
+            io::stdin().lock().read_line(&mut line).map(|read| (read > 0).then_some(line))
         })
         .await??;
-        let Some(line) = line
-            .map(|line| line.trim().to_owned())
-            .filter(|line| !line.is_empty())
-        else {
+        let Some(line) = line.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()) else {
             break;
         };
         turns.push(Message::text(Role::User, line));
@@ -107,13 +95,7 @@ impl Door {
         let body = request(model, turns, false);
         match self {
             Self::Server(remote) => {
-                remote
-                    .json(
-                        Method::POST,
-                        "/v1/chat/completions",
-                        Some(&serde_json::from_slice(&body)?),
-                    )
-                    .await
+                remote.json(Method::POST, "/v1/chat/completions", Some(&serde_json::from_slice(&body)?)).await
             }
             Self::Here(here) => match call(&here.0, body).await? {
                 (AnswerBody::Whole(bytes), _) => Ok(serde_json::from_slice(&bytes)?),
@@ -127,17 +109,13 @@ impl Door {
     /// Asks for a streamed answer and prints it as it comes.
     pub(crate) async fn streamed(&self, model: &str, turns: &[Message]) -> anyhow::Result<Answered> {
         let body = request(model, turns, true);
-        let mut printer = Printer {
-            decoder: codec(DIALECT).stream_decoder(),
-            collector: Collector::default(),
-        };
+        let mut printer =
+            Printer { decoder: codec(DIALECT).stream_decoder(), collector: Collector::default() };
         let trace_id;
         match self {
             Self::Server(remote) => {
                 let body = serde_json::from_slice(&body)?;
-                let mut response = remote
-                    .send(Method::POST, "/v1/chat/completions", Some(&body))
-                    .await?;
+                let mut response = remote.send(Method::POST, "/v1/chat/completions", Some(&body)).await?;
                 trace_id = response
                     .headers
                     .get("x-hanok-trace-id")
@@ -192,13 +170,7 @@ fn request(model: &str, turns: &[Message], stream: bool) -> Vec<u8> {
         sampling: Sampling::default(),
         extra: Object::new(),
     };
-    codec(DIALECT).encode_request(
-        &request,
-        RequestOptions {
-            stream,
-            ..RequestOptions::default()
-        },
-    )
+    codec(DIALECT).encode_request(&request, RequestOptions { stream, ..RequestOptions::default() })
 }
 
 struct Printer {
@@ -211,12 +183,7 @@ impl Printer {
         let mut events = Vec::new();
         let fed = self.decoder.feed(piece, &mut events);
         for event in events {
-            if let StreamEvent::PartDelta {
-                delta: Delta::Text(text),
-                choice: 0,
-                ..
-            } = &event
-            {
+            if let StreamEvent::PartDelta { delta: Delta::Text(text), choice: 0, .. } = &event {
                 output::text(&output::safe(text))?;
             }
             self.collector.push(event);
@@ -227,28 +194,13 @@ impl Printer {
     fn end(mut self, trace_id: Option<String>) -> anyhow::Result<Answered> {
         output::line("")?;
         self.decoder.finish()?;
-        let response = self
-            .collector
-            .into_response()
-            .context("the answer ended before it was complete")?;
+        let response = self.collector.into_response().context("the answer ended before it was complete")?;
         let message = response.choices.into_iter().next().map(|choice| choice.message);
-        let (text, parts) = message
-            .map(|message| (message.plain_text(), message.parts))
-            .unwrap_or_default();
+        let (text, parts) = message.map(|message| (message.plain_text(), message.parts)).unwrap_or_default();
         let citations = parts
             .into_iter()
-            .filter_map(|part| {
-                if let Part::Citation(citation) = part {
-                    Some(citation)
-                } else {
-                    None
-                }
-            })
+            .filter_map(|part| if let Part::Citation(citation) = part { Some(citation) } else { None })
             .collect();
-        Ok(Answered {
-            text,
-            citations,
-            trace_id,
-        })
+        Ok(Answered { text, citations, trace_id })
     }
 }

@@ -48,33 +48,13 @@ fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()
         return output::json(effective);
     }
     let line = |name: &str, value: String, from: String| {
-        let from = if origin {
-            format!("  # {from}")
-        } else {
-            String::new()
-        };
+        let from = if origin { format!("  # {from}") } else { String::new() };
         output::line(format!("{name} = {value}{from}"))
     };
-    line(
-        "data",
-        format!("\"{}\"", effective.data.value.display()),
-        effective.data.origin.to_string(),
-    )?;
-    line(
-        "bind",
-        format!("{:?}", effective.bind.value),
-        effective.bind.origin.to_string(),
-    )?;
-    line(
-        "body_limit",
-        effective.body_limit.value.0.to_string(),
-        effective.body_limit.origin.to_string(),
-    )?;
-    line(
-        "log.level",
-        format!("{:?}", effective.log_level.value),
-        effective.log_level.origin.to_string(),
-    )?;
+    line("data", format!("\"{}\"", effective.data.value.display()), effective.data.origin.to_string())?;
+    line("bind", format!("{:?}", effective.bind.value), effective.bind.origin.to_string())?;
+    line("body_limit", effective.body_limit.value.0.to_string(), effective.body_limit.origin.to_string())?;
+    line("log.level", format!("{:?}", effective.log_level.value), effective.log_level.origin.to_string())?;
     line(
         "log.format",
         format!("{:?}", format!("{:?}", effective.log_format.value).to_lowercase()),
@@ -88,25 +68,13 @@ fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()
         .as_ref()
         .map_or_else(|| "default".to_owned(), |path| format!("file {}", path.display()));
     for (name, model) in &effective.config.models {
-        line(
-            &format!("models.{name}.targets"),
-            format!("{:?}", model.targets),
-            file.clone(),
-        )?;
+        line(&format!("models.{name}.targets"), format!("{:?}", model.targets), file.clone())?;
     }
     for (name, collection) in &effective.config.collections {
-        line(
-            &format!("collections.{name}.paths"),
-            format!("{:?}", collection.paths),
-            file.clone(),
-        )?;
+        line(&format!("collections.{name}.paths"), format!("{:?}", collection.paths), file.clone())?;
     }
     for key in &effective.config.keys {
-        let state = if key.key.read().is_some() {
-            "set"
-        } else {
-            "not set"
-        };
+        let state = if key.key.read().is_some() { "set" } else { "not set" };
         line(
             &format!("keys.{}", key.name),
             format!("\"env:{}\" ({state})", key.key.variable()),

@@ -26,28 +26,13 @@ struct Finding {
 
 impl Finding {
     fn ok(what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self {
-            state: "ok",
-            what: what.into(),
-            found: found.into(),
-            advice: None,
-        }
+        Self { state: "ok", what: what.into(), found: found.into(), advice: None }
     }
     fn note(what: impl Into<String>, found: impl Into<String>, advice: &str) -> Self {
-        Self {
-            state: "note",
-            what: what.into(),
-            found: found.into(),
-            advice: Some(advice.to_owned()),
-        }
+        Self { state: "note", what: what.into(), found: found.into(), advice: Some(advice.to_owned()) }
     }
     fn problem(what: impl Into<String>, found: impl Into<String>, advice: &str) -> Self {
-        Self {
-            state: "problem",
-            what: what.into(),
-            found: found.into(),
-            advice: Some(advice.to_owned()),
-        }
+        Self { state: "problem", what: what.into(), found: found.into(), advice: Some(advice.to_owned()) }
     }
 }
 
@@ -68,54 +53,36 @@ pub(crate) async fn run(effective: Effective, json: Json) -> anyhow::Result<Exit
                 "note" => output::styled("33", "note    "),
                 _ => output::styled("31", "problem "),
             };
-            output::line(format!(
-                "{sign} {:<14} {}",
-                finding.what,
-                output::safe(&finding.found)
-            ))?;
+            output::line(format!("{sign} {:<14} {}", finding.what, output::safe(&finding.found)))?;
             if let Some(advice) = &finding.advice {
                 output::line(format!("{:24}{advice}", ""))?;
             }
         }
     }
-    Ok(if sick {
-        ExitCode::from(1)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if sick { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn configuration(effective: &Effective, findings: &mut Vec<Finding>) {
-    let file = effective.file.as_ref().map_or_else(
-        || "no hanok.toml; defaults".to_owned(),
-        |f| f.display().to_string(),
-    );
+    let file = effective
+        .file
+        .as_ref()
+        .map_or_else(|| "no hanok.toml; defaults".to_owned(), |f| f.display().to_string());
     match wiring::check(effective) {
         Ok(notes) => {
             findings.push(Finding::ok("configuration", file));
             for note in notes {
-                findings.push(Finding::problem(
-                    "configuration",
-                    note,
-                    "set it, or take the entry out",
-                ));
+                findings.push(Finding::problem("configuration", note, "set it, or take the entry out"));
             }
         }
-        Err(error) => findings.push(Finding::problem(
-            "configuration",
-            format!("{error:#}"),
-            "see `hanok config check`",
-        )),
+        Err(error) => {
+            findings.push(Finding::problem("configuration", format!("{error:#}"), "see `hanok config check`"))
+        }
     }
 }
 
 async fn server(effective: &Effective, findings: &mut Vec<Finding>) {
     let Some(card) = ownership::running(&effective.data.value) else {
-        findings.push(Finding::note(
-            "server",
-            "none runs on this data folder",
-            "start one: hanok up PATH",
-        ));
+        findings.push(Finding::note("server", "none runs on this data folder", "start one: hanok up PATH"));
         return;
     };
     let at = format!("pid {} at {}", card.pid, card.url);
@@ -126,23 +93,14 @@ async fn server(effective: &Effective, findings: &mut Vec<Finding>) {
     match status {
         Ok(status) => {
             findings.push(Finding::ok("server", at));
-            let store = status
-                .get("store")
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or("ok");
+            let store = status.get("store").and_then(serde_json::Value::as_str).unwrap_or("ok");
             if store != "ok" {
-                findings.push(Finding::problem(
-                    "store",
-                    store,
-                    "free some space for the data folder",
-                ));
+                findings.push(Finding::problem("store", store, "free some space for the data folder"));
             }
         }
-        Err(error) => findings.push(Finding::problem(
-            "server",
-            format!("{at}: {error:#}"),
-            "look at its log",
-        )),
+        Err(error) => {
+            findings.push(Finding::problem("server", format!("{at}: {error:#}"), "look at its log"))
+        }
     }
 }
 
@@ -159,11 +117,7 @@ async fn records(effective: &Effective, findings: &mut Vec<Finding>) {
             return;
         }
         Err(error) => {
-            findings.push(Finding::problem(
-                "data",
-                format!("{error:#}"),
-                "give another folder with --data",
-            ));
+            findings.push(Finding::problem("data", format!("{error:#}"), "give another folder with --data"));
             return;
         }
     };
@@ -175,11 +129,9 @@ async fn records(effective: &Effective, findings: &mut Vec<Finding>) {
                 findings.push(Finding::ok("collection", found));
             }
         }
-        Err(error) => findings.push(Finding::problem(
-            "documents",
-            error.to_string(),
-            "index them anew: hanok index",
-        )),
+        Err(error) => {
+            findings.push(Finding::problem("documents", error.to_string(), "index them anew: hanok index"))
+        }
     }
 }
 

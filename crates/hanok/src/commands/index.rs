@@ -24,10 +24,7 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
         output::note(format!("indexing through the server at {}", remote.url()));
         for (name, paths) in wanted {
             // The server may stand in another folder.
-            let paths = paths
-                .iter()
-                .map(std::path::absolute)
-                .collect::<Result<Vec<PathBuf>, _>>()?;
+            let paths = paths.iter().map(std::path::absolute).collect::<Result<Vec<PathBuf>, _>>()?;
             let body = json!({ "collection": name, "paths": paths });
             let report = remote.json(Method::POST, "/api/index", Some(&body)).await?;
             if !index.json.json {

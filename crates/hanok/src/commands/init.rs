@@ -13,10 +13,7 @@ const TEMPLATE: &str = include_str!("hanok.toml");
 
 /// Writes the commented file.
 pub(crate) fn run(init: &Init, overrides: &Overrides) -> anyhow::Result<ExitCode> {
-    let path = overrides
-        .config
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("hanok.toml"));
+    let path = overrides.config.clone().unwrap_or_else(|| PathBuf::from("hanok.toml"));
     let mut options = OpenOptions::new();
     options.write(true);
     if init.force {
@@ -25,14 +22,11 @@ pub(crate) fn run(init: &Init, overrides: &Overrides) -> anyhow::Result<ExitCode
         options.create_new(true);
     }
     match options.open(&path) {
-        Ok(mut file) => file
-            .write_all(TEMPLATE.as_bytes())
-            .with_context(|| format!("writing {}", path.display()))?,
+        Ok(mut file) => {
+            file.write_all(TEMPLATE.as_bytes()).with_context(|| format!("writing {}", path.display()))?
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!(
-                "{} is there already; edit it, or overwrite it with --force",
-                path.display()
-            )
+            bail!("{} is there already; edit it, or overwrite it with --force", path.display())
         }
         Err(error) => return Err(error).with_context(|| format!("creating {}", path.display())),
     }

@@ -32,14 +32,8 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
             "2",
             &format!("   bytes {} to {}, score {:.2}", hit.start, hit.end, hit.score),
         ))?;
-        let text: String = hit
-            .text
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .take(240)
-            .collect();
+        let text: String =
+            hit.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(240).collect();
         output::line(output::safe(&format!("   {text}")))?;
     }
     Ok(ExitCode::SUCCESS)

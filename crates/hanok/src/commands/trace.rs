@@ -13,16 +13,9 @@ use std::process::ExitCode;
 pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<ExitCode> {
     let traces = wiring::records_to_read(&effective)?;
     match command {
-        Trace::Ls {
-            filter,
-            limit,
-            cursor,
-            json,
-        } => {
+        Trace::Ls { filter, limit, cursor, json } => {
             let filter = parse_filter(&filter, Timestamp::now())?;
-            let page = traces
-                .list(&filter, cursor.as_deref(), limit.clamp(1, 1000))
-                .await?;
+            let page = traces.list(&filter, cursor.as_deref(), limit.clamp(1, 1000)).await?;
             if json.json {
                 output::json(&page)?;
             } else if page.traces.is_empty() {
@@ -38,9 +31,7 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
         }
         Trace::Show { id, json } => {
             let id: TraceId = id.parse().with_context(|| format!("`{id}` is no trace id"))?;
-            let Some(trace) = traces.get(id).await? else {
-                bail!("there is no trace {id}")
-            };
+            let Some(trace) = traces.get(id).await? else { bail!("there is no trace {id}") };
             if json.json {
                 output::json(&trace)?;
             } else {
@@ -52,19 +43,13 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
 }
 
 fn summary_line(trace: &TraceSummary) -> String {
-    let status = if trace.error.is_some() {
-        output::styled("31", "error")
-    } else {
-        output::styled("32", "ok   ")
-    };
+    let status =
+        if trace.error.is_some() { output::styled("31", "error") } else { output::styled("32", "ok   ") };
     let tokens = match (trace.input_tokens, trace.output_tokens) {
         (Some(input), Some(output)) => format!("{input}->{output} tok"),
         _ => String::new(),
     };
-    let cost = trace
-        .cost_usd
-        .map(|cost| format!("${cost:.6}"))
-        .unwrap_or_default();
+    let cost = trace.cost_usd.map(|cost| format!("${cost:.6}")).unwrap_or_default();
     let error = trace.error.as_deref().map(output::safe).unwrap_or_default();
     format!(
         "{}  {}  {status}  {:>8.1} ms  {}  {tokens}  {cost}  {error}",
@@ -80,9 +65,7 @@ fn summary_line(trace: &TraceSummary) -> String {
 fn tree(trace: &TraceDetail) -> String {
     let mut out = String::new();
     for root in trace.spans.iter().filter(|span| {
-        span.parent_id
-            .as_ref()
-            .is_none_or(|parent| trace.spans.iter().all(|other| other.span_id != *parent))
+        span.parent_id.as_ref().is_none_or(|parent| trace.spans.iter().all(|other| other.span_id != *parent))
     }) {
         branch(trace, root, 0, &mut out);
     }
@@ -101,19 +84,11 @@ fn branch(trace: &TraceDetail, span: &SpanView, depth: usize, out: &mut String) 
         };
         let short: String = text.chars().take(200).collect();
         let more = if short.len() < text.len() { "…" } else { "" };
-        let _ = writeln!(
-            out,
-            "{indent}    {key}: {}{more}",
-            output::safe(&short).replace('\n', " ")
-        );
+        let _ = writeln!(out, "{indent}    {key}: {}{more}", output::safe(&short).replace('\n', " "));
     }
     // A span cannot be its own ancestor in records of ours; the bound is for records of others.
     if depth < 64 {
-        for child in trace
-            .spans
-            .iter()
-            .filter(|child| child.parent_id.as_ref() == Some(&span.span_id))
-        {
+        for child in trace.spans.iter().filter(|child| child.parent_id.as_ref() == Some(&span.span_id)) {
             branch(trace, child, depth + 1, out);
         }
     }

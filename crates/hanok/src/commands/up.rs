@@ -27,15 +27,8 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let address = effective.address().map_err(anyhow::Error::msg)?;
     wiring::settings(&effective, address)?;
     let collections = wiring::collections(&effective, &paths);
-    if let Some(missing) = collections
-        .iter()
-        .flat_map(|(_, paths)| paths)
-        .find(|path| is_missing(path))
-    {
-        bail!(
-            "{} does not exist; give folders or files to answer from",
-            missing.display()
-        );
+    if let Some(missing) = collections.iter().flat_map(|(_, paths)| paths).find(|path| is_missing(path)) {
+        bail!("{} does not exist; give folders or files to answer from", missing.display());
     }
     let owned = Owned::take(&effective.data.value)?;
     let listener = bind(address, &effective).await?;
@@ -46,6 +39,9 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     // Two ids, since one alone holds less than a token's worth of chance.
     let token = format!("{}{}", TraceId::random(), TraceId::random());
     let (stop, stopping) = watch::channel(false);
+    for (name, _) in &collections {
+        rooms.library.expect(name).await?;
+    }
     let house = Arc::new(House {
         settings: ArcSwap::from_pointee(settings.clone()),
         gateway: rooms.gateway.clone(),
@@ -55,9 +51,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         token: token.clone(),
         stopping: stopping.clone(),
     });
-    owned
-        .announce(&url, &token)
-        .context("the data folder cannot be written")?;
+    owned.announce(&url, &token).context("the data folder cannot be written")?;
 
     let mut asked = stopping.clone();
     let server = tokio::spawn(serve(
@@ -69,6 +63,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         },
         DRAIN,
     ));
+    let mut stops = Stops::listen()?;
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&settings, &url, &collections, &rooms);
 
@@ -77,7 +72,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let catalog = rooms.gateway.clone();
     tokio::spawn(async move { catalog.catalog().refresh(catalog.routes().providers()).await });
 
-    asked_to_stop().await?;
+    stops.next().await;
     output::note("stopping: running answers finish first; once more to stop at once");
     cancel.cancel();
     let _ = stop.send(true);
@@ -86,10 +81,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
             ended.0.context("the server ended badly")?;
             ended.1.context("indexing ended badly")?;
         }
-        again = asked_to_stop() => {
-            again?;
-            return Ok(ExitCode::from(130));
-        }
+        () = stops.next() => return Ok(ExitCode::from(130)),
     }
     rooms.close().await?;
     drop(owned);
@@ -102,36 +94,25 @@ fn is_missing(path: &std::path::Path) -> bool {
 }
 
 async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => anyhow!(
-                "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
-                effective.bind.origin,
-                address.ip()
-            ),
-            _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
-        })
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow!(
+            "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
+            effective.bind.origin,
+            address.ip()
+        ),
+        _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
+    })
 }
 
 fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &Rooms) {
     output::note(format!("  open   {url}/"));
     output::note(format!("  client base_url = {url}/v1"));
-    let providers: Vec<String> = rooms
-        .gateway
-        .routes()
-        .providers()
-        .iter()
-        .map(|provider| provider.name().to_string())
-        .collect();
+    let providers: Vec<String> =
+        rooms.gateway.routes().providers().iter().map(|provider| provider.name().to_string()).collect();
     if !providers.is_empty() {
         output::note(format!("  models of {}: {url}/v1/models", providers.join(", ")));
     }
-    let key = if settings.keys.is_empty() {
-        ""
-    } else {
-        " -H 'authorization: Bearer YOUR_KEY'"
-    };
+    let key = if settings.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
     let model = match collections.first() {
         Some((name, _)) if name.as_str() != "default" => format!("hanok/extract@{name}"),
         _ => "hanok/extract".to_owned(),
@@ -161,16 +142,41 @@ async fn index(library: Arc<Library>, collections: Vec<(CollectionName, Vec<Path
     }
 }
 
-async fn asked_to_stop() -> io::Result<()> {
-    #[cfg(unix)]
-    {
+/// Requests to stop. Listened for before the ready line, so that none that comes after it is missed.
+#[cfg(unix)]
+struct Stops {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stops {
+    fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+}
+
+/// Requests to stop.
+#[cfg(not(unix))]
+struct Stops;
+
+#[cfg(not(unix))]
+impl Stops {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }

@@ -80,10 +80,7 @@ impl Effective {
     /// Reads the file, if any, and lays flags and environment over it.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
         let env = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let named = overrides
-            .config
-            .clone()
-            .or_else(|| env("HANOK_CONFIG").map(PathBuf::from));
+        let named = overrides.config.clone().or_else(|| env("HANOK_CONFIG").map(PathBuf::from));
         let (file, config) = read(named.as_deref())?;
         let from_file = |set: bool| match (&file, set) {
             (Some(path), true) => Origin::File(path.clone()),
@@ -94,37 +91,21 @@ impl Effective {
                     in_file: Option<String>,
                     default: &str| {
             if let (name, Some(value)) = flag {
-                return Setting {
-                    value,
-                    origin: Origin::Flag(name),
-                };
+                return Setting { value, origin: Origin::Flag(name) };
             }
             if let Some(value) = env(variable) {
-                return Setting {
-                    value,
-                    origin: Origin::Environment(variable),
-                };
+                return Setting { value, origin: Origin::Environment(variable) };
             }
             let origin = from_file(in_file.is_some());
-            Setting {
-                value: in_file.unwrap_or_else(|| default.to_owned()),
-                origin,
-            }
+            Setting { value: in_file.unwrap_or_else(|| default.to_owned()), origin }
         };
 
         let data = match (&overrides.data, env("HANOK_DATA")) {
-            (Some(path), _) => Setting {
-                value: path.clone(),
-                origin: Origin::Flag("--data"),
-            },
-            (None, Some(path)) => Setting {
-                value: PathBuf::from(path),
-                origin: Origin::Environment("HANOK_DATA"),
-            },
-            (None, None) => Setting {
-                value: PathBuf::from(".hanok"),
-                origin: Origin::Default,
-            },
+            (Some(path), _) => Setting { value: path.clone(), origin: Origin::Flag("--data") },
+            (None, Some(path)) => {
+                Setting { value: PathBuf::from(path), origin: Origin::Environment("HANOK_DATA") }
+            }
+            (None, None) => Setting { value: PathBuf::from(".hanok"), origin: Origin::Default },
         };
         let bind = pick(
             ("--bind", overrides.bind.clone()),
@@ -132,25 +113,15 @@ impl Effective {
             config.server.bind.clone(),
             "127.0.0.1:4141",
         );
-        let log_level = pick(
-            ("--log", overrides.log.clone()),
-            "HANOK_LOG",
-            config.log.level.clone(),
-            "info",
-        );
+        let log_level = pick(("--log", overrides.log.clone()), "HANOK_LOG", config.log.level.clone(), "info");
         let log_format = match (overrides.log_format, env("HANOK_LOG_FORMAT").as_deref()) {
-            (Some(value), _) => Setting {
-                value,
-                origin: Origin::Flag("--log-format"),
-            },
-            (None, Some("json")) => Setting {
-                value: LogFormat::Json,
-                origin: Origin::Environment("HANOK_LOG_FORMAT"),
-            },
-            (None, Some("text")) => Setting {
-                value: LogFormat::Text,
-                origin: Origin::Environment("HANOK_LOG_FORMAT"),
-            },
+            (Some(value), _) => Setting { value, origin: Origin::Flag("--log-format") },
+            (None, Some("json")) => {
+                Setting { value: LogFormat::Json, origin: Origin::Environment("HANOK_LOG_FORMAT") }
+            }
+            (None, Some("text")) => {
+                Setting { value: LogFormat::Text, origin: Origin::Environment("HANOK_LOG_FORMAT") }
+            }
             (None, _) => Setting {
                 value: config.log.format.unwrap_or_default(),
                 origin: from_file(config.log.format.is_some()),
@@ -160,15 +131,7 @@ impl Effective {
             value: config.server.body_limit.unwrap_or(Size(100_000_000)),
             origin: from_file(config.server.body_limit.is_some()),
         };
-        Ok(Self {
-            file,
-            data,
-            bind,
-            body_limit,
-            log_level,
-            log_format,
-            config,
-        })
+        Ok(Self { file, data, bind, body_limit, log_level, log_format, config })
     }
 
     /// The address to bind, parsed.
@@ -178,10 +141,7 @@ impl Effective {
             .strip_prefix("localhost:")
             .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
         text.parse().map_err(|_| {
-            format!(
-                "`{text}` ({}) is not an address and port such as 127.0.0.1:4141",
-                self.bind.origin
-            )
+            format!("`{text}` ({}) is not an address and port such as 127.0.0.1:4141", self.bind.origin)
         })
     }
 
@@ -201,9 +161,6 @@ fn read(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), ConfigError> 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
             Ok((None, Config::default()))
         }
-        Err(error) => Err(ConfigError::whole(
-            path,
-            format!("the file cannot be read: {error}"),
-        )),
+        Err(error) => Err(ConfigError::whole(path, format!("the file cannot be read: {error}"))),
     }
 }

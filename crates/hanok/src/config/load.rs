@@ -34,13 +34,7 @@ impl std::error::Error for ConfigError {}
 impl ConfigError {
     /// A fault of the file as a whole.
     pub(crate) fn whole(path: &Path, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: None,
-            column: 0,
-            message: message.into(),
-            did_you_mean: None,
-        }
+        Self { path: path.to_owned(), line: None, column: 0, message: message.into(), did_you_mean: None }
     }
 }
 

@@ -39,10 +39,8 @@ fn scan(texts: &HashMap<u64, String>, query: &str) -> Vec<(u64, f64)> {
             let score = analyze(query)
                 .into_iter()
                 .map(|token| {
-                    let with = counts
-                        .values()
-                        .filter(|counts| counts.contains_key(&token.text))
-                        .count() as f64;
+                    let with =
+                        counts.values().filter(|counts| counts.contains_key(&token.text)).count() as f64;
                     let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln();
                     let count = counts_here.get(&token.text).copied().unwrap_or_default();
                     idf * count * 2.5 / (count + 1.5 * (0.25 + 0.75 * length(key) / average))
@@ -74,32 +72,19 @@ fn pruning_changes_no_score() {
     let texts: HashMap<u64, String> = (0..500).map(|key| (key, text(key))).collect();
     let index = filled(dir.path(), &texts, 3);
     assert_eq!(index.len(), 500);
-    for query in [
-        "w0 w1 w2",
-        "w9",
-        "w3 w40 w7 w22 w1",
-        "w60 w61 w62 w63 nowhere",
-        "w5 w5 w6",
-        "nowhere",
-    ] {
+    for query in ["w0 w1 w2", "w9", "w3 w40 w7 w22 w1", "w60 w61 w62 w63 nowhere", "w5 w5 w6", "nowhere"] {
         let expect = scan(&texts, query);
         for limit in [1, 10, 1000] {
             let found = index.search(&Terms::of(query), limit).unwrap();
             assert_eq!(found.len(), expect.len().min(limit), "{query} {limit}");
             let exact = index.search(&Terms::of(query), 1000).unwrap();
             for (got, all) in found.iter().zip(&exact) {
-                assert!(
-                    (got.score - all.score).abs() < 1e-9,
-                    "{query}: pruned {got:?}, whole {all:?}"
-                );
+                assert!((got.score - all.score).abs() < 1e-9, "{query}: pruned {got:?}, whole {all:?}");
             }
             for got in &found {
                 let by_formula = expect.iter().find(|(key, _)| *key == got.key).unwrap().1;
                 // Lengths above 40 are kept to 1 in 16.
-                assert!(
-                    (got.score - by_formula).abs() / by_formula < 0.04,
-                    "{query}: {got:?} {by_formula}"
-                );
+                assert!((got.score - by_formula).abs() / by_formula < 0.04, "{query}: {got:?} {by_formula}");
             }
         }
     }
@@ -169,9 +154,7 @@ fn a_broken_index_is_empty_and_made_anew() {
     };
     let files = |dir: &std::path::Path, ending: &str| -> Vec<std::path::PathBuf> {
         let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        entries
-            .filter(|path| path.extension().is_some_and(|e| e == ending))
-            .collect()
+        entries.filter(|path| path.extension().is_some_and(|e| e == ending)).collect()
     };
     break_it(&|dir| std::fs::write(dir.join("meta.json"), "{").unwrap());
     break_it(&|dir| std::fs::write(dir.join("meta.json"), "").unwrap());
@@ -201,12 +184,7 @@ fn a_single_syllable_finds_the_runs_it_begins() {
     writer.add(2, 2, &["책상 책을"]).unwrap();
     writer.commit("1").unwrap();
     let terms = |question: &str| -> Vec<String> {
-        index
-            .terms_of(question)
-            .unwrap()
-            .iter()
-            .map(|(term, _)| term.to_owned())
-            .collect()
+        index.terms_of(question).unwrap().iter().map(|(term, _)| term.to_owned()).collect()
     };
     assert_eq!(terms("책"), ["책", "책을", "책상"]);
     assert_eq!(terms("책 desk"), ["책", "desk", "책을", "책상"]);

@@ -27,26 +27,11 @@ fn client() -> Client {
 async fn post_with(client: &Client, url: &str, timeouts: Timeouts) -> Result<Response, NetError> {
     let url = Url::parse(url)?;
     let headers = HeaderMap::new();
-    client
-        .post(Request {
-            url: &url,
-            headers: &headers,
-            body: "ping".into(),
-            timeouts,
-        })
-        .await
+    client.post(Request { url: &url, headers: &headers, body: "ping".into(), timeouts }).await
 }
 
 async fn post(client: &Client, url: &str) -> Result<Response, NetError> {
-    post_with(
-        client,
-        url,
-        Timeouts {
-            first_byte: LONG,
-            idle: LONG,
-        },
-    )
-    .await
+    post_with(client, url, Timeouts { first_byte: LONG, idle: LONG }).await
 }
 
 fn concat(parts: &[&[u8]]) -> Vec<u8> {
@@ -63,16 +48,8 @@ async fn an_answer_comes_whole_and_the_request_is_plain() {
     assert_eq!(response.body.collect(4).await.unwrap(), "pong");
     let seen = server.seen();
     assert_eq!(seen[0].body, b"ping");
-    assert!(
-        seen[0].head.starts_with("POST /v1/x?y=1 HTTP/1.1\r\n"),
-        "{}",
-        seen[0].head
-    );
-    for line in [
-        "accept-encoding: identity\r\n",
-        "user-agent: hanok/",
-        "content-length: 4\r\n",
-    ] {
+    assert!(seen[0].head.starts_with("POST /v1/x?y=1 HTTP/1.1\r\n"), "{}", seen[0].head);
+    for line in ["accept-encoding: identity\r\n", "user-agent: hanok/", "content-length: 4\r\n"] {
         assert!(seen[0].head.contains(line), "{line} not in {}", seen[0].head);
     }
 }
@@ -83,16 +60,8 @@ async fn own_headers_win_and_redirects_are_not_followed() {
     let url = Url::parse(&server.url("/")).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, "mine".parse().unwrap());
-    let timeouts = Timeouts {
-        first_byte: LONG,
-        idle: LONG,
-    };
-    let request = Request {
-        url: &url,
-        headers: &headers,
-        body: "".into(),
-        timeouts,
-    };
+    let timeouts = Timeouts { first_byte: LONG, idle: LONG };
+    let request = Request { url: &url, headers: &headers, body: "".into(), timeouts };
     let response = client().get(request).await.unwrap();
     assert_eq!(response.status.as_u16(), 302);
     assert_eq!(response.body.collect(0).await.unwrap(), "");
@@ -104,16 +73,8 @@ async fn own_headers_win_and_redirects_are_not_followed() {
 #[tokio::test]
 async fn failures_before_the_head_are_told_apart() {
     let check = async |url: &str, expect: NetErrorKind, part: &str| {
-        let error = post_with(
-            &client(),
-            url,
-            Timeouts {
-                first_byte: SHORT * 20,
-                idle: LONG,
-            },
-        )
-        .await
-        .unwrap_err();
+        let error =
+            post_with(&client(), url, Timeouts { first_byte: SHORT * 20, idle: LONG }).await.unwrap_err();
         assert_eq!(error.kind(), expect, "{url}: {error}");
         assert!(error.to_string().contains(part), "{url}: {error}");
     };
@@ -131,21 +92,12 @@ async fn failures_before_the_head_are_told_apart() {
     check("http://u:p@h/", NetErrorKind::BadUrl, "user or password").await;
 
     let stalls = Server::start(vec![vec![Step::Read, Step::Hold]]).await;
-    check(
-        &stalls.url("/"),
-        NetErrorKind::FirstByteTimeout,
-        "did not answer within 1.2s",
-    )
-    .await;
+    check(&stalls.url("/"), NetErrorKind::FirstByteTimeout, "did not answer within 1.2s").await;
     stalls.hung_up(1).await;
 
     let closes = Server::start(vec![vec![Step::Read]]).await;
     check(&closes.url("/"), NetErrorKind::Closed, "before it answered").await;
-    assert_eq!(
-        closes.seen().len(),
-        1,
-        "a fresh connection that is closed is not retried"
-    );
+    assert_eq!(closes.seen().len(), 1, "a fresh connection that is closed is not retried");
 
     let half_head = Server::once("HTTP/1.1 200 OK\r\ncontent-le").await;
     check(&half_head.url("/"), NetErrorKind::Closed, "before it answered").await;
@@ -153,38 +105,17 @@ async fn failures_before_the_head_are_told_apart() {
     let not_http = Server::once("SSH-2.0-OpenSSH_9.6\r\n\r\n").await;
     check(&not_http.url("/"), NetErrorKind::Protocol, "not HTTP").await;
 
-    let not_tls = Server::start(vec![vec![Step::Write(
-        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-    )]])
-    .await;
-    check(
-        &format!("https://{}/", not_tls.addr),
-        NetErrorKind::Tls,
-        "no secure connection",
-    )
-    .await;
+    let not_tls = Server::start(vec![vec![Step::Write(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())]]).await;
+    check(&format!("https://{}/", not_tls.addr), NetErrorKind::Tls, "no secure connection").await;
     let tls_eof = Server::start(vec![vec![]]).await;
-    check(
-        &format!("https://{}/", tls_eof.addr),
-        NetErrorKind::Tls,
-        "no secure connection",
-    )
-    .await;
+    check(&format!("https://{}/", tls_eof.addr), NetErrorKind::Tls, "no secure connection").await;
 }
 
 #[tokio::test]
 async fn a_handshake_that_stalls_is_a_connect_timeout() {
     let server = Server::start(vec![vec![Step::Hold]]).await;
-    let options = ClientOptions {
-        connect_timeout: SHORT,
-        ..ClientOptions::default()
-    };
-    let error = post(
-        &Client::new(options).unwrap(),
-        &format!("https://{}/", server.addr),
-    )
-    .await
-    .unwrap_err();
+    let options = ClientOptions { connect_timeout: SHORT, ..ClientOptions::default() };
+    let error = post(&Client::new(options).unwrap(), &format!("https://{}/", server.addr)).await.unwrap_err();
     assert_eq!(error.kind(), NetErrorKind::ConnectTimeout, "{error}");
     assert!(error.to_string().contains("within 60ms"), "{error}");
     server.hung_up(1).await;
@@ -196,10 +127,7 @@ async fn failures_within_the_body_are_told_apart() {
     let check = async |steps: Vec<Step>, before: &str, expect: Option<NetErrorKind>| {
         for coalesce in [false, true] {
             let server = Server::start(vec![[vec![Step::Read], steps.clone()].concat()]).await;
-            let timeouts = Timeouts {
-                first_byte: LONG,
-                idle: SHORT * 4,
-            };
+            let timeouts = Timeouts { first_byte: LONG, idle: SHORT * 4 };
             let response = post_with(&client(), &server.url("/"), timeouts).await.unwrap();
             let items: Vec<_> = if coalesce {
                 response.body.coalesced(1 << 16).collect().await
@@ -225,88 +153,29 @@ async fn failures_within_the_body_are_told_apart() {
     let length = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n".to_vec();
     let write = |parts: &[&[u8]]| Step::Write(concat(parts));
 
-    check(
-        vec![write(&[&head, &chunk("one"), &chunk("two"), &chunk("")])],
-        "onetwo",
-        None,
-    )
-    .await;
+    check(vec![write(&[&head, &chunk("one"), &chunk("two"), &chunk("")])], "onetwo", None).await;
     check(vec![write(&[&head, &chunk("")])], "", None).await;
-    check(
-        vec![write(&[&head, &chunk("one")])],
-        "one",
-        Some(NetErrorKind::Cut),
-    )
-    .await;
-    check(
-        vec![write(&[&head, &chunk("one"), b"a\r\nhalf"])],
-        "onehalf",
-        Some(NetErrorKind::Cut),
-    )
-    .await;
-    check(
-        vec![write(&[&head, &chunk("one"), b"zz\r\n"])],
-        "one",
-        Some(NetErrorKind::Protocol),
-    )
-    .await;
-    check(
-        vec![write(&[&head, &chunk("one")]), Step::Hold],
-        "one",
-        Some(NetErrorKind::IdleTimeout),
-    )
-    .await;
+    check(vec![write(&[&head, &chunk("one")])], "one", Some(NetErrorKind::Cut)).await;
+    check(vec![write(&[&head, &chunk("one"), b"a\r\nhalf"])], "onehalf", Some(NetErrorKind::Cut)).await;
+    check(vec![write(&[&head, &chunk("one"), b"zz\r\n"])], "one", Some(NetErrorKind::Protocol)).await;
+    check(vec![write(&[&head, &chunk("one")]), Step::Hold], "one", Some(NetErrorKind::IdleTimeout)).await;
     check(vec![write(&[&length, b"0123456789"])], "0123456789", None).await;
-    check(
-        vec![write(&[&length, b"01234"])],
-        "01234",
-        Some(NetErrorKind::Cut),
-    )
-    .await;
-    check(
-        vec![write(&[&length, b"01234"]), Step::Hold],
-        "01234",
-        Some(NetErrorKind::IdleTimeout),
-    )
-    .await;
-    check(
-        vec![write(&[&length]), Step::Hold],
-        "",
-        Some(NetErrorKind::IdleTimeout),
-    )
-    .await;
-    check(
-        vec![write(&[b"HTTP/1.1 200 OK\r\n\r\nto the close"])],
-        "to the close",
-        None,
-    )
-    .await;
+    check(vec![write(&[&length, b"01234"])], "01234", Some(NetErrorKind::Cut)).await;
+    check(vec![write(&[&length, b"01234"]), Step::Hold], "01234", Some(NetErrorKind::IdleTimeout)).await;
+    check(vec![write(&[&length]), Step::Hold], "", Some(NetErrorKind::IdleTimeout)).await;
+    check(vec![write(&[b"HTTP/1.1 200 OK\r\n\r\nto the close"])], "to the close", None).await;
 }
 
 #[tokio::test]
 async fn a_slow_drip_is_no_stall() {
     // In all longer than the idle limit, each gap shorter.
-    let text = concat(&[
-        &chunked_head(""),
-        &chunk("slow but"),
-        &chunk(" steady"),
-        &chunk(""),
-    ]);
+    let text = concat(&[&chunked_head(""), &chunk("slow but"), &chunk(" steady"), &chunk("")]);
     let pause = Duration::from_millis(20);
     let total = pause * u32::try_from(text.len()).unwrap();
     let idle = Duration::from_millis(700);
     assert!(total > idle);
     let server = Server::start(vec![vec![Step::Read, Step::Drip(text, pause)]]).await;
-    let response = post_with(
-        &client(),
-        &server.url("/"),
-        Timeouts {
-            first_byte: LONG,
-            idle,
-        },
-    )
-    .await
-    .unwrap();
+    let response = post_with(&client(), &server.url("/"), Timeouts { first_byte: LONG, idle }).await.unwrap();
     assert_eq!(response.body.collect(100).await.unwrap(), "slow but steady");
 }
 
@@ -314,22 +183,11 @@ async fn a_slow_drip_is_no_stall() {
 async fn a_body_beyond_the_limit_is_refused() {
     let check = async |answer: Vec<u8>, limit: usize, expect: Result<usize, NetErrorKind>| {
         let server = Server::once(answer).await;
-        let collected = post(&client(), &server.url("/"))
-            .await
-            .unwrap()
-            .body
-            .collect(limit)
-            .await;
+        let collected = post(&client(), &server.url("/")).await.unwrap().body.collect(limit).await;
         if let Err(error) = &collected {
-            assert!(
-                error.to_string().contains(&format!("limit of {limit} bytes")),
-                "{error}"
-            );
+            assert!(error.to_string().contains(&format!("limit of {limit} bytes")), "{error}");
         }
-        assert_eq!(
-            collected.map(|bytes| bytes.len()).map_err(|error| error.kind()),
-            expect
-        );
+        assert_eq!(collected.map(|bytes| bytes.len()).map_err(|error| error.kind()), expect);
     };
     let long = "x".repeat(300_000);
     check(whole("200 OK", "", &long), 299_999, Err(NetErrorKind::TooLarge)).await;
@@ -342,26 +200,14 @@ async fn a_body_beyond_the_limit_is_refused() {
 #[tokio::test]
 async fn a_connection_is_kept_and_used_again() {
     let answer = concat(&[&chunked_head(""), &chunk("hi"), &chunk("")]);
-    let twice = vec![
-        Step::Read,
-        Step::Write(answer.clone()),
-        Step::Read,
-        Step::Write(answer),
-    ];
+    let twice = vec![Step::Read, Step::Write(answer.clone()), Step::Read, Step::Write(answer)];
     let server = Server::start(vec![twice]).await;
     let client = client();
     for _ in 0..2 {
         let response = post(&client, &server.url("/")).await.unwrap();
         assert_eq!(response.body.collect(10).await.unwrap(), "hi");
     }
-    assert_eq!(
-        server
-            .seen()
-            .iter()
-            .map(|seen| seen.connection)
-            .collect::<Vec<_>>(),
-        [0, 0]
-    );
+    assert_eq!(server.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), [0, 0]);
 }
 
 #[tokio::test]
@@ -377,29 +223,14 @@ async fn a_kept_connection_that_is_closed_under_a_request_is_replaced_once() {
                 Ok(response) => response.body.collect(10).await,
                 Err(error) => Err(error),
             };
-            assert_eq!(
-                second.map_err(|error| error.kind()),
-                expect.map(bytes::Bytes::from)
-            );
-            assert_eq!(
-                server
-                    .seen()
-                    .iter()
-                    .map(|seen| seen.connection)
-                    .collect::<Vec<_>>(),
-                connections
-            );
+            assert_eq!(second.map_err(|error| error.kind()), expect.map(bytes::Bytes::from));
+            assert_eq!(server.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), connections);
         };
     // Closed when the second request had arrived: sent again on a fresh connection.
     let stale = || vec![Step::Read, good(), Step::Read];
     check(vec![stale(), vec![Step::Read, good()]], &[0, 0, 1], Ok("hi")).await;
     // The fresh one fails too: once is enough.
-    check(
-        vec![stale(), vec![Step::Read]],
-        &[0, 0, 1],
-        Err(NetErrorKind::Closed),
-    )
-    .await;
+    check(vec![stale(), vec![Step::Read]], &[0, 0, 1], Err(NetErrorKind::Closed)).await;
     // Closed in the middle of the second answer: the server had begun, so there is no second try.
     let begun = vec![
         Step::Read,
@@ -407,12 +238,7 @@ async fn a_kept_connection_that_is_closed_under_a_request_is_replaced_once() {
         Step::Read,
         Step::Write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx".to_vec()),
     ];
-    check(
-        vec![begun, vec![Step::Read, good()]],
-        &[0, 0],
-        Err(NetErrorKind::Cut),
-    )
-    .await;
+    check(vec![begun, vec![Step::Read, good()]], &[0, 0], Err(NetErrorKind::Cut)).await;
 }
 
 #[tokio::test]
@@ -448,23 +274,13 @@ async fn pieces_that_are_there_together_come_together() {
     answer.extend(chunk(""));
     let server = Server::once(answer).await;
     let response = post(&client(), &server.url("/")).await.unwrap();
-    let pieces: Vec<_> = response
-        .body
-        .coalesced(1 << 16)
-        .map(Result::unwrap)
-        .collect()
-        .await;
+    let pieces: Vec<_> = response.body.coalesced(1 << 16).map(Result::unwrap).collect().await;
     assert_eq!(pieces.concat(), data.concat().as_bytes());
     assert!(pieces.len() <= 5, "{} pieces", pieces.len());
 
-    let server = Server::once(concat(&[
-        &chunked_head(""),
-        &chunk("aaaa"),
-        &chunk("bbbb"),
-        &chunk("cc"),
-        &chunk(""),
-    ]))
-    .await;
+    let server =
+        Server::once(concat(&[&chunked_head(""), &chunk("aaaa"), &chunk("bbbb"), &chunk("cc"), &chunk("")]))
+            .await;
     let response = post(&client(), &server.url("/")).await.unwrap();
     let pieces: Vec<_> = response.body.coalesced(6).map(Result::unwrap).collect().await;
     assert!(pieces.iter().all(|piece| piece.len() <= 8), "{pieces:?}");

@@ -49,20 +49,12 @@ impl Server {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (hangup, hangups) = watch::channel(0);
         let hangup = Arc::new(hangup);
-        let server = Self {
-            addr,
-            seen: seen.clone(),
-            hangups,
-        };
+        let server = Self { addr, seen: seen.clone(), hangups };
         tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
-                let script = scripts
-                    .get(connection)
-                    .or(scripts.last())
-                    .cloned()
-                    .unwrap_or_default();
+                let script = scripts.get(connection).or(scripts.last()).cloned().unwrap_or_default();
                 tokio::spawn(follow(stream, connection, script, seen.clone(), hangup.clone()));
             }
         });
@@ -87,11 +79,7 @@ impl Server {
 
     /// Waits until `count` clients hung up on a connection that held.
     pub(crate) async fn hung_up(&self, count: usize) {
-        self.hangups
-            .clone()
-            .wait_for(|seen| *seen >= count)
-            .await
-            .unwrap();
+        self.hangups.clone().wait_for(|seen| *seen >= count).await.unwrap();
     }
 }
 
@@ -105,11 +93,7 @@ async fn follow(
     for step in script {
         match step {
             Step::Read => match read_request(&mut stream).await {
-                Some((head, body)) => seen.lock().unwrap().push(Seen {
-                    connection,
-                    head,
-                    body,
-                }),
+                Some((head, body)) => seen.lock().unwrap().push(Seen { connection, head, body }),
                 None => return,
             },
             Step::Write(bytes) => {
@@ -150,9 +134,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let length = head
         .lines()
         .find_map(|line| {
-            line.to_ascii_lowercase()
-                .strip_prefix("content-length:")
-                .map(|n| n.trim().to_owned())
+            line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned())
         })
         .map_or(0, |n| n.parse().unwrap());
     let mut body = body_start;
@@ -167,11 +149,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 /// A whole answer with its length.
 #[allow(dead_code, reason = "this file serves the tests of two crates")]
 pub(crate) fn whole(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
 }
 
 /// The head of a chunked answer.

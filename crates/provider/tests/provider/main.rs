@@ -31,10 +31,7 @@ const LONG: Duration = Duration::from_mins(1);
 fn config(url: impl Into<String>) -> ProviderConfig {
     let mut config = ProviderConfig::custom("mock".into(), Dialect::OpenAiChat, url);
     config.key = Some("test-key-hidden".into());
-    config.timeouts = Timeouts {
-        first_byte: LONG,
-        idle: LONG,
-    };
+    config.timeouts = Timeouts { first_byte: LONG, idle: LONG };
     config
 }
 
@@ -65,11 +62,7 @@ impl Spans {
 }
 
 fn attribute(span: &Span, key: &str) -> Option<Value> {
-    span.attributes
-        .iter()
-        .rev()
-        .find(|(name, _)| name == key)
-        .map(|(_, value)| value.clone())
+    span.attributes.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.clone())
 }
 
 fn request() -> ChatRequest {
@@ -79,10 +72,7 @@ fn request() -> ChatRequest {
         tools: Vec::new(),
         tool_choice: ToolChoice::Unset,
         output: OutputFormat::Unset,
-        sampling: Sampling {
-            max_tokens: Some(99),
-            ..Sampling::default()
-        },
+        sampling: Sampling { max_tokens: Some(99), ..Sampling::default() },
         extra: serde_json::Map::new(),
     }
 }
@@ -125,10 +115,7 @@ struct Outcome {
 
 impl From<ProviderError> for Outcome {
     fn from(error: ProviderError) -> Self {
-        Self {
-            text: String::new(),
-            error: Some(error),
-        }
+        Self { text: String::new(), error: Some(error) }
     }
 }
 
@@ -139,18 +126,12 @@ async fn ask(provider: &HttpProvider, cx: &CallContext, way: Way) -> Outcome {
                 RawBody::Whole(body) => {
                     assert_eq!(way, Way::ForwardWhole);
                     let body: Value = serde_json::from_slice(&body).expect("a whole answer is valid JSON");
-                    let text = body["choices"][0]["message"]["content"]
-                        .as_str()
-                        .unwrap()
-                        .to_owned();
+                    let text = body["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
                     Outcome { text, error: None }
                 }
                 RawBody::Stream(mut pieces) => {
                     assert_eq!(way, Way::ForwardStream);
-                    let mut outcome = Outcome {
-                        text: String::new(),
-                        error: None,
-                    };
+                    let mut outcome = Outcome { text: String::new(), error: None };
                     while let Some(piece) = pieces.next().await {
                         assert!(outcome.error.is_none(), "an item behind the error");
                         match piece {
@@ -164,10 +145,7 @@ async fn ask(provider: &HttpProvider, cx: &CallContext, way: Way) -> Outcome {
             Err(error) => error.into(),
         },
         Way::Chat => match provider.chat(cx, &request()).await {
-            Ok(response) => Outcome {
-                text: response.choices[0].message.plain_text(),
-                error: None,
-            },
+            Ok(response) => Outcome { text: response.choices[0].message.plain_text(), error: None },
             Err(error) => error.into(),
         },
         Way::ChatStream => match provider.chat_stream(cx, &request()).await {
@@ -181,16 +159,10 @@ async fn ask(provider: &HttpProvider, cx: &CallContext, way: Way) -> Outcome {
                         Err(e) => error = Some(e),
                     }
                 }
-                assert!(
-                    error.is_some() || collector.is_complete(),
-                    "a stream that ends well is complete"
-                );
+                assert!(error.is_some() || collector.is_complete(), "a stream that ends well is complete");
                 let partial = collector.into_partial(&hanok_base::FinishReason::Stop);
                 let text = partial.and_then(|partial| Some(partial.choices.first()?.message.plain_text()));
-                Outcome {
-                    text: text.unwrap_or_default(),
-                    error,
-                }
+                Outcome { text: text.unwrap_or_default(), error }
             }
             Err(error) => error.into(),
         },
@@ -202,18 +174,10 @@ fn text_of(piece: &[u8]) -> String {
     let piece = std::str::from_utf8(piece).expect("a piece does not end inside a character");
     assert!(piece.ends_with("\n\n"), "a piece ends inside an event: {piece:?}");
     let mut text = String::new();
-    for data in piece
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(str::trim)
-    {
+    for data in piece.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim) {
         if data != "[DONE]" {
             let event: Value = serde_json::from_str(data).expect("an event that went on is valid JSON");
-            text.push_str(
-                event["choices"][0]["delta"]["content"]
-                    .as_str()
-                    .unwrap_or_default(),
-            );
+            text.push_str(event["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
         }
     }
     text

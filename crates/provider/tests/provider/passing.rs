@@ -44,19 +44,10 @@ async fn a_whole_answer_passes_byte_for_byte() {
     let sent = call.body.clone();
     let (response, bytes) = forward(&server, call, &spans).await;
     assert_eq!(bytes, body.as_bytes());
-    assert_eq!(
-        (response.status, response.content_type.as_str()),
-        (200, "application/json")
-    );
-    let passed: Vec<_> = response
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    assert_eq!(
-        passed,
-        [("x-request-id", "r1"), ("x-ratelimit-remaining-requests", "9")]
-    );
+    assert_eq!((response.status, response.content_type.as_str()), (200, "application/json"));
+    let passed: Vec<_> =
+        response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(passed, [("x-request-id", "r1"), ("x-ratelimit-remaining-requests", "9")]);
     assert_eq!(server.seen()[0].body, sent);
 
     let span = spans.only();
@@ -82,27 +73,13 @@ async fn a_stream_passes_event_for_event() {
         answer.extend(chunk(""));
         let server = Server::once(answer).await;
         let spans = Spans::default();
-        let (response, bytes) = forward(
-            &server,
-            RawCall {
-                hide_usage,
-                ..raw(true)
-            },
-            &spans,
-        )
-        .await;
+        let (response, bytes) = forward(&server, RawCall { hide_usage, ..raw(true) }, &spans).await;
         assert_eq!(std::str::from_utf8(&bytes).unwrap(), expect.concat());
-        assert!(
-            response.content_type.starts_with("text/event-stream"),
-            "{}",
-            response.content_type
-        );
+        assert!(response.content_type.starts_with("text/event-stream"), "{}", response.content_type);
         assert_eq!(response.headers, [("x-request-id".to_owned(), "r1".to_owned())]);
         let span = spans.only();
         assert_eq!(attribute(&span, "hanok.stream"), Some(true.into()));
-        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else {
-            panic!("not a stream")
-        };
+        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else { panic!("not a stream") };
         let recorded = pieces.concat();
         assert!(
             recorded.ends_with([USAGE, DONE].concat().as_bytes()),
@@ -118,21 +95,10 @@ async fn embeddings_pass_too() {
     let body = r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":"AACAPw=="}],"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#;
     let server = Server::once(whole("200 OK", JSON, body)).await;
     let spans = Spans::default();
-    let call = RawCall {
-        route: Route::Embeddings,
-        model: "e".into(),
-        ..raw(false)
-    };
+    let call = RawCall { route: Route::Embeddings, model: "e".into(), ..raw(false) };
     assert_eq!(forward(&server, call, &spans).await.1, body.as_bytes());
-    assert!(
-        server.seen()[0].head.starts_with("POST /v1/embeddings "),
-        "{}",
-        server.seen()[0].head
-    );
-    assert_eq!(
-        (spans.only().name.as_str(), spans.only().operation),
-        ("embeddings e", Operation::Embeddings)
-    );
+    assert!(server.seen()[0].head.starts_with("POST /v1/embeddings "), "{}", server.seen()[0].head);
+    assert_eq!((spans.only().name.as_str(), spans.only().operation), ("embeddings e", Operation::Embeddings));
 }
 
 #[tokio::test]
@@ -144,9 +110,7 @@ async fn a_hang_up_closes_the_connection_and_keeps_what_came() {
         let cx = spans.context();
         if way == "raw" {
             let response = provider.forward(&cx, raw(true)).await.unwrap();
-            let RawBody::Stream(mut pieces) = response.body else {
-                panic!("not a stream")
-            };
+            let RawBody::Stream(mut pieces) = response.body else { panic!("not a stream") };
             assert_eq!(pieces.next().await.unwrap().unwrap(), FIRST);
         } else {
             let mut events = provider.chat_stream(&cx, &crate::request()).await.unwrap();
@@ -161,27 +125,19 @@ async fn a_hang_up_closes_the_connection_and_keeps_what_came() {
             span.status
         );
         assert!(attribute(&span, "hanok.time_to_first_token_ms").is_some());
-        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else {
-            panic!("not a stream")
-        };
+        let ResponseBytes::Streamed(pieces) = span.exchange.unwrap().response else { panic!("not a stream") };
         assert_eq!(pieces.concat(), FIRST.as_bytes());
     }
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_on_the_last_event_has_its_answer() {
-    let server = Server::start(vec![vec![
-        Step::Read,
-        Step::Write(sse(&[FIRST, LAST, DONE])),
-        Step::Hold,
-    ]])
-    .await;
+    let server =
+        Server::start(vec![vec![Step::Read, Step::Write(sse(&[FIRST, LAST, DONE])), Step::Hold]]).await;
     let spans = Spans::default();
     let provider = provider(config(server.url("/v1")));
     let response = provider.forward(&spans.context(), raw(true)).await.unwrap();
-    let RawBody::Stream(mut pieces) = response.body else {
-        panic!("not a stream")
-    };
+    let RawBody::Stream(mut pieces) = response.body else { panic!("not a stream") };
     let mut got = Vec::new();
     while !got.ends_with(DONE.as_bytes()) {
         got.extend(pieces.next().await.unwrap().unwrap());
@@ -196,11 +152,8 @@ async fn a_call_that_is_let_go_before_the_head_is_cancelled() {
     let spans = Spans::default();
     let cx = spans.context();
     let provider = provider(config(server.url("/v1")));
-    let early = tokio::time::timeout(
-        std::time::Duration::from_millis(100),
-        provider.forward(&cx, raw(true)),
-    )
-    .await;
+    let early =
+        tokio::time::timeout(std::time::Duration::from_millis(100), provider.forward(&cx, raw(true))).await;
     assert!(early.is_err());
     drop(cx);
     server.hung_up(1).await;
@@ -211,32 +164,15 @@ async fn a_call_that_is_let_go_before_the_head_is_cancelled() {
 async fn streams_leave_their_connection_to_the_next_call() {
     let mut answer = sse(&[FIRST, LAST, DONE]);
     answer.extend(chunk(""));
-    let both = vec![
-        Step::Read,
-        Step::Write(answer.clone()),
-        Step::Read,
-        Step::Write(answer),
-    ];
+    let both = vec![Step::Read, Step::Write(answer.clone()), Step::Read, Step::Write(answer)];
     let server = Server::start(vec![both]).await;
     let provider = provider(config(server.url("/v1")));
     for _ in 0..2 {
-        let response = provider
-            .forward(&Spans::default().context(), raw(true))
-            .await
-            .unwrap();
-        let RawBody::Stream(pieces) = response.body else {
-            panic!("not a stream")
-        };
+        let response = provider.forward(&Spans::default().context(), raw(true)).await.unwrap();
+        let RawBody::Stream(pieces) = response.body else { panic!("not a stream") };
         assert!(pieces.all(async |piece| piece.is_ok()).await);
     }
-    assert_eq!(
-        server
-            .seen()
-            .iter()
-            .map(|seen| seen.connection)
-            .collect::<Vec<_>>(),
-        [0, 0]
-    );
+    assert_eq!(server.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>(), [0, 0]);
 }
 
 #[tokio::test]
@@ -250,12 +186,7 @@ async fn headers_are_set_as_configured() {
         assert!(has.iter().all(|line| head.contains(line)), "{head}");
         assert!(!has_not.iter().any(|line| head.contains(line)), "{head}");
     };
-    check(
-        &|_| {},
-        &["GET /v1/models ", "authorization: Bearer test-key-hidden\r\n"],
-        &[],
-    )
-    .await;
+    check(&|_| {}, &["GET /v1/models ", "authorization: Bearer test-key-hidden\r\n"], &[]).await;
     check(&|config| config.key = None, &[], &["authorization"]).await;
     check(
         &|config| config.auth = Auth::Header("api-key"),
@@ -278,22 +209,10 @@ fn what_cannot_be_sent_is_refused_without_being_shown() {
         assert!(error.to_string().contains(expect), "{error}");
         assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
     };
-    check(
-        &|config| config.key = Some("sk-\nhidden".into()),
-        "the key holds characters",
-    );
-    check(
-        &|config| config.headers.push(("x".into(), "\0hidden".into())),
-        "`x` is not a header",
-    );
-    check(
-        &|config| config.headers.push(("a b".into(), "hidden".into())),
-        "`a b` is not a header",
-    );
-    check(
-        &|config| config.base_url = "127.0.0.1:1".into(),
-        "http:// or https://",
-    );
+    check(&|config| config.key = Some("sk-\nhidden".into()), "the key holds characters");
+    check(&|config| config.headers.push(("x".into(), "\0hidden".into())), "`x` is not a header");
+    check(&|config| config.headers.push(("a b".into(), "hidden".into())), "`a b` is not a header");
+    check(&|config| config.base_url = "127.0.0.1:1".into(), "http:// or https://");
 }
 
 #[tokio::test]

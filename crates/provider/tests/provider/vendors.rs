@@ -11,10 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 fn fixture(vendor: &Vendor, file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(vendor.name)
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(vendor.name).join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -48,11 +45,7 @@ async fn every_vendor_answers_through_its_recorded_answers() {
         let (chat, stream) = (fixture(vendor, "chat.json"), fixture(vendor, "chat.sse"));
         for way in WAYS {
             let name = vendor.name;
-            let answer = if way.streams() {
-                sse(&stream)
-            } else {
-                whole("200 OK", JSON, &chat)
-            };
+            let answer = if way.streams() { sse(&stream) } else { whole("200 OK", JSON, &chat) };
             let server = Server::start(vec![answers(answer)]).await;
             let provider = provider(config(vendor, &server));
             let spans = Spans::default();
@@ -64,10 +57,7 @@ async fn every_vendor_answers_through_its_recorded_answers() {
             let span = spans.only();
             assert_eq!(attribute(&span, "gen_ai.provider.name").unwrap(), name);
             assert_eq!(attribute(&span, "http.response.status_code").unwrap(), 200);
-            assert_eq!(
-                attribute(&span, "hanok.time_to_first_token_ms").is_some(),
-                way.streams()
-            );
+            assert_eq!(attribute(&span, "hanok.time_to_first_token_ms").is_some(), way.streams());
             let exchange = span.exchange.unwrap();
             match exchange.response {
                 ResponseBytes::Whole(body) => assert_eq!(body, chat),
@@ -80,24 +70,14 @@ async fn every_vendor_answers_through_its_recorded_answers() {
 
 fn check_request(vendor: &Vendor, server: &Server, way: Way) {
     let seen = &server.seen()[0];
-    assert!(
-        seen.head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"),
-        "{}",
-        seen.head
-    );
-    let auth = vendor
-        .key_env
-        .map(|_| format!("authorization: Bearer test-key-{}\r\n", vendor.name));
+    assert!(seen.head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{}", seen.head);
+    let auth = vendor.key_env.map(|_| format!("authorization: Bearer test-key-{}\r\n", vendor.name));
     match auth {
         Some(line) => assert!(seen.head.contains(&line), "{}", seen.head),
         None => assert!(!seen.head.contains("authorization"), "{}", seen.head),
     }
     for (name, value) in vendor.quirks.headers {
-        assert!(
-            seen.head.contains(&format!("{name}: {value}\r\n")),
-            "{}",
-            seen.head
-        );
+        assert!(seen.head.contains(&format!("{name}: {value}\r\n")), "{}", seen.head);
     }
     if matches!(way, Way::Chat | Way::ChatStream) {
         let body: Value = serde_json::from_slice(&seen.body).unwrap();
@@ -117,11 +97,7 @@ async fn every_vendor_tells_its_usage_and_finish() {
     for vendor in VENDORS {
         let expect: Value = serde_json::from_str(&fixture(vendor, "expect.json")).unwrap();
         let server = Server::start(vec![
-            answers(whole(
-                "200 OK",
-                &format!("connection: close\r\n{JSON}"),
-                &fixture(vendor, "chat.json"),
-            )),
+            answers(whole("200 OK", &format!("connection: close\r\n{JSON}"), &fixture(vendor, "chat.json"))),
             answers(sse(&fixture(vendor, "chat.sse"))),
         ])
         .await;
@@ -135,12 +111,7 @@ async fn every_vendor_tells_its_usage_and_finish() {
         }
         for response in [whole, collector.into_response().unwrap()] {
             assert_eq!(response.usage.input, expect["input"].as_u64(), "{}", vendor.name);
-            assert_eq!(
-                response.usage.output,
-                expect["output"].as_u64(),
-                "{}",
-                vendor.name
-            );
+            assert_eq!(response.usage.output, expect["output"].as_u64(), "{}", vendor.name);
             assert_eq!(
                 response.choices[0].finish.as_str(),
                 expect["finish"].as_str().unwrap(),
@@ -158,12 +129,8 @@ async fn every_vendor_lists_its_models() {
         let server = Server::once(whole("200 OK", JSON, &fixture(vendor, "models.json"))).await;
         let models = provider(config(vendor, &server)).models().await.unwrap();
         let names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-        let expected: Vec<_> = expect["models"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_str().unwrap())
-            .collect();
+        let expected: Vec<_> =
+            expect["models"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
         assert_eq!(names, expected, "{}", vendor.name);
         assert!(
             server.seen()[0].head.starts_with("GET /v1/models HTTP/1.1\r\n"),
@@ -183,30 +150,13 @@ async fn every_vendor_is_understood_when_it_refuses() {
         let answer = whole(&format!("{status} No"), &headers, &fixture(vendor, "error.json"));
         for way in WAYS {
             let server = Server::start(vec![answers(answer.clone())]).await;
-            let outcome = ask(
-                &provider(config(vendor, &server)),
-                &Spans::default().context(),
-                way,
-            )
-            .await;
+            let outcome = ask(&provider(config(vendor, &server)), &Spans::default().context(), way).await;
             let error = outcome.error.unwrap();
-            assert_eq!(
-                error.kind.as_str(),
-                expect["kind"].as_str().unwrap(),
-                "{}: {error}",
-                vendor.name
-            );
+            assert_eq!(error.kind.as_str(), expect["kind"].as_str().unwrap(), "{}: {error}", vendor.name);
             assert_eq!(error.status.map(u64::from), Some(status));
-            assert_eq!(
-                error.retry_after,
-                expect["retry_after"].as_u64().map(Duration::from_secs)
-            );
+            assert_eq!(error.retry_after, expect["retry_after"].as_u64().map(Duration::from_secs));
             assert!(error.message.len() > 10, "{}: {error}", vendor.name);
-            assert!(
-                !format!("{error} {error:?}").contains("test-key"),
-                "{}: {error:?}",
-                vendor.name
-            );
+            assert!(!format!("{error} {error:?}").contains("test-key"), "{}: {error:?}", vendor.name);
         }
     }
 }

@@ -41,10 +41,7 @@ async fn questions_are_answered_or_not() {
             if !found {
                 println!("REFUSED   {question}  {}", response.extra["hanok"]);
             } else if !good {
-                println!(
-                    "WRONG     {question} ({expect})\n    {}",
-                    text.replace('\n', "\n    ")
-                );
+                println!("WRONG     {question} ({expect})\n    {}", text.replace('\n', "\n    "));
             }
         }
     }
@@ -65,13 +62,7 @@ async fn quotes_stand_where_citations_say() {
         let points: Vec<char> = response.choices[0].message.plain_text().chars().collect();
         for citation in citations(&response) {
             let quote = citation.quote.unwrap();
-            let id = citation
-                .url
-                .strip_prefix("/sources/")
-                .unwrap()
-                .split('?')
-                .next()
-                .unwrap();
+            let id = citation.url.strip_prefix("/sources/").unwrap().split('?').next().unwrap();
             let source = house.library.source(id.parse().unwrap()).await.unwrap().unwrap();
             assert_eq!(&source.text[quote.start..quote.end], quote.text);
             let covered: String = points[citation.start_index..citation.end_index].iter().collect();
@@ -96,10 +87,7 @@ async fn answers_say_what_is_missing_in_the_language_of_the_question() {
     assert!(said("루멘이 무엇인가요?").await.contains("아직 문서가 없습니다"));
     house.write("lumen.md", include_str!("dev/lumen.md"));
     house.sync().await;
-    assert_eq!(
-        said("Who discovered penicillin?").await,
-        "Nothing found in docs for that question."
-    );
+    assert_eq!(said("Who discovered penicillin?").await, "Nothing found in docs for that question.");
     assert_eq!(
         said("페니실린은 누가 발견했나요?").await,
         "docs 컬렉션에서 이 질문에 대한 내용을 찾지 못했습니다."
@@ -115,9 +103,7 @@ async fn a_question_that_leans_on_the_turn_before_is_understood() {
     let house = dev_house().await;
     let mut request = chat("extract@docs", "How long is a voucher valid?");
     request.messages.push(Message::text(Role::Assistant, "24 hours."));
-    request
-        .messages
-        .push(Message::text(Role::User, "And how many pages?"));
+    request.messages.push(Message::text(Role::User, "And how many pages?"));
     let answerer = ExtractAnswerer::new(house.library.clone());
     let response = answerer.chat(&CallContext::unrecorded(), &request).await.unwrap();
     assert!(response.choices[0].message.plain_text().contains("50 pages"));

@@ -19,12 +19,7 @@ struct Scripted {
 
 impl Scripted {
     fn new(says: &str) -> Arc<Self> {
-        Arc::new(Self {
-            name: "mock".into(),
-            says: says.into(),
-            truncated: false,
-            asked: Mutex::default(),
-        })
+        Arc::new(Self { name: "mock".into(), says: says.into(), truncated: false, asked: Mutex::default() })
     }
 }
 
@@ -44,20 +39,10 @@ impl Provider for Scripted {
         request: &'a ChatRequest,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
         self.asked.lock().push((request.clone(), cx.depth));
-        let head = StreamEvent::Start {
-            id: "up".into(),
-            model: "real".into(),
-            created: 7,
-            extra: Object::new(),
-        };
-        let mut events = vec![
-            head,
-            StreamEvent::PartStart {
-                choice: 0,
-                part: 0,
-                value: Part::Text(String::new()),
-            },
-        ];
+        let head =
+            StreamEvent::Start { id: "up".into(), model: "real".into(), created: 7, extra: Object::new() };
+        let mut events =
+            vec![head, StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) }];
         let letters = self.says.chars().map(|c| StreamEvent::PartDelta {
             choice: 0,
             part: 0,
@@ -66,10 +51,7 @@ impl Provider for Scripted {
         events.extend(letters);
         events.push(StreamEvent::PartEnd { choice: 0, part: 0 });
         if !self.truncated {
-            events.push(StreamEvent::Finish {
-                choice: 0,
-                reason: FinishReason::Stop,
-            });
+            events.push(StreamEvent::Finish { choice: 0, reason: FinishReason::Stop });
         }
         Box::pin(async {
             Ok(Box::pin(futures_util::stream::iter(events.into_iter().map(Ok))) as EventStream)
@@ -81,11 +63,7 @@ async fn answerer(house: &House, model: &Arc<Scripted>) -> AskAnswerer {
     house.write("guide.md", "# Guide\n\nThe server listens on port 4141. It keeps records for thirty days.\n\n## Colours\n\nThe sky over the port is blue at noon.");
     house.sync().await;
     let gateway: Arc<dyn Provider> = model.clone();
-    AskAnswerer::new(
-        house.library.clone(),
-        Arc::downgrade(&gateway),
-        Some("mock/default".into()),
-    )
+    AskAnswerer::new(house.library.clone(), Arc::downgrade(&gateway), Some("mock/default".into()))
 }
 
 #[tokio::test]
@@ -97,10 +75,7 @@ async fn only_verbatim_citations_leave() {
     let answerer = answerer(&house, &model).await;
     let (cx, spans) = recorded();
     let response = answerer
-        .chat(
-            &cx,
-            &chat("ask@docs:mock/m:1", "Which port does the server listen on?"),
-        )
+        .chat(&cx, &chat("ask@docs:mock/m:1", "Which port does the server listen on?"))
         .await
         .unwrap();
     drop(cx);
@@ -108,63 +83,32 @@ async fn only_verbatim_citations_leave() {
     assert_eq!(response.choices[0].message.plain_text(), says);
     assert_eq!(response.model.as_str(), "ask@docs:mock/m:1");
     let citations = citations(&response);
-    let quotes: Vec<&str> = citations
-        .iter()
-        .map(|citation| citation.quote.as_ref().unwrap().text.as_str())
-        .collect();
+    let quotes: Vec<&str> =
+        citations.iter().map(|citation| citation.quote.as_ref().unwrap().text.as_str()).collect();
     assert_eq!(quotes, ["port 4141", "It keeps records for thirty days."]);
     let points: Vec<char> = says.chars().collect();
-    let covered: String = points[citations[1].start_index..citations[1].end_index]
-        .iter()
-        .collect();
+    let covered: String = points[citations[1].start_index..citations[1].end_index].iter().collect();
     assert_eq!(covered, "Records are kept for thirty days.");
     for citation in &citations {
         let quote = citation.quote.as_ref().unwrap();
-        let id = citation
-            .url
-            .split("/sources/")
-            .nth(1)
-            .unwrap()
-            .split('?')
-            .next()
-            .unwrap();
+        let id = citation.url.split("/sources/").nth(1).unwrap().split('?').next().unwrap();
         let source = house.library.source(id.parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(&source.text[quote.start..quote.end], quote.text);
-        assert!(
-            citation.url.starts_with("http://127.0.0.1:4141/sources/"),
-            "{}",
-            citation.url
-        );
+        assert!(citation.url.starts_with("http://127.0.0.1:4141/sources/"), "{}", citation.url);
     }
     let about = &response.choices[0].extra["hanok"];
-    assert_eq!(
-        (&about["citations"], &about["verbatim"]),
-        (&5.into(), &2.into()),
-        "{about}"
-    );
+    assert_eq!((&about["citations"], &about["verbatim"]), (&5.into(), &2.into()), "{about}");
     assert_eq!(about["uncovered"].as_array().unwrap().len(), 2, "{about}");
 
     let spans = spans.lock();
     let verify = spans.iter().find(|span| span.name == "verify citations").unwrap();
-    assert!(
-        verify
-            .attributes
-            .iter()
-            .any(|(_, value)| value == "2 of 5 citations verbatim"),
-        "{verify:?}"
-    );
+    assert!(verify.attributes.iter().any(|(_, value)| value == "2 of 5 citations verbatim"), "{verify:?}");
 
     let (asked, depth) = model.asked.lock()[0].clone();
     assert_eq!((asked.model.as_str(), depth), ("mock/m:1", 1));
     let system = asked.messages[0].plain_text();
-    assert!(
-        system.contains("passage 1") && system.contains("The server listens on port 4141."),
-        "{system}"
-    );
-    assert_eq!(
-        asked.messages[1].plain_text(),
-        "Which port does the server listen on?"
-    );
+    assert!(system.contains("passage 1") && system.contains("The server listens on port 4141."), "{system}");
+    assert_eq!(asked.messages[1].plain_text(), "Which port does the server listen on?");
 }
 
 #[tokio::test]
@@ -174,14 +118,8 @@ async fn what_stands_in_the_way_is_said() {
     let answerer = answerer(&house, &model).await;
     let cx = CallContext::unrecorded();
     // Nothing in the documents: no model is asked.
-    let response = answerer
-        .chat(&cx, &chat("ask@docs", "zebra quagga"))
-        .await
-        .unwrap();
-    assert_eq!(
-        response.choices[0].message.plain_text(),
-        "Nothing found in docs for that question."
-    );
+    let response = answerer.chat(&cx, &chat("ask@docs", "zebra quagga")).await.unwrap();
+    assert_eq!(response.choices[0].message.plain_text(), "Nothing found in docs for that question.");
     assert_eq!(response.extra["hanok"]["found"], false);
     assert!(model.asked.lock().is_empty());
     answerer.chat(&cx, &chat("ask", "Which port?")).await.unwrap();
@@ -191,10 +129,7 @@ async fn what_stands_in_the_way_is_said() {
     deep.depth = 4;
     let error = answerer.chat(&deep, &chat("ask@docs", "port")).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::InvalidRequest);
-    let error = answerer
-        .chat(&cx, &chat("ask@nowhere", "port"))
-        .await
-        .unwrap_err();
+    let error = answerer.chat(&cx, &chat("ask@nowhere", "port")).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::UnknownModel);
     let error = answerer.chat(&cx, &chat("ask@docs", " ")).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::InvalidRequest);
@@ -208,14 +143,10 @@ async fn what_stands_in_the_way_is_said() {
 #[tokio::test]
 async fn a_cut_answer_is_truncated() {
     let house = House::new().await;
-    let model = Arc::new(Scripted {
-        truncated: true,
-        ..Arc::into_inner(Scripted::new("The server [1]")).unwrap()
-    });
+    let model =
+        Arc::new(Scripted { truncated: true, ..Arc::into_inner(Scripted::new("The server [1]")).unwrap() });
     let answerer = answerer(&house, &model).await;
-    let error = answerer
-        .chat(&CallContext::unrecorded(), &chat("ask@docs", "Which port?"))
-        .await
-        .unwrap_err();
+    let error =
+        answerer.chat(&CallContext::unrecorded(), &chat("ask@docs", "Which port?")).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Truncated);
 }

@@ -22,35 +22,19 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("docs")).unwrap();
         let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
-        let library = Library::open(store.clone(), &folder.path().join("data"))
-            .await
-            .unwrap();
-        Self {
-            library,
-            store,
-            folder,
-        }
+        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
+        Self { library, store, folder }
     }
 
     /// Opens the same folder again, as after a restart.
     pub(crate) async fn reopened(self) -> Self {
-        let Self {
-            library,
-            store,
-            folder,
-        } = self;
+        let Self { library, store, folder } = self;
         drop(library);
         store.close();
         drop(store);
         let store = Store::open(&folder.path().join("data"), Options::default()).unwrap();
-        let library = Library::open(store.clone(), &folder.path().join("data"))
-            .await
-            .unwrap();
-        Self {
-            library,
-            store,
-            folder,
-        }
+        let library = Library::open(store.clone(), &folder.path().join("data")).await.unwrap();
+        Self { library, store, folder }
     }
 
     pub(crate) fn docs(&self) -> PathBuf {
@@ -68,18 +52,11 @@ impl House {
     }
 
     pub(crate) async fn sync_paths(&self, paths: &[PathBuf]) -> SyncReport {
-        self.library
-            .sync(&docs(), paths, &(), &Cancel::default())
-            .await
-            .unwrap()
+        self.library.sync(&docs(), paths, &(), &Cancel::default()).await.unwrap()
     }
 
     pub(crate) async fn find(&self, text: &str, top_k: usize) -> Result<SearchResult, RetrievalError> {
-        let query = SearchQuery {
-            text: text.into(),
-            collection: docs(),
-            top_k,
-        };
+        let query = SearchQuery { text: text.into(), collection: docs(), top_k };
         self.library.search(&CallContext::unrecorded(), &query).await
     }
 
@@ -91,12 +68,7 @@ impl House {
     pub(crate) async fn files(&self, text: &str) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
         for hit in self.hits(text).await {
-            let file = Path::new(&hit.source)
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
+            let file = Path::new(&hit.source).file_name().unwrap().to_str().unwrap().to_owned();
             if !files.contains(&file) {
                 files.push(file);
             }
@@ -106,9 +78,7 @@ impl House {
 
     pub(crate) async fn extract(&self, question: &str) -> Result<ChatResponse, ProviderError> {
         let answerer = ExtractAnswerer::new(self.library.clone());
-        answerer
-            .chat(&CallContext::unrecorded(), &chat("extract@docs", question))
-            .await
+        answerer.chat(&CallContext::unrecorded(), &chat("extract@docs", question)).await
     }
 }
 
@@ -132,13 +102,7 @@ pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
     let parts = &response.choices[0].message.parts;
     parts
         .iter()
-        .filter_map(|part| {
-            if let Part::Citation(citation) = part {
-                Some(citation.clone())
-            } else {
-                None
-            }
-        })
+        .filter_map(|part| if let Part::Citation(citation) = part { Some(citation.clone()) } else { None })
         .collect()
 }
 
@@ -151,12 +115,6 @@ pub(crate) fn recorded() -> (CallContext, Arc<Mutex<Vec<Span>>>) {
         }
     }
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let caller = Caller {
-        key_name: None,
-        base_url: "http://127.0.0.1:4141".into(),
-    };
-    (
-        CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)),
-        kept,
-    )
+    let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into() };
+    (CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)), kept)
 }

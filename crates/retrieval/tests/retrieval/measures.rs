@@ -7,9 +7,7 @@ use std::path::PathBuf;
 
 /// The folder of a collection, unless this machine has none.
 fn collection(name: &str) -> Option<PathBuf> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data/retrieval")
-        .join(name);
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/retrieval").join(name);
     if !dir.exists() {
         println!("skipped: there is no {}", dir.display());
         return None;
@@ -22,13 +20,7 @@ fn lines(dir: &std::path::Path, file: &str) -> Vec<(String, String, String)> {
     let field = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     text.lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|value| {
-            (
-                field(&value, "_id"),
-                field(&value, "title"),
-                field(&value, "text"),
-            )
-        })
+        .map(|value| (field(&value, "_id"), field(&value, "title"), field(&value, "text")))
         .collect()
 }
 
@@ -48,11 +40,7 @@ async fn found(documents: &[(String, String, String)], questions: &[&str]) -> us
     for (at, (_, title, text)) in documents.iter().enumerate() {
         house.write(
             &format!("d{at}.txt"),
-            if title.is_empty() {
-                text.clone()
-            } else {
-                format!("{title}\n\n{text}")
-            },
+            if title.is_empty() { text.clone() } else { format!("{title}\n\n{text}") },
         );
     }
     house.sync().await;
@@ -79,11 +67,7 @@ async fn questions_find_their_own_documents_and_no_others() {
     let mut elsewhere = 0;
     let mut asked = 0;
     for domain in ["finance", "commerce", "public", "law"] {
-        let others: Vec<_> = documents
-            .iter()
-            .filter(|(id, ..)| !id.starts_with(domain))
-            .cloned()
-            .collect();
+        let others: Vec<_> = documents.iter().filter(|(id, ..)| !id.starts_with(domain)).cloned().collect();
         let theirs: Vec<&str> = queries
             .iter()
             .filter(|(id, ..)| id.ends_with(domain))

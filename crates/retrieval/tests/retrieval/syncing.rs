@@ -13,11 +13,7 @@ async fn what_is_new_changed_moved_or_gone_is_followed() {
     house.write("sub/b.txt", "Bananas are yellow.");
     house.write("c.md", "Cherries are red.");
     let report = house.sync().await;
-    assert_eq!(
-        (report.added, report.read, report.unchanged),
-        (3, 3, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.added, report.read, report.unchanged), (3, 3, 0), "{report:?}");
     assert_eq!(house.files("apple").await, ["a.md"]);
     assert_eq!(house.files("yellow bananas").await, ["b.txt"]);
 
@@ -25,11 +21,7 @@ async fn what_is_new_changed_moved_or_gone_is_followed() {
     let mark = || std::fs::read(house.folder.path().join("data/index/1/meta.json")).unwrap();
     let before = mark();
     let report = house.sync().await;
-    assert_eq!(
-        (report.unchanged, report.read, report.added),
-        (3, 0, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.unchanged, report.read, report.added), (3, 0, 0), "{report:?}");
     assert_eq!(mark(), before);
 
     // New times, same bytes: read, not indexed.
@@ -41,34 +33,19 @@ async fn what_is_new_changed_moved_or_gone_is_followed() {
         .set_modified(std::time::UNIX_EPOCH)
         .unwrap();
     let report = house.sync().await;
-    assert_eq!(
-        (report.unchanged, report.read, report.changed),
-        (3, 1, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.unchanged, report.read, report.changed), (3, 1, 0), "{report:?}");
     assert_eq!(mark(), before);
 
     house.write("a.md", "# Apricots\n\nThe apricot is a fruit too.");
     std::fs::rename(house.docs().join("sub/b.txt"), house.docs().join("moved.txt")).unwrap();
     std::fs::remove_file(house.docs().join("c.md")).unwrap();
     let report = house.sync().await;
-    assert_eq!(
-        (report.changed, report.moved, report.deleted, report.added),
-        (1, 1, 1, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.changed, report.moved, report.deleted, report.added), (1, 1, 1, 0), "{report:?}");
     assert_eq!(house.files("apple").await, [""; 0]);
     assert_eq!(house.files("apricot").await, ["a.md"]);
     assert_eq!(house.files("bananas").await, ["moved.txt"]);
     assert_eq!(house.files("cherries").await, [""; 0]);
-    assert_eq!(
-        house.library.coverage(&docs()),
-        Some(Coverage {
-            indexed: 2,
-            found: 2,
-            indexing: false
-        })
-    );
+    assert_eq!(house.library.coverage(&docs()), Some(Coverage { indexed: 2, found: 2, indexing: false }));
 }
 
 #[tokio::test]
@@ -81,20 +58,13 @@ async fn hits_name_their_bytes_and_headings() {
     house.sync().await;
     let hits = house.hits("패키지 관리자").await;
     let hit = &hits[0];
-    assert_eq!(
-        (hit.heading.as_str(), hit.text.as_str()),
-        ("설치 > 리눅스", "패키지 관리자를 씁니다.")
-    );
+    assert_eq!((hit.heading.as_str(), hit.text.as_str()), ("설치 > 리눅스", "패키지 관리자를 씁니다."));
     assert!(hit.source.ends_with("docs/가이드.md"), "{}", hit.source);
     let source = house.library.source(hit.source_id).await.unwrap().unwrap();
     assert_eq!(&source.text[hit.start..hit.end], hit.text);
     assert_eq!(source.summary.title, "설치");
     assert!(source.text.starts_with("# 설치"), "no byte order mark");
-    assert_eq!(
-        house.hits("씁").await.len(),
-        1,
-        "a single syllable finds the words it begins"
-    );
+    assert_eq!(house.hits("씁").await.len(), 1, "a single syllable finds the words it begins");
 }
 
 #[tokio::test]
@@ -134,16 +104,9 @@ async fn what_cannot_be_taken_is_named_and_the_rest_goes_on() {
                 ("utf16.txt", "it is UTF-16, not UTF-8"),
             ]
         );
-        let unsupported: Vec<(&str, u64)> = report
-            .unsupported
-            .iter()
-            .map(|(kind, n)| (kind.as_str(), *n))
-            .collect();
-        assert_eq!(
-            unsupported,
-            [("", 1), ("png", 1), ("rs", 1)],
-            "`loop` is a link without extension"
-        );
+        let unsupported: Vec<(&str, u64)> =
+            report.unsupported.iter().map(|(kind, n)| (kind.as_str(), *n)).collect();
+        assert_eq!(unsupported, [("", 1), ("png", 1), ("rs", 1)], "`loop` is a link without extension");
     };
     let report = house.sync().await;
     check(&report);
@@ -174,34 +137,17 @@ async fn paths_may_be_files_folders_and_globs() {
     let report = house.sync_paths(&[docs.join("**/*.md")]).await;
     assert_eq!((report.added, report.unchanged), (1, 1), "{report:?}");
     // What is named twice is there once.
-    let report = house
-        .sync_paths(&[docs.clone(), docs.join("sub"), docs.join("b.txt")])
-        .await;
-    assert_eq!(
-        (report.added, report.unchanged, report.deleted),
-        (1, 2, 0),
-        "{report:?}"
-    );
+    let report = house.sync_paths(&[docs.clone(), docs.join("sub"), docs.join("b.txt")]).await;
+    assert_eq!((report.added, report.unchanged, report.deleted), (1, 2, 0), "{report:?}");
     let report = house.sync_paths(&[docs.join("b.txt")]).await;
     assert_eq!((report.unchanged, report.deleted), (1, 2), "{report:?}");
 
     let failed = |paths: Vec<PathBuf>| {
         let library = house.library.clone();
-        async move {
-            library
-                .sync(&"docs".into(), &paths, &(), &Cancel::default())
-                .await
-                .unwrap_err()
-        }
+        async move { library.sync(&"docs".into(), &paths, &(), &Cancel::default()).await.unwrap_err() }
     };
-    assert!(matches!(
-        failed(vec![docs.join("none")]).await,
-        LibraryError::NoSuchPath(_)
-    ));
-    assert!(matches!(
-        failed(vec![docs.join("*.rst")]).await,
-        LibraryError::NothingMatches(_)
-    ));
+    assert!(matches!(failed(vec![docs.join("none")]).await, LibraryError::NoSuchPath(_)));
+    assert!(matches!(failed(vec![docs.join("*.rst")]).await, LibraryError::NothingMatches(_)));
     assert_eq!(house.files("beta").await, ["b.txt"], "an error changes nothing");
 
     std::fs::create_dir(docs.join("empty")).unwrap();
@@ -224,14 +170,7 @@ async fn a_lost_index_is_built_again_from_the_store() {
     house.library.catch_up().await.unwrap();
     assert_eq!(house.files("number5").await, ["d5.txt"]);
     assert_eq!(house.files("number7").await, [""; 0]);
-    assert_eq!(
-        house.library.coverage(&docs()),
-        Some(Coverage {
-            indexed: 599,
-            found: 599,
-            indexing: false
-        })
-    );
+    assert_eq!(house.library.coverage(&docs()), Some(Coverage { indexed: 599, found: 599, indexing: false }));
     let report = house.sync().await;
     assert_eq!((report.unchanged, report.read), (599, 0));
 }
@@ -252,11 +191,7 @@ async fn an_index_behind_the_store_catches_up() {
     std::fs::remove_dir_all(&data).unwrap();
     copy(&kept, &data);
     let house = house.reopened().await;
-    assert_eq!(
-        house.files("alpha").await,
-        [""; 0],
-        "a hit without a row is dropped"
-    );
+    assert_eq!(house.files("alpha").await, [""; 0], "a hit without a row is dropped");
     house.library.catch_up().await.unwrap();
     assert_eq!(house.files("better").await, ["b.md"]);
     assert_eq!(house.files("alpha beta").await, [""; 0]);
@@ -305,35 +240,17 @@ async fn a_cancelled_run_is_gone_on_with() {
     }
     let cancel = Cancel::default();
     let progress = CancelAtOnce(cancel.clone(), Mutex::default());
-    let report = house
-        .library
-        .sync(&docs(), &[house.docs()], &progress, &cancel)
-        .await
-        .unwrap();
-    assert!(
-        report.cancelled && report.added >= 256 && report.added < 2000,
-        "{report:?}"
-    );
+    let report = house.library.sync(&docs(), &[house.docs()], &progress, &cancel).await.unwrap();
+    assert!(report.cancelled && report.added >= 256 && report.added < 2000, "{report:?}");
     let told = progress.1.lock().clone();
-    assert_eq!(
-        told.first(),
-        Some(&Coverage {
-            indexed: 0,
-            found: 2000,
-            indexing: true
-        })
-    );
+    assert_eq!(told.first(), Some(&Coverage { indexed: 0, found: 2000, indexing: true }));
     assert!(!told.last().unwrap().indexing);
     let rest = house.sync().await;
     assert_eq!(rest.unchanged, report.added);
     assert_eq!(rest.added + rest.unchanged, 2000);
     assert_eq!(
         house.library.coverage(&docs()),
-        Some(Coverage {
-            indexed: 2000,
-            found: 2000,
-            indexing: false
-        })
+        Some(Coverage { indexed: 2000, found: 2000, indexing: false })
     );
 }
 
@@ -342,21 +259,10 @@ async fn searches_that_cannot_be_made_say_why() {
     let house = House::new().await;
     house.write("a.md", "alpha");
     house.sync().await;
-    let query = SearchQuery {
-        text: "x".into(),
-        collection: "other".into(),
-        top_k: 3,
-    };
-    let error = house
-        .library
-        .search(&CallContext::unrecorded(), &query)
-        .await
-        .unwrap_err();
+    let query = SearchQuery { text: "x".into(), collection: "other".into(), top_k: 3 };
+    let error = house.library.search(&CallContext::unrecorded(), &query).await.unwrap_err();
     assert!(error.to_string().contains("docs"), "{error}");
-    assert!(matches!(
-        house.find("?!", 3).await,
-        Err(RetrievalError::EmptyQuery(_))
-    ));
+    assert!(matches!(house.find("?!", 3).await, Err(RetrievalError::EmptyQuery(_))));
     assert_eq!(house.find("alpha", 0).await.unwrap().hits, []);
 }
 
@@ -366,23 +272,14 @@ async fn a_search_is_a_span_with_its_hits() {
     house.write("a.md", "alpha beta");
     house.sync().await;
     let (cx, spans) = crate::house::recorded();
-    let query = SearchQuery {
-        text: "alpha".into(),
-        collection: docs(),
-        top_k: 3,
-    };
+    let query = SearchQuery { text: "alpha".into(), collection: docs(), top_k: 3 };
     house.library.search(&cx, &query).await.unwrap();
     drop(cx);
     let spans = spans.lock();
     let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, ["retrieval docs", "search bm25"]);
-    let attribute = |name: &str| {
-        spans[0]
-            .attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-    };
+    let attribute =
+        |name: &str| spans[0].attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     assert_eq!(attribute("gen_ai.operation.name").unwrap(), "retrieval");
     assert_eq!(attribute("hanok.query").unwrap(), "alpha");
     assert_eq!(attribute("hanok.hits").unwrap()[0]["end"], 10);

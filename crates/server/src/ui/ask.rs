@@ -119,11 +119,7 @@ fn composer(page: &Page, view: &AskView) -> Markup {
 
 fn covering(page: &Page, collection: &CollectionView) -> Markup {
     let (indexed, found) = (format::count(collection.indexed), format::count(collection.found));
-    let values = [
-        ("name", collection.name.as_str()),
-        ("indexed", &indexed),
-        ("found", &found),
-    ];
+    let values = [("name", collection.name.as_str()), ("indexed", &indexed), ("found", &found)];
     note("note-thin", &html! { (fill(page.texts().js.covering, &values)) })
 }
 

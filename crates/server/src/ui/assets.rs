@@ -43,24 +43,16 @@ static TABLE: LazyLock<Vec<File>> = LazyLock::new(|| {
     for (name, content_type, source) in FILES {
         // An import names the version too: else a module would be loaded twice, or stale from a cache.
         let body =
-            files
-                .iter()
-                .filter(|file| file.content_type == JS)
-                .fold(source.to_owned(), |body, file| {
-                    body.replace(
-                        &format!("\"./{}\"", file.name),
-                        &format!("\"./{}?v={}\"", file.name, file.etag.trim_matches('"')),
-                    )
-                });
+            files.iter().filter(|file| file.content_type == JS).fold(source.to_owned(), |body, file| {
+                body.replace(
+                    &format!("\"./{}\"", file.name),
+                    &format!("\"./{}?v={}\"", file.name, file.etag.trim_matches('"')),
+                )
+            });
         let mut hasher = DefaultHasher::new();
         body.hash(&mut hasher);
         let etag = format!("\"{:016x}\"", hasher.finish());
-        files.push(File {
-            name,
-            content_type,
-            body,
-            etag,
-        });
+        files.push(File { name, content_type, body, etag });
     }
     files
 });
@@ -95,13 +87,9 @@ mod tests {
                 assert!(!file.body.contains(foreign), "{} holds {foreign}", file.name);
             }
             if file.content_type == JS {
-                for sink in [
-                    ".outerHTML",
-                    "insertAdjacentHTML",
-                    "document.write",
-                    "eval(",
-                    "setAttribute(\"style\"",
-                ] {
+                for sink in
+                    [".outerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute(\"style\""]
+                {
                     assert!(!file.body.contains(sink), "{} holds {sink}", file.name);
                 }
             }

@@ -56,11 +56,7 @@ pub(super) fn seconds(ms: f64) -> String {
 
 /// Dollars with as many digits as small sums need: `$4.82`, `$0.00251`.
 pub(super) fn dollars(usd: f64) -> String {
-    if usd == 0.0 || usd.abs() >= 1.0 {
-        format!("${usd:.2}")
-    } else {
-        format!("${usd:.5}")
-    }
+    if usd == 0.0 || usd.abs() >= 1.0 { format!("${usd:.2}") } else { format!("${usd:.5}") }
 }
 
 /// Dollars with seven digits, for single rows of a bill.
@@ -70,20 +66,12 @@ pub(super) fn dollars_exact(usd: f64) -> String {
 
 /// A score with three digits.
 pub(super) fn score(score: f64) -> String {
-    if score.is_finite() {
-        format!("{score:.3}")
-    } else {
-        "–".to_owned()
-    }
+    if score.is_finite() { format!("{score:.3}") } else { "–".to_owned() }
 }
 
 /// A per cent for an SVG attribute, two digits at most.
 pub(super) fn percent(share: f64) -> String {
-    let share = if share.is_finite() {
-        share.clamp(0.0, 1.0) * 100.0
-    } else {
-        0.0
-    };
+    let share = if share.is_finite() { share.clamp(0.0, 1.0) * 100.0 } else { 0.0 };
     let mut text = format!("{share:.2}");
     text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
     text.push('%');
@@ -93,9 +81,7 @@ pub(super) fn percent(share: f64) -> String {
 /// The time of day, in UTC until the page's script turns it into the reader's zone.
 pub(super) fn clock(at: Timestamp, with_seconds: bool) -> Markup {
     let full = at.rfc3339();
-    let time = full
-        .get(11..if with_seconds { 19 } else { 16 })
-        .unwrap_or_default();
+    let time = full.get(11..if with_seconds { 19 } else { 16 }).unwrap_or_default();
     html! { time datetime=(full) data-clock=(if with_seconds { "s" } else { "m" }) { (time) } }
 }
 

@@ -15,11 +15,9 @@ pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
         .iter()
         .flat_map(|message| &message.parts)
         .filter_map(|part| match part {
-            PartView::ToolResult {
-                call_id,
-                text,
-                is_error,
-            } => Some((call_id.as_str(), text.as_str(), *is_error)),
+            PartView::ToolResult { call_id, text, is_error } => {
+                Some((call_id.as_str(), text.as_str(), *is_error))
+            }
             _ => None,
         })
         .collect();
@@ -27,13 +25,7 @@ pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
         .messages
         .iter()
         .flat_map(|message| &message.parts)
-        .filter_map(|part| {
-            if let PartView::ToolCall { id, .. } = part {
-                Some(id.as_str())
-            } else {
-                None
-            }
-        })
+        .filter_map(|part| if let PartView::ToolCall { id, .. } = part { Some(id.as_str()) } else { None })
         .collect();
     html! { @for message in &span.messages { (one(page, message, &results, &calls)) } }
 }
@@ -123,13 +115,7 @@ fn data(text: &str) -> Markup {
 }
 
 fn first_words(message: &MessageView) -> String {
-    let text = message.parts.iter().find_map(|part| {
-        if let PartView::Text(text) = part {
-            Some(text)
-        } else {
-            None
-        }
-    });
-    text.map(|text| format::cut(text.lines().next().unwrap_or_default(), 80))
-        .unwrap_or_default()
+    let text =
+        message.parts.iter().find_map(|part| if let PartView::Text(text) = part { Some(text) } else { None });
+    text.map(|text| format::cut(text.lines().next().unwrap_or_default(), 80)).unwrap_or_default()
 }

@@ -18,16 +18,8 @@ impl Prefs {
     /// Reads `?lang=` and `?theme=`, then the cookies `hanok_lang` and `hanok_theme`, then `Accept-Language`.
     /// Missing headers are empty texts.
     pub fn read(query: &str, cookie: &str, accept_language: &str) -> Self {
-        let asked = |name: &str| {
-            pairs(query, '&')
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value)
-        };
-        let kept = |name: &str| {
-            pairs(cookie, ';')
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value)
-        };
+        let asked = |name: &str| pairs(query, '&').find(|(key, _)| *key == name).map(|(_, value)| value);
+        let kept = |name: &str| pairs(cookie, ';').find(|(key, _)| *key == name).map(|(_, value)| value);
         let mut set_cookies = Vec::new();
         let mut keep = |name: &str, value: &str| {
             set_cookies.push(format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax"));
@@ -45,17 +37,14 @@ impl Prefs {
                 .or_else(|| kept("hanok_lang").and_then(Lang::parse))
                 .or_else(|| accepted(accept_language))
                 .unwrap_or_default(),
-            theme: asked_theme
-                .or_else(|| kept("hanok_theme").and_then(Theme::parse))
-                .unwrap_or_default(),
+            theme: asked_theme.or_else(|| kept("hanok_theme").and_then(Theme::parse)).unwrap_or_default(),
             set_cookies,
         }
     }
 }
 
 fn pairs(text: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
-    text.split(separator)
-        .filter_map(|pair| pair.trim().split_once('='))
+    text.split(separator).filter_map(|pair| pair.trim().split_once('='))
 }
 
 /// The known language with the greatest weight; the first of equals.
@@ -84,31 +73,14 @@ mod tests {
     fn the_query_beats_the_cookie_beats_the_header() {
         let check = |query, cookie, header, lang, theme, cookies| {
             let prefs = Prefs::read(query, cookie, header);
-            assert_eq!(
-                (prefs.lang, prefs.theme, prefs.set_cookies.len()),
-                (lang, theme, cookies)
-            );
+            assert_eq!((prefs.lang, prefs.theme, prefs.set_cookies.len()), (lang, theme, cookies));
         };
         check("", "", "", Lang::En, Theme::System, 0);
         check("", "", "ko-KR,ko;q=0.9,en;q=0.8", Lang::Ko, Theme::System, 0);
         check("", "", "de, en;q=0.5, ko;q=0.7", Lang::Ko, Theme::System, 0);
         check("", "", "ko;q=0, en;q=x", Lang::En, Theme::System, 0);
-        check(
-            "",
-            "hanok_lang=en; hanok_theme=dark",
-            "ko",
-            Lang::En,
-            Theme::Dark,
-            0,
-        );
-        check(
-            "filter=x&lang=ko&theme=light",
-            "hanok_lang=en",
-            "en",
-            Lang::Ko,
-            Theme::Light,
-            2,
-        );
+        check("", "hanok_lang=en; hanok_theme=dark", "ko", Lang::En, Theme::Dark, 0);
+        check("filter=x&lang=ko&theme=light", "hanok_lang=en", "en", Lang::Ko, Theme::Light, 2);
         check("lang=xx&theme=pink", "", "", Lang::En, Theme::System, 0);
     }
 }

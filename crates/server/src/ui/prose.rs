@@ -53,10 +53,7 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
             open = false;
             continue;
         }
-        if let Some(fence) = ["```", "~~~"]
-            .into_iter()
-            .find(|fence| trimmed.starts_with(fence))
-        {
+        if let Some(fence) = ["```", "~~~"].into_iter().find(|fence| trimmed.starts_with(fence)) {
             let mut code = String::new();
             for line in lines.by_ref().take_while(|line| !line.trim().starts_with(fence)) {
                 code.push_str(line);
@@ -118,10 +115,7 @@ fn heading(line: &str) -> Option<&str> {
 }
 
 fn bullet(line: &str) -> Option<&str> {
-    ["- ", "* ", "+ ", "• "]
-        .into_iter()
-        .find_map(|mark| line.strip_prefix(mark))
-        .map(str::trim)
+    ["- ", "* ", "+ ", "• "].into_iter().find_map(|mark| line.strip_prefix(mark)).map(str::trim)
 }
 
 fn numbered(line: &str) -> Option<(u32, &str)> {
@@ -198,19 +192,13 @@ mod tests {
             "<b>hi</b> & [x](javascript:alert(1))",
             "<p>&lt;b&gt;hi&lt;/b&gt; &amp; [x](javascript:alert(1))</p>",
         );
-        check(
-            "**Yes.** So [1][3].",
-            "<p><strong>Yes.</strong> So <a class=\"cite\">1</a>[3].</p>",
-        );
+        check("**Yes.** So [1][3].", "<p><strong>Yes.</strong> So <a class=\"cite\">1</a>[3].</p>");
         check("a\nb\n\nc", "<p>a<br>b</p><p>c</p>");
         check(
             "# 제목\n- 하나\n- 둘 [2]",
             "<p><strong>제목</strong></p><ul><li>하나</li><li>둘 <a class=\"cite\">2</a></li></ul>",
         );
-        check(
-            "3. x\n4. y\n   more",
-            "<ol start=\"3\"><li>x</li><li>y more</li></ol>",
-        );
+        check("3. x\n4. y\n   more", "<ol start=\"3\"><li>x</li><li>y more</li></ol>");
         check(
             "```rust\nlet a = \"<\";\n```\nend",
             "<pre class=\"code\">let a = &quot;&lt;&quot;;\n</pre><p>end</p>",

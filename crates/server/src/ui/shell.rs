@@ -31,9 +31,7 @@ impl Theme {
 
     /// The theme of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::System, Self::Light, Self::Dark]
-            .into_iter()
-            .find(|theme| theme.as_str() == name)
+        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.as_str() == name)
     }
 
     fn next(self) -> Self {
@@ -102,19 +100,8 @@ impl Page {
     /// A page at `path` (as this server sees it, without the query), for a server at `address`.
     pub fn new(lang: Lang, theme: Theme, path: &str, query: &str, address: impl Into<String>) -> Self {
         let depth = path.trim_start_matches('/').matches('/').count();
-        let root = if depth == 0 {
-            "./".to_owned()
-        } else {
-            "../".repeat(depth)
-        };
-        Self {
-            lang,
-            theme,
-            root,
-            query: query.to_owned(),
-            address: address.into(),
-            pulse: Pulse::default(),
-        }
+        let root = if depth == 0 { "./".to_owned() } else { "../".repeat(depth) };
+        Self { lang, theme, root, query: query.to_owned(), address: address.into(), pulse: Pulse::default() }
     }
 
     /// The page's texts.

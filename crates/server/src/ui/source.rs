@@ -18,24 +18,13 @@ pub fn source_page(page: &Page, view: &SourceView) -> Markup {
             (Some(start), Some(end)) => format!("&start={start}&end={end}"),
             _ => String::new(),
         };
-        page.to(&format!(
-            "sources/{}?from={from}{quoted}#text",
-            format::url_encode(&view.id)
-        ))
+        page.to(&format!("sources/{}?from={from}{quoted}#text", format::url_encode(&view.id)))
     };
     let shown = fill(
         t.part_shown,
-        &[
-            ("from", &number(cut.from)),
-            ("to", &number(cut.to)),
-            ("all", &number(view.text.len())),
-        ],
+        &[("from", &number(cut.from)), ("to", &number(cut.to)), ("all", &number(view.text.len()))],
     );
-    let title = if view.title.is_empty() {
-        format::file_name(&view.path)
-    } else {
-        &view.title
-    };
+    let title = if view.title.is_empty() { format::file_name(&view.path) } else { &view.title };
     let main = html! {
         dl.sum {
             div { dt { (t.path) } dd.mono { (view.path) } }
@@ -95,24 +84,13 @@ impl<'a> Cut<'a> {
             (Some(start), Some(end)) if start < end && start < text.len() => Some((snap(start), snap(end))),
             _ => None,
         };
-        let wanted = view
-            .from
-            .or_else(|| quote.map(|(start, _)| start.saturating_sub(PART / 2)))
-            .unwrap_or(0);
-        let from = if text.len() <= PART {
-            0
-        } else {
-            line_start(text, snap(wanted.min(text.len() - 1)))
-        };
-        let to = if text.len() <= PART {
-            text.len()
-        } else {
-            snap(from.saturating_add(PART))
-        };
+        let wanted =
+            view.from.or_else(|| quote.map(|(start, _)| start.saturating_sub(PART / 2))).unwrap_or(0);
+        let from = if text.len() <= PART { 0 } else { line_start(text, snap(wanted.min(text.len() - 1))) };
+        let to = if text.len() <= PART { text.len() } else { snap(from.saturating_add(PART)) };
         // The part of the quote that is within the part shown.
-        let (start, end) = quote.map_or((to, to), |(start, end)| {
-            (start.clamp(from, to), end.clamp(from, to))
-        });
+        let (start, end) =
+            quote.map_or((to, to), |(start, end)| (start.clamp(from, to), end.clamp(from, to)));
         let piece = |from: usize, to: usize| text.get(from..to).unwrap_or_default();
         Self {
             from,
@@ -132,11 +110,7 @@ impl<'a> Cut<'a> {
 /// The start of the line that `at` is in, if it is near; so that a part does not begin within a word.
 fn line_start(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
-    before
-        .rfind('\n')
-        .map(|newline| newline + 1)
-        .filter(|start| at - start < 4096)
-        .unwrap_or(at)
+    before.rfind('\n').map(|newline| newline + 1).filter(|start| at - start < 4096).unwrap_or(at)
 }
 
 #[cfg(test)]
@@ -144,12 +118,7 @@ mod tests {
     use super::*;
 
     fn view(text: &str, start: usize, end: usize) -> SourceView {
-        SourceView {
-            text: text.to_owned(),
-            start: Some(start),
-            end: Some(end),
-            ..SourceView::default()
-        }
+        SourceView { text: text.to_owned(), start: Some(start), end: Some(end), ..SourceView::default() }
     }
 
     #[test]
@@ -158,10 +127,7 @@ mod tests {
             let view = view(text, start, end);
             let cut = Cut::of(&view);
             assert_eq!(cut.marked, want);
-            assert_eq!(
-                [cut.before, cut.marked.unwrap_or_default(), cut.after].concat(),
-                text
-            );
+            assert_eq!([cut.before, cut.marked.unwrap_or_default(), cut.after].concat(), text);
         };
         check("환불은 90일", 0, 9, Some("환불은"));
         check("환불은 90일", 1, 10, Some("환불은 "));
@@ -179,10 +145,7 @@ mod tests {
         let cut = Cut::of(&view);
         assert!(cut.is_part(&view) && cut.marked.is_some());
         assert!(cut.from < at && cut.to > at && cut.to - cut.from <= PART);
-        let last = SourceView {
-            from: Some(text.len() * 2),
-            ..view.clone()
-        };
+        let last = SourceView { from: Some(text.len() * 2), ..view.clone() };
         assert!(Cut::of(&last).to == text.len());
     }
 }

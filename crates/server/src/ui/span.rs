@@ -14,19 +14,10 @@ use serde_json::Value;
 pub fn span_pane(page: &Page, span: &SpanPane) -> Markup {
     let t = page.texts();
     let tabs: Vec<Tab> = Tab::ALL.into_iter().filter(|tab| has(span, *tab)).collect();
-    let current = span
-        .tab
-        .filter(|tab| tabs.contains(tab))
-        .or_else(|| tabs.first().copied())
-        .unwrap_or(Tab::Json);
-    let link = |tab: Tab| {
-        page.to(&format!(
-            "traces/{}?span={}&tab={}",
-            span.trace_id,
-            span.span_id,
-            tab.as_str()
-        ))
-    };
+    let current =
+        span.tab.filter(|tab| tabs.contains(tab)).or_else(|| tabs.first().copied()).unwrap_or(Tab::Json);
+    let link =
+        |tab: Tab| page.to(&format!("traces/{}?span={}&tab={}", span.trace_id, span.span_id, tab.as_str()));
     html! {
         div.pane-head {
             @if span.error.is_some() { (span.kind.failed_sign()) } @else { (span.kind.sign()) }
@@ -122,11 +113,7 @@ fn hit_row(page: &Page, n: usize, hit: &HitView, best: f64, short: bool) -> Mark
         hit.start,
         hit.end
     ));
-    let text = if short {
-        format::cut(&hit.text, 180)
-    } else {
-        hit.text.clone()
-    };
+    let text = if short { format::cut(&hit.text, 180) } else { hit.text.clone() };
     let (start, end) = (format::count(hit.start as u64), format::count(hit.end as u64));
     html! {
         tr #{"hit-" (n)} {
@@ -153,28 +140,15 @@ fn usage(page: &Page, used: &UsageView) -> Markup {
     let prices = used.prices.unwrap_or_default();
     let cached = used.cached_input.unwrap_or(0);
     let written = used.cache_write.unwrap_or(0);
-    let fresh = used
-        .input
-        .map(|input| input.saturating_sub(cached).saturating_sub(written));
+    let fresh = used.input.map(|input| input.saturating_sub(cached).saturating_sub(written));
     let rows = [
         (t.input, fresh, prices.input),
-        (
-            t.input_cached,
-            used.cached_input.filter(|n| *n > 0),
-            prices.cached_input.or(prices.input),
-        ),
-        (
-            t.input_written,
-            used.cache_write.filter(|n| *n > 0),
-            prices.cache_write.or(prices.input),
-        ),
+        (t.input_cached, used.cached_input.filter(|n| *n > 0), prices.cached_input.or(prices.input)),
+        (t.input_written, used.cache_write.filter(|n| *n > 0), prices.cache_write.or(prices.input)),
         (t.output, used.output, prices.output),
     ];
     let with_money = used.prices.is_some();
-    let total = used
-        .input
-        .zip(used.output)
-        .map(|(input, output)| input.saturating_add(output));
+    let total = used.input.zip(used.output).map(|(input, output)| input.saturating_add(output));
     html! {
         section.panel {
             header { h2 { (t.usage_title) } span.dim.end { @if let Some(cost) = used.cost_usd { (format::dollars(cost)) } @else { (t.cost_unknown) } } }
@@ -261,9 +235,5 @@ pub(super) fn coloured_short(value: &Value) -> Markup {
             leaf => coloured(leaf),
         }
     }
-    if value.to_string().len() <= 160 {
-        walk(value)
-    } else {
-        coloured(value)
-    }
+    if value.to_string().len() <= 160 { walk(value) } else { coloured(value) }
 }

@@ -106,18 +106,11 @@ fn reading(page: &Page, view: &StartView) -> String {
                 let (indexed, found) = (format::count(collection.indexed), format::count(collection.found));
                 fill(t.read_running, &[name, ("indexed", &indexed), ("found", &found)])
             } else {
-                fill(
-                    t.read_done,
-                    &[name, ("files", &t.read_files.of(collection.indexed))],
-                )
+                fill(t.read_done, &[name, ("files", &t.read_files.of(collection.indexed))])
             }
         })
         .collect();
-    if shown.is_empty() {
-        t.read_waiting.to_owned()
-    } else {
-        shown.join(" · ")
-    }
+    if shown.is_empty() { t.read_waiting.to_owned() } else { shown.join(" · ") }
 }
 
 fn body(model: &str, question: &str) -> String {

@@ -13,22 +13,9 @@ const EVIL: &str = "<img src=x onerror=alert(1)>\"'`[1]";
 fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     let evil = || EVIL.to_owned();
     let page = |path: &str| Page::new(lang, theme, path, "filter=a&lang=en", evil());
-    let collections = vec![CollectionView {
-        name: evil(),
-        indexed: 1,
-        found: 2,
-        indexing: true,
-    }];
-    let start = StartView {
-        collections,
-        has_calls: false,
-        has_provider: false,
-        example: Some(evil()),
-    };
-    let old = StartView {
-        has_calls: true,
-        ..start.clone()
-    };
+    let collections = vec![CollectionView { name: evil(), indexed: 1, found: 2, indexing: true }];
+    let start = StartView { collections, has_calls: false, has_provider: false, example: Some(evil()) };
+    let old = StartView { has_calls: true, ..start.clone() };
     let row = TraceRow {
         trace_id: "0".repeat(32),
         name: evil(),
@@ -57,16 +44,8 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
             PartView::Text(evil()),
             PartView::Reasoning(evil()),
             PartView::Refusal(evil()),
-            PartView::ToolCall {
-                id: "a".into(),
-                name: evil(),
-                arguments: evil(),
-            },
-            PartView::ToolResult {
-                call_id: "b".into(),
-                text: evil(),
-                is_error: true,
-            },
+            PartView::ToolCall { id: "a".into(), name: evil(), arguments: evil() },
+            PartView::ToolResult { call_id: "b".into(), text: evil(), is_error: true },
             PartView::Other(evil()),
         ],
         citations: vec![CitationView {
@@ -125,28 +104,14 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
         ("first run", ask_page(&page("/"), &ask(&start))),
         ("ask", ask_page(&page("/"), &ask(&old))),
         ("traces", traces_page(&page("/traces"), &traces(None))),
-        (
-            "traces, wrong filter",
-            traces_page(&page("/traces"), &traces(Some(evil()))),
-        ),
-        (
-            "traces, first run",
-            traces_page(
-                &page("/traces"),
-                &TracesView {
-                    start,
-                    ..TracesView::default()
-                },
-            ),
-        ),
+        ("traces, wrong filter", traces_page(&page("/traces"), &traces(Some(evil())))),
+        ("traces, first run", traces_page(&page("/traces"), &TracesView { start, ..TracesView::default() })),
         ("source", source_page(&page("/sources/x"), &source)),
         ("error", error_page(&page("/a/b/c"), 500, EVIL, EVIL, Some(EVIL))),
         ("not found", not_found_page(&page("/nowhere"))),
     ];
     all.extend(Tab::ALL.map(|tab| (tab.as_str(), trace_page(&page("/traces/x"), &trace(tab)))));
-    all.into_iter()
-        .map(|(name, page)| (name, page.into_string()))
-        .collect()
+    all.into_iter().map(|(name, page)| (name, page.into_string())).collect()
 }
 
 #[test]
@@ -170,15 +135,8 @@ fn pages_keep_to_their_policy_whatever_they_show() {
             }
             assert_eq!(html.matches("<h1>").count(), 1, "{name}: one heading");
             assert_eq!(html.matches("<main ").count(), 1, "{name}: one main");
-            assert!(
-                html.starts_with(&format!("<!DOCTYPE html><html lang=\"{}\"", lang.as_str())),
-                "{name}"
-            );
-            assert_eq!(
-                html.contains("data-theme=\"dark\""),
-                theme == Theme::Dark,
-                "{name}"
-            );
+            assert!(html.starts_with(&format!("<!DOCTYPE html><html lang=\"{}\"", lang.as_str())), "{name}");
+            assert_eq!(html.contains("data-theme=\"dark\""), theme == Theme::Dark, "{name}");
         }
     }
 }
@@ -204,10 +162,7 @@ fn only_sources_of_this_server_become_relative() {
         "http://localhost:4141/x/sources/00000000000000aa?start=1&end=2#quote",
         Some("../sources/00000000000000aa?start=1&end=2#quote"),
     );
-    check(
-        "https://example.com/sources/page",
-        Some("https://example.com/sources/page"),
-    );
+    check("https://example.com/sources/page", Some("https://example.com/sources/page"));
     check("javascript:alert(1)", None);
     check("data:text/html,x", None);
 }

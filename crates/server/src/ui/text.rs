@@ -73,9 +73,7 @@ impl Count {
 
 /// Fills `{name}` in a text.
 pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("{{{name}}}"), value)
-    })
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 macro_rules! texts {
@@ -213,10 +211,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn placeholders(text: &str) -> BTreeSet<&str> {
-        text.split('{')
-            .skip(1)
-            .filter_map(|rest| Some(rest.split_once('}')?.0))
-            .collect()
+        text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)).collect()
     }
 
     /// Both trees have the same shape by construction; walks the leaves in step.

@@ -73,10 +73,7 @@ pub(super) const KO: Texts = Texts {
     apply: "적용",
     remove: "{what} 제거",
     filter_help: "필터에는 단어와 model:이름, status:ok 또는 status:error, since:1h를 쓸 수 있습니다.",
-    found: Count {
-        one: "트레이스 1건",
-        many: "트레이스 {n}건",
-    },
+    found: Count { one: "트레이스 1건", many: "트레이스 {n}건" },
     live: "실시간",
     list_caption: "트레이스, 최신순",
     time: "시각",
@@ -97,10 +94,7 @@ pub(super) const KO: Texts = Texts {
     clear_filter: "필터 지우기",
     chart: "시간에 따른 트레이스 수, 오류는 주홍색.",
     chart_peak: "최대 {n}건, {time} UTC.",
-    chart_errors: Count {
-        one: "오류 1건.",
-        many: "오류 {n}건.",
-    },
+    chart_errors: Count { one: "오류 1건.", many: "오류 {n}건." },
     no_traces: "아직 기록된 호출이 없습니다.",
     previous_trace: "더 최근 트레이스",
     next_trace: "더 이전 트레이스",
@@ -108,13 +102,9 @@ pub(super) const KO: Texts = Texts {
     first_token: "첫 토큰",
     tokens: "토큰",
     spans: "스팬",
-    span_count: Count {
-        one: "스팬 1개",
-        many: "스팬 {n}개",
-    },
+    span_count: Count { one: "스팬 1개", many: "스팬 {n}개" },
     more_spans: Count {
-        one: "스팬 1개는 표시하지 않았습니다.",
-        many: "스팬 {n}개는 표시하지 않았습니다.",
+        one: "스팬 1개는 표시하지 않았습니다.", many: "스팬 {n}개는 표시하지 않았습니다."
     },
     spans_of: "이 트레이스의 스팬",
     axis: "0부터 {end}까지",
@@ -133,10 +123,7 @@ pub(super) const KO: Texts = Texts {
     role_assistant: "어시스턴트",
     role_tool: "도구",
     finish: "종료: {reason}",
-    token_count: Count {
-        one: "1 토큰",
-        many: "{n} 토큰",
-    },
+    token_count: Count { one: "1 토큰", many: "{n} 토큰" },
     reasoning: "추론",
     refusal: "거절",
     tool_in: "입력",
@@ -145,14 +132,8 @@ pub(super) const KO: Texts = Texts {
     hits_title: "검색 결과",
     chunk: "청크",
     score: "점수",
-    more_hits: Count {
-        one: "1건 더 보기",
-        many: "{n}건 더 보기",
-    },
-    hit_count: Count {
-        one: "1건",
-        many: "{n}건",
-    },
+    more_hits: Count { one: "1건 더 보기", many: "{n}건 더 보기" },
+    hit_count: Count { one: "1건", many: "{n}건" },
     key_name: "키",
     usage_title: "사용량과 비용",
     count: "개수",
@@ -213,24 +194,17 @@ pub(super) const KO: Texts = Texts {
         open_source: "출처 열기",
         verbatim: "원문 일치",
         unchecked: "확인 안 됨",
-        all_verbatim: Count {
-            one: "인용 1건 원문 일치",
-            many: "인용 {n}건 모두 원문 일치",
-        },
+        all_verbatim: Count { one: "인용 1건 원문 일치", many: "인용 {n}건 모두 원문 일치" },
         some_verbatim: "인용 {all}건 중 {n}건 원문 일치",
         uncovered: Count {
             one: "출처가 없는 부분이 하나 있습니다. 점선으로 표시했습니다.",
             many: "출처가 없는 부분이 {n}곳 있습니다. 점선으로 표시했습니다.",
         },
-        cited: Count {
-            one: "1건 인용",
-            many: "{n}건 인용",
-        },
+        cited: Count { one: "1건 인용", many: "{n}건 인용" },
         cited_of: "{all}건 중 {n}건 인용",
         no_sources: "이 답변은 아무것도 인용하지 않았습니다.",
         uncited: Count {
-            one: "검색됐지만 인용하지 않은 1건",
-            many: "검색됐지만 인용하지 않은 {n}건",
+            one: "검색됐지만 인용하지 않은 1건", many: "검색됐지만 인용하지 않은 {n}건"
         },
         chunk: "청크",
         score: "점수",
@@ -248,14 +222,10 @@ pub(super) const KO: Texts = Texts {
         read_waiting: "첫 문서를 기다리는 중",
         read_running: "{name}: 문서 {found}건 중 {indexed}건을 읽었습니다",
         read_done: "{name}: {files}",
-        read_files: Count {
-            one: "문서 1건 색인 완료",
-            many: "문서 {n}건 색인 완료",
-        },
+        read_files: Count { one: "문서 1건 색인 완료", many: "문서 {n}건 색인 완료" },
         calls_done: "첫 호출이 들어왔습니다",
         new_rows: Count {
-            one: "커서를 옮긴 뒤 새로 1건",
-            many: "커서를 옮긴 뒤 새로 {n}건",
+            one: "커서를 옮긴 뒤 새로 1건", many: "커서를 옮긴 뒤 새로 {n}건"
         },
         live_on: "실시간 수신을 켰습니다",
         live_off: "실시간 수신을 껐습니다",

@@ -88,25 +88,23 @@ fn tree(page: &Page, view: &TraceView) -> Markup {
     let end = format::duration(total);
     let selected = view.selected.as_ref().map(|pane| pane.span_id.as_str());
     let guides = guides(&view.spans);
-    let tab = view
-        .selected
-        .as_ref()
-        .and_then(|pane| pane.tab)
-        .map(super::view::Tab::as_str);
+    let tab = view.selected.as_ref().and_then(|pane| pane.tab).map(super::view::Tab::as_str);
     let parent = |at: usize| {
-        view.spans
-            .get(at + 1)
-            .zip(view.spans.get(at))
-            .is_some_and(|(next, this)| next.depth > this.depth)
+        view.spans.get(at + 1).zip(view.spans.get(at)).is_some_and(|(next, this)| next.depth > this.depth)
     };
-    let tick = |share: f64| format::seconds(total * share);
+    let in_seconds = total >= 999.5;
+    let tick = |share: f64| match total * share {
+        at if in_seconds => format::seconds(at),
+        at if total < 9.95 => format!("{at:.1}"),
+        at => format!("{at:.0}"),
+    };
     html! {
         div role="treegrid" aria-label=(t.spans_of) #tree {
             div.tr-h role="row" {
                 span role="columnheader" { (t.span_count.of(view.spans.len() as u64 + view.more_spans)) }
                 span role="columnheader" { span.vh { (t.duration) } }
                 span.axis role="columnheader" aria-label=(fill(t.axis, &[("end", &end)])) {
-                    span { "0 s" } span.desk { (tick(0.25)) } span.desk { (tick(0.5)) } span.desk { (tick(0.75)) } span { (tick(1.0)) }
+                    span { (if in_seconds { "0 s" } else { "0 ms" }) } span.desk { (tick(0.25)) } span.desk { (tick(0.5)) } span.desk { (tick(0.75)) } span { (tick(1.0)) }
                 }
             }
             @for (at, (span, guides)) in view.spans.iter().zip(&guides).enumerate() {
@@ -156,15 +154,8 @@ fn bar(span: &SpanRow, total: f64) -> Markup {
     // What is too short to see is drawn half a per cent wide, within the axis.
     let width = share(span.duration_ms).max(0.005);
     let x = share(span.start_ms).clamp(0.0, 1.0 - width.min(1.0));
-    let class = if span.error.is_some() {
-        "k-err"
-    } else {
-        span.kind.class()
-    };
-    let waited = span
-        .ttft_ms
-        .filter(|ttft| *ttft > 0.0 && *ttft < span.duration_ms)
-        .map(share);
+    let class = if span.error.is_some() { "k-err" } else { span.kind.class() };
+    let waited = span.ttft_ms.filter(|ttft| *ttft > 0.0 && *ttft < span.duration_ms).map(share);
     html! {
         svg.k.(class) width="100%" height="28" aria-hidden="true" {
             @if let Some(waited) = waited {
@@ -185,17 +176,11 @@ fn where_went(page: &Page, view: &TraceView) -> Markup {
         return Markup::default();
     }
     let name = |share: &Share| {
-        if share.failed {
-            t.kind_failed
-        } else {
-            t.kind(share.kind)
-        }
+        if share.failed { t.kind_failed } else { t.kind(share.kind) }
     };
     let class = |share: &Share| if share.failed { "k-err" } else { share.kind.class() };
-    let label: Vec<String> = shares
-        .iter()
-        .map(|share| format!("{} {:.0} %", name(share), share.ms / total * 100.0))
-        .collect();
+    let label: Vec<String> =
+        shares.iter().map(|share| format!("{} {:.0} %", name(share), share.ms / total * 100.0)).collect();
     let mut at = 0.0;
     let drawn: Vec<(f64, f64, &Share)> = shares
         .iter()

@@ -162,10 +162,7 @@ pub fn filter_of_query(query: &str) -> String {
     let decoded: Vec<String> = values
         .map(|value| {
             let spaced = value.replace('+', " ");
-            percent_encoding::percent_decode_str(&spaced)
-                .decode_utf8_lossy()
-                .trim()
-                .to_owned()
+            percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().trim().to_owned()
         })
         .filter(|value| !value.is_empty())
         .collect();
@@ -176,15 +173,11 @@ fn filter(page: &Page, view: &TracesView) -> Markup {
     let t = page.texts();
     let parts = parts(&view.filter);
     // A filter with a mistake stays whole in the field, where it can be mended.
-    let (chips, words): (Vec<&Part<'_>>, Vec<&Part<'_>>) = parts
-        .iter()
-        .partition(|part| part.pair.is_some() && view.error.is_none());
+    let (chips, words): (Vec<&Part<'_>>, Vec<&Part<'_>>) =
+        parts.iter().partition(|part| part.pair.is_some() && view.error.is_none());
     let without = |gone: &Part<'_>| {
-        let kept: Vec<&str> = parts
-            .iter()
-            .filter(|part| !std::ptr::eq(*part, gone))
-            .map(|part| part.text)
-            .collect();
+        let kept: Vec<&str> =
+            parts.iter().filter(|part| !std::ptr::eq(*part, gone)).map(|part| part.text).collect();
         format!("?filter={}", format::url_encode(&kept.join(" ")))
     };
     let words: Vec<&str> = words.iter().map(|part| part.text).collect();
@@ -221,28 +214,16 @@ fn chart(t: &Texts, chart: &RateChart) -> Markup {
         let offset = (span as f64 * share) as i64;
         hanok_base::Timestamp(chart.from.0.saturating_add(offset))
     };
-    let peak_at = chart
-        .buckets
-        .iter()
-        .position(|bucket| bucket.count == peak)
-        .unwrap_or(0) as f64
-        / n;
+    let peak_at = chart.buckets.iter().position(|bucket| bucket.count == peak).unwrap_or(0) as f64 / n;
     let height = |count: u64| {
-        if peak == 0 || count == 0 {
-            0.0
-        } else {
-            (count as f64 / peak as f64 * 40.0).max(2.0)
-        }
+        if peak == 0 || count == 0 { 0.0 } else { (count as f64 / peak as f64 * 40.0).max(2.0) }
     };
     let peak_time = at(peak_at).rfc3339();
     let label = [
         t.chart,
         &fill(
             t.chart_peak,
-            &[
-                ("n", &format::count(peak)),
-                ("time", peak_time.get(11..16).unwrap_or_default()),
-            ],
+            &[("n", &format::count(peak)), ("time", peak_time.get(11..16).unwrap_or_default())],
         ),
         &t.chart_errors.of(errors),
     ]
@@ -269,26 +250,17 @@ mod tests {
     #[test]
     fn filters_fall_into_parts() {
         let check = |filter: &str, want: &[(&str, bool)]| {
-            let got: Vec<(&str, bool)> = parts(filter)
-                .iter()
-                .map(|part| (part.text, part.pair.is_some()))
-                .collect();
+            let got: Vec<(&str, bool)> =
+                parts(filter).iter().map(|part| (part.text, part.pair.is_some())).collect();
             assert_eq!(got, want);
         };
         check("", &[]);
         check("  since:1h  refund ", &[("since:1h", true), ("refund", false)]);
         check(
             r#"model:gpt* "late refund" status:error"#,
-            &[
-                ("model:gpt*", true),
-                (r#""late refund""#, false),
-                ("status:error", true),
-            ],
+            &[("model:gpt*", true), (r#""late refund""#, false), ("status:error", true)],
         );
-        check(
-            "환불 :x a: http://x",
-            &[("환불", false), (":x", false), ("a:", false), ("http://x", true)],
-        );
+        check("환불 :x a: http://x", &[("환불", false), (":x", false), ("a:", false), ("http://x", true)]);
         check("\"open", &[("\"open", false)]);
     }
 

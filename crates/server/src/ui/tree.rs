@@ -50,16 +50,9 @@ pub(super) fn spent(spans: &[SpanRow]) -> Vec<Share> {
             .filter(|below| below.depth == span.depth + 1);
         let own = (span.duration_ms - covered(span, children)).max(0.0);
         let failed = span.error.is_some() && span.kind == Kind::Chat;
-        match shares
-            .iter_mut()
-            .find(|share| share.kind == span.kind && share.failed == failed)
-        {
+        match shares.iter_mut().find(|share| share.kind == span.kind && share.failed == failed) {
             Some(share) => share.ms += own,
-            None => shares.push(Share {
-                kind: span.kind,
-                failed,
-                ms: own,
-            }),
+            None => shares.push(Share { kind: span.kind, failed, ms: own }),
         }
     }
     shares.retain(|share| share.ms > 0.0 && share.ms.is_finite());
@@ -71,12 +64,7 @@ pub(super) fn spent(spans: &[SpanRow]) -> Vec<Share> {
 fn covered<'a>(span: &SpanRow, children: impl Iterator<Item = &'a SpanRow>) -> f64 {
     let (from, to) = (span.start_ms, span.start_ms + span.duration_ms);
     let mut times: Vec<(f64, f64)> = children
-        .map(|child| {
-            (
-                child.start_ms.max(from),
-                (child.start_ms + child.duration_ms).min(to),
-            )
-        })
+        .map(|child| (child.start_ms.max(from), (child.start_ms + child.duration_ms).min(to)))
         .filter(|(start, end)| end > start)
         .collect();
     times.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -93,21 +81,13 @@ mod tests {
     use super::*;
 
     fn span(depth: usize, kind: Kind, start_ms: f64, duration_ms: f64) -> SpanRow {
-        SpanRow {
-            depth,
-            kind,
-            start_ms,
-            duration_ms,
-            ..SpanRow::default()
-        }
+        SpanRow { depth, kind, start_ms, duration_ms, ..SpanRow::default() }
     }
 
     #[test]
     fn lines_go_on_only_where_a_sibling_follows() {
-        let spans: Vec<SpanRow> = [0, 1, 2, 2, 1, 2, 0]
-            .into_iter()
-            .map(|depth| span(depth, Kind::Chat, 0.0, 1.0))
-            .collect();
+        let spans: Vec<SpanRow> =
+            [0, 1, 2, 2, 1, 2, 0].into_iter().map(|depth| span(depth, Kind::Chat, 0.0, 1.0)).collect();
         let want: [&[&str]; 7] = [
             &[],
             &["guide turn"],
@@ -130,14 +110,6 @@ mod tests {
             span(1, Kind::Chat, 90.0, 50.0),
         ];
         let got: Vec<(Kind, f64)> = spent(&spans).iter().map(|share| (share.kind, share.ms)).collect();
-        assert_eq!(
-            got,
-            [
-                (Kind::Search, 75.0),
-                (Kind::Chat, 50.0),
-                (Kind::Http, 30.0),
-                (Kind::Embed, 5.0)
-            ]
-        );
+        assert_eq!(got, [(Kind::Search, 75.0), (Kind::Chat, 50.0), (Kind::Http, 30.0), (Kind::Embed, 5.0)]);
     }
 }

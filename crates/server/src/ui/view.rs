@@ -253,13 +253,7 @@ pub enum Tab {
 
 impl Tab {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [
-        Self::Messages,
-        Self::Hits,
-        Self::Usage,
-        Self::Attributes,
-        Self::Json,
-    ];
+    pub const ALL: [Self; 5] = [Self::Messages, Self::Hits, Self::Usage, Self::Attributes, Self::Json];
 
     /// The name in `?tab=`.
     pub fn as_str(self) -> &'static str {

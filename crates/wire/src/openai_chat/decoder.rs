@@ -2,7 +2,7 @@
 
 use super::members::{Members, Obj, read_into, skip};
 use super::template::Template;
-use super::{fault, request, response, take, usage};
+use super::{fault, parts, response, take, usage};
 use crate::codec::StreamDecoder;
 use crate::error::{WireError, text};
 use crate::sse;
@@ -97,24 +97,13 @@ impl State {
         }
         if let Some(text) = self.template.string(data.as_bytes()) {
             if !text.is_empty() {
-                let Growing {
-                    choice,
-                    part,
-                    reasoning,
-                } = self.growing;
-                let delta = if reasoning {
-                    Delta::Reasoning(text.into())
-                } else {
-                    Delta::Text(text.into())
-                };
+                let Growing { choice, part, reasoning } = self.growing;
+                let delta = if reasoning { Delta::Reasoning(text.into()) } else { Delta::Text(text.into()) };
                 events.push(StreamEvent::PartDelta { choice, part, delta });
             }
             return Ok(());
         }
-        let begun = Chunk {
-            started: self.started,
-            ..Chunk::default()
-        };
+        let begun = Chunk { started: self.started, ..Chunk::default() };
         let chunk = read_into(begun, data).map_err(|error| WireError::of_shape(&error, data))?;
         if let Some(error) = chunk.error {
             return Err(WireError::Upstream(fault::in_answer(&error)));
@@ -122,11 +111,7 @@ impl State {
         for (name, value) in chunk.head {
             self.head.insert(name, parse(value)?);
         }
-        let told = chunk
-            .usage
-            .as_ref()
-            .or(chunk.usage_beside.as_ref())
-            .map(usage::of);
+        let told = chunk.usage.as_ref().or(chunk.usage_beside.as_ref()).map(usage::of);
         let told = told.or(self.early.take());
         // Some upstreams send a chunk about the prompt before the one that names the answer.
         if !self.started {
@@ -149,11 +134,7 @@ impl State {
             (only, events.get(before..))
         {
             let reasoning = matches!(delta, Delta::Reasoning(_));
-            self.growing = Growing {
-                choice: *choice,
-                part: *part,
-                reasoning,
-            };
+            self.growing = Growing { choice: *choice, part: *part, reasoning };
             self.template.learn(data, only);
         }
         Ok(())
@@ -166,12 +147,7 @@ impl State {
         let model = take::string(&mut extra, "model")?.unwrap_or_default().into();
         let created = take::integer(&mut extra, "created").ok().flatten().unwrap_or(0);
         extra.retain(|_, value| !value.is_null());
-        events.push(StreamEvent::Start {
-            id,
-            model,
-            created,
-            extra,
-        });
+        events.push(StreamEvent::Start { id, model, created, extra });
         Ok(())
     }
 
@@ -186,10 +162,7 @@ impl State {
         let open = self.choices.entry(index).or_default();
         open.delta(index, choice.delta, events)?;
         if !choice.extra.is_empty() {
-            events.push(StreamEvent::ChoiceExtra {
-                choice: index,
-                extra: choice.extra,
-            });
+            events.push(StreamEvent::ChoiceExtra { choice: index, extra: choice.extra });
         }
         // An empty reason is how some vendors say that there is none yet.
         if let Some(reason) = choice.finish.filter(|reason| !reason.is_empty()) {
@@ -328,14 +301,14 @@ impl Open {
             Some(Value::String(text)) => self.text(choice, text, events),
             Some(Value::Array(parts)) => {
                 for part in parts {
-                    match request::content_part(take::item(part, "content")?)?.0 {
+                    match parts::content_part(take::item(part, "content")?)?.0 {
                         Part::Text(text) => self.text(choice, text, events),
                         Part::Reasoning(reasoning) => self.reasoning(choice, reasoning.text, events),
                         other => drop(self.begin(choice, other, events)),
                     }
                 }
             }
-            Some(_) => return Err(WireError::member("content", request::CONTENT)),
+            Some(_) => return Err(WireError::member("content", parts::CONTENT)),
         }
         match delta.refusal.map(parse).transpose()? {
             None => {}
@@ -356,11 +329,7 @@ impl Open {
             let known = self.text;
             let part = known.unwrap_or_else(|| self.begin(choice, Part::Text(String::new()), events));
             self.text = Some(part);
-            events.push(StreamEvent::PartDelta {
-                choice,
-                part,
-                delta: Delta::Text(text),
-            });
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Text(text) });
         }
     }
 
@@ -370,11 +339,7 @@ impl Open {
             let part =
                 known.unwrap_or_else(|| self.begin(choice, Part::Reasoning(Reasoning::default()), events));
             self.reasoning = Some(part);
-            events.push(StreamEvent::PartDelta {
-                choice,
-                part,
-                delta: Delta::Reasoning(text),
-            });
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Reasoning(text) });
         }
     }
 
@@ -383,11 +348,7 @@ impl Open {
             let known = self.refusal;
             let part = known.unwrap_or_else(|| self.begin(choice, Part::Refusal(String::new()), events));
             self.refusal = Some(part);
-            events.push(StreamEvent::PartDelta {
-                choice,
-                part,
-                delta: Delta::Text(text),
-            });
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Text(text) });
         }
     }
 
@@ -398,7 +359,7 @@ impl Open {
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
         let index = take::count(&mut object, "index")?;
-        let mut call = request::tool_call(object)?;
+        let mut call = parts::tool_call(object)?;
         let arguments = std::mem::take(&mut call.arguments);
         let known = self.known_call(index, &call.id, &call.name);
         let part = known.unwrap_or_else(|| {
@@ -408,11 +369,7 @@ impl Open {
             part
         });
         if !arguments.is_empty() {
-            events.push(StreamEvent::PartDelta {
-                choice,
-                part,
-                delta: Delta::Arguments(arguments),
-            });
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Arguments(arguments) });
         }
         Ok(())
     }

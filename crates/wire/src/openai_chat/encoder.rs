@@ -1,6 +1,6 @@
 //! Streamed answers as clients want them.
 
-use super::{fault, request, response, usage};
+use super::{fault, parts, response, usage};
 use crate::codec::{StreamEncoder, StreamOptions};
 use hanok_base::{Delta, Object, Part, Problem, StreamEvent};
 use serde_json::{Value, json};
@@ -20,14 +20,7 @@ pub(super) struct Encoder {
 impl Encoder {
     pub(super) fn new(options: StreamOptions) -> Self {
         let head = head("", options.model.as_str(), 0, &Object::new());
-        Self {
-            options,
-            head,
-            roles: Vec::new(),
-            calls: Vec::new(),
-            refusals: Vec::new(),
-            usage: None,
-        }
+        Self { options, head, roles: Vec::new(), calls: Vec::new(), refusals: Vec::new(), usage: None }
     }
 
     fn chunk(&self, choices: &Value, usage: Option<&Value>, out: &mut Vec<u8>) {
@@ -44,31 +37,19 @@ impl Encoder {
 
     fn delta(&mut self, choice: u32, delta: &Value, out: &mut Vec<u8>) {
         self.role(choice, out);
-        self.chunk(
-            &json!([{ "index": choice, "delta": delta, "finish_reason": null }]),
-            None,
-            out,
-        );
+        self.chunk(&json!([{ "index": choice, "delta": delta, "finish_reason": null }]), None, out);
     }
 
     fn role(&mut self, choice: u32, out: &mut Vec<u8>) {
         if !self.roles.contains(&choice) {
             self.roles.push(choice);
             let delta = json!({ "role": "assistant", "content": "" });
-            self.chunk(
-                &json!([{ "index": choice, "delta": delta, "finish_reason": null }]),
-                None,
-                out,
-            );
+            self.chunk(&json!([{ "index": choice, "delta": delta, "finish_reason": null }]), None, out);
         }
     }
 
     fn call_index(&self, choice: u32, part: usize) -> usize {
-        self.calls
-            .iter()
-            .filter(|(of, _)| *of == choice)
-            .position(|(_, at)| *at == part)
-            .unwrap_or(0)
+        self.calls.iter().filter(|(of, _)| *of == choice).position(|(_, at)| *at == part).unwrap_or(0)
     }
 
     fn part_start(&mut self, choice: u32, part: usize, value: &Part, out: &mut Vec<u8>) {
@@ -86,7 +67,7 @@ impl Encoder {
             Part::ToolCall(call) => {
                 self.calls.push((choice, part));
                 let index = self.call_index(choice, part);
-                let mut value = request::encode_tool_call(call);
+                let mut value = parts::encode_tool_call(call);
                 if let Some(object) = value.as_object_mut() {
                     object.insert("index".into(), index.into());
                 }
@@ -105,18 +86,9 @@ impl Encoder {
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
-            StreamEvent::Start {
-                id,
-                model,
-                created,
-                extra,
-            } => {
+            StreamEvent::Start { id, model, created, extra } => {
                 let known_as = &self.options.model;
-                let model = if known_as.as_str().is_empty() {
-                    model
-                } else {
-                    known_as
-                };
+                let model = if known_as.as_str().is_empty() { model } else { known_as };
                 self.head = head(id.as_str(), model.as_str(), *created, extra);
             }
             StreamEvent::PartStart { choice, part, value } => self.part_start(*choice, *part, value, out),

@@ -11,10 +11,7 @@ pub(super) fn encode(problem: &Problem, request_id: Option<&str>) -> Vec<u8> {
     let mut error = Object::new();
     error.insert("message".into(), problem.message.as_str().into());
     error.insert("type".into(), type_of(problem.kind).into());
-    error.insert(
-        "param".into(),
-        problem.param.as_deref().map_or(Value::Null, Value::from),
-    );
+    error.insert("param".into(), problem.param.as_deref().map_or(Value::Null, Value::from));
     error.insert("code".into(), problem.code.as_str().into());
     if let Some(hint) = &problem.hint {
         error.insert("hint".into(), hint.as_str().into());
@@ -48,10 +45,7 @@ fn type_of(kind: ErrorKind) -> &'static str {
 pub(super) fn decode(status: u16, body: &[u8], provider: &ProviderName) -> ProviderError {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let said = parsed.as_ref().map(read);
-    let kind = said
-        .as_ref()
-        .and_then(kind_said)
-        .unwrap_or_else(|| kind_of_status(status));
+    let kind = said.as_ref().and_then(kind_said).unwrap_or_else(|| kind_of_status(status));
     let message = said
         .as_ref()
         .and_then(|said| said.message.clone())
@@ -66,18 +60,13 @@ pub(super) fn decode(status: u16, body: &[u8], provider: &ProviderName) -> Provi
 /// An error object where an answer should be.
 pub(super) fn in_answer(error: &Value) -> StreamFault {
     let said = read(error);
-    let status = error
-        .get("code")
-        .and_then(Value::as_u64)
-        .and_then(|code| u16::try_from(code).ok());
+    let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     let status = status.filter(|status| *status >= 400);
-    let kind = kind_said(&said)
-        .or_else(|| status.map(kind_of_status))
-        .unwrap_or_else(|| match &said.kind {
-            // Of no use beside a status, which says more.
-            Some(kind) if kind == "invalid_request_error" => ProviderErrorKind::InvalidRequest,
-            _ => ProviderErrorKind::Overloaded,
-        });
+    let kind = kind_said(&said).or_else(|| status.map(kind_of_status)).unwrap_or_else(|| match &said.kind {
+        // Of no use beside a status, which says more.
+        Some(kind) if kind == "invalid_request_error" => ProviderErrorKind::InvalidRequest,
+        _ => ProviderErrorKind::Overloaded,
+    });
     StreamFault {
         kind,
         message: said
@@ -103,10 +92,7 @@ struct Said {
 /// `{"message": …}`, `{"detail": …}`, an array of one of these.
 fn read(value: &Value) -> Said {
     let value = value.get(0).unwrap_or(value);
-    let inner = value
-        .get("error")
-        .filter(|error| !error.is_null())
-        .unwrap_or(value);
+    let inner = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
     let text = |value: &Value| match value {
         Value::String(text) if !text.is_empty() => Some(text.chars().take(MESSAGE_LIMIT).collect()),
         _ => None,
@@ -115,26 +101,15 @@ fn read(value: &Value) -> Said {
         .or_else(|| inner.get("message").and_then(text))
         .or_else(|| inner.get("detail").and_then(text))
         .or_else(|| inner.pointer("/detail/0/msg").and_then(text));
-    Said {
-        message,
-        code: inner.get("code").and_then(text),
-        kind: inner.get("type").and_then(text),
-    }
+    Said { message, code: inner.get("code").and_then(text), kind: inner.get("type").and_then(text) }
 }
 
 /// By the code, else by the type, else by words that many servers share and give no code with.
 fn kind_said(said: &Said) -> Option<ProviderErrorKind> {
-    [&said.code, &said.kind]
-        .into_iter()
-        .flatten()
-        .find_map(|code| kind_of_code(code))
-        .or_else(|| {
-            let too_long = said
-                .message
-                .as_ref()
-                .is_some_and(|text| text.contains("maximum context length"));
-            too_long.then_some(ProviderErrorKind::ContextLength)
-        })
+    [&said.code, &said.kind].into_iter().flatten().find_map(|code| kind_of_code(code)).or_else(|| {
+        let too_long = said.message.as_ref().is_some_and(|text| text.contains("maximum context length"));
+        too_long.then_some(ProviderErrorKind::ContextLength)
+    })
 }
 
 fn kind_of_code(code: &str) -> Option<ProviderErrorKind> {
@@ -182,30 +157,10 @@ mod tests {
             P::ContextLength,
             "too long",
         );
-        check(
-            429,
-            r#"{"error":{"message":"slow down","type":"requests"}}"#,
-            P::RateLimited,
-            "slow down",
-        );
-        check(
-            404,
-            r#"{"error":"model 'x' not found"}"#,
-            P::UnknownModel,
-            "model 'x' not found",
-        );
-        check(
-            422,
-            r#"{"detail":[{"msg":"field required"}]}"#,
-            P::InvalidRequest,
-            "field required",
-        );
-        check(
-            400,
-            r#"{"object":"error","message":"bad","code":400}"#,
-            P::InvalidRequest,
-            "bad",
-        );
+        check(429, r#"{"error":{"message":"slow down","type":"requests"}}"#, P::RateLimited, "slow down");
+        check(404, r#"{"error":"model 'x' not found"}"#, P::UnknownModel, "model 'x' not found");
+        check(422, r#"{"detail":[{"msg":"field required"}]}"#, P::InvalidRequest, "field required");
+        check(400, r#"{"object":"error","message":"bad","code":400}"#, P::InvalidRequest, "bad");
         check(500, r#"[{"error":{"message":"boom"}}]"#, P::Overloaded, "boom");
         check(
             400,
@@ -216,12 +171,7 @@ mod tests {
         let long = "This model's maximum context length is 4096 tokens.";
         let body = format!(r#"{{"object":"error","message":"{long}","type":"BadRequestError","code":400}}"#);
         check(400, &body, P::ContextLength, long);
-        check(
-            502,
-            "<html>Bad gateway</html>",
-            P::Overloaded,
-            "answered 502 without saying why",
-        );
+        check(502, "<html>Bad gateway</html>", P::Overloaded, "answered 502 without saying why");
         check(401, "", P::Auth, "answered 401 without saying why");
     }
 }

@@ -6,14 +6,12 @@ use super::template::Template;
 use super::{response::NO_ANSWER, usage};
 use crate::codec::{Fed, GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
-use crate::sse::{self, EVENT_LIMIT};
+use crate::sse::{self, EVENT_LIMIT, WholeEvent};
 use bytes::{Bytes, BytesMut};
 use hanok_base::ProviderErrorKind;
-use memchr::memchr2;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -66,7 +64,7 @@ impl Guard {
         let mut fault = None;
         let first = !self.begun;
         self.begun |= !whole.is_empty();
-        for event in Events::of(&whole, first) {
+        for event in sse::events(&whole, first) {
             if self.phase == Phase::Done {
                 break;
             }
@@ -82,11 +80,7 @@ impl Guard {
             passed = event.at.end;
         }
         let bytes = if withheld.is_empty() {
-            if passed == whole.len() {
-                whole
-            } else {
-                whole.slice(..passed)
-            }
+            if passed == whole.len() { whole } else { whole.slice(..passed) }
         } else {
             let mut kept = BytesMut::with_capacity(passed);
             let mut from = 0;
@@ -100,7 +94,7 @@ impl Guard {
         Fed { bytes, fault }
     }
 
-    fn event(&mut self, event: &Event<'_>) -> Result<Verdict, StreamFault> {
+    fn event(&mut self, event: &WholeEvent<'_>) -> Result<Verdict, StreamFault> {
         if event.at.len() > EVENT_LIMIT {
             return Err(too_large());
         }
@@ -122,10 +116,7 @@ impl Guard {
             return Ok(Verdict::Pass);
         }
         let bad = |what: &str| {
-            StreamFault::new(
-                ProviderErrorKind::Decode,
-                format!("an event of the stream is {what}"),
-            )
+            StreamFault::new(ProviderErrorKind::Decode, format!("an event of the stream is {what}"))
         };
         let text = text(data).map_err(|_| bad("not valid UTF-8"))?;
         if event.is_error {
@@ -133,9 +124,7 @@ impl Guard {
         }
         let chunk = read_into(Chunk::default(), text).map_err(|_| bad("no chat completion chunk"))?;
         if let Some(error) = chunk.error {
-            return Err(fault::in_answer(
-                &serde_json::from_str(error.get()).unwrap_or_default(),
-            ));
+            return Err(fault::in_answer(&serde_json::from_str(error.get()).unwrap_or_default()));
         }
         if let Some(usage) = chunk.usage.or(chunk.usage_beside) {
             self.summary.usage = usage::read(usage.get());
@@ -174,20 +163,12 @@ enum Verdict {
 impl StreamGuard for Guard {
     fn feed(&mut self, piece: Bytes) -> Fed {
         if self.phase != Phase::Open {
-            return Fed {
-                bytes: Bytes::new(),
-                fault: None,
-            };
+            return Fed { bytes: Bytes::new(), fault: None };
         }
         let whole = if self.pending.is_empty() {
             let boundary = sse::last_boundary(&piece, 0).unwrap_or(0);
-            self.pending
-                .extend_from_slice(piece.get(boundary..).unwrap_or_default());
-            if boundary == piece.len() {
-                piece
-            } else {
-                piece.slice(..boundary)
-            }
+            self.pending.extend_from_slice(piece.get(boundary..).unwrap_or_default());
+            if boundary == piece.len() { piece } else { piece.slice(..boundary) }
         } else {
             // The seam may lie inside an event or a line end, so only the joined bytes can tell.
             let seam = self.pending.len();
@@ -204,10 +185,7 @@ impl StreamGuard for Guard {
     }
 
     fn finish(&mut self) -> Fed {
-        let mut fed = Fed {
-            bytes: Bytes::new(),
-            fault: None,
-        };
+        let mut fed = Fed { bytes: Bytes::new(), fault: None };
         if self.phase == Phase::Failed {
             return fed;
         }
@@ -217,11 +195,7 @@ impl StreamGuard for Guard {
             rest.extend_from_slice(b"\n\n");
             fed = self.check(rest.freeze());
             // Half an event is no event of a bad kind: the stream was cut inside it.
-            if fed
-                .fault
-                .as_ref()
-                .is_some_and(|fault| fault.kind == ProviderErrorKind::Decode)
-            {
+            if fed.fault.as_ref().is_some_and(|fault| fault.kind == ProviderErrorKind::Decode) {
                 self.phase = Phase::Open;
                 fed.fault = None;
             }
@@ -274,20 +248,11 @@ pub(super) fn summarise(body: &[u8]) -> Result<StreamSummary, WireError> {
             &serde_json::from_str(error.get()).unwrap_or_default(),
         )));
     }
-    let choices = answer
-        .choices
-        .ok_or_else(|| WireError::member("choices", NO_ANSWER))?;
+    let choices = answer.choices.ok_or_else(|| WireError::member("choices", NO_ANSWER))?;
     Ok(StreamSummary {
         id: answer.id.map(|Text(id)| id.into_owned()).unwrap_or_default(),
-        model: answer
-            .model
-            .map(|Text(model)| model.into_owned())
-            .unwrap_or_default(),
-        usage: answer
-            .usage
-            .or(answer.usage_beside)
-            .map(|usage| usage::read(usage.get()))
-            .unwrap_or_default(),
+        model: answer.model.map(|Text(model)| model.into_owned()).unwrap_or_default(),
+        usage: answer.usage.or(answer.usage_beside).map(|usage| usage::read(usage.get())).unwrap_or_default(),
         finish_reasons: choices.reasons,
     })
 }
@@ -410,80 +375,11 @@ impl<'de> Members<'de> for Delta<'de> {
                 let value: &RawValue = map.next_value()?;
                 if !matches!(value.get(), "null" | "\"\"" | "[]") {
                     self.content = true;
-                    self.text = self
-                        .text
-                        .or(Some(value).filter(|value| value.get().starts_with('"')));
+                    self.text = self.text.or(Some(value).filter(|value| value.get().starts_with('"')));
                 }
             }
             _ => skip(map)?,
         }
         Ok(())
-    }
-}
-
-/// An event with the bytes it stands in, its blank line included.
-struct Event<'a> {
-    data: Cow<'a, [u8]>,
-    /// Its name says that it is an error.
-    is_error: bool,
-    at: Range<usize>,
-}
-
-/// The events of bytes that end at an event's end.
-struct Events<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    /// The bytes begin the stream.
-    first: bool,
-}
-
-impl<'a> Events<'a> {
-    fn of(bytes: &'a [u8], first: bool) -> Self {
-        Self { bytes, at: 0, first }
-    }
-
-    fn line(&mut self) -> Option<&'a [u8]> {
-        let (begin, rest) = (self.at, self.bytes.get(self.at..)?);
-        let end = memchr2(b'\n', b'\r', rest)?;
-        let (line, behind) = rest.split_at_checked(end)?;
-        self.at += end + if behind.starts_with(b"\r\n") { 2 } else { 1 };
-        let marked = self.first && begin == 0;
-        Some(if marked {
-            line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
-        } else {
-            line
-        })
-    }
-}
-
-impl<'a> Iterator for Events<'a> {
-    type Item = Event<'a>;
-
-    fn next(&mut self) -> Option<Event<'a>> {
-        let start = self.at;
-        let mut data: Option<Cow<'a, [u8]>> = None;
-        let mut is_error = false;
-        loop {
-            let line = self.line()?;
-            if line.is_empty() {
-                return Some(Event {
-                    data: data.unwrap_or_default(),
-                    is_error,
-                    at: start..self.at,
-                });
-            }
-            match sse::field(line) {
-                (b"data", value) => match &mut data {
-                    None => data = Some(Cow::Borrowed(value)),
-                    Some(joined) => {
-                        let joined = joined.to_mut();
-                        joined.push(b'\n');
-                        joined.extend_from_slice(value);
-                    }
-                },
-                (b"event", value) => is_error = value == b"error",
-                _ => {}
-            }
-        }
     }
 }

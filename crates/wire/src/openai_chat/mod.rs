@@ -1,6 +1,6 @@
 //! OpenAI's chat completions, as OpenAI documents them and as compatible vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request`, `response`, `decoder` and `encoder`
+//! Reading order: `peek` (routing without decoding), `request`, `response`, `parts` (of both), `decoder` and `encoder`
 //! (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`; beneath them
 //! `take` (members out of a parsed object) and `members` (members out of bytes, nothing else built), and
 //! `template` (chunks that need not be read).
@@ -11,6 +11,7 @@ mod fault;
 mod guard;
 mod members;
 mod models;
+mod parts;
 mod peek;
 mod request;
 mod response;
@@ -77,11 +78,7 @@ impl Codec for OpenAiChat {
         models::decode(body)
     }
     fn content_type(&self, stream: bool) -> &'static str {
-        if stream {
-            "text/event-stream; charset=utf-8"
-        } else {
-            "application/json"
-        }
+        if stream { "text/event-stream; charset=utf-8" } else { "application/json" }
     }
     fn path(&self, route: Route) -> &'static str {
         match route {

@@ -55,9 +55,8 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         serde_json::error::Category::Data => WireError::member("body", "must be a JSON object"),
         _ => WireError::json(&error, text),
     })?;
-    let model = found
-        .model
-        .ok_or_else(|| WireError::member("model", "is required, such as \"hanok/extract\""))?;
+    let model =
+        found.model.ok_or_else(|| WireError::member("model", "is required, such as \"hanok/extract\""))?;
     let name: String = serde_json::from_str(model.get())
         .map_err(|_| WireError::member("model", format!("must be a string, not {}", kind(model.get()))))?;
     if name.is_empty() {
@@ -67,10 +66,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         None | Some("null" | "false") => false,
         Some("true") => true,
         Some(other) => {
-            return Err(WireError::member(
-                "stream",
-                format!("must be true or false, not {}", kind(other)),
-            ));
+            return Err(WireError::member("stream", format!("must be true or false, not {}", kind(other))));
         }
     };
     let include_usage = match found.stream_options.filter(|raw| raw.get() != "null") {
@@ -96,17 +92,11 @@ pub(super) fn patch(body: &Bytes, peek: &Peek, model: &str, ask_usage: bool) -> 
     if model == peek.model && !ask_usage {
         return body.clone();
     }
-    let mut edits = [
-        Some((peek.model_at.clone(), Value::from(model).to_string())),
-        None,
-    ];
+    let mut edits = [Some((peek.model_at.clone(), Value::from(model).to_string())), None];
     if let (true, [_, second]) = (ask_usage, &mut edits) {
         *second = Some(match &peek.stream_options_at {
             Some(at) => (at.clone(), with_usage(body.get(at.clone()).unwrap_or_default())),
-            None => (
-                peek.close_at..peek.close_at,
-                r#","stream_options":{"include_usage":true}"#.to_owned(),
-            ),
+            None => (peek.close_at..peek.close_at, r#","stream_options":{"include_usage":true}"#.to_owned()),
         });
     }
     edits.sort_by_key(|edit| edit.as_ref().map(|(at, _)| at.start));
@@ -167,33 +157,21 @@ mod tests {
             }
         };
         check(r#"{"model":"a/b","messages":[]}"#, Ok(("a/b", false, false)));
-        check(
-            r#"{"messages":[{"model":"x"}],"stream":true,"model":"a\u002fb"}"#,
-            Ok(("a/b", true, false)),
-        );
+        check(r#"{"messages":[{"model":"x"}],"stream":true,"model":"a\u002fb"}"#, Ok(("a/b", true, false)));
         check(
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
             Ok(("m", true, true)),
         );
-        check(
-            r#"{"model":"m","stream":null,"stream_options":null}"#,
-            Ok(("m", false, false)),
-        );
+        check(r#"{"model":"m","stream":null,"stream_options":null}"#, Ok(("m", false, false)));
         check(r#"{"messages":[]}"#, Err("`model`: is required"));
         check(r#"{"model":7}"#, Err("must be a string, not a number"));
         check(r#"{"model":""}"#, Err("must not be empty"));
-        check(
-            r#"{"model":"m","stream":"yes"}"#,
-            Err("`stream`: must be true or false"),
-        );
+        check(r#"{"model":"m","stream":"yes"}"#, Err("`stream`: must be true or false"));
         check(r#"{"model":"m","model":"n"}"#, Err("`model`: stands twice"));
         check(r"[]", Err("must be a JSON object"));
         check(r#"["m",true,null]"#, Err("must be a JSON object"));
         check(r#"{"model":"m","mode\u006c":"n"}"#, Err("`model`: stands twice"));
-        check(
-            r#"{"model":"m","stream_options":[true]}"#,
-            Err("`stream_options`: must be an object"),
-        );
+        check(r#"{"model":"m","stream_options":[true]}"#, Err("`stream_options`: must be an object"));
         check("{\n \"model\": \"m\",\n oops}", Err("line 3, column 2 (byte 18)"));
         check("", Err("not valid JSON"));
         assert_eq!(peek(b"{\"model\":\"\xff\"}"), Err(WireError::Utf8 { offset: 10 }));
@@ -206,11 +184,7 @@ mod tests {
             let patched = patch(&Bytes::from_static(body.as_bytes()), &peeked, "new", ask_usage);
             assert_eq!(std::str::from_utf8(&patched).unwrap(), expect);
         };
-        check(
-            r#"{ "x":1e2, "model" : "old" ,"y":"é"} "#,
-            false,
-            r#"{ "x":1e2, "model" : "new" ,"y":"é"} "#,
-        );
+        check(r#"{ "x":1e2, "model" : "old" ,"y":"é"} "#, false, r#"{ "x":1e2, "model" : "new" ,"y":"é"} "#);
         check(
             r#"{"model":"old","stream":true}"#,
             true,

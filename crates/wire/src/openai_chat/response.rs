@@ -1,7 +1,7 @@
 //! Whole answers.
 
-use super::request::Content;
-use super::{fault, request, take, usage};
+use super::parts::Content;
+use super::{fault, parts, take, usage};
 use crate::error::WireError;
 use hanok_base::chat::Quote;
 use hanok_base::{ChatResponse, Choice, Citation, FinishReason, Message, Object, Part, Role};
@@ -30,9 +30,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
         id: take::string(&mut extra, "id")?.unwrap_or_default().into(),
         model: take::string(&mut extra, "model")?.unwrap_or_default().into(),
         created: take::integer(&mut extra, "created").ok().flatten().unwrap_or(0),
-        usage: take::some(&mut extra, "usage")
-            .map(|told| usage::of(&told))
-            .unwrap_or_default(),
+        usage: take::some(&mut extra, "usage").map(|told| usage::of(&told)).unwrap_or_default(),
         choices,
         extra,
     })
@@ -45,7 +43,7 @@ fn choice(mut object: Object, position: usize) -> Result<Choice, WireError> {
         take::map(&mut object, "message")?.ok_or_else(|| WireError::member("message", "is required"))?;
     message.shift_remove("role");
     let annotations = take::array(&mut message, "annotations").unwrap_or_default();
-    let mut parts = request::message_parts(&mut message).map_err(|error| take::under("message", error))?;
+    let mut parts = parts::message_parts(&mut message).map_err(|error| take::under("message", error))?;
     parts.extend(annotations.into_iter().map(annotation));
     // Left there for requests, which give parts back as they came.
     message.shift_remove("content");
@@ -53,11 +51,7 @@ fn choice(mut object: Object, position: usize) -> Result<Choice, WireError> {
     message.retain(|_, value| !value.is_null());
     Ok(Choice {
         index: u32::try_from(index).map_err(|_| WireError::member("index", "is too large"))?,
-        message: Message {
-            role: Role::Assistant,
-            parts,
-            extra: message,
-        },
+        message: Message { role: Role::Assistant, parts, extra: message },
         finish: finish
             .filter(|reason| !reason.is_empty())
             .map_or(FinishReason::Stop, |reason| finish_reason(&reason)),
@@ -77,10 +71,7 @@ pub(super) fn finish_reason(name: &str) -> FinishReason {
 
 /// An annotation as a part: a citation where it is one, else kept as it came.
 pub(super) fn annotation(value: Value) -> Part {
-    let opaque = |value| Part::Opaque {
-        provider: "openai".into(),
-        value,
-    };
+    let opaque = |value| Part::Opaque { provider: "openai".into(), value };
     let Value::Object(mut outer) = value else {
         return opaque(value);
     };
@@ -92,18 +83,12 @@ pub(super) fn annotation(value: Value) -> Part {
         return opaque(Value::Object(whole));
     };
     let index = |object: &mut Object, name: &str| {
-        take::count(object, name)
-            .ok()
-            .flatten()
-            .and_then(|n| usize::try_from(n).ok())
+        take::count(object, name).ok().flatten().and_then(|n| usize::try_from(n).ok())
     };
     let text = |object: &mut Object, name: &str| take::string(object, name).ok().flatten();
     let quotes = |object: &Object| object.get("quote").is_some_and(Value::is_string);
-    let quoting = if quotes(&inner) {
-        Some(&mut inner)
-    } else {
-        Some(&mut outer).filter(|outer| quotes(outer))
-    };
+    let quoting =
+        if quotes(&inner) { Some(&mut inner) } else { Some(&mut outer).filter(|outer| quotes(outer)) };
     let quote = quoting.map(|object| Quote {
         source: text(object, "source").unwrap_or_default(),
         start: index(object, "start").unwrap_or(0),
@@ -145,15 +130,7 @@ pub(super) fn encode(response: &ChatResponse) -> Vec<u8> {
     object.insert("object".into(), "chat.completion".into());
     object.insert("created".into(), response.created.into());
     object.insert("model".into(), response.model.as_str().into());
-    object.insert(
-        "choices".into(),
-        response
-            .choices
-            .iter()
-            .map(encode_choice)
-            .collect::<Vec<_>>()
-            .into(),
-    );
+    object.insert("choices".into(), response.choices.iter().map(encode_choice).collect::<Vec<_>>().into());
     if let Some(usage) = usage::encode(&response.usage) {
         object.insert("usage".into(), usage);
     }
@@ -163,7 +140,7 @@ pub(super) fn encode(response: &ChatResponse) -> Vec<u8> {
 
 fn encode_choice(choice: &Choice) -> Value {
     let mut message = Object::from_iter([("role".to_owned(), Value::from("assistant"))]);
-    request::encode_parts(&choice.message.parts, Content::Text, &mut message);
+    parts::encode_parts(&choice.message.parts, Content::Text, &mut message);
     let cited = choice.message.parts.iter().filter_map(|part| match part {
         Part::Citation(citation) => Some(encode_annotation(citation)),
         Part::Opaque { value, .. } => Some(value.clone()),

@@ -57,30 +57,21 @@ pub(super) fn map(object: &mut Object, name: &str) -> Result<Option<Object>, Wir
 pub(super) fn number(object: &mut Object, name: &str) -> Result<Option<f64>, WireError> {
     match some(object, name) {
         None => Ok(None),
-        Some(value) => value
-            .as_f64()
-            .map(Some)
-            .ok_or_else(|| wrong(name, "a number", &value)),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| wrong(name, "a number", &value)),
     }
 }
 
 pub(super) fn integer(object: &mut Object, name: &str) -> Result<Option<i64>, WireError> {
     match some(object, name) {
         None => Ok(None),
-        Some(value) => value
-            .as_i64()
-            .map(Some)
-            .ok_or_else(|| wrong(name, "an integer", &value)),
+        Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong(name, "an integer", &value)),
     }
 }
 
 pub(super) fn count(object: &mut Object, name: &str) -> Result<Option<u64>, WireError> {
     match some(object, name) {
         None => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .map(Some)
-            .ok_or_else(|| wrong(name, "a whole number", &value)),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| wrong(name, "a whole number", &value)),
     }
 }
 
@@ -103,10 +94,9 @@ pub(super) fn item(value: Value, param: &str) -> Result<Object, WireError> {
 /// A member at fault, put under where its object stands.
 pub(super) fn under(place: &str, error: WireError) -> WireError {
     match error {
-        WireError::Member { param, message } => WireError::Member {
-            param: format!("{place}.{param}"),
-            message,
-        },
+        WireError::Member { param, message } => {
+            WireError::Member { param: format!("{place}.{param}"), message }
+        }
         other => other,
     }
 }

@@ -37,14 +37,8 @@ impl Template {
             return None;
         }
         let string = chunk.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
-        let plain = string
-            .iter()
-            .all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
-        if plain {
-            std::str::from_utf8(string).ok()
-        } else {
-            None
-        }
+        let plain = string.iter().all(|byte| *byte >= b' ' && *byte != b'"' && *byte != b'\\');
+        if plain { std::str::from_utf8(string).ok() } else { None }
     }
 }
 
@@ -68,18 +62,10 @@ mod tests {
         };
         let check = |chunk: &[u8], expect: Option<&str>| {
             let template = learnt(r#"{"a":1, "text": "hi", "b":"x"}"#);
-            assert_eq!(
-                template.string(chunk),
-                expect,
-                "{:?}",
-                String::from_utf8_lossy(chunk)
-            );
+            assert_eq!(template.string(chunk), expect, "{:?}", String::from_utf8_lossy(chunk));
         };
         check(br#"{"a":1, "text": "there", "b":"x"}"#, Some("there"));
-        check(
-            "{\"a\":1, \"text\": \"거기\", \"b\":\"x\"}".as_bytes(),
-            Some("거기"),
-        );
+        check("{\"a\":1, \"text\": \"거기\", \"b\":\"x\"}".as_bytes(), Some("거기"));
         check(br#"{"a":1, "text": "", "b":"x"}"#, Some(""));
         check(br#"{"a":1, "text": "a\n", "b":"x"}"#, None);
         check(br#"{"a":1, "text": "a", "b":"x", "b":"x"}"#, None);

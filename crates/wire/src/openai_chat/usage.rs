@@ -14,10 +14,7 @@ pub(super) fn of(value: &Value) -> Usage {
 
 /// The same of its JSON.
 pub(super) fn read(json: &str) -> Usage {
-    serde_json::from_str::<Obj<Counts>>(json)
-        .unwrap_or_default()
-        .0
-        .into()
+    serde_json::from_str::<Obj<Counts>>(json).unwrap_or_default().0.into()
 }
 
 #[derive(Default)]
@@ -59,8 +56,7 @@ impl<'de> Members<'de> for Counts {
 }
 
 fn details<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Details, A::Error> {
-    map.next_value::<Option<Obj<Details>>>()
-        .map(|details| details.unwrap_or_default().0)
+    map.next_value::<Option<Obj<Details>>>().map(|details| details.unwrap_or_default().0)
 }
 
 impl<'de> Members<'de> for Details {
@@ -141,13 +137,7 @@ mod tests {
     fn counts() {
         let check = |json: &str, expect: [Option<u64>; 5]| {
             let [input, output, cached_input, cache_write, reasoning] = expect;
-            let expect = Usage {
-                input,
-                output,
-                cached_input,
-                cache_write,
-                reasoning,
-            };
+            let expect = Usage { input, output, cached_input, cache_write, reasoning };
             assert_eq!(read(json), expect, "{json}");
             assert_eq!(of(&serde_json::from_str(json).unwrap()), expect, "{json}");
         };
@@ -172,10 +162,7 @@ mod tests {
                 "completion_tokens_details":{"reasoning_tokens":310}}"#,
             [Some(32), Some(319), None, None, Some(310)],
         );
-        check(
-            r#"{"prompt_tokens":1.5,"completion_tokens":-2,"total_tokens":"x"}"#,
-            [None; 5],
-        );
+        check(r#"{"prompt_tokens":1.5,"completion_tokens":-2,"total_tokens":"x"}"#, [None; 5]);
         check("{}", [None; 5]);
         check("null", [None; 5]);
         check("[1,2]", [None; 5]);

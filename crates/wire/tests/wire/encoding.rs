@@ -8,76 +8,44 @@ use hanok_base::{
 use hanok_wire::StreamOptions;
 
 fn start() -> StreamEvent {
-    StreamEvent::Start {
-        id: "chatcmpl-1".into(),
-        model: "theirs".into(),
-        created: 7,
-        extra: Object::new(),
-    }
+    StreamEvent::Start { id: "chatcmpl-1".into(), model: "theirs".into(), created: 7, extra: Object::new() }
 }
 
 fn begin(part: usize, value: Part) -> StreamEvent {
-    StreamEvent::PartStart {
-        choice: 0,
-        part,
-        value,
-    }
+    StreamEvent::PartStart { choice: 0, part, value }
 }
 
 fn grow(part: usize, delta: Delta) -> StreamEvent {
-    StreamEvent::PartDelta {
-        choice: 0,
-        part,
-        delta,
-    }
+    StreamEvent::PartDelta { choice: 0, part, delta }
 }
 
 /// The chunks' choices and usage: what differs from chunk to chunk.
 fn encoded(options: StreamOptions, events: &[StreamEvent]) -> Vec<String> {
     let mut encoder = wire().stream_encoder(options);
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in events {
+        encoder.encode(event, &mut out);
+    }
     encoder.finish(&mut out);
     let text = String::from_utf8(out).unwrap();
     let head =
         r#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,"model":"ours","choices":"#;
-    text.split_terminator("\n\n")
-        .map(|event| event.strip_prefix(head).unwrap_or(event).to_owned())
-        .collect()
+    text.split_terminator("\n\n").map(|event| event.strip_prefix(head).unwrap_or(event).to_owned()).collect()
 }
 
 #[test]
 fn streams() {
     let check = |include_usage: bool, events: &[StreamEvent], expect: &[&str]| {
-        let options = StreamOptions {
-            include_usage,
-            model: "ours".into(),
-        };
+        let options = StreamOptions { include_usage, model: "ours".into() };
         assert_eq!(encoded(options, events), expect);
     };
-    let citation = Citation {
-        end_index: 2,
-        url: "/source".into(),
-        title: "guide.md".into(),
-        ..Citation::default()
-    };
+    let citation =
+        Citation { end_index: 2, url: "/source".into(), title: "guide.md".into(), ..Citation::default() };
     let call = |id: &str, name: &str| {
-        Part::ToolCall(ToolCall {
-            id: id.into(),
-            name: name.into(),
-            ..ToolCall::default()
-        })
+        Part::ToolCall(ToolCall { id: id.into(), name: name.into(), ..ToolCall::default() })
     };
-    let usage = Usage {
-        input: Some(3),
-        output: Some(2),
-        cached_input: Some(1),
-        ..Usage::default()
-    };
-    let stop = StreamEvent::Finish {
-        choice: 0,
-        reason: FinishReason::Stop,
-    };
+    let usage = Usage { input: Some(3), output: Some(2), cached_input: Some(1), ..Usage::default() };
+    let stop = StreamEvent::Finish { choice: 0, reason: FinishReason::Stop };
 
     check(
         false,
@@ -107,10 +75,7 @@ fn streams() {
             grow(1, Delta::Arguments("{".into())),
             begin(2, call("b", "two")),
             grow(1, Delta::Arguments("}".into())),
-            StreamEvent::Finish {
-                choice: 0,
-                reason: FinishReason::ToolCalls,
-            },
+            StreamEvent::Finish { choice: 0, reason: FinishReason::ToolCalls },
             StreamEvent::Usage(usage),
         ],
         &[
@@ -127,12 +92,7 @@ fn streams() {
     );
     check(
         false,
-        &[
-            start(),
-            begin(0, Part::Refusal(String::new())),
-            grow(0, Delta::Text("No".into())),
-            stop,
-        ],
+        &[start(), begin(0, Part::Refusal(String::new())), grow(0, Delta::Text("No".into())), stop],
         &[
             r#"[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
             r#"[{"index":0,"delta":{"refusal":"No"},"finish_reason":null}]}"#,
@@ -144,28 +104,21 @@ fn streams() {
 
 #[test]
 fn errors() {
-    let problem = Problem::new(ErrorKind::NotFound, "model_not_found", "no model `x`")
-        .param("model")
-        .hint("try `y`");
+    let problem =
+        Problem::new(ErrorKind::NotFound, "model_not_found", "no model `x`").param("model").hint("try `y`");
     let object = r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":"model","code":"model_not_found","hint":"try `y`"}}"#;
     let error = |id| String::from_utf8(wire().encode_error(&problem, id)).unwrap();
     assert_eq!(error(None), object);
     assert_eq!(error(Some("r1")), object.replace("}}", r#","request_id":"r1"}}"#));
 
     let mut out = Vec::new();
-    wire()
-        .stream_encoder(StreamOptions::default())
-        .error(&problem, &mut out);
+    wire().stream_encoder(StreamOptions::default()).error(&problem, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), format!("data: {object}\n\n"));
 }
 
 #[test]
 fn models() {
-    let model = ModelInfo {
-        name: "gpt".into(),
-        owned_by: None,
-        created: 5,
-    };
+    let model = ModelInfo { name: "gpt".into(), owned_by: None, created: 5 };
     let list = wire().encode_models(&[("openai/gpt".to_owned(), model.clone())]);
     let expect =
         r#"{"object":"list","data":[{"id":"openai/gpt","object":"model","created":5,"owned_by":"unknown"}]}"#;
@@ -173,22 +126,15 @@ fn models() {
 
     let check = |body: &str, expect: Result<&[&str], &str>| {
         let got = wire().decode_models(body.as_bytes());
-        let names = got.map(|models| {
-            models
-                .iter()
-                .map(|model| model.name.as_str().to_owned())
-                .collect::<Vec<_>>()
-        });
+        let names =
+            got.map(|models| models.iter().map(|model| model.name.as_str().to_owned()).collect::<Vec<_>>());
         match expect {
             Ok(expect) => assert_eq!(names.unwrap(), expect, "{body}"),
             Err(expect) => assert!(names.unwrap_err().to_string().contains(expect), "{body}"),
         }
     };
     check(expect, Ok(&["openai/gpt"]));
-    check(
-        r#"[{"id":"a","type":"chat","created":1.5},{"id":"b"}]"#,
-        Ok(&["a", "b"]),
-    );
+    check(r#"[{"id":"a","type":"chat","created":1.5},{"id":"b"}]"#, Ok(&["a", "b"]));
     check(r#"{"data":[]}"#, Ok(&[]));
     check("{}", Err("`data`: is missing"));
     check(r#"{"error":{"message":"no key"}}"#, Err("no key"));

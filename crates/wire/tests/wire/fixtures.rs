@@ -19,12 +19,7 @@ pub(crate) fn all(below: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .map(|path| {
-            (
-                path.file_stem().unwrap().to_str().unwrap().to_owned(),
-                std::fs::read(&path).unwrap(),
-            )
-        })
+        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()))
         .collect();
     found.sort();
     assert!(!found.is_empty());
@@ -36,7 +31,9 @@ fn streamed() {
     for (name, bytes) in all("", "sse") {
         let mut said = String::new();
         let Decoded { events, end } = decode([bytes.as_slice()]);
-        events.iter().for_each(|event| say_event(&mut said, event));
+        for event in &events {
+            say_event(&mut said, event);
+        }
         match end {
             Ok(()) => writeln!(said, "= complete"),
             Err(error) => writeln!(said, "= {error:?}"),
@@ -58,9 +55,7 @@ fn whole() {
         writeln!(said, "summary {:?}", wire().summarise(&bytes).unwrap()).unwrap();
         insta::assert_snapshot!(format!("{name}.json"), said);
         // What was read is written again, unknown members included.
-        let again = wire()
-            .decode_response(&wire().encode_response(&response))
-            .unwrap();
+        let again = wire().decode_response(&wire().encode_response(&response)).unwrap();
         assert_eq!(again, response, "{name}");
     }
 }
@@ -79,11 +74,7 @@ fn streamed_and_whole_are_the_same_answer() {
         }
         assert_eq!(collect(events.clone()), Some(whole.clone()), "{name}");
         // And so it stays when the events are streamed on.
-        assert_eq!(
-            collect(decode([encode(&events).as_slice()]).events),
-            Some(whole),
-            "{name}"
-        );
+        assert_eq!(collect(decode([encode(&events).as_slice()]).events), Some(whole), "{name}");
         pairs += 1;
     }
     assert!(pairs >= 12, "only {pairs} pairs");
@@ -95,27 +86,16 @@ fn requests() {
     for (name, bytes) in all("requests", "json") {
         let request = wire().decode_request(&bytes).unwrap();
         let again = wire().encode_request(&request, RequestOptions::default());
-        let (before, after): (Value, Value) = (
-            serde_json::from_slice(&bytes).unwrap(),
-            serde_json::from_slice(&again).unwrap(),
-        );
+        let (before, after): (Value, Value) =
+            (serde_json::from_slice(&bytes).unwrap(), serde_json::from_slice(&again).unwrap());
         assert_eq!(before, after, "{name}");
     }
 }
 
 fn say_event(out: &mut String, event: &StreamEvent) {
     match event {
-        StreamEvent::Start {
-            id,
-            model,
-            created,
-            extra,
-        } => {
-            writeln!(
-                out,
-                "start id={id} model={model} created={created} {}",
-                Value::Object(extra.clone())
-            )
+        StreamEvent::Start { id, model, created, extra } => {
+            writeln!(out, "start id={id} model={model} created={created} {}", Value::Object(extra.clone()))
         }
         StreamEvent::PartStart { choice, part, value } => {
             writeln!(out, "{choice}.{part} {}", say_part(value))
@@ -168,27 +148,13 @@ fn say_usage(usage: &Usage) -> String {
         ("written", usage.cache_write),
         ("reasoning", usage.reasoning),
     ];
-    let known = counts
-        .iter()
-        .filter_map(|(name, count)| count.map(|count| format!(" {name}={count}")));
+    let known = counts.iter().filter_map(|(name, count)| count.map(|count| format!(" {name}={count}")));
     known.fold("usage".to_owned(), |said, count| said + &count)
 }
 
 fn say_response(out: &mut String, response: &ChatResponse) {
-    let ChatResponse {
-        id,
-        model,
-        created,
-        choices,
-        usage,
-        extra,
-    } = response;
-    writeln!(
-        out,
-        "id={id} model={model} created={created} {}",
-        Value::Object(extra.clone())
-    )
-    .unwrap();
+    let ChatResponse { id, model, created, choices, usage, extra } = response;
+    writeln!(out, "id={id} model={model} created={created} {}", Value::Object(extra.clone())).unwrap();
     for choice in choices {
         for part in &choice.message.parts {
             writeln!(out, "{} {}", choice.index, say_part(part)).unwrap();
@@ -196,12 +162,7 @@ fn say_response(out: &mut String, response: &ChatResponse) {
         let message = Value::Object(choice.message.extra.clone());
         let extra = Value::Object(choice.extra.clone());
         let reason = say_reason(&choice.finish);
-        writeln!(
-            out,
-            "{} finish {reason} choice={extra} message={message}",
-            choice.index
-        )
-        .unwrap();
+        writeln!(out, "{} finish {reason} choice={extra} message={message}", choice.index).unwrap();
     }
     writeln!(out, "{}", say_usage(usage)).unwrap();
 }
@@ -209,31 +170,20 @@ fn say_response(out: &mut String, response: &ChatResponse) {
 fn say_guarded(out: &mut String, hide_usage: bool, bytes: &[u8]) {
     let guarded = guard(GuardOptions { hide_usage }, [bytes]);
     let passed = guarded.passed.as_slice();
-    let what = match bytes.strip_prefix(passed) {
-        Some(b"") => "all".to_owned(),
-        Some(rest) => format!("all but {:?}", String::from_utf8_lossy(rest)),
-        None => match passed.strip_prefix(bytes) {
-            Some(more) => format!("all and {:?}", String::from_utf8_lossy(more)),
-            None => {
-                let both = bytes.iter().zip(passed).take_while(|(a, b)| a == b).count();
-                let (gone, kept) = (&bytes[both..], &passed[both..]);
-                format!(
-                    "instead of {:?}: {:?}",
-                    String::from_utf8_lossy(gone),
-                    String::from_utf8_lossy(kept)
-                )
-            }
-        },
+    let both = bytes.iter().zip(passed).take_while(|(a, b)| a == b).count();
+    let [gone, more] = [&bytes[both..], &passed[both..]].map(String::from_utf8_lossy);
+    let what = match (gone.is_empty(), more.is_empty()) {
+        (true, true) => "all".to_owned(),
+        (false, true) => format!("all but {gone:?}"),
+        (true, false) => format!("all and {more:?}"),
+        (false, false) => format!("instead of {gone:?}: {more:?}"),
     };
     let hidden = if hide_usage { ", usage hidden" } else { "" };
     writeln!(out, "guard{hidden}: passes {what}").unwrap();
     match &guarded.fault {
-        Some(fault) => writeln!(
-            out,
-            "  fault {}: {} (code {:?})",
-            fault.kind, fault.message, fault.code
-        )
-        .unwrap(),
+        Some(fault) => {
+            writeln!(out, "  fault {}: {} (code {:?})", fault.kind, fault.message, fault.code).unwrap();
+        }
         None => assert!(guarded.complete),
     }
     if !hide_usage {

@@ -52,12 +52,7 @@ fn call() -> impl Strategy<Value = ToolCall> {
 
 fn calls() -> impl Strategy<Value = Vec<Part>> {
     vec(call(), 0..4).prop_map(|calls| {
-        let with_id = |(i, call)| {
-            Part::ToolCall(ToolCall {
-                id: format!("call_{i}"),
-                ..call
-            })
-        };
+        let with_id = |(i, call)| Part::ToolCall(ToolCall { id: format!("call_{i}"), ..call });
         calls.into_iter().enumerate().map(with_id).collect()
     })
 }
@@ -69,24 +64,11 @@ fn citation() -> impl Strategy<Value = Part> {
         end,
         text,
     });
-    (
-        0..90_usize,
-        0..90_usize,
-        text(),
-        text(),
-        option::of(quote),
-        extra("content"),
+    (0..90_usize, 0..90_usize, text(), text(), option::of(quote), extra("content")).prop_map(
+        |(start_index, end_index, url, title, quote, extra)| {
+            Part::Citation(Citation { start_index, end_index, url, title, quote, extra })
+        },
     )
-        .prop_map(|(start_index, end_index, url, title, quote, extra)| {
-            Part::Citation(Citation {
-                start_index,
-                end_index,
-                url,
-                title,
-                quote,
-                extra,
-            })
-        })
 }
 
 fn annotation() -> impl Strategy<Value = Part> {
@@ -99,26 +81,15 @@ fn annotation() -> impl Strategy<Value = Part> {
 
 /// What the model says, in order: reasoning, text, refusal, calls.
 fn said() -> impl Strategy<Value = Vec<Part>> {
-    (
-        option::of(text()),
-        option::of(text()),
-        option::of(text()),
-        calls(),
-    )
-        .prop_map(|(thought, text, refusal, calls)| {
-            let thought = thought.map(|text| {
-                Part::Reasoning(Reasoning {
-                    text,
-                    signature: None,
-                })
-            });
-            let mut parts: Vec<Part> = [thought, text.map(Part::Text), refusal.map(Part::Refusal)]
-                .into_iter()
-                .flatten()
-                .collect();
+    (option::of(text()), option::of(text()), option::of(text()), calls()).prop_map(
+        |(thought, text, refusal, calls)| {
+            let thought = thought.map(|text| Part::Reasoning(Reasoning { text, signature: None }));
+            let mut parts: Vec<Part> =
+                [thought, text.map(Part::Text), refusal.map(Part::Refusal)].into_iter().flatten().collect();
             parts.extend(calls);
             parts
-        })
+        },
+    )
 }
 
 fn finish() -> impl Strategy<Value = FinishReason> {
@@ -133,20 +104,15 @@ fn finish() -> impl Strategy<Value = FinishReason> {
 
 fn usage() -> impl Strategy<Value = Usage> {
     let count = || 0..1_000_000_u64;
-    let known = (
-        count(),
-        count(),
-        option::of(count()),
-        option::of(count()),
-        option::of(count()),
-    )
-        .prop_map(|(input, output, cached_input, cache_write, reasoning)| Usage {
+    let known = (count(), count(), option::of(count()), option::of(count()), option::of(count())).prop_map(
+        |(input, output, cached_input, cache_write, reasoning)| Usage {
             input: Some(input),
             output: Some(output),
             cached_input,
             cache_write,
             reasoning,
-        });
+        },
+    );
     prop_oneof![3 => known, 1 => Just(Usage::default())]
 }
 
@@ -155,36 +121,21 @@ pub(crate) fn response() -> impl Strategy<Value = ChatResponse> {
     let choices = vec(choice, 1..4).prop_map(|choices| {
         let whole = |(i, (mut parts, annotations, finish, extra)): (u32, (Vec<Part>, Vec<Part>, _, _))| {
             parts.extend(annotations);
-            let message = Message {
-                role: Role::Assistant,
-                parts,
-                extra: Object::new(),
-            };
-            Choice {
-                index: i,
-                message,
-                finish,
-                extra,
-            }
+            let message = Message { role: Role::Assistant, parts, extra: Object::new() };
+            Choice { index: i, message, finish, extra }
         };
         (0..).zip(choices).map(whole).collect()
     });
-    (
-        text(),
-        text(),
-        0..2_000_000_000_i64,
-        choices,
-        usage(),
-        extra("system_fingerprint"),
-    )
-        .prop_map(|(id, model, created, choices, usage, extra)| ChatResponse {
+    (text(), text(), 0..2_000_000_000_i64, choices, usage(), extra("system_fingerprint")).prop_map(
+        |(id, model, created, choices, usage, extra)| ChatResponse {
             id: id.into(),
             model: model.into(),
             created,
             choices,
             usage,
             extra,
-        })
+        },
+    )
 }
 
 fn media() -> impl Strategy<Value = Part> {
@@ -194,16 +145,10 @@ fn media() -> impl Strategy<Value = Part> {
         extra("detail"),
     )
         .prop_map(|(mime, data, extra)| match mime {
-            Some(mime) => Media {
-                mime: Some(mime.to_owned()),
-                source: MediaSource::Base64(data),
-                extra,
-            },
-            None => Media {
-                mime: None,
-                source: MediaSource::Url(format!("https://a.example/{data}")),
-                extra,
-            },
+            Some(mime) => Media { mime: Some(mime.to_owned()), source: MediaSource::Base64(data), extra },
+            None => {
+                Media { mime: None, source: MediaSource::Url(format!("https://a.example/{data}")), extra }
+            }
         });
     let audio = "[A-Za-z0-9+/]{4,8}".prop_map(|data| Media {
         mime: Some("audio/wav".to_owned()),
@@ -222,20 +167,10 @@ fn content() -> impl Strategy<Value = Vec<Part>> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    let asked = (
-        prop_oneof![Just(Role::System), Just(Role::Developer), Just(Role::User)],
-        content(),
-    );
+    let asked = (prop_oneof![Just(Role::System), Just(Role::Developer), Just(Role::User)], content());
     let said = said().prop_map(|parts| (Role::Assistant, parts));
     let result = (name(), vec(text().prop_map(Part::Text), 0..3)).prop_map(|(call_id, parts)| {
-        (
-            Role::Tool,
-            vec![Part::ToolResult(ToolResult {
-                call_id,
-                parts,
-                is_error: false,
-            })],
-        )
+        (Role::Tool, vec![Part::ToolResult(ToolResult { call_id, parts, is_error: false })])
     });
     (prop_oneof![asked, said, result], extra("name")).prop_map(|((role, parts), extra)| Message {
         role,
@@ -246,31 +181,21 @@ fn message() -> impl Strategy<Value = Message> {
 
 fn tool() -> impl Strategy<Value = ToolSpec> {
     let schema = option::of(json().prop_filter("null", |value| !value.is_null()));
-    (
-        name(),
-        option::of(text()),
-        schema,
-        option::of(any::<bool>()),
-        extra("cache_control"),
-    )
-        .prop_map(|(name, description, parameters, strict, extra)| ToolSpec {
+    (name(), option::of(text()), schema, option::of(any::<bool>()), extra("cache_control")).prop_map(
+        |(name, description, parameters, strict, extra)| ToolSpec {
             name,
             description,
             parameters,
             strict,
             extra,
-        })
+        },
+    )
 }
 
 fn output() -> impl Strategy<Value = OutputFormat> {
     let schema =
         (name(), option::of(any::<bool>()), extra("description")).prop_map(|(name, strict, extra)| {
-            OutputFormat::JsonSchema {
-                name,
-                schema: Some(json!({ "type": "object" })),
-                strict,
-                extra,
-            }
+            OutputFormat::JsonSchema { name, schema: Some(json!({ "type": "object" })), strict, extra }
         });
     prop_oneof![
         Just(OutputFormat::Unset),
@@ -284,14 +209,7 @@ fn output() -> impl Strategy<Value = OutputFormat> {
 fn sampling() -> impl Strategy<Value = Sampling> {
     let number = || option::of(0.0..2.0_f64);
     let stop = vec(text(), 0..3);
-    (
-        number(),
-        number(),
-        option::of(any::<u64>()),
-        stop,
-        option::of(any::<i64>()),
-        option::of(any::<u32>()),
-    )
+    (number(), number(), option::of(any::<u64>()), stop, option::of(any::<i64>()), option::of(any::<u32>()))
         .prop_map(|(temperature, top_p, max_tokens, stop, seed, n)| Sampling {
             temperature,
             top_p,
@@ -309,28 +227,16 @@ pub(crate) fn request() -> impl Strategy<Value = ChatRequest> {
         Just(ToolChoice::None),
         Just(ToolChoice::Required),
         name().prop_map(ToolChoice::Tool),
-        Just(ToolChoice::Opaque(
-            json!({ "type": "allowed_tools", "allowed_tools": {} })
-        )),
+        Just(ToolChoice::Opaque(json!({ "type": "allowed_tools", "allowed_tools": {} }))),
     ];
-    (
-        text(),
-        vec(message(), 1..5),
-        vec(tool(), 0..3),
-        choice,
-        output(),
-        sampling(),
-        extra("metadata"),
-    )
-        .prop_map(
-            |(model, messages, tools, tool_choice, output, sampling, extra)| ChatRequest {
-                model: model.into(),
-                messages,
-                tools,
-                tool_choice,
-                output,
-                sampling,
-                extra,
-            },
-        )
+    (text(), vec(message(), 1..5), vec(tool(), 0..3), choice, output(), sampling(), extra("metadata"))
+        .prop_map(|(model, messages, tools, tool_choice, output, sampling, extra)| ChatRequest {
+            model: model.into(),
+            messages,
+            tools,
+            tool_choice,
+            output,
+            sampling,
+            extra,
+        })
 }

@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
+use std::fmt::Write;
 use std::sync::LazyLock;
 
 static FIXTURES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -39,31 +40,17 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 /// The events of a whole answer, its texts in pieces of `size` characters.
 fn events(response: &ChatResponse, size: usize) -> Vec<StreamEvent> {
-    let ChatResponse {
-        id,
-        model,
-        created,
-        choices,
-        usage,
-        extra,
-    } = response.clone();
-    let mut events = vec![StreamEvent::Start {
-        id,
-        model,
-        created,
-        extra,
-    }];
+    let ChatResponse { id, model, created, choices, usage, extra } = response.clone();
+    let mut events = vec![StreamEvent::Start { id, model, created, extra }];
     for of in choices {
         let choice = of.index;
         for (part, value) in of.message.parts.into_iter().enumerate() {
             let (value, text, delta): (Part, String, fn(String) -> Delta) = match value {
                 Part::Text(text) => (Part::Text(String::new()), text, Delta::Text),
                 Part::Refusal(text) => (Part::Refusal(String::new()), text, Delta::Text),
-                Part::Reasoning(whole) => (
-                    Part::Reasoning(Reasoning::default()),
-                    whole.text,
-                    Delta::Reasoning,
-                ),
+                Part::Reasoning(whole) => {
+                    (Part::Reasoning(Reasoning::default()), whole.text, Delta::Reasoning)
+                }
                 Part::ToolCall(mut call) => {
                     let arguments = std::mem::take(&mut call.arguments);
                     (Part::ToolCall(call), arguments, Delta::Arguments)
@@ -79,15 +66,9 @@ fn events(response: &ChatResponse, size: usize) -> Vec<StreamEvent> {
             events.push(StreamEvent::PartEnd { choice, part });
         }
         if !of.extra.is_empty() {
-            events.push(StreamEvent::ChoiceExtra {
-                choice,
-                extra: of.extra,
-            });
+            events.push(StreamEvent::ChoiceExtra { choice, extra: of.extra });
         }
-        events.push(StreamEvent::Finish {
-            choice,
-            reason: of.finish,
-        });
+        events.push(StreamEvent::Finish { choice, reason: of.finish });
     }
     if !usage.is_empty() {
         events.push(StreamEvent::Usage(usage));
@@ -97,17 +78,14 @@ fn events(response: &ChatResponse, size: usize) -> Vec<StreamEvent> {
 
 /// The same JSON, with all but ASCII as escapes.
 fn escaped(json: &str) -> String {
-    let mut units = [0; 2];
-    json.chars()
-        .map(|c| match c.is_ascii() {
-            true => c.to_string(),
-            false => c
-                .encode_utf16(&mut units)
-                .iter()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect(),
-        })
-        .collect()
+    let mut out = String::new();
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit).ok().filter(u8::is_ascii) {
+            Some(byte) => out.push(byte.into()),
+            None => write!(out, "\\u{unit:04x}").unwrap(),
+        }
+    }
+    out
 }
 
 proptest! {
@@ -236,10 +214,7 @@ fn chunks_that_differ_in_one_string() {
         )
     };
     let check = |strings: &[(&str, &str)], text: &str, reasoning: &str| {
-        let mut bytes: String = strings
-            .iter()
-            .map(|(member, string)| chunk(member, string))
-            .collect();
+        let mut bytes: String = strings.iter().map(|(member, string)| chunk(member, string)).collect();
         bytes.push_str("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
         let response = collect(decode([bytes.as_bytes()]).events).unwrap();
         let message = &response.choices[0].message;
@@ -250,58 +225,22 @@ fn chunks_that_differ_in_one_string() {
         });
         assert_eq!(thought.unwrap_or_default(), reasoning);
         let guarded = guard(GuardOptions::default(), [bytes.as_bytes()]);
-        assert_eq!(
-            (guarded.fault, guarded.content),
-            (None, !text.is_empty() || !reasoning.is_empty())
-        );
+        assert_eq!((guarded.fault, guarded.content), (None, !text.is_empty() || !reasoning.is_empty()));
     };
     let (c, r, q) = ("content", "reasoning_content", "reasoning");
     check(&[(c, r#""a""#), (c, r#""b""#), (c, r#""c""#)], "abc", "");
     check(
-        &[
-            (c, r#""a""#),
-            (c, r#""b""#),
-            (c, r#""\n""#),
-            (c, r#""\u00e9""#),
-            (c, r#""d""#),
-        ],
+        &[(c, r#""a""#), (c, r#""b""#), (c, r#""\n""#), (c, r#""\u00e9""#), (c, r#""d""#)],
         "ab\n\u{e9}d",
         "",
     );
+    check(&[(c, r#""a""#), (c, r#""b""#), (c, r#""""#), (c, "null"), (c, r#""c""#)], "abc", "");
     check(
-        &[
-            (c, r#""a""#),
-            (c, r#""b""#),
-            (c, r#""""#),
-            (c, "null"),
-            (c, r#""c""#),
-        ],
-        "abc",
-        "",
-    );
-    check(
-        &[
-            (r, r#""x""#),
-            (r, r#""y""#),
-            (r, r#""z""#),
-            (c, r#""a""#),
-            (c, r#""b""#),
-            (r, r#""!""#),
-        ],
+        &[(r, r#""x""#), (r, r#""y""#), (r, r#""z""#), (c, r#""a""#), (c, r#""b""#), (r, r#""!""#)],
         "ab",
         "xyz!",
     );
-    check(
-        &[
-            (q, r#""x""#),
-            (q, r#""y""#),
-            (c, r#""a""#),
-            (c, r#""b""#),
-            (c, r#""c""#),
-        ],
-        "abc",
-        "xy",
-    );
+    check(&[(q, r#""x""#), (q, r#""y""#), (c, r#""a""#), (c, r#""b""#), (c, r#""c""#)], "abc", "xy");
     check(&[(c, r#""""#), (c, r#""""#)], "", "");
 }
 
@@ -315,16 +254,10 @@ fn an_event_beyond_the_limit() {
         let guarded = guard(GuardOptions::default(), bytes.as_bytes().chunks(size));
         assert_eq!(guarded.passed, small.as_bytes(), "in pieces of {size}");
         let message = guarded.fault.unwrap().message;
-        assert_eq!(
-            message, "an event of the stream is larger than 8388608 bytes",
-            "in pieces of {size}"
-        );
+        assert_eq!(message, "an event of the stream is larger than 8388608 bytes", "in pieces of {size}");
         let decoded = decode(bytes.as_bytes().chunks(size));
         assert_eq!(decoded.events.len(), 3, "in pieces of {size}");
-        assert!(
-            matches!(decoded.end, Err(WireError::EventTooLarge { .. })),
-            "in pieces of {size}"
-        );
+        assert!(matches!(decoded.end, Err(WireError::EventTooLarge { .. })), "in pieces of {size}");
     }
 }
 
@@ -336,9 +269,6 @@ fn whole_events_are_not_copied() {
     let mut guard = wire().stream_guard(GuardOptions::default());
     for _ in 0..3 {
         let fed = guard.feed(piece.clone());
-        assert_eq!(
-            (fed.bytes.as_ptr(), fed.bytes.len()),
-            (piece.as_ptr(), piece.len())
-        );
+        assert_eq!((fed.bytes.as_ptr(), fed.bytes.len()), (piece.as_ptr(), piece.len()));
     }
 }

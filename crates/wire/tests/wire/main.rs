@@ -1,10 +1,6 @@
 //! The dialects against what vendors send, and against laws.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops on what is wrong"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops on what is wrong")]
 
 mod encoding;
 mod fixtures;

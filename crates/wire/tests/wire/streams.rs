@@ -18,16 +18,10 @@ pub(crate) fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded 
     let mut events = Vec::new();
     for piece in pieces {
         if let Err(error) = decoder.feed(piece, &mut events) {
-            return Decoded {
-                events,
-                end: Err(error),
-            };
+            return Decoded { events, end: Err(error) };
         }
     }
-    Decoded {
-        events,
-        end: decoder.finish(),
-    }
+    Decoded { events, end: decoder.finish() }
 }
 
 pub(crate) fn collect(events: impl IntoIterator<Item = StreamEvent>) -> Option<ChatResponse> {
@@ -37,12 +31,12 @@ pub(crate) fn collect(events: impl IntoIterator<Item = StreamEvent>) -> Option<C
 }
 
 pub(crate) fn encode(events: &[StreamEvent]) -> Vec<u8> {
-    let mut encoder = wire().stream_encoder(StreamOptions {
-        include_usage: true,
-        ..StreamOptions::default()
-    });
+    let mut encoder =
+        wire().stream_encoder(StreamOptions { include_usage: true, ..StreamOptions::default() });
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in events {
+        encoder.encode(event, &mut out);
+    }
     encoder.finish(&mut out);
     out
 }
@@ -64,28 +58,16 @@ pub(crate) fn guard<'a>(options: GuardOptions, pieces: impl IntoIterator<Item = 
     for piece in pieces {
         let fed = guard.feed(Bytes::copy_from_slice(piece));
         passed.extend_from_slice(&fed.bytes);
-        assert!(
-            fault.is_none() || fed.fault.is_none() && fed.bytes.is_empty(),
-            "something follows a fault"
-        );
+        assert!(fault.is_none() || fed.fault.is_none() && fed.bytes.is_empty(), "something follows a fault");
         fault = fault.or(fed.fault);
     }
     let fed = guard.finish();
     passed.extend_from_slice(&fed.bytes);
-    assert!(
-        fault.is_none() || fed.fault.is_none() && fed.bytes.is_empty(),
-        "something follows a fault"
-    );
+    assert!(fault.is_none() || fed.fault.is_none() && fed.bytes.is_empty(), "something follows a fault");
     let fault = fault.or(fed.fault);
     let (complete, content) = (guard.is_complete(), guard.saw_content());
     assert!(fault.is_none() || !complete, "complete in spite of {fault:?}");
-    Guarded {
-        passed,
-        fault,
-        complete,
-        content,
-        summary: guard.summary().clone(),
-    }
+    Guarded { passed, fault, complete, content, summary: guard.summary().clone() }
 }
 
 /// `bytes` cut at these places.
