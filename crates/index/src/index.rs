@@ -1,8 +1,9 @@
 //! Opening, writing, searching.
 
-use crate::analyze::{Analyzer, analyze};
+use crate::analyze::analyze;
 use crate::rank::{Best, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
+use crate::tokenizer::Splitter;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{TextAnalyzer, Token as TantivyToken, TokenStream, Tokenizer};
+use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
     Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError,
     Term,
@@ -436,56 +437,5 @@ impl Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         *self.0.lock() = false;
-    }
-}
-
-/// The analyzer as tantivy calls it.
-#[derive(Clone, Default)]
-struct Splitter {
-    analyzer: Analyzer,
-    terms: String,
-    tokens: Vec<(usize, usize, usize)>,
-}
-
-struct Splits<'a> {
-    terms: &'a str,
-    tokens: std::slice::Iter<'a, (usize, usize, usize)>,
-    from: usize,
-    token: TantivyToken,
-}
-
-impl Tokenizer for Splitter {
-    type TokenStream<'a> = Splits<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> Splits<'a> {
-        let Self { analyzer, terms, tokens } = self;
-        terms.clear();
-        tokens.clear();
-        analyzer.scan(text, |term, start, end| {
-            terms.push_str(term);
-            tokens.push((terms.len(), start, end));
-        });
-        Splits { terms, tokens: tokens.iter(), from: 0, token: TantivyToken::default() }
-    }
-}
-
-impl TokenStream for Splits<'_> {
-    fn advance(&mut self) -> bool {
-        let Some((to, start, end)) = self.tokens.next() else {
-            return false;
-        };
-        self.token.text.clear();
-        self.token.text.push_str(self.terms.get(self.from..*to).unwrap_or_default());
-        self.from = *to;
-        self.token.position = self.token.position.wrapping_add(1);
-        self.token.offset_from = *start;
-        self.token.offset_to = *end;
-        true
-    }
-    fn token(&self) -> &TantivyToken {
-        &self.token
-    }
-    fn token_mut(&mut self) -> &mut TantivyToken {
-        &mut self.token
     }
 }

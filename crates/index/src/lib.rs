@@ -14,6 +14,7 @@ pub mod index;
 mod rank;
 mod script;
 mod stem;
+mod tokenizer;
 
 pub use analyze::{Analyzer, Token, analyze};
 pub use index::{Found, IndexError, SearchIndex, Terms, Writer};

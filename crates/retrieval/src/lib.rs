@@ -7,8 +7,9 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index), [`library`] (collections and search), `question` (what a question
-//! asks for), `answer` (an answer's events), `score` (the best sentences), [`extract`] and [`ask`] (answerers), [`eval`] (how good it is).
+//! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
+//! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
+//! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
@@ -26,6 +27,7 @@ mod sentence;
 pub mod sync;
 mod verbs;
 mod verify;
+mod words;
 
 pub use ask::AskAnswerer;
 pub use error::LibraryError;

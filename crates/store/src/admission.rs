@@ -32,16 +32,7 @@ impl Place {
         let Some(shared) = self.shared.take() else { return };
         shared.queued_bytes.fetch_add(approx_bytes, Ordering::Relaxed);
         // The place itself is given back by the writer, after the commit.
-        if shared
-            .push(
-                Job::Trace(TraceJob {
-                    build,
-                    bytes: approx_bytes,
-                }),
-                false,
-            )
-            .is_err()
-        {
+        if shared.push(Job::Trace(TraceJob { build, bytes: approx_bytes }), false).is_err() {
             shared.queued_bytes.fetch_sub(approx_bytes, Ordering::Relaxed);
             shared.places.add_permits(1);
             tracing::error!("a trace was handed over after the store was closed, and is lost");
@@ -59,10 +50,7 @@ impl Drop for Place {
 
 /// Reserves a place; `store` is kept alive by it.
 pub(crate) async fn admit(shared: &Arc<Shared>, store: Arc<dyn Send + Sync>) -> Result<Place, Unavailable> {
-    let place = |store| Place {
-        shared: Some(Arc::clone(shared)),
-        _store: store,
-    };
+    let place = |store| Place { shared: Some(Arc::clone(shared)), _store: store };
     if shared.gate_is_open()
         && let Ok(permit) = shared.places.try_acquire()
     {
@@ -90,13 +78,9 @@ pub(crate) async fn admit(shared: &Arc<Shared>, store: Arc<dyn Send + Sync>) -> 
     });
     match waited.await {
         Ok(true) => Ok(place(store)),
-        Ok(false) => Err(Unavailable {
-            reason: "the store is closed".to_owned(),
-        }),
+        Ok(false) => Err(Unavailable { reason: "the store is closed".to_owned() }),
         Err(_elapsed) => Err(Unavailable {
-            reason: shared
-                .trouble()
-                .map_or_else(|| "its queue is full".to_owned(), |trouble| trouble.reason),
+            reason: shared.trouble().map_or_else(|| "its queue is full".to_owned(), |trouble| trouble.reason),
         }),
     }
 }

@@ -176,11 +176,7 @@ struct Pack {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(conn: &'a Connection) -> Self {
-        Self {
-            conn,
-            decompressor: None,
-            pack: Pack::default(),
-        }
+        Self { conn, decompressor: None, pack: Pack::default() }
     }
 
     pub(crate) fn get(&mut self, id: i64) -> Result<Vec<u8>, StoreError> {
@@ -192,9 +188,7 @@ impl<'a> Reader<'a> {
             .prepare_cached(
                 "SELECT first, lengths, size, body FROM packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
             )?
-            .query_row([id], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()?;
         let damaged = |what: &str| StoreError::Damaged(format!("body {id} {what}"));
         let Some((first, lengths, size, body)) = found else {
@@ -209,9 +203,7 @@ impl<'a> Reader<'a> {
                         .decompressor
                         .insert(Decompressor::new().map_err(|_| damaged("cannot be unpacked"))?),
                 };
-                decompressor
-                    .decompress(&body, size)
-                    .map_err(|_| damaged("cannot be unpacked"))?
+                decompressor.decompress(&body, size).map_err(|_| damaged("cannot be unpacked"))?
             }
         };
         let mut varints = lengths.iter();
@@ -220,15 +212,8 @@ impl<'a> Reader<'a> {
             let length = pop_varint(&mut varints).and_then(|length| usize::try_from(length).ok());
             lengths.push(length.ok_or_else(|| damaged("has no length"))?);
         }
-        self.pack = Pack {
-            first,
-            lengths,
-            bodies,
-        };
-        self.pack
-            .get(id)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| damaged("is missing"))
+        self.pack = Pack { first, lengths, bodies };
+        self.pack.get(id).map(<[u8]>::to_vec).ok_or_else(|| damaged("is missing"))
     }
 }
 
@@ -292,12 +277,8 @@ impl Key {
     }
 
     fn from_bytes(bytes: &[u8]) -> Self {
-        let word = |at| {
-            bytes
-                .get(at..at + 8)
-                .and_then(|word| word.try_into().ok())
-                .map_or(0, u64::from_le_bytes)
-        };
+        let word =
+            |at| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
         Self(word(0), word(8))
     }
 
@@ -382,10 +363,8 @@ mod tests {
 
     #[test]
     fn references_round_trip() {
-        let wanted: Vec<(Slot, i64)> = Slot::ALL
-            .into_iter()
-            .zip([0, 1, 127, 128, 300_000, i64::MAX])
-            .collect();
+        let wanted: Vec<(Slot, i64)> =
+            Slot::ALL.into_iter().zip([0, 1, 127, 128, 300_000, i64::MAX]).collect();
         let mut packed = Vec::new();
         for (slot, id) in &wanted {
             pack(&mut packed, *slot, *id);
@@ -404,11 +383,7 @@ mod tests {
             recent.insert(key(n), 1);
         }
         recent.insert(key(u64::MAX), 2);
-        assert_eq!(
-            recent.get(key(7)),
-            Some(1),
-            "in the old generation, and used again"
-        );
+        assert_eq!(recent.get(key(7)), Some(1), "in the old generation, and used again");
         for n in 0..GENERATION as u64 {
             recent.insert(key(1 << 40 | n), 3);
         }

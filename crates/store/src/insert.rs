@@ -133,11 +133,7 @@ impl Inserter {
         let key_name = self.names.optional(tx, summary.key_name.as_deref())?;
 
         let seq = self.last_seq + 1;
-        let mut sums = Sums {
-            traces: 1,
-            errors: status,
-            ..Sums::default()
-        };
+        let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
         for span in new_spans(&batch.spans, &HashSet::new()) {
             sums.add(span);
         }
@@ -171,18 +167,11 @@ impl Inserter {
                 summary.output_preview,
             ])?;
         if inserted == 0 {
-            return self.merge(
-                tx,
-                batch,
-                [Some(name), Some(operation), model, provider, key_name],
-            );
+            return self.merge(tx, batch, [Some(name), Some(operation), model, provider, key_name]);
         }
         self.last_seq = seq;
         self.insert_spans(tx, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
-        self.minutes
-            .entry(start.div_euclid(MINUTE_NS))
-            .or_default()
-            .merge(&sums);
+        self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
         Ok(())
     }
 
@@ -210,9 +199,7 @@ impl Inserter {
             return Ok(());
         }
         let start = new().map(|span| span.start.0).fold(there.start, i64::min);
-        let end = new()
-            .map(end_of)
-            .fold(there.start.saturating_add(there.duration), i64::max);
+        let end = new().map(end_of).fold(there.start.saturating_add(there.duration), i64::max);
         let summary = &batch.summary;
         let (status, error) = status_columns(&summary.status);
         // The root's word on how it ended is final; without a root, one failure is the trace's.
@@ -260,11 +247,7 @@ impl Inserter {
         // Counted in the minute the trace was first counted in, even if it turns out to have begun earlier.
         let errors = if speaks { status - there.status } else { 0 };
         let minute = self.minutes.entry(there.start.div_euclid(MINUTE_NS)).or_default();
-        minute.merge(&Sums {
-            traces: 0,
-            errors,
-            ..sums
-        });
+        minute.merge(&Sums { traces: 0, errors, ..sums });
         Ok(())
     }
 
@@ -280,10 +263,7 @@ impl Inserter {
         for span in spans {
             let number = already + sums.spans;
             if number >= MOST_SPANS {
-                tracing::warn!(
-                    seq,
-                    "a trace has more than {MOST_SPANS} spans; the rest is left out"
-                );
+                tracing::warn!(seq, "a trace has more than {MOST_SPANS} spans; the rest is left out");
                 break;
             }
             self.insert_span(tx, first_span(seq) + number, span)?;
@@ -304,17 +284,9 @@ impl Inserter {
             let blob = self.blobs.put(tx, body)?;
             blobs::pack(&mut self.references, *slot, blob);
         }
-        let attributes = std::str::from_utf8(&self.attributes)
-            .ok()
-            .filter(|text| !text.is_empty());
+        let attributes = std::str::from_utf8(&self.attributes).ok().filter(|text| !text.is_empty());
         let references = Some(&self.references).filter(|references| !references.is_empty());
-        let Usage {
-            input,
-            output,
-            cached_input,
-            cache_write,
-            reasoning,
-        } = span.usage;
+        let Usage { input, output, cached_input, cache_write, reasoning } = span.usage;
         tx.prepare_cached(
             "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted,
                 model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
@@ -352,8 +324,7 @@ impl Inserter {
         self.attributes.clear();
         for (key, value) in attributes {
             let key = self.names.id(tx, key)?;
-            self.attributes
-                .push(if self.attributes.is_empty() { b'[' } else { b',' });
+            self.attributes.push(if self.attributes.is_empty() { b'[' } else { b',' });
             // Writing into memory fails only for values JSON cannot hold, and `Value` is JSON.
             write!(self.attributes, "{key},")
                 .and_then(|()| serde_json::to_writer(&mut self.attributes, value).map_err(Into::into))
@@ -417,10 +388,7 @@ fn new_spans<'a>(spans: &'a [SpanRow], known: &'a HashSet<SpanId>) -> impl Itera
         .filter(move |(at, span)| {
             let first = match &mut seen {
                 Some(seen) => seen.insert(span.span_id),
-                None => spans
-                    .iter()
-                    .take(*at)
-                    .all(|earlier| earlier.span_id != span.span_id),
+                None => spans.iter().take(*at).all(|earlier| earlier.span_id != span.span_id),
             };
             first && !known.contains(&span.span_id)
         })

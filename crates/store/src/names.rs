@@ -26,8 +26,7 @@ impl Names {
         let id = if let Some(id) = known {
             id
         } else {
-            tx.prepare_cached("INSERT INTO names (text) VALUES (?1)")?
-                .execute([text])?;
+            tx.prepare_cached("INSERT INTO names (text) VALUES (?1)")?.execute([text])?;
             self.added.push(text.into());
             tx.last_insert_rowid()
         };

@@ -52,16 +52,8 @@ impl Readers {
         capacity: usize,
         timeout: Duration,
     ) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            capacity,
-        });
-        let readers = Self {
-            shared,
-            threads: Mutex::default(),
-            timeout,
-        };
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), capacity });
+        let readers = Self { shared, threads: Mutex::default(), timeout };
         for number in 0..threads.max(1) {
             let mut conn = schema::open_reader(path)?;
             let deadline = Arc::new(Mutex::new(None::<Instant>));
@@ -74,10 +66,7 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name(format!("store-read-{number}"))
                 .spawn(move || shared.serve(&conn, &deadline))
-                .map_err(|source| StoreError::Folder {
-                    path: path.to_owned(),
-                    source,
-                })?;
+                .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
             readers.threads.lock().push(thread);
         }
         Ok(readers)
@@ -95,11 +84,8 @@ impl Readers {
             if reply.is_closed() {
                 return;
             }
-            let result = if expired {
-                Err(StoreError::Timeout(timeout))
-            } else {
-                guarded(conn, query, timeout)
-            };
+            let result =
+                if expired { Err(StoreError::Timeout(timeout)) } else { guarded(conn, query, timeout) };
             let _gone = reply.send(result);
         });
         {
@@ -110,10 +96,7 @@ impl Readers {
             if queue.jobs.len() >= self.shared.capacity {
                 return Err(StoreError::Busy);
             }
-            queue.jobs.push_back(Job {
-                deadline: Instant::now() + timeout,
-                run,
-            });
+            queue.jobs.push_back(Job { deadline: Instant::now() + timeout, run });
         }
         self.shared.wake.notify_one();
         answer.await.map_err(|_| StoreError::Closed)?

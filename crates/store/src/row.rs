@@ -96,14 +96,8 @@ pub enum Slot {
 }
 
 impl Slot {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Input,
-        Self::Output,
-        Self::Tools,
-        Self::RawRequest,
-        Self::RawResponse,
-        Self::Attributes,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Input, Self::Output, Self::Tools, Self::RawRequest, Self::RawResponse, Self::Attributes];
 
     pub(crate) fn code(self) -> u8 {
         match self {

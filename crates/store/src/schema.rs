@@ -6,10 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 /// In the order they are applied; `user_version` counts those a file has seen.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/0001_records.sql"),
-    include_str!("../migrations/0002_documents.sql"),
-];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_records.sql"), include_str!("../migrations/0002_documents.sql")];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.
 const APPLICATION_ID: i64 = 0x4841_4e4f;
@@ -49,9 +47,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let opened = |error| explain(path, error);
     if !path.exists() {
-        return Err(StoreError::Missing {
-            path: path.to_owned(),
-        });
+        return Err(StoreError::Missing { path: path.to_owned() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(opened)?;
@@ -59,11 +55,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let found = check_identity(path, &conn)?;
     let known = known_version();
     if found < known {
-        return Err(StoreError::Older {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(StoreError::Older { path: path.to_owned(), found, known });
     }
     conn.execute_batch("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;")
         .map_err(opened)?;
@@ -74,25 +66,17 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 /// The file's schema version, once it is known to be ours (or empty) and not newer than we are.
 fn check_identity(path: &Path, conn: &Connection) -> Result<i64, StoreError> {
     let number = |pragma: &str| -> Result<i64, StoreError> {
-        conn.query_row(pragma, [], |row| row.get(0))
-            .map_err(|error| explain(path, error))
+        conn.query_row(pragma, [], |row| row.get(0)).map_err(|error| explain(path, error))
     };
     let application = number("PRAGMA application_id")?;
     let version = number("PRAGMA user_version")?;
     let tables = number("SELECT count(*) FROM sqlite_master")?;
     if application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0) {
-        return Err(StoreError::Foreign {
-            path: path.to_owned(),
-            what: "another program's SQLite database",
-        });
+        return Err(StoreError::Foreign { path: path.to_owned(), what: "another program's SQLite database" });
     }
     let known = known_version();
     if version > known {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known,
-        });
+        return Err(StoreError::Newer { path: path.to_owned(), found: version, known });
     }
     Ok(version)
 }
@@ -102,33 +86,20 @@ fn migrate(path: &Path, conn: &Connection) -> Result<(), StoreError> {
     loop {
         // The version is read inside the write lock, as another process may be doing the same.
         let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).map_err(opened)?;
-        let version: i64 = tx
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(opened)?;
-        let Some(sql) = usize::try_from(version)
-            .ok()
-            .and_then(|version| MIGRATIONS.get(version))
-        else {
+        let version: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(opened)?;
+        let Some(sql) = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version)) else {
             return Ok(());
         };
         tx.execute_batch(sql).map_err(opened)?;
-        tx.pragma_update(None, "application_id", APPLICATION_ID)
-            .map_err(opened)?;
-        tx.pragma_update(None, "user_version", version + 1)
-            .map_err(opened)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(opened)?;
+        tx.pragma_update(None, "user_version", version + 1).map_err(opened)?;
         tx.commit().map_err(opened)?;
     }
 }
 
 fn explain(path: &Path, error: rusqlite::Error) -> StoreError {
     if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        return StoreError::Foreign {
-            path: path.to_owned(),
-            what: "not a SQLite file",
-        };
+        return StoreError::Foreign { path: path.to_owned(), what: "not a SQLite file" };
     }
-    StoreError::Open {
-        path: path.to_owned(),
-        source: error,
-    }
+    StoreError::Open { path: path.to_owned(), source: error }
 }

@@ -102,10 +102,7 @@ impl Store {
         let writer = if options.read_only {
             None
         } else {
-            make_folder(folder).map_err(|source| StoreError::Folder {
-                path: folder.to_owned(),
-                source,
-            })?;
+            make_folder(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
             let conn = schema::open_writer(&path)?;
             let inserter = Inserter::new(&conn)?;
             let shared = Arc::new(Shared::new(options.queue, options.queued_bytes));
@@ -114,29 +111,11 @@ impl Store {
             let thread = std::thread::Builder::new()
                 .name("store-write".to_owned())
                 .spawn(move || writer.run())
-                .map_err(|source| StoreError::Folder {
-                    path: folder.to_owned(),
-                    source,
-                })?;
-            Some(WriterHandle {
-                shared,
-                committed,
-                thread: Mutex::new(Some(thread)),
-            })
+                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+            Some(WriterHandle { shared, committed, thread: Mutex::new(Some(thread)) })
         };
-        let readers = Readers::start(
-            &path,
-            options.readers,
-            options.waiting_reads,
-            options.read_timeout,
-        )?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                folder: folder.to_owned(),
-                readers,
-                writer,
-            }),
-        })
+        let readers = Readers::start(&path, options.readers, options.waiting_reads, options.read_timeout)?;
+        Ok(Self { inner: Arc::new(Inner { folder: folder.to_owned(), readers, writer }) })
     }
 
     /// The data folder.
@@ -152,9 +131,7 @@ impl Store {
     /// Reserves a place for one trace. Waits while the queue is full or commits fail, 2 s at most.
     pub async fn admit(&self) -> Result<Place, Unavailable> {
         let Some(writer) = &self.inner.writer else {
-            return Err(Unavailable {
-                reason: StoreError::ReadOnly.to_string(),
-            });
+            return Err(Unavailable { reason: StoreError::ReadOnly.to_string() });
         };
         let alive: Arc<dyn Send + Sync> = Arc::clone(&self.inner) as _;
         admission::admit(&writer.shared, alive).await
@@ -200,35 +177,20 @@ impl Store {
     ) -> Result<T, StoreError> {
         let writer = self.inner.writer.as_ref().ok_or(StoreError::ReadOnly)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write {
-            run: write,
-            synced,
-            result: None,
-            reply,
-        });
-        writer
-            .shared
-            .push(Job::Write(job), true)
-            .map_err(|_| StoreError::Closed)?;
+        let job = Box::new(Write { run: write, synced, result: None, reply });
+        writer.shared.push(Job::Write(job), true).map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// How the store is.
     pub fn health(&self) -> Health {
         let Some(WriterHandle { shared, .. }) = &self.inner.writer else {
-            return Health {
-                state: HealthState::Ok,
-                queued: 0,
-                queued_bytes: 0,
-                lag: Duration::ZERO,
-            };
+            return Health { state: HealthState::Ok, queued: 0, queued_bytes: 0, lag: Duration::ZERO };
         };
-        let state = shared
-            .trouble()
-            .map_or(HealthState::Ok, |trouble| HealthState::Failing {
-                since: trouble.since,
-                reason: trouble.reason,
-            });
+        let state = shared.trouble().map_or(HealthState::Ok, |trouble| HealthState::Failing {
+            since: trouble.since,
+            reason: trouble.reason,
+        });
         Health {
             state,
             queued: shared.queued(),
@@ -248,11 +210,7 @@ impl Store {
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         let conn = schema::open_reader(&self.inner.folder.join("hanok.db"))?;
         let said: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-        if said == "ok" {
-            Ok(())
-        } else {
-            Err(StoreError::Damaged(said))
-        }
+        if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
     }
 
     /// Commits what is queued and ends the threads. Blocks meanwhile. Later calls get [`StoreError::Closed`].

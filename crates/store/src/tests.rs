@@ -12,11 +12,7 @@ use std::time::{Duration, Instant};
 const BASE: i64 = 1_763_634_427_000_000_000;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn open(folder: &Path) -> Store {
@@ -39,17 +35,10 @@ fn span(number: u8, parent: Option<u8>) -> SpanRow {
         counted: true,
         model: Some("gpt-5-mini".into()),
         provider: Some("openai".into()),
-        usage: Usage {
-            input: Some(10),
-            output: Some(2),
-            ..Usage::default()
-        },
+        usage: Usage { input: Some(10), output: Some(2), ..Usage::default() },
         cost: Some(NanoDollars(7)),
         ttft_ns: Some(1_000),
-        attributes: vec![
-            ("a.b".into(), 1.into()),
-            ("c".into(), serde_json::json!({"d": [true]})),
-        ],
+        attributes: vec![("a.b".into(), 1.into()), ("c".into(), serde_json::json!({"d": [true]}))],
         bodies: vec![
             (Slot::Input, b"{\"role\":\"system\"}".to_vec()),
             (Slot::Output, format!("{number} ").repeat(200).into_bytes()),
@@ -63,33 +52,18 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
         name: format!("trace {number}"),
         operation: Cow::Borrowed("gateway"),
         status: SpanStatus::Ok,
-        model: Some(
-            if number.is_multiple_of(2) {
-                "gpt-5-mini"
-            } else {
-                "mistral-large"
-            }
-            .into(),
-        ),
+        model: Some(if number.is_multiple_of(2) { "gpt-5-mini" } else { "mistral-large" }.into()),
         provider: Some("openai".into()),
         key_name: None,
         ttft_ns: Some(2_000),
         input_preview: Some(format!("환불 100% question_{number}")),
         output_preview: None,
     };
-    TraceBatch {
-        trace_id: trace_id(number),
-        summary,
-        spans,
-    }
+    TraceBatch { trace_id: trace_id(number), summary, spans }
 }
 
 async fn submit(store: &Store, batch: TraceBatch) {
-    store
-        .admit()
-        .await
-        .unwrap()
-        .submit(Box::new(move || vec![batch]), 1_000);
+    store.admit().await.unwrap().submit(Box::new(move || vec![batch]), 1_000);
 }
 
 #[test]
@@ -99,49 +73,23 @@ fn a_trace_comes_back_as_it_was() {
     block(async {
         submit(&store, batch(0, vec![span(1, None), span(2, Some(1))])).await;
         store.flush().await.unwrap();
-        let trace = store
-            .traces()
-            .get(trace_id(0), Bodies::All)
-            .await
-            .unwrap()
-            .unwrap();
+        let trace = store.traces().get(trace_id(0), Bodies::All).await.unwrap().unwrap();
         assert_eq!(trace.row.name, "trace 0");
         assert_eq!(trace.row.span_count, 2);
-        assert_eq!(
-            (trace.row.input_tokens, trace.row.output_tokens),
-            (Some(20), Some(4))
-        );
+        assert_eq!((trace.row.input_tokens, trace.row.output_tokens), (Some(20), Some(4)));
         assert_eq!(trace.row.cost, Some(NanoDollars(14)));
         assert_eq!(trace.row.duration_ns, 1_500_000);
         let (wanted, found) = (span(2, Some(1)), &trace.spans[1]);
         assert_eq!(found.span_id, wanted.span_id);
         assert_eq!(found.parent_id, wanted.parent_id);
-        assert_eq!(
-            (found.usage, found.cost, found.ttft_ns),
-            (wanted.usage, wanted.cost, wanted.ttft_ns)
-        );
+        assert_eq!((found.usage, found.cost, found.ttft_ns), (wanted.usage, wanted.cost, wanted.ttft_ns));
         assert_eq!(found.bodies, wanted.bodies);
-        assert_eq!(
-            serde_json::to_string(&found.attributes).unwrap(),
-            r#"{"a.b":1,"c":{"d":[true]}}"#
-        );
+        assert_eq!(serde_json::to_string(&found.attributes).unwrap(), r#"{"a.b":1,"c":{"d":[true]}}"#);
 
-        let light = store
-            .traces()
-            .get(trace_id(0), Bodies::Of(wanted.span_id))
-            .await
-            .unwrap()
-            .unwrap();
+        let light = store.traces().get(trace_id(0), Bodies::Of(wanted.span_id)).await.unwrap().unwrap();
         assert!(light.spans[0].bodies.is_empty() && light.spans[0].has_bodies);
         assert_eq!(light.spans[1].bodies, wanted.bodies);
-        assert!(
-            store
-                .traces()
-                .get(trace_id(9), Bodies::None)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        assert!(store.traces().get(trace_id(9), Bodies::None).await.unwrap().is_none());
     });
 }
 
@@ -150,11 +98,7 @@ fn a_body_is_stored_once_even_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let bodies = |store: &Store| {
         block(store.read(|conn| {
-            Ok(
-                conn.query_row("SELECT sum(length(hashes)) / 16 FROM packs", [], |row| {
-                    row.get::<_, i64>(0)
-                })?,
-            )
+            Ok(conn.query_row("SELECT sum(length(hashes)) / 16 FROM packs", [], |row| row.get::<_, i64>(0))?)
         }))
         .unwrap()
     };
@@ -174,48 +118,14 @@ fn a_body_is_stored_once_even_over_a_restart() {
 fn bodies_of_any_size_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let sizes = [
-        0,
-        1,
-        99,
-        100,
-        5_000,
-        16 << 10,
-        20,
-        70_000,
-        3 << 20,
-        15_000,
-        15_001,
-        15_002,
-        15_003,
-        15_004,
-        7,
-    ];
-    let body = |size: usize| {
-        (0..size)
-            .map(|at| (at * at % 251).to_le_bytes()[0])
-            .collect::<Vec<u8>>()
-    };
+    let sizes =
+        [0, 1, 99, 100, 5_000, 16 << 10, 20, 70_000, 3 << 20, 15_000, 15_001, 15_002, 15_003, 15_004, 7];
+    let body = |size: usize| (0..size).map(|at| (at * at % 251).to_le_bytes()[0]).collect::<Vec<u8>>();
     let bodies: Vec<(Slot, Vec<u8>)> = sizes.map(|size| (Slot::Input, body(size))).to_vec();
     block(async {
-        submit(
-            &store,
-            batch(
-                0,
-                vec![SpanRow {
-                    bodies: bodies.clone(),
-                    ..span(1, None)
-                }],
-            ),
-        )
-        .await;
+        submit(&store, batch(0, vec![SpanRow { bodies: bodies.clone(), ..span(1, None) }])).await;
         store.flush().await.unwrap();
-        let trace = store
-            .traces()
-            .get(trace_id(0), Bodies::All)
-            .await
-            .unwrap()
-            .unwrap();
+        let trace = store.traces().get(trace_id(0), Bodies::All).await.unwrap().unwrap();
         assert_eq!(trace.spans[0].bodies, bodies);
     });
 }
@@ -228,25 +138,12 @@ fn batches_of_one_trace_merge_and_replays_change_nothing() {
         let mut child = batch(0, vec![span(5, Some(1))]);
         child.summary.name = "a child".into();
         child.summary.status = SpanStatus::Error("child failed".into());
-        let root = batch(
-            0,
-            vec![
-                span(1, None),
-                span(5, Some(1)),
-                span(5, Some(1)),
-                span(6, Some(1)),
-            ],
-        );
+        let root = batch(0, vec![span(1, None), span(5, Some(1)), span(5, Some(1)), span(6, Some(1))]);
         for batch in [&child, &root, &child, &root] {
             submit(&store, batch.clone()).await;
         }
         store.flush().await.unwrap();
-        let trace = store
-            .traces()
-            .get(trace_id(0), Bodies::None)
-            .await
-            .unwrap()
-            .unwrap();
+        let trace = store.traces().get(trace_id(0), Bodies::None).await.unwrap().unwrap();
         assert_eq!(trace.spans.len(), 3);
         assert_eq!(trace.row.span_count, 3);
         assert_eq!(trace.row.input_tokens, Some(30));
@@ -254,10 +151,7 @@ fn batches_of_one_trace_merge_and_replays_change_nothing() {
         assert_eq!(trace.row.status, SpanStatus::Ok, "the root has the last word");
         assert_eq!(trace.row.start, span(1, None).start);
         let sums = store.traces().totals(Timestamp(0)).await.unwrap();
-        assert_eq!(
-            (sums.traces, sums.errors, sums.spans, sums.cost),
-            (1, 0, 3, NanoDollars(21))
-        );
+        assert_eq!((sums.traces, sums.errors, sums.spans, sums.cost), (1, 0, 3, NanoDollars(21)));
     });
 }
 
@@ -280,34 +174,14 @@ fn lists_filter_and_page() {
             assert_eq!(page.next, None);
             page.rows.iter().map(|row| row.seq - 1).collect()
         };
-        let words = |word: &str| TraceQuery {
-            words: vec![word.into()],
-            ..TraceQuery::default()
-        };
-        assert_eq!(
-            numbers(TraceQuery::default()).await,
-            (0..30).rev().collect::<Vec<_>>()
-        );
-        assert_eq!(
-            numbers(TraceQuery {
-                failed: Some(true),
-                ..TraceQuery::default()
-            })
-            .await,
-            [7]
-        );
+        let words = |word: &str| TraceQuery { words: vec![word.into()], ..TraceQuery::default() };
+        assert_eq!(numbers(TraceQuery::default()).await, (0..30).rev().collect::<Vec<_>>());
+        assert_eq!(numbers(TraceQuery { failed: Some(true), ..TraceQuery::default() }).await, [7]);
         assert_eq!(numbers(words("RATE lim")).await, [7]);
         assert_eq!(numbers(words("question_2")).await.len(), 11);
-        assert_eq!(
-            numbers(words("question%2")).await.len(),
-            0,
-            "no wildcards in words"
-        );
+        assert_eq!(numbers(words("question%2")).await.len(), 0, "no wildcards in words");
         assert_eq!(numbers(words("환불")).await.len(), 30);
-        let models = |glob: &str| TraceQuery {
-            models: vec![glob.into()],
-            ..TraceQuery::default()
-        };
+        let models = |glob: &str| TraceQuery { models: vec![glob.into()], ..TraceQuery::default() };
         assert_eq!(numbers(models("GPT*")).await.len(), 15);
         assert_eq!(numbers(models("gpt")).await.len(), 0);
         let range = TraceQuery {
@@ -320,11 +194,7 @@ fn lists_filter_and_page() {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let page = store
-                .traces()
-                .list(TraceQuery::default(), cursor, 7)
-                .await
-                .unwrap();
+            let page = store.traces().list(TraceQuery::default(), cursor, 7).await.unwrap();
             seen.extend(page.rows.iter().map(|row| row.seq));
             cursor = page.next;
             if cursor.is_none() {
@@ -335,11 +205,7 @@ fn lists_filter_and_page() {
 
         let recent = store.traces().recent(27, 2).await.unwrap();
         assert_eq!(recent.iter().map(|row| row.seq).collect::<Vec<_>>(), [29, 30]);
-        let rate = store
-            .traces()
-            .rate(Timestamp(BASE), Timestamp(BASE + 119_000_000_000), 10)
-            .await
-            .unwrap();
+        let rate = store.traces().rate(Timestamp(BASE), Timestamp(BASE + 119_000_000_000), 10).await.unwrap();
         assert_eq!(rate.iter().map(|bucket| bucket.traces).sum::<u64>(), 30);
         assert_eq!(rate.iter().map(|bucket| bucket.errors).sum::<u64>(), 1);
         assert!(rate.len() <= 10);
@@ -374,33 +240,23 @@ fn a_write_that_fails_takes_back_only_itself() {
             store
                 .write(move |tx| {
                     tx.execute("INSERT INTO names (text) VALUES (?1)", [text])?;
-                    if fail {
-                        Err(StoreError::Damaged("on purpose".into()))
-                    } else {
-                        Ok(text.len())
-                    }
+                    if fail { Err(StoreError::Damaged("on purpose".into())) } else { Ok(text.len()) }
                 })
                 .await
         }
     };
     block(async {
-        let (good, bad, again) = tokio::join!(
-            add(&store, "one", false),
-            add(&store, "two", true),
-            add(&store, "three", false)
-        );
+        let (good, bad, again) =
+            tokio::join!(add(&store, "one", false), add(&store, "two", true), add(&store, "three", false));
         assert_eq!(good.unwrap(), 3);
         assert!(matches!(bad, Err(StoreError::Damaged(_))));
         assert_eq!(again.unwrap(), 5);
-        let panicked = store
-            .write(|_| -> Result<(), StoreError> { panic!("on purpose") })
-            .await;
+        let panicked = store.write(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(StoreError::Panicked(_))));
         let names = store
             .read(|conn| {
-                Ok(conn.query_row("SELECT group_concat(text) FROM names", [], |row| {
-                    row.get::<_, String>(0)
-                })?)
+                Ok(conn
+                    .query_row("SELECT group_concat(text) FROM names", [], |row| row.get::<_, String>(0))?)
             })
             .await;
         assert_eq!(names.unwrap(), "one,three");
@@ -414,23 +270,10 @@ fn a_trace_that_cannot_be_prepared_takes_nothing_with_it() {
     let store = open(folder.path());
     block(async {
         submit(&store, batch(0, vec![span(1, None)])).await;
-        store
-            .admit()
-            .await
-            .unwrap()
-            .submit(Box::new(|| panic!("on purpose")), 10);
+        store.admit().await.unwrap().submit(Box::new(|| panic!("on purpose")), 10);
         submit(&store, batch(1, vec![span(1, None)])).await;
         store.flush().await.unwrap();
-        assert_eq!(
-            store
-                .traces()
-                .list(TraceQuery::default(), None, 9)
-                .await
-                .unwrap()
-                .rows
-                .len(),
-            2
-        );
+        assert_eq!(store.traces().list(TraceQuery::default(), None, 9).await.unwrap().rows.len(), 2);
         assert_eq!(store.health().queued_bytes, 0);
     });
 }
@@ -451,10 +294,7 @@ fn a_full_disk_holds_everything_and_recovers() {
             place.submit(Box::new(move || vec![batch]), 1_000);
         }
         let refused = store.flush().await;
-        assert!(
-            matches!(refused, Err(StoreError::Unavailable { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
         assert!(matches!(store.health().state, HealthState::Failing { .. }));
         let began = Instant::now();
         let unavailable = store.admit().await.err().expect("a failing store admits nothing");
@@ -467,23 +307,10 @@ fn a_full_disk_holds_everything_and_recovers() {
         place.submit(Box::new(move || vec![batch]), 1_000);
         store.flush().await.unwrap();
         assert_eq!(store.health().state, HealthState::Ok);
-        let page = store
-            .traces()
-            .list(TraceQuery::default(), None, 100)
-            .await
-            .unwrap();
+        let page = store.traces().list(TraceQuery::default(), None, 100).await.unwrap();
         assert_eq!(page.rows.len(), 51);
-        let trace = store
-            .traces()
-            .get(trace_id(49), Bodies::All)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            trace.spans[0].bodies,
-            span(1, None).bodies,
-            "no reference to a body that was taken back"
-        );
+        let trace = store.traces().get(trace_id(49), Bodies::All).await.unwrap().unwrap();
+        assert_eq!(trace.spans[0].bodies, span(1, None).bodies, "no reference to a body that was taken back");
     });
     store.integrity_check().unwrap();
 }
@@ -491,24 +318,13 @@ fn a_full_disk_holds_everything_and_recovers() {
 #[test]
 fn a_full_queue_slows_admission_and_drops_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(
-        folder.path(),
-        Options {
-            queue: 3,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let store = Store::open(folder.path(), Options { queue: 3, ..Options::default() }).unwrap();
     block(async {
         for number in 0..50 {
             submit(&store, batch(number, vec![span(1, None)])).await;
         }
         drop(store.admit().await.unwrap());
-        let held = [
-            store.admit().await.unwrap(),
-            store.admit().await.unwrap(),
-            store.admit().await.unwrap(),
-        ];
+        let held = [store.admit().await.unwrap(), store.admit().await.unwrap(), store.admit().await.unwrap()];
         assert!(store.admit().await.is_err());
         drop(held);
         assert!(store.admit().await.is_ok());
@@ -520,22 +336,15 @@ fn a_full_queue_slows_admission_and_drops_nothing() {
 #[test]
 fn a_query_without_end_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        read_timeout: Duration::from_secs(1),
-        readers: 1,
-        ..Options::default()
-    };
+    let options = Options { read_timeout: Duration::from_secs(1), readers: 1, ..Options::default() };
     let store = Store::open(folder.path(), options).unwrap();
     let endless = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
     block(async {
-        let result = store
-            .read(move |conn| Ok(conn.query_row(endless, [], |row| row.get::<_, i64>(0))?))
-            .await;
+        let result =
+            store.read(move |conn| Ok(conn.query_row(endless, [], |row| row.get::<_, i64>(0))?)).await;
         assert!(matches!(result, Err(StoreError::Timeout(_))), "{result:?}");
         assert_eq!(store.read(|_| Ok(7)).await.unwrap(), 7, "the reader serves on");
-        let panicked = store
-            .read(|_| -> Result<(), StoreError> { panic!("on purpose") })
-            .await;
+        let panicked = store.read(|_| -> Result<(), StoreError> { panic!("on purpose") }).await;
         assert!(matches!(panicked, Err(StoreError::Panicked(_))));
         assert_eq!(store.read(|_| Ok(8)).await.unwrap(), 8);
     });
@@ -546,41 +355,19 @@ fn files_that_are_not_ours_are_refused() {
     let check = |prepare: &dyn Fn(&Path), read_only: bool, says: &str| {
         let folder = tempfile::tempdir().unwrap();
         prepare(&folder.path().join("hanok.db"));
-        let error = Store::open(
-            folder.path(),
-            Options {
-                read_only,
-                ..Options::default()
-            },
-        )
-        .err()
-        .expect(says);
+        let error =
+            Store::open(folder.path(), Options { read_only, ..Options::default() }).err().expect(says);
         assert!(error.to_string().contains(says), "{error}");
     };
     let sql = |sql: &'static str| {
         move |path: &Path| {
-            rusqlite::Connection::open(path)
-                .unwrap()
-                .execute_batch(sql)
-                .unwrap();
+            rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
         }
     };
-    check(
-        &|path| std::fs::write(path, "not a database ".repeat(500)).unwrap(),
-        false,
-        "not a SQLite file",
-    );
+    check(&|path| std::fs::write(path, "not a database ".repeat(500)).unwrap(), false, "not a SQLite file");
     check(&sql("CREATE TABLE x (y)"), false, "another program's");
-    check(
-        &sql("PRAGMA application_id = 0x48414e4f; PRAGMA user_version = 999"),
-        false,
-        "schema 999",
-    );
-    check(
-        &sql("PRAGMA application_id = 0x48414e4f; PRAGMA user_version = 1"),
-        true,
-        "hanok up",
-    );
+    check(&sql("PRAGMA application_id = 0x48414e4f; PRAGMA user_version = 999"), false, "schema 999");
+    check(&sql("PRAGMA application_id = 0x48414e4f; PRAGMA user_version = 1"), true, "hanok up");
     check(&|_| {}, true, "no database");
 }
 
@@ -592,20 +379,10 @@ fn the_folder_is_private_and_a_second_store_reads_it() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(
-            std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
-            0o700
-        );
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     }
     assert_eq!(std::fs::read_to_string(folder.join(".gitignore")).unwrap(), "*\n");
-    let reader = Store::open(
-        &folder,
-        Options {
-            read_only: true,
-            ..Options::default()
-        },
-    )
-    .unwrap();
+    let reader = Store::open(&folder, Options { read_only: true, ..Options::default() }).unwrap();
     block(async {
         submit(&store, batch(0, vec![span(1, None)])).await;
         store.flush().await.unwrap();
@@ -624,24 +401,12 @@ fn another_process_may_write_too() {
     block(async {
         for number in 0..20 {
             let store = if number % 2 == 0 { &one } else { &two };
-            submit(
-                store,
-                batch(number, vec![span(u8::try_from(number).unwrap() + 1, None)]),
-            )
-            .await;
+            submit(store, batch(number, vec![span(u8::try_from(number).unwrap() + 1, None)])).await;
             store.flush().await.unwrap();
         }
         for number in 0..20 {
-            let trace = two
-                .traces()
-                .get(trace_id(number), Bodies::All)
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(
-                trace.spans[0].bodies,
-                span(u8::try_from(number).unwrap() + 1, None).bodies
-            );
+            let trace = two.traces().get(trace_id(number), Bodies::All).await.unwrap().unwrap();
+            assert_eq!(trace.spans[0].bodies, span(u8::try_from(number).unwrap() + 1, None).bodies);
         }
     });
 }
@@ -653,10 +418,7 @@ fn arrivals_are_told() {
     let mut committed = store.subscribe().unwrap();
     block(async {
         submit(&store, batch(0, vec![span(1, None)])).await;
-        tokio::time::timeout(Duration::from_secs(5), committed.changed())
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(5), committed.changed()).await.unwrap().unwrap();
         assert_eq!(*committed.borrow(), 1);
     });
 }
@@ -697,11 +459,7 @@ fn killed_at_any_moment_it_keeps_what_was_committed_exactly_once() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Killed after some commits, in the middle of the next.
         for _ in 0..=round % 4 {
-            let line = lines
-                .by_ref()
-                .map(Result::unwrap)
-                .find(|line| line.contains("committed "))
-                .unwrap();
+            let line = lines.by_ref().map(Result::unwrap).find(|line| line.contains("committed ")).unwrap();
             promised = line.rsplit(' ').next().unwrap().parse().unwrap();
         }
         std::thread::yield_now();
@@ -727,12 +485,7 @@ fn killed_at_any_moment_it_keeps_what_was_committed_exactly_once() {
             assert_eq!(store.traces().counts().await.unwrap().traces, traces);
             for number in 0..promised {
                 assert!(
-                    store
-                        .traces()
-                        .get(trace_id(number), Bodies::All)
-                        .await
-                        .unwrap()
-                        .is_some(),
+                    store.traces().get(trace_id(number), Bodies::All).await.unwrap().is_some(),
                     "{number}"
                 );
             }

@@ -96,9 +96,7 @@ impl<'a> Traces<'a> {
         before: Option<i64>,
         limit: usize,
     ) -> Result<TraceRows, StoreError> {
-        self.store
-            .read(move |conn| list(conn, &query, before, limit))
-            .await
+        self.store.read(move |conn| list(conn, &query, before, limit)).await
     }
 
     /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
@@ -142,9 +140,7 @@ impl<'a> Traces<'a> {
         until: Timestamp,
         buckets: usize,
     ) -> Result<Vec<Bucket>, StoreError> {
-        self.store
-            .read(move |conn| rate(conn, since, until, buckets))
-            .await
+        self.store.read(move |conn| rate(conn, since, until, buckets)).await
     }
 
     /// The sums over everything that began at `since` (rounded down to the minute) or later.
@@ -152,9 +148,7 @@ impl<'a> Traces<'a> {
         self.store
             .read(move |conn| {
                 let sql = format!("SELECT 0, {SUMS} FROM minutes WHERE minute >= ?1");
-                let row = conn
-                    .prepare_cached(&sql)?
-                    .query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
+                let row = conn.prepare_cached(&sql)?.query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
                 Ok(Bucket { start: since, ..row })
             })
             .await
@@ -172,11 +166,7 @@ impl<'a> Traces<'a> {
                     [],
                     |row| row.get(0),
                 )?;
-                Ok(Counts {
-                    traces,
-                    spans,
-                    file_bytes,
-                })
+                Ok(Counts { traces, spans, file_bytes })
             })
             .await
     }
@@ -219,11 +209,7 @@ fn list(
     let began = Instant::now();
     let mut page = TraceRows::default();
     while upper > floor && page.rows.len() < limit {
-        let lower = if filter.is_empty() {
-            floor
-        } else {
-            floor.max(upper - STEP)
-        };
+        let lower = if filter.is_empty() { floor } else { floor.max(upper - STEP) };
         let wanted = limit - page.rows.len();
         let mut all = vec![Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
         all.extend(values.iter().cloned());
@@ -249,9 +235,8 @@ fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result
     let (mut low, mut high) = (oldest, newest + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let found: Option<(i64, i64)> = probe
-            .query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let found: Option<(i64, i64)> =
+            probe.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         match found {
             Some((seq, arrived)) if arrived < ms => low = seq + 1,
             _ => high = middle,
@@ -278,10 +263,7 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
             })
             .collect();
         if !any.is_empty() {
-            conditions.push(format!(
-                "t.{column} IN (SELECT id FROM names WHERE {})",
-                any.join(" OR ")
-            ));
+            conditions.push(format!("t.{column} IN (SELECT id FROM names WHERE {})", any.join(" OR ")));
         }
     }
     if let Some(failed) = query.failed {
@@ -302,10 +284,7 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
                 OR t.provider IN {named} OR t.key_name IN {named})"
         ));
     }
-    let sql = conditions
-        .iter()
-        .flat_map(|condition| [" AND ", condition])
-        .collect();
+    let sql = conditions.iter().flat_map(|condition| [" AND ", condition]).collect();
     (sql, values)
 }
 
@@ -366,11 +345,7 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
 }
 
 fn status(failed: bool, error: Option<String>) -> SpanStatus {
-    if failed {
-        SpanStatus::Error(error.unwrap_or_default())
-    } else {
-        SpanStatus::Ok
-    }
+    if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 
 fn get(conn: &Connection, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
@@ -456,32 +431,22 @@ fn rate(
 ) -> Result<Vec<Bucket>, StoreError> {
     let first = since.0.div_euclid(MINUTE_NS);
     let minutes = (until.0.div_euclid(MINUTE_NS) - first + 1).max(1);
-    let width = minutes
-        .div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX))
-        .max(1);
-    let width = if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) {
-        width + 1
-    } else {
-        width
-    };
+    let width = minutes.div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX)).max(1);
+    let width =
+        if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) { width + 1 } else { width };
     let sql = format!(
         "SELECT (minute - ?1) / ?3, {SUMS} FROM minutes WHERE minute >= ?1 AND minute < ?2 GROUP BY 1 ORDER BY 1"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let found = statement
-        .query_map(params![first, first + minutes, width], |row| {
-            Ok((row.get::<_, i64>(0)?, bucket(row)?))
-        })?
+        .query_map(params![first, first + minutes, width], |row| Ok((row.get::<_, i64>(0)?, bucket(row)?)))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut found = found.into_iter().peekable();
     let count = (minutes + width - 1).div_euclid(width);
     Ok((0..count)
         .map(|number| {
             let start = Timestamp(first.saturating_add(number * width).saturating_mul(MINUTE_NS));
-            let sums = found
-                .next_if(|(at, _)| *at == number)
-                .map(|(_, sums)| sums)
-                .unwrap_or_default();
+            let sums = found.next_if(|(at, _)| *at == number).map(|(_, sums)| sums).unwrap_or_default();
             Bucket { start, ..sums }
         })
         .collect())

@@ -153,6 +153,20 @@ impl Shared {
     }
 }
 
+/// Without a writer nothing that is taken would ever be kept: no new work is admitted then.
+struct ShutOnPanic(Arc<Shared>);
+
+impl Drop for ShutOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "the store's writer failed; restart the server".to_owned();
+            *self.0.trouble.lock() = Some(Trouble { since: Timestamp::now(), reason });
+            self.0.failing.store(true, Ordering::Relaxed);
+            self.0.close();
+        }
+    }
+}
+
 /// A job whose rows are made and wait for a commit.
 struct Pending {
     since: Instant,
@@ -178,21 +192,16 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(conn: Connection, inserter: Inserter, shared: Arc<Shared>) -> Self {
         let committed = watch::Sender::new(inserter.newest_committed());
-        Self {
-            conn,
-            inserter,
-            shared,
-            committed,
-            dirty: true,
-        }
+        Self { conn, inserter, shared, committed, dirty: true }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
         self.committed.subscribe()
     }
 
-    /// Serves until the store is closed and the queue is empty.
+    /// Serves until the store is closed and the queue is empty. Jobs' own panics are caught where they run.
     pub(crate) fn run(mut self) {
+        let _shut_on_panic = ShutOnPanic(Arc::clone(&self.shared));
         while let Some(jobs) = self.next_group() {
             let mut group: Vec<Pending> = jobs.into_iter().map(build).collect();
             self.commit(&mut group);
@@ -281,9 +290,7 @@ impl Writer {
     /// One transaction over the whole group. Records that can never be stored are dropped, loudly, and the
     /// rest is tried again at once.
     fn attempt(&mut self, group: &mut [Pending]) -> Result<i64, rusqlite::Error> {
-        let synced = group
-            .iter()
-            .any(|pending| matches!(&pending.work, Work::Write(job) if job.synced()));
+        let synced = group.iter().any(|pending| matches!(&pending.work, Work::Write(job) if job.synced()));
         if synced {
             self.conn.execute_batch("PRAGMA synchronous = FULL")?;
         }
@@ -329,14 +336,8 @@ impl Writer {
         if let Some(known) = &mut *trouble {
             known.reason = reason;
         } else {
-            tracing::error!(
-                reason,
-                "the store cannot commit; nothing is lost, it is tried again"
-            );
-            *trouble = Some(Trouble {
-                since: Timestamp::now(),
-                reason,
-            });
+            tracing::error!(reason, "the store cannot commit; nothing is lost, it is tried again");
+            *trouble = Some(Trouble { since: Timestamp::now(), reason });
         }
         self.shared.failing.store(true, Ordering::Relaxed);
     }
@@ -362,10 +363,7 @@ impl Writer {
         for pending in std::mem::take(group) {
             match pending.work {
                 Work::Write(job) if expired(&pending.since) => tell.push(job),
-                work => group.push(Pending {
-                    since: pending.since,
-                    work,
-                }),
+                work => group.push(Pending { since: pending.since, work }),
             }
         }
         let shared = &self.shared;
@@ -378,10 +376,7 @@ impl Writer {
         }
         let until = Instant::now() + retry;
         let give_up = loop {
-            if queue
-                .closed
-                .is_some_and(|since| since.elapsed() >= CLOSE_PATIENCE)
-            {
+            if queue.closed.is_some_and(|since| since.elapsed() >= CLOSE_PATIENCE) {
                 break true;
             }
             if queue.closed.is_none() {
@@ -396,18 +391,14 @@ impl Writer {
         };
         drop(queue);
         for job in tell {
-            job.answer(Err(StoreError::Unavailable {
-                reason: reason.clone(),
-            }));
+            job.answer(Err(StoreError::Unavailable { reason: reason.clone() }));
         }
         if give_up {
             let mut lost = 0;
             for pending in group.drain(..) {
                 match pending.work {
                     Work::Traces { batches, .. } => lost += batches.len(),
-                    Work::Write(job) => job.answer(Err(StoreError::Unavailable {
-                        reason: reason.clone(),
-                    })),
+                    Work::Write(job) => job.answer(Err(StoreError::Unavailable { reason: reason.clone() })),
                 }
             }
             tracing::error!(
@@ -422,9 +413,8 @@ impl Writer {
     /// Moves the write-ahead log into the file and cuts it to nothing. Readers may prevent that; then the
     /// next quiet moment, or SQLite's own checkpoint, does it.
     fn empty_log(&mut self) {
-        let busy: Result<i64, _> = self
-            .conn
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let busy: Result<i64, _> =
+            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         match busy {
             Ok(busy) => self.dirty = busy != 0,
             Err(error) => {
@@ -438,8 +428,7 @@ impl Writer {
     fn limit_pages(&self) -> Result<(), rusqlite::Error> {
         let limit = self.shared.page_limit.load(Ordering::Relaxed);
         let limit = if limit == 0 { 1 << 30 } else { limit };
-        self.conn
-            .query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))
+        self.conn.query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))
     }
 }
 
@@ -461,10 +450,7 @@ fn build((since, job): (Instant, Job)) -> Pending {
         Job::Write(job) => Work::Write(job),
         Job::Trace(TraceJob { build, bytes }) => {
             let batches = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
-                tracing::error!(
-                    panic = panic_text(&*panic),
-                    "a trace could not be prepared and is lost"
-                );
+                tracing::error!(panic = panic_text(&*panic), "a trace could not be prepared and is lost");
                 Vec::new()
             });
             Work::Traces { batches, bytes }

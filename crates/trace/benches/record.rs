@@ -19,14 +19,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type AnyError = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), AnyError> {
-    let numbers: Vec<u32> = std::env::args()
-        .filter_map(|argument| argument.parse().ok())
-        .collect();
+    let numbers: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let calls = numbers.first().copied().unwrap_or(100_000);
     let rate = numbers.get(1).copied();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(run(calls, rate))
 }
 
@@ -71,18 +67,9 @@ async fn run(calls: u32, rate: Option<u32>) -> Result<(), AnyError> {
         "  of it the caller's side  {:.1} µs (makes the texts, too)",
         per_call(plain.saturating_sub(before))
     );
-    println!(
-        "  of it the writer's side  {:.1} µs",
-        per_call(spent - plain.saturating_sub(before))
-    );
-    println!(
-        "file                       {} bytes, {} spans",
-        counts.file_bytes, counts.spans
-    );
-    println!(
-        "  per span                 {:.0} bytes",
-        ratio(counts.file_bytes, counts.spans)
-    );
+    println!("  of it the writer's side  {:.1} µs", per_call(spent - plain.saturating_sub(before)));
+    println!("file                       {} bytes, {} spans", counts.file_bytes, counts.spans);
+    println!("  per span                 {:.0} bytes", ratio(counts.file_bytes, counts.spans));
     println!(
         "  unique text per span     {:.0} bytes before compression",
         ratio(u64::try_from(unique)?, counts.spans)
@@ -153,10 +140,7 @@ fn cpu() -> u64 {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
         return 0;
     };
-    tasks
-        .flatten()
-        .map(|task| schedstat(&task.path().join("schedstat")))
-        .sum()
+    tasks.flatten().map(|task| schedstat(&task.path().join("schedstat"))).sum()
 }
 
 fn own_cpu() -> u64 {
@@ -165,10 +149,7 @@ fn own_cpu() -> u64 {
 
 fn schedstat(path: &std::path::Path) -> u64 {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace()
-        .next()
-        .and_then(|nanos| nanos.parse().ok())
-        .unwrap_or(0)
+    text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0)
 }
 
 fn packed_text(folder: &std::path::Path) -> u64 {
@@ -178,10 +159,7 @@ fn packed_text(folder: &std::path::Path) -> u64 {
         .arg("SELECT sum(length(body)) FROM packs")
         .output();
     let Ok(output) = output else { return 0 };
-    String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .unwrap_or(0)
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]

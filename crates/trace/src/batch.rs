@@ -24,11 +24,7 @@ pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch {
-        trace_id,
-        summary: summary(&rows, &previews)?,
-        spans: rows,
-    })
+    Some(TraceBatch { trace_id, summary: summary(&rows, &previews)?, spans: rows })
 }
 
 /// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
@@ -39,11 +35,7 @@ fn counted(spans: &[Span]) -> Vec<bool> {
     if counted.iter().filter(|counted| **counted).count() < 2 {
         return counted;
     }
-    let at: HashMap<SpanId, usize> = spans
-        .iter()
-        .enumerate()
-        .map(|(at, span)| (span.span_id, at))
-        .collect();
+    let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
     for span in spans.iter().filter(|span| calls(span)) {
         let mut parent = span.parent_id;
         // Bounded: ids from elsewhere might form a circle.
@@ -66,21 +58,9 @@ struct Preview {
 }
 
 fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
-    let Span {
-        span_id,
-        parent_id,
-        name,
-        operation,
-        start,
-        duration,
-        status,
-        attributes,
-        exchange,
-        ..
-    } = span;
-    let decoded = exchange
-        .map(|exchange| exchange::decode(operation, &exchange))
-        .unwrap_or_default();
+    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } =
+        span;
+    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange)).unwrap_or_default();
     let Decoded {
         model,
         response_model,
@@ -90,10 +70,7 @@ fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
         input_preview,
         output_preview,
     } = decoded;
-    let mut kept = Kept {
-        model,
-        ..Kept::default()
-    };
+    let mut kept = Kept { model, ..Kept::default() };
     for (key, value) in read {
         set(&mut kept.attributes, key, value);
     }
@@ -124,13 +101,7 @@ fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
         attributes: kept.attributes,
         bodies,
     };
-    (
-        row,
-        Preview {
-            input: input_preview,
-            output: output_preview,
-        },
-    )
+    (row, Preview { input: input_preview, output: output_preview })
 }
 
 /// Attributes that have columns of their own, and the rest.
@@ -207,10 +178,7 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
     let root = rows
         .iter()
         .position(|row| row.parent_id.is_none())
-        .or_else(|| {
-            rows.iter()
-                .position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent)))
-        })
+        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent))))
         .unwrap_or(0);
     let call = rows
         .iter()
@@ -231,12 +199,8 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
         operation: root_row.operation.clone(),
         status: root_row.status.clone(),
         model: root_row.model.clone().or_else(|| speaker?.model.clone()),
-        provider: speaker
-            .and_then(|row| row.provider.clone())
-            .or_else(|| root_row.provider.clone()),
-        key_name: key_name
-            .and_then(|(_, value)| value.as_str())
-            .map(ToOwned::to_owned),
+        provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
+        key_name: key_name.and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned),
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_said.input.clone().or_else(|| said?.input.clone()),
         output_preview: root_said.output.clone().or_else(|| said?.output.clone()),
@@ -260,10 +224,7 @@ mod tests {
             start: Timestamp(i64::from(id) * 1_000),
             duration: Duration::from_micros(5),
             status: SpanStatus::Ok,
-            attributes: attributes
-                .iter()
-                .map(|(key, value)| (Cow::Borrowed(*key), value.clone()))
-                .collect(),
+            attributes: attributes.iter().map(|(key, value)| (Cow::Borrowed(*key), value.clone())).collect(),
             exchange: None,
         }
     }
@@ -285,12 +246,7 @@ mod tests {
     #[test]
     fn a_parent_is_not_counted_beside_its_children() {
         let spans = vec![
-            span(
-                1,
-                None,
-                Operation::Gateway,
-                &[(name::REQUEST_MODEL, "fast".into())],
-            ),
+            span(1, None, Operation::Gateway, &[(name::REQUEST_MODEL, "fast".into())]),
             call(2, 1, "hanok/ask"),
             call(3, 2, "gpt-5"),
             call(4, 1, "gpt-5-mini"),
@@ -324,10 +280,7 @@ mod tests {
         assert_eq!(row.ttft_ns, Some(1_500_000));
         let (slot, body) = &row.bodies[0];
         assert_eq!(*slot, Slot::Attributes);
-        assert_eq!(
-            serde_json::from_slice::<Value>(body).unwrap(),
-            serde_json::json!({"hanok.hits": hits})
-        );
+        assert_eq!(serde_json::from_slice::<Value>(body).unwrap(), serde_json::json!({"hanok.hits": hits}));
     }
 
     #[test]

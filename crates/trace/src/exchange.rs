@@ -44,12 +44,9 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
     }
     match codec(exchange.dialect).decode_request(&exchange.request) {
         Ok(request) => take_request(&mut decoded, request),
-        Err(error) => unreadable(
-            &mut decoded,
-            Slot::RawRequest,
-            exchange.request.to_vec(),
-            &error.to_string(),
-        ),
+        Err(error) => {
+            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string())
+        }
     }
     match &exchange.response {
         ResponseBytes::None => {}
@@ -86,13 +83,7 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
 }
 
 fn take_request(decoded: &mut Decoded, request: ChatRequest) {
-    let ChatRequest {
-        model,
-        messages,
-        tools,
-        sampling,
-        ..
-    } = request;
+    let ChatRequest { model, messages, tools, sampling, .. } = request;
     decoded.model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Option<Value>| {
         if let Some(value) = value {
@@ -103,10 +94,7 @@ fn take_request(decoded: &mut Decoded, request: ChatRequest) {
     set(name::TOP_P, sampling.top_p.map(Value::from));
     set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
     set(name::SEED, sampling.seed.map(Value::from));
-    set(
-        name::STOP,
-        (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)),
-    );
+    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)));
     set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
     decoded.bodies.reserve(messages.len() + 2);
     for message in &messages {
@@ -115,48 +103,27 @@ fn take_request(decoded: &mut Decoded, request: ChatRequest) {
     if !tools.is_empty() {
         decoded.bodies.push((Slot::Tools, message::tools(&tools)));
     }
-    let asked = messages
-        .iter()
-        .rev()
-        .find(|message| message.role == Role::User)
-        .or(messages.last());
+    let asked = messages.iter().rev().find(|message| message.role == Role::User).or(messages.last());
     decoded.input_preview = asked.and_then(|message| preview(&message.parts));
 }
 
 fn take_response(decoded: &mut Decoded, response: ChatResponse) {
-    let ChatResponse {
-        id,
-        model,
-        choices,
-        usage,
-        ..
-    } = response;
+    let ChatResponse { id, model, choices, usage, .. } = response;
     decoded.usage = usage;
     decoded.response_model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Value| decoded.attributes.push((Cow::Borrowed(key), value));
     set(name::RESPONSE_ID, id.as_str().into());
     set(name::RESPONSE_MODEL, model.as_str().into());
-    set(
-        name::FINISH_REASONS,
-        choices.iter().map(|choice| choice.finish.as_str()).collect(),
-    );
+    set(name::FINISH_REASONS, choices.iter().map(|choice| choice.finish.as_str()).collect());
     for choice in &choices {
-        decoded
-            .bodies
-            .push((Slot::Output, message::output(&choice.message, &choice.finish)));
+        decoded.bodies.push((Slot::Output, message::output(&choice.message, &choice.finish)));
     }
     decoded.output_preview = choices.first().and_then(|choice| preview(&choice.message.parts));
 }
 
 fn unreadable(decoded: &mut Decoded, slot: Slot, body: Vec<u8>, why: &str) {
-    let side = if slot == Slot::RawRequest {
-        "request"
-    } else {
-        "response"
-    };
-    decoded
-        .attributes
-        .push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
+    let side = if slot == Slot::RawRequest { "request" } else { "response" };
+    decoded.attributes.push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
     keep(decoded, slot, body);
 }
 
@@ -215,11 +182,7 @@ mod tests {
     use hanok_base::Dialect;
 
     fn exchange(request: &str, response: ResponseBytes) -> Exchange {
-        Exchange {
-            dialect: Dialect::OpenAiChat,
-            request: Bytes::from(request.to_owned()),
-            response,
-        }
+        Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(request.to_owned()), response }
     }
 
     const REQUEST: &str = r#"{"model":"gpt-5-mini","temperature":0.5,"messages":[
@@ -230,10 +193,7 @@ mod tests {
         let answer = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5-mini-2025-08-07",
             "choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],
             "usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
-        let decoded = decode(
-            Operation::Chat,
-            &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))),
-        );
+        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))));
         assert_eq!(decoded.usage.input, Some(9));
         assert_eq!(decoded.input_preview.as_deref(), Some("two words"));
         assert_eq!(decoded.output_preview.as_deref(), Some("yes"));
@@ -245,31 +205,19 @@ mod tests {
     fn a_cut_stream_keeps_what_came() {
         let piece = r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"half"},"finish_reason":null}]}"#;
         let pieces = vec![Bytes::from(piece), Bytes::from("\n\n")];
-        let decoded = decode(
-            Operation::Chat,
-            &exchange(REQUEST, ResponseBytes::Streamed(pieces)),
-        );
+        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Streamed(pieces)));
         assert_eq!(decoded.output_preview.as_deref(), Some("half"));
-        let reasons = decoded
-            .attributes
-            .iter()
-            .find(|(key, _)| key == name::FINISH_REASONS)
-            .unwrap();
+        let reasons = decoded.attributes.iter().find(|(key, _)| key == name::FINISH_REASONS).unwrap();
         assert_eq!(reasons.1, serde_json::json!(["truncated"]));
     }
 
     #[test]
     fn what_cannot_be_read_is_kept() {
-        let decoded = decode(
-            Operation::Chat,
-            &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))),
-        );
+        let decoded =
+            decode(Operation::Chat, &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))));
         assert_eq!(
             decoded.bodies,
-            [
-                (Slot::RawRequest, b"{oops".to_vec()),
-                (Slot::RawResponse, b"<html>".to_vec())
-            ]
+            [(Slot::RawRequest, b"{oops".to_vec()), (Slot::RawResponse, b"<html>".to_vec())]
         );
     }
 

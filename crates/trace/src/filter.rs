@@ -63,10 +63,7 @@ pub fn parse_filter(text: &str, now: Timestamp) -> Result<TraceFilter, FilterErr
     for Token { at, key, value } in tokens(text)? {
         let wrong = |problem: String| FilterError { at, problem };
         let once = |same: fn(&FilterTerm) -> bool| match terms.iter().find(|term| same(term)) {
-            Some(term) => Err(FilterError {
-                at,
-                problem: format!("there is `{term}` already"),
-            }),
+            Some(term) => Err(FilterError { at, problem: format!("there is `{term}` already") }),
             None => Ok(()),
         };
         let Some(key) = key else {
@@ -93,17 +90,11 @@ pub fn parse_filter(text: &str, now: Timestamp) -> Result<TraceFilter, FilterErr
             }
             "since" => {
                 once(|term| matches!(term, FilterTerm::Since { .. }))?;
-                FilterTerm::Since {
-                    at: moment(&value, now).map_err(wrong)?,
-                    text: value,
-                }
+                FilterTerm::Since { at: moment(&value, now).map_err(wrong)?, text: value }
             }
             "until" => {
                 once(|term| matches!(term, FilterTerm::Until { .. }))?;
-                FilterTerm::Until {
-                    at: moment(&value, now).map_err(wrong)?,
-                    text: value,
-                }
+                FilterTerm::Until { at: moment(&value, now).map_err(wrong)?, text: value }
             }
             _ => {
                 return Err(wrong(format!(
@@ -172,14 +163,8 @@ struct Quoted<'a>(&'a str);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = !self.0.is_empty()
-            && !self
-                .0
-                .contains(|char: char| char.is_whitespace() || "\"\\".contains(char));
-        if plain {
-            f.write_str(self.0)
-        } else {
-            write!(f, "\"{}\"", Escaped(self.0))
-        }
+            && !self.0.contains(|char: char| char.is_whitespace() || "\"\\".contains(char));
+        if plain { f.write_str(self.0) } else { write!(f, "\"{}\"", Escaped(self.0)) }
     }
 }
 
@@ -213,11 +198,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
             chars.next();
             continue;
         }
-        let mut token = Token {
-            at,
-            key: None,
-            value: String::new(),
-        };
+        let mut token = Token { at, key: None, value: String::new() };
         let mut quoted = false;
         while let Some((char, here)) = chars.next_if(|(char, _)| !char.is_whitespace()) {
             match char {
@@ -250,18 +231,13 @@ fn quote(
             char => value.push(char),
         }
     }
-    Err(FilterError {
-        at,
-        problem: "this quote is not closed".to_owned(),
-    })
+    Err(FilterError { at, problem: "this quote is not closed".to_owned() })
 }
 
 /// What could be a key: `12:30` is not.
 fn is_key(text: &str) -> bool {
     text.starts_with(|char: char| char.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'))
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'))
 }
 
 /// `7d`, a date, or a time in RFC 3339.
@@ -302,20 +278,14 @@ mod tests {
             ("\"two words\"  환불", vec![word("two words"), word("환불")]),
             ("model:gpt*", vec![FilterTerm::Model("gpt*".into())]),
             ("model:\"a b\"", vec![FilterTerm::Model("a b".into())]),
-            (
-                "model:openai/gpt-5:free",
-                vec![FilterTerm::Model("openai/gpt-5:free".into())],
-            ),
+            ("model:openai/gpt-5:free", vec![FilterTerm::Model("openai/gpt-5:free".into())]),
             ("status:error", vec![FilterTerm::Status { failed: true }]),
             ("12:30", vec![word("12:30")]),
             ("\"a:b\"", vec![word("a:b")]),
             ("\"say \\\"hi\\\"\"", vec![word("say \"hi\"")]),
             (
                 "since:7d",
-                vec![FilterTerm::Since {
-                    text: "7d".into(),
-                    at: Timestamp(NOW.0 - 7 * 86_400_000_000_000),
-                }],
+                vec![FilterTerm::Since { text: "7d".into(), at: Timestamp(NOW.0 - 7 * 86_400_000_000_000) }],
             ),
             (
                 "until:2025-11-01",
@@ -327,11 +297,7 @@ mod tests {
         ] {
             let filter = parse_filter(text, NOW).unwrap();
             assert_eq!(filter.terms, expect, "{text}");
-            assert_eq!(
-                parse_filter(&filter.to_string(), NOW).unwrap(),
-                filter,
-                "{text} as {filter}"
-            );
+            assert_eq!(parse_filter(&filter.to_string(), NOW).unwrap(), filter, "{text} as {filter}");
         }
     }
 

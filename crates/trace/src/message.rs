@@ -10,18 +10,12 @@ use serde_json::value::RawValue;
 
 /// One message of the input.
 pub fn input(message: &Message) -> Vec<u8> {
-    json(&MessageJson {
-        message,
-        finish: None,
-    })
+    json(&MessageJson { message, finish: None })
 }
 
 /// One answer.
 pub fn output(message: &Message, finish: &FinishReason) -> Vec<u8> {
-    json(&MessageJson {
-        message,
-        finish: Some(finish),
-    })
+    json(&MessageJson { message, finish: Some(finish) })
 }
 
 /// The tools offered, as one array.
@@ -115,17 +109,8 @@ impl Serialize for PartJson<'_> {
                     map.serialize_entry("end", &quote.end)?;
                     map.serialize_entry("quote", &quote.text)?;
                 }
-                let known = [
-                    "type",
-                    "start_index",
-                    "end_index",
-                    "url",
-                    "title",
-                    "source",
-                    "start",
-                    "end",
-                    "quote",
-                ];
+                let known =
+                    ["type", "start_index", "end_index", "url", "title", "source", "start", "end", "quote"];
                 extra::<S>(&mut map, &citation.extra, &known)?;
             }
             Part::Opaque { provider, value } => {
@@ -209,11 +194,7 @@ impl Serialize for Tool<'_> {
         if let Some(strict) = tool.strict {
             map.serialize_entry("strict", &strict)?;
         }
-        extra::<S>(
-            &mut map,
-            &tool.extra,
-            &["type", "name", "description", "parameters", "strict"],
-        )?;
+        extra::<S>(&mut map, &tool.extra, &["type", "name", "description", "parameters", "strict"])?;
         map.end()
     }
 }
@@ -225,16 +206,9 @@ mod tests {
     use serde_json::{Value, json};
 
     fn check(part: Part, expect: &Value) {
-        let message = Message {
-            role: Role::Assistant,
-            parts: vec![part],
-            extra: Object::new(),
-        };
+        let message = Message { role: Role::Assistant, parts: vec![part], extra: Object::new() };
         let found: Value = serde_json::from_slice(&output(&message, &FinishReason::Stop)).unwrap();
-        assert_eq!(
-            found,
-            json!({"role": "assistant", "parts": [expect], "finish_reason": "stop"})
-        );
+        assert_eq!(found, json!({"role": "assistant", "parts": [expect], "finish_reason": "stop"}));
     }
 
     fn call(arguments: &str) -> Part {
@@ -249,10 +223,7 @@ mod tests {
     #[test]
     fn parts() {
         check(Part::Text("hi".into()), &json!({"type": "text", "content": "hi"}));
-        check(
-            Part::Refusal("no".into()),
-            &json!({"type": "refusal", "content": "no"}),
-        );
+        check(Part::Refusal("no".into()), &json!({"type": "refusal", "content": "no"}));
         check(
             call(r#"{"a": 1}"#),
             &json!({"type": "tool_call", "id": "c1", "name": "f", "arguments": {"a": 1}}),

@@ -19,40 +19,25 @@ impl Price {
     /// US dollars per million tokens of input and of output. Cached input costs the same until said otherwise.
     pub fn per_million(input: f64, output: f64) -> Self {
         let input = pico(input);
-        Self {
-            input,
-            cached_input: input,
-            cache_write: input,
-            output: pico(output),
-            up_to: None,
-        }
+        Self { input, cached_input: input, cache_write: input, output: pico(output), up_to: None }
     }
 
     /// The same with another price for input read from the provider's cache.
     #[must_use]
     pub fn cached(self, cached_input: f64) -> Self {
-        Self {
-            cached_input: pico(cached_input),
-            ..self
-        }
+        Self { cached_input: pico(cached_input), ..self }
     }
 
     /// The same with another price for input written to the provider's cache.
     #[must_use]
     pub fn cache_write(self, cache_write: f64) -> Self {
-        Self {
-            cache_write: pico(cache_write),
-            ..self
-        }
+        Self { cache_write: pico(cache_write), ..self }
     }
 
     /// The same for prompts of at most so many tokens; longer ones are unpriced rather than priced wrong.
     #[must_use]
     pub fn up_to(self, tokens: u64) -> Self {
-        Self {
-            up_to: Some(tokens),
-            ..self
-        }
+        Self { up_to: Some(tokens), ..self }
     }
 
     /// What the tokens cost. Exact, and rounded once at the end to whole nano-dollars, halves up. `None` when
@@ -78,10 +63,7 @@ impl Price {
 }
 
 /// Dollars per million tokens are micro-dollars per token.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "saturates, at prices nobody charges"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "saturates, at prices nobody charges")]
 fn pico(dollars_per_million: f64) -> i64 {
     (dollars_per_million * 1e6).round().max(0.0) as i64
 }
@@ -107,10 +89,7 @@ pub struct Prices {
 impl Prices {
     /// The table that comes with this version. Local engines are not in it: they are unpriced, not free.
     pub fn builtin() -> Self {
-        Self {
-            overrides: Vec::new(),
-            builtin: true,
-        }
+        Self { overrides: Vec::new(), builtin: true }
     }
 
     /// The same with another price for `provider/model`, where `*` stands for any text. Of several that match
@@ -123,10 +102,7 @@ impl Prices {
 
     /// The price of a provider's model, by the name of the model that answered, or else of the one asked for.
     pub fn find(&self, provider: &str, requested: Option<&str>, answered: Option<&str>) -> Option<Price> {
-        [answered, requested]
-            .into_iter()
-            .flatten()
-            .find_map(|model| self.lookup(provider, model))
+        [answered, requested].into_iter().flatten().find_map(|model| self.lookup(provider, model))
     }
 
     fn lookup(&self, provider: &str, model: &str) -> Option<Price> {
@@ -147,10 +123,7 @@ impl Prices {
             return None;
         }
         let (provider, model) = vendor(provider, model)?;
-        BUILTIN
-            .iter()
-            .find(|row| row.provider == provider && row.is(model))
-            .map(Listed::price)
+        BUILTIN.iter().find(|row| row.provider == provider && row.is(model)).map(Listed::price)
     }
 }
 
@@ -164,10 +137,7 @@ impl Listed {
 
     fn price(&self) -> Price {
         let (input, cached, output) = self.dollars;
-        Price {
-            up_to: self.up_to,
-            ..Price::per_million(input, output).cached(cached)
-        }
+        Price { up_to: self.up_to, ..Price::per_million(input, output).cached(cached) }
     }
 }
 
@@ -224,12 +194,7 @@ mod tests {
     use super::*;
 
     fn usage(input: u64, cached: u64, output: u64) -> Usage {
-        Usage {
-            input: Some(input),
-            cached_input: Some(cached),
-            output: Some(output),
-            ..Usage::default()
-        }
+        Usage { input: Some(input), cached_input: Some(cached), output: Some(output), ..Usage::default() }
     }
 
     #[test]
@@ -246,10 +211,7 @@ mod tests {
         check(Price::per_million(0.0375, 0.0), usage(1, 0, 0), Some(38));
         check(Price::per_million(0.0375, 0.0), usage(2, 0, 0), Some(75));
         check(Price::per_million(3.0, 15.0).up_to(100), usage(101, 0, 1), None);
-        let written = Usage {
-            cache_write: Some(50),
-            ..usage(100, 50, 0)
-        };
+        let written = Usage { cache_write: Some(50), ..usage(100, 50, 0) };
         check(
             Price::per_million(1.0, 0.0).cached(0.1).cache_write(1.25),
             written,
@@ -263,11 +225,7 @@ mod tests {
             .with_override("ollama/*", Price::per_million(0.01, 0.02))
             .with_override("ollama/qwen*", Price::per_million(0.03, 0.04));
         let check = |provider: &str, requested: &str, answered: Option<&str>, expect: Option<Price>| {
-            assert_eq!(
-                prices.find(provider, Some(requested), answered),
-                expect,
-                "{provider}/{requested}"
-            );
+            assert_eq!(prices.find(provider, Some(requested), answered), expect, "{provider}/{requested}");
         };
         let mini = Some(Price::per_million(0.25, 2.0).cached(0.025));
         check("openai", "gpt-5-mini", None, mini);

@@ -7,43 +7,19 @@
 use crate::price::Listed;
 
 const fn dated(provider: &'static str, model: &'static str, dollars: (f64, f64, f64)) -> Listed {
-    Listed {
-        provider,
-        model,
-        dated: true,
-        dollars,
-        up_to: None,
-    }
+    Listed { provider, model, dated: true, dollars, up_to: None }
 }
 
 const fn row(provider: &'static str, model: &'static str, input: f64, output: f64) -> Listed {
-    Listed {
-        provider,
-        model,
-        dated: false,
-        dollars: (input, input, output),
-        up_to: None,
-    }
+    Listed { provider, model, dated: false, dollars: (input, input, output), up_to: None }
 }
 
 const fn cached(provider: &'static str, model: &'static str, dollars: (f64, f64, f64)) -> Listed {
-    Listed {
-        provider,
-        model,
-        dated: false,
-        dollars,
-        up_to: None,
-    }
+    Listed { provider, model, dated: false, dollars, up_to: None }
 }
 
 const fn up_to(provider: &'static str, model: &'static str, dollars: (f64, f64, f64), tokens: u64) -> Listed {
-    Listed {
-        provider,
-        model,
-        dated: false,
-        dollars,
-        up_to: Some(tokens),
-    }
+    Listed { provider, model, dated: false, dollars, up_to: Some(tokens) }
 }
 
 /// Exact names stand before the families whose dates would match them too.
@@ -113,67 +89,17 @@ pub(crate) const BUILTIN: &[Listed] = &[
     cached("xai", "grok-code-fast-1", (0.2, 0.02, 1.5)),
     // Together, 2025-06-01.
     row("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", 0.88, 0.88),
-    row(
-        "together",
-        "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo",
-        0.18,
-        0.18,
-    ),
-    row(
-        "together",
-        "meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo",
-        0.88,
-        0.88,
-    ),
-    row(
-        "together",
-        "meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo",
-        3.5,
-        3.5,
-    ),
-    row(
-        "together",
-        "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8",
-        0.27,
-        0.85,
-    ),
-    row(
-        "together",
-        "meta-llama/Llama-4-Scout-17B-16E-Instruct",
-        0.18,
-        0.59,
-    ),
+    row("together", "meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo", 0.18, 0.18),
+    row("together", "meta-llama/Meta-Llama-3.1-70B-Instruct-Turbo", 0.88, 0.88),
+    row("together", "meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo", 3.5, 3.5),
+    row("together", "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8", 0.27, 0.85),
+    row("together", "meta-llama/Llama-4-Scout-17B-16E-Instruct", 0.18, 0.59),
     row("together", "Qwen/Qwen2.5-7B-Instruct-Turbo", 0.3, 0.3),
     row("together", "Qwen/Qwen2.5-72B-Instruct-Turbo", 1.2, 1.2),
     // Fireworks, 2025-06-01.
-    row(
-        "fireworks",
-        "accounts/fireworks/models/llama-v3p1-8b-instruct",
-        0.2,
-        0.2,
-    ),
-    row(
-        "fireworks",
-        "accounts/fireworks/models/llama-v3p1-405b-instruct",
-        3.0,
-        3.0,
-    ),
-    row(
-        "fireworks",
-        "accounts/fireworks/models/llama-v3p3-70b-instruct",
-        0.9,
-        0.9,
-    ),
-    row(
-        "fireworks",
-        "accounts/fireworks/models/llama4-maverick-instruct-basic",
-        0.22,
-        0.88,
-    ),
-    row(
-        "fireworks",
-        "accounts/fireworks/models/llama4-scout-instruct-basic",
-        0.15,
-        0.6,
-    ),
+    row("fireworks", "accounts/fireworks/models/llama-v3p1-8b-instruct", 0.2, 0.2),
+    row("fireworks", "accounts/fireworks/models/llama-v3p1-405b-instruct", 3.0, 3.0),
+    row("fireworks", "accounts/fireworks/models/llama-v3p3-70b-instruct", 0.9, 0.9),
+    row("fireworks", "accounts/fireworks/models/llama4-maverick-instruct-basic", 0.22, 0.88),
+    row("fireworks", "accounts/fireworks/models/llama4-scout-instruct-basic", 0.15, 0.6),
 ];

@@ -58,11 +58,7 @@ impl Pulse {
                 state.ticks.pop_front();
             }
             let error = matches!(span.status, SpanStatus::Error(_));
-            state.ticks.push_back(Tick {
-                at,
-                operation: span.operation.as_str(),
-                error,
-            });
+            state.ticks.push_back(Tick { at, operation: span.operation.as_str(), error });
         }
         let count = u32::try_from(spans.len()).unwrap_or(u32::MAX);
         let now = Timestamp::now().seconds();
@@ -80,12 +76,7 @@ impl Pulse {
         let window = Duration::from_secs(seconds.max(1)).min(WINDOW);
         let since = Timestamp::now().before(window);
         let state = self.state.lock();
-        let mut ticks: Vec<Tick> = state
-            .ticks
-            .iter()
-            .filter(|tick| tick.at >= since)
-            .copied()
-            .collect();
+        let mut ticks: Vec<Tick> = state.ticks.iter().filter(|tick| tick.at >= since).copied().collect();
         let spans: u32 = state
             .seconds
             .iter()

@@ -36,30 +36,17 @@ impl TraceStore {
         };
         let page = self.store.traces().list(filter.query(), before, limit).await?;
         let traces = page.rows.into_iter().map(TraceSummary::from).collect();
-        Ok(TracePage {
-            traces,
-            next: page.next.map(|next| next.to_string()),
-        })
+        Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
     }
 
     /// A trace with everything in it.
     pub async fn get(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self
-            .store
-            .traces()
-            .get(trace_id, Bodies::All)
-            .await?
-            .map(TraceDetail::from))
+        Ok(self.store.traces().get(trace_id, Bodies::All).await?.map(TraceDetail::from))
     }
 
     /// A trace without messages and other large values.
     pub async fn get_light(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self
-            .store
-            .traces()
-            .get(trace_id, Bodies::None)
-            .await?
-            .map(TraceDetail::from))
+        Ok(self.store.traces().get(trace_id, Bodies::None).await?.map(TraceDetail::from))
     }
 
     /// One span with everything in it.
@@ -72,10 +59,7 @@ impl TraceStore {
     /// The traces beside one in the order of arrival.
     pub async fn neighbours(&self, summary: &TraceSummary) -> Result<Neighbours, TraceError> {
         let (newer, older) = self.store.traces().neighbours(summary.seq).await?;
-        Ok(Neighbours {
-            newer: newer.map(|id| id.to_string()),
-            older: older.map(|id| id.to_string()),
-        })
+        Ok(Neighbours { newer: newer.map(|id| id.to_string()), older: older.map(|id| id.to_string()) })
     }
 
     /// What happened from `since` until `until`, in at most `buckets` stretches of whole minutes, empty ones
@@ -113,11 +97,7 @@ impl TraceStore {
     pub fn live(&self) -> Option<Live> {
         let mut committed = self.store.subscribe()?;
         let seq = *committed.borrow_and_update();
-        Some(Live {
-            store: self.store.clone(),
-            committed,
-            seq,
-        })
+        Some(Live { store: self.store.clone(), committed, seq })
     }
 }
 

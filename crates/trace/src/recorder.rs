@@ -18,11 +18,7 @@ pub struct TraceStore {
 impl TraceStore {
     /// Traces in this store, priced by these prices.
     pub fn new(store: Store, prices: Arc<Prices>) -> Self {
-        Self {
-            store,
-            prices,
-            pulse: Arc::default(),
-        }
+        Self { store, prices, pulse: Arc::default() }
     }
 
     /// The store behind it.
@@ -34,11 +30,7 @@ impl TraceStore {
 impl Recorder for TraceStore {
     fn admit(&self) -> BoxFuture<'_, Result<Box<dyn Place>, StoreUnavailable>> {
         Box::pin(async move {
-            let place = self
-                .store
-                .admit()
-                .await
-                .map_err(|full| StoreUnavailable { reason: full.reason })?;
+            let place = self.store.admit().await.map_err(|full| StoreUnavailable { reason: full.reason })?;
             let (prices, pulse) = (Arc::clone(&self.prices), Arc::clone(&self.pulse));
             Ok(Box::new(Reserved { place, prices, pulse }) as Box<dyn Place>)
         })

@@ -152,11 +152,7 @@ impl From<StoredTrace> for TraceDetail {
     fn from(trace: StoredTrace) -> Self {
         let summary = TraceSummary::from(trace.row);
         let spans = trace.spans.into_iter().map(SpanView::from).collect();
-        Self {
-            trace_id: summary.trace_id.clone(),
-            spans,
-            summary,
-        }
+        Self { trace_id: summary.trace_id.clone(), spans, summary }
     }
 }
 
@@ -179,10 +175,7 @@ impl From<StoredSpan> for SpanView {
         set(name::CACHE_WRITE_TOKENS, count(span.usage.cache_write));
         set(name::REASONING_TOKENS, count(span.usage.reasoning));
         set(name::COST, span.cost.map(|cost| cost.dollars().into()));
-        set(
-            name::TIME_TO_FIRST_TOKEN,
-            span.ttft_ns.map(|ttft| milliseconds(ttft).into()),
-        );
+        set(name::TIME_TO_FIRST_TOKEN, span.ttft_ns.map(|ttft| milliseconds(ttft).into()));
         attributes.extend(span.attributes);
         for (slot, body) in span.bodies {
             expand(&mut attributes, slot, body);
@@ -246,10 +239,7 @@ fn ended(status: SpanStatus) -> (&'static str, Option<String>) {
 }
 
 /// With microseconds as decimals.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "exact below 2^53 microseconds, 285 years"
-)]
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 microseconds, 285 years")]
 fn milliseconds(nanos: i64) -> f64 {
     (nanos / 1_000) as f64 / 1e3
 }

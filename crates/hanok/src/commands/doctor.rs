@@ -75,7 +75,11 @@ fn configuration(effective: &Effective, findings: &mut Vec<Finding>) {
             }
         }
         Err(error) => {
-            findings.push(Finding::problem("configuration", format!("{error:#}"), "see `hanok config check`"))
+            findings.push(Finding::problem(
+                "configuration",
+                format!("{error:#}"),
+                "see `hanok config check`",
+            ));
         }
     }
 }
@@ -99,7 +103,7 @@ async fn server(effective: &Effective, findings: &mut Vec<Finding>) {
             }
         }
         Err(error) => {
-            findings.push(Finding::problem("server", format!("{at}: {error:#}"), "look at its log"))
+            findings.push(Finding::problem("server", format!("{at}: {error:#}"), "look at its log"));
         }
     }
 }
@@ -130,7 +134,7 @@ async fn records(effective: &Effective, findings: &mut Vec<Finding>) {
             }
         }
         Err(error) => {
-            findings.push(Finding::problem("documents", error.to_string(), "index them anew: hanok index"))
+            findings.push(Finding::problem("documents", error.to_string(), "index them anew: hanok index"));
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn run(init: &Init, overrides: &Overrides) -> anyhow::Result<ExitCode
     }
     match options.open(&path) {
         Ok(mut file) => {
-            file.write_all(TEMPLATE.as_bytes()).with_context(|| format!("writing {}", path.display()))?
+            file.write_all(TEMPLATE.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             bail!("{} is there already; edit it, or overwrite it with --force", path.display())

@@ -13,19 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn house(folder: &tempfile::TempDir) -> TraceStore {
     let prices = Prices::builtin().with_override("mock/*", Price::per_million(1.0, 10.0).cached(0.1));
-    TraceStore::new(
-        Store::open(folder.path(), Options::default()).unwrap(),
-        Arc::new(prices),
-    )
+    TraceStore::new(Store::open(folder.path(), Options::default()).unwrap(), Arc::new(prices))
 }
 
 const REQUEST: &str = r#"{"model":"mock-model","temperature":0.5,"stop":["END"],
@@ -65,11 +58,7 @@ async fn call(traces: &TraceStore, model: &str, answer: ResponseBytes, error: Op
     chat.set("gen_ai.provider.name", "mock");
     chat.set("gen_ai.request.model", "mock-model");
     chat.set("hanok.time_to_first_token_ms", 12.5);
-    chat.exchange(Exchange {
-        dialect: Dialect::OpenAiChat,
-        request: Bytes::from(REQUEST),
-        response: answer,
-    });
+    chat.exchange(Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(REQUEST), response: answer });
     if let Some(error) = error {
         chat.fail("truncated", error);
         root.fail("truncated", error);
@@ -92,10 +81,7 @@ fn a_call_comes_back_as_the_api_promises() {
         let id = call(&traces, "fast", ResponseBytes::Streamed(whole_stream()), None).await;
         traces.store().flush().await.unwrap();
 
-        let page = traces
-            .list(&parse_filter("", Timestamp::now()).unwrap(), None, 10)
-            .await
-            .unwrap();
+        let page = traces.list(&parse_filter("", Timestamp::now()).unwrap(), None, 10).await.unwrap();
         let mut listed = serde_json::to_value(&page).unwrap();
         let row = &mut listed["traces"][0];
         assert!(Timestamp::parse_rfc3339(row["started_at"].take().as_str().unwrap()).is_some());
@@ -108,22 +94,14 @@ fn a_call_comes_back_as_the_api_promises() {
         let summary = &page.traces[0];
         assert_eq!(summary.input.as_deref(), Some("환불은 어떻게 하나요?"));
         assert_eq!(summary.output.as_deref(), Some("7일 안에."));
-        assert_eq!(
-            (summary.key.as_deref(), summary.operation.as_str()),
-            (Some("ci"), "gateway")
-        );
+        assert_eq!((summary.key.as_deref(), summary.operation.as_str()), (Some("ci"), "gateway"));
         assert!(summary.time_to_first_token_ms.unwrap() >= 12.5);
 
         let trace = get(&traces, id).await;
         assert_eq!(trace.spans.len(), 2);
         assert_eq!(trace.spans[1].parent_id.as_ref(), Some(&trace.spans[0].span_id));
-        let keys: Vec<String> = serde_json::to_value(&trace)
-            .unwrap()
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect();
+        let keys: Vec<String> =
+            serde_json::to_value(&trace).unwrap().as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["trace_id", "spans"]);
         let expect = json!({
             "gen_ai.operation.name": "chat",
@@ -171,20 +149,9 @@ fn failures_keep_what_came() {
     let traces = house(&folder);
     block(async {
         let cut = vec![piece(&json!({"role": "assistant", "content": "half"}), None)];
-        let cut = call(
-            &traces,
-            "fast",
-            ResponseBytes::Streamed(cut),
-            Some("the stream was cut"),
-        )
-        .await;
-        let odd = call(
-            &traces,
-            "fast",
-            ResponseBytes::Whole(Bytes::from("<html>")),
-            Some("bad answer"),
-        )
-        .await;
+        let cut = call(&traces, "fast", ResponseBytes::Streamed(cut), Some("the stream was cut")).await;
+        let odd =
+            call(&traces, "fast", ResponseBytes::Whole(Bytes::from("<html>")), Some("bad answer")).await;
         traces.store().flush().await.unwrap();
         let trace = get(&traces, cut).await;
         assert_eq!(trace.summary.error.as_deref(), Some("the stream was cut"));
@@ -198,13 +165,7 @@ fn failures_keep_what_came() {
 
         let filter = parse_filter("status:error \"bad answer\" provider:mock", Timestamp::now()).unwrap();
         let page = traces.list(&filter, None, 10).await.unwrap();
-        assert_eq!(
-            page.traces
-                .iter()
-                .map(|trace| &trace.trace_id)
-                .collect::<Vec<_>>(),
-            [&odd.to_string()]
-        );
+        assert_eq!(page.traces.iter().map(|trace| &trace.trace_id).collect::<Vec<_>>(), [&odd.to_string()]);
         let bad = traces.list(&filter, Some("x"), 10).await;
         assert!(matches!(bad, Err(TraceError::BadCursor(_))));
     });
@@ -217,37 +178,17 @@ fn arrivals_and_the_pulse() {
     block(async {
         let mut live = traces.live().expect("open for writing");
         let id = call(&traces, "fast", ResponseBytes::Streamed(whole_stream()), None).await;
-        let arrived = tokio::time::timeout(Duration::from_secs(5), live.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            arrived.iter().map(|trace| &trace.trace_id).collect::<Vec<_>>(),
-            [&id.to_string()]
-        );
+        let arrived =
+            tokio::time::timeout(Duration::from_secs(5), live.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(arrived.iter().map(|trace| &trace.trace_id).collect::<Vec<_>>(), [&id.to_string()]);
         let pulse = traces.pulse(60).await.unwrap();
-        assert_eq!(
-            pulse
-                .ticks
-                .iter()
-                .map(|tick| tick.operation)
-                .collect::<Vec<_>>()
-                .len(),
-            2
-        );
-        assert_eq!(
-            (pulse.traces_today, pulse.errors_today, pulse.cost_today.0),
-            (1, 0, 246_000)
-        );
+        assert_eq!(pulse.ticks.iter().map(|tick| tick.operation).collect::<Vec<_>>().len(), 2);
+        assert_eq!((pulse.traces_today, pulse.errors_today, pulse.cost_today.0), (1, 0, 246_000));
         assert!(pulse.spans_per_second > 0.0);
         let trace = traces.get_light(id).await.unwrap().unwrap();
         let neighbours = traces.neighbours(&trace.summary).await.unwrap();
         assert_eq!((neighbours.newer, neighbours.older), (None, None));
         traces.store().close();
-        assert!(
-            live.next().await.unwrap().is_none(),
-            "the arrivals end with the store"
-        );
+        assert!(live.next().await.unwrap().is_none(), "the arrivals end with the store");
     });
 }

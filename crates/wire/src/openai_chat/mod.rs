@@ -1,9 +1,9 @@
 //! OpenAI's chat completions, as OpenAI documents them and as compatible vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request`, `response`, `parts` (of both), `decoder` and `encoder`
-//! (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`; beneath them
-//! `take` (members out of a parsed object) and `members` (members out of bytes, nothing else built), and
-//! `template` (chunks that need not be read).
+//! Reading order: `peek` (routing without decoding), `request`, `response`, `parts` (of both), `decoder` and
+//! `encoder` (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
+//! `models`; beneath them `take` (members out of a parsed object), `members` (members out of bytes, nothing
+//! else built) and `template` (chunks that need not be read).
 
 mod decoder;
 mod encoder;

@@ -213,14 +213,15 @@ fn encode_message(message: &Message, out: &mut Vec<Value>) {
         object.extend(extra.take().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
         out.push(Value::Object(object));
     };
-    let is_result = |part: &&Part| matches!(part, Part::ToolResult(_));
-    if message.parts.is_empty() || !message.parts.iter().all(|part| is_result(&part)) {
-        write(message.role, None, &mut message.parts.iter().filter(|part| !is_result(part)));
-    }
+    // Answers first: the dialect wants them right behind the message that called.
     for part in &message.parts {
         if let Part::ToolResult(result) = part {
             write(Role::Tool, Some(&result.call_id), &mut result.parts.iter());
         }
+    }
+    let mut rest = message.parts.iter().filter(|part| !matches!(part, Part::ToolResult(_))).peekable();
+    if rest.peek().is_some() || message.parts.is_empty() {
+        write(message.role, None, &mut rest);
     }
 }
 

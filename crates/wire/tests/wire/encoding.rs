@@ -2,10 +2,11 @@
 
 use crate::wire;
 use hanok_base::{
-    Citation, Delta, ErrorKind, FinishReason, ModelInfo, Object, Part, Problem, Reasoning, StreamEvent,
-    ToolCall, Usage,
+    ChatRequest, Citation, Delta, ErrorKind, FinishReason, Message, ModelInfo, Object, OutputFormat, Part,
+    Problem, Reasoning, Role, Sampling, StreamEvent, ToolCall, ToolChoice, ToolResult, Usage,
 };
-use hanok_wire::StreamOptions;
+use hanok_wire::{RequestOptions, StreamOptions};
+use serde_json::{Value, json};
 
 fn start() -> StreamEvent {
     StreamEvent::Start { id: "chatcmpl-1".into(), model: "theirs".into(), created: 7, extra: Object::new() }
@@ -100,6 +101,39 @@ fn streams() {
             "data: [DONE]",
         ],
     );
+}
+
+/// Other dialects answer several tools in one message, with a text beside; this one cannot.
+#[test]
+fn tool_results() {
+    let check = |parts: Vec<Part>, expect: Value| {
+        let request = ChatRequest {
+            model: "m".into(),
+            messages: vec![Message { role: Role::User, parts, extra: Object::new() }],
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Unset,
+            output: OutputFormat::Unset,
+            sampling: Sampling::default(),
+            extra: Object::new(),
+        };
+        let bytes = wire().encode_request(&request, RequestOptions::default());
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["messages"], expect);
+    };
+    let text = |text: &str| Part::Text(text.to_owned());
+    let result = |id: &str, parts: Vec<Part>| {
+        Part::ToolResult(ToolResult { call_id: id.to_owned(), parts, is_error: false })
+    };
+    check(
+        vec![result("a", vec![text("1")]), result("b", vec![text("2"), text("3")]), text("and?")],
+        json!([
+            { "role": "tool", "tool_call_id": "a", "content": "1" },
+            { "role": "tool", "tool_call_id": "b",
+              "content": [{ "type": "text", "text": "2" }, { "type": "text", "text": "3" }] },
+            { "role": "user", "content": "and?" },
+        ]),
+    );
+    check(vec![result("a", Vec::new())], json!([{ "role": "tool", "tool_call_id": "a", "content": "" }]));
+    check(Vec::new(), json!([{ "role": "user", "content": "" }]));
 }
 
 #[test]
