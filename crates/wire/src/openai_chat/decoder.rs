@@ -66,7 +66,7 @@ impl StreamDecoder for Decoder {
 
     fn finish(&mut self) -> Result<(), WireError> {
         let state = &mut self.state;
-        let complete = !state.choices.is_empty() && state.choices.values().all(|open| open.finished);
+        let complete = state.is_complete();
         let mut late = Vec::new();
         match self.parser.finish(|event| state.take(&event, &mut late)) {
             Err(WireError::Upstream(fault)) => Err(WireError::Upstream(fault)),
@@ -79,6 +79,10 @@ impl StreamDecoder for Decoder {
 }
 
 impl State {
+    fn is_complete(&self) -> bool {
+        !self.choices.is_empty() && self.choices.values().all(|open| open.finished)
+    }
+
     fn take(&mut self, event: &sse::Event<'_>, events: &mut Vec<StreamEvent>) -> Result<(), WireError> {
         let data = text(event.data)?.trim();
         if self.done || data.is_empty() {
@@ -86,11 +90,8 @@ impl State {
         }
         if data == "[DONE]" {
             self.done = true;
-            // The upstream says that it is done: choices that gave no reason ended as a whole answer's do.
-            for (choice, open) in &mut self.choices {
-                open.finish(*choice, FinishReason::Stop, events);
-            }
-            return Ok(());
+            // Some servers send their end mark whatever happened; only a reason says that a choice is whole.
+            return if self.is_complete() { Ok(()) } else { Err(WireError::Truncated) };
         }
         if event.name == b"error" {
             return Err(WireError::Upstream(fault::in_event(data)));
