@@ -23,6 +23,8 @@ const GATHER: Duration = Duration::from_millis(25);
 const GROUP_JOBS: usize = 768;
 /// And here, so that what is decoded at once stays small.
 const GROUP_BYTES: usize = 32 << 20;
+/// How far the writer may be behind before admissions wait for it: what has ended is to be on disk soon after.
+const BEHIND: Duration = Duration::from_millis(80);
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
 /// How long a write may wait for a failing store before its caller is told.
@@ -50,6 +52,10 @@ pub(crate) struct Shared {
     failing: AtomicBool,
     /// How long the last committed job waited for its commit, in nanoseconds.
     lag_ns: AtomicU64,
+    /// When the store was opened; what `behind` counts from.
+    opened: Instant,
+    /// When the oldest job came that is not committed yet, in nanoseconds since `opened`; 0 when there is none.
+    behind: AtomicU64,
     /// Most pages the file may have; 0 is no limit.
     #[cfg(test)]
     pub(crate) page_limit: std::sync::atomic::AtomicU32,
@@ -107,6 +113,8 @@ impl Shared {
             trouble: Mutex::new(None),
             failing: AtomicBool::new(false),
             lag_ns: AtomicU64::new(0),
+            opened: Instant::now(),
+            behind: AtomicU64::new(0),
             #[cfg(test)]
             page_limit: std::sync::atomic::AtomicU32::new(0),
         }
@@ -119,7 +127,10 @@ impl Shared {
             if queue.closed.is_some() {
                 return Err(job);
             }
-            queue.jobs.push_back((Instant::now(), job));
+            let now = Instant::now();
+            queue.jobs.push_back((now, job));
+            // Only the first of all sets it; the writer moves it on after each commit.
+            let _kept = self.behind.compare_exchange(0, self.since_opened(now), Ordering::Relaxed, Ordering::Relaxed);
             queue.urgent |= urgent;
             // While the writer gathers it is left asleep, unless there is a reason to hurry.
             urgent || queue.idle || queue.jobs.len() == GROUP_JOBS
@@ -137,7 +148,26 @@ impl Shared {
 
     /// Whether new work may be admitted, places aside.
     pub(crate) fn gate_is_open(&self) -> bool {
-        !self.failing.load(Ordering::Relaxed) && self.queued_bytes.load(Ordering::Relaxed) < self.bytes_limit
+        !self.failing.load(Ordering::Relaxed)
+            && self.queued_bytes.load(Ordering::Relaxed) < self.bytes_limit
+            && !self.is_behind()
+    }
+
+    fn is_behind(&self) -> bool {
+        let oldest = self.behind.load(Ordering::Relaxed);
+        oldest != 0 && self.opened.elapsed() > Duration::from_nanos(oldest) + BEHIND
+    }
+
+    /// Never 0, which means none.
+    fn since_opened(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.opened).as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// A group is committed: the oldest job is now the first that still waits.
+    fn caught_up(&self) {
+        let queue = self.queue.lock();
+        let oldest = queue.jobs.front().map_or(0, |(since, _)| self.since_opened(*since));
+        self.behind.store(oldest, Ordering::Relaxed);
     }
 
     pub(crate) fn trouble(&self) -> Option<Trouble> {
@@ -279,6 +309,7 @@ impl Writer {
                 Work::Write(job) => job.answer(Ok(())),
             }
         }
+        self.shared.caught_up();
         self.make_room(places, freed);
         self.committed.send_if_modified(|seq| {
             let newer = last_seq > *seq;
