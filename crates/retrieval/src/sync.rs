@@ -101,6 +101,10 @@ impl Library {
         let shelf = self.ensure_shelf(collection).await?;
         let _one_at_a_time = shelf.running.lock().await;
         let found = blocking(move || load::find(&roots, &|| asked.is_cancelled())).await??;
+        if cancel.is_cancelled() {
+            // A search for files that was cut short says nothing of those it did not come to.
+            return Ok(SyncReport { cancelled: true, ..SyncReport::default() });
+        }
         let run = Run { library: self, name: collection, shelf: &shelf, progress, cancel };
         shelf.indexing.store(true, Ordering::Relaxed);
         let result = run.run(found).await;

@@ -130,7 +130,8 @@ impl Shared {
             let now = Instant::now();
             queue.jobs.push_back((now, job));
             // Only the first of all sets it; the writer moves it on after each commit.
-            let _kept = self.behind.compare_exchange(0, self.since_opened(now), Ordering::Relaxed, Ordering::Relaxed);
+            let _kept =
+                self.behind.compare_exchange(0, self.since_opened(now), Ordering::Relaxed, Ordering::Relaxed);
             queue.urgent |= urgent;
             // While the writer gathers it is left asleep, unless there is a reason to hurry.
             urgent || queue.idle || queue.jobs.len() == GROUP_JOBS

@@ -45,7 +45,7 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
     match codec(exchange.dialect).decode_request(&exchange.request) {
         Ok(request) => take_request(&mut decoded, request),
         Err(error) => {
-            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string())
+            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string());
         }
     }
     match &exchange.response {

@@ -223,6 +223,21 @@ async fn runs_of_one_collection_do_not_interleave() {
     assert_eq!(house.hits("number3").await.len(), 1);
 }
 
+/// Files that a cut search did not come to are not gone.
+#[tokio::test]
+async fn a_run_cancelled_before_it_begins_deletes_nothing() {
+    let house = House::new().await;
+    for n in 0..20 {
+        house.write(&format!("{n}.md"), format!("# Page {n}\n\nThe beacon number{n} shines.\n"));
+    }
+    assert_eq!(house.sync().await.added, 20);
+    let cancel = Cancel::default();
+    cancel.cancel();
+    let report = house.library.sync(&docs(), &[house.docs()], &(), &cancel).await.unwrap();
+    assert!(report.cancelled && report.deleted == 0, "{report:?}");
+    assert_eq!(house.sync().await.unchanged, 20);
+}
+
 #[tokio::test]
 async fn a_cancelled_run_is_gone_on_with() {
     struct CancelAtOnce(Cancel, Mutex<Vec<Coverage>>);

@@ -111,16 +111,20 @@ pub(super) fn encode_annotation(citation: &Citation) -> Value {
     inner.insert("end_index".into(), citation.end_index.into());
     inner.insert("url".into(), citation.url.as_str().into());
     inner.insert("title".into(), citation.title.as_str().into());
+    let mut quoted = Object::new();
     if let Some(quote) = &citation.quote {
-        inner.insert("source".into(), quote.source.as_str().into());
-        inner.insert("start".into(), quote.start.into());
-        inner.insert("end".into(), quote.end.into());
-        inner.insert("quote".into(), quote.text.as_str().into());
+        quoted.insert("source".into(), quote.source.as_str().into());
+        quoted.insert("start".into(), quote.start.into());
+        quoted.insert("end".into(), quote.end.into());
+        quoted.insert("quote".into(), quote.text.as_str().into());
     }
+    inner.extend(quoted.clone());
     inner.extend(citation.extra.clone());
     let mut outer = Object::new();
     outer.insert("type".into(), "url_citation".into());
     outer.insert("url_citation".into(), inner.into());
+    // Clients that keep only the documented members of `url_citation` find the quote beside it.
+    outer.extend(quoted);
     Value::Object(outer)
 }
 
