@@ -1,0 +1,66 @@
+//! What can be said of a configuration without starting anything.
+
+use super::{providers, settings};
+use crate::config::Effective;
+use hanok_base::{
+    BoxFuture, CallContext, Capabilities, ChatRequest, EventStream, ModelInfo, ModelName, Provider,
+    ProviderError, ProviderErrorKind, ProviderName,
+};
+use hanok_gateway::Routes;
+use std::sync::Arc;
+
+/// Checks everything that can be checked without starting; gives what is worth saying.
+pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let address = effective.address().map_err(anyhow::Error::msg)?;
+    settings(effective, address)?;
+    provider_routes(effective)?;
+    for (name, entry) in &effective.config.providers {
+        if let Some(key) = &entry.key
+            && key.read().is_none()
+        {
+            notes.push(format!("providers.{name}: the environment variable {} is not set", key.variable()));
+        }
+    }
+    for (name, collection) in &effective.config.collections {
+        for path in &collection.paths {
+            let path = effective.beside_file(path);
+            if !path.exists() {
+                notes.push(format!("collections.{name}: {} does not exist", path.display()));
+            }
+        }
+    }
+    Ok(notes)
+}
+
+/// The providers and aliases of a configuration, without our answerers.
+pub(crate) fn provider_routes(effective: &Effective) -> anyhow::Result<Routes> {
+    providers::add_to(answerer_names(), effective)
+}
+
+/// Routes that know our answerers by name only, to check aliases against.
+fn answerer_names() -> Routes {
+    struct Named(ProviderName);
+    impl Provider for Named {
+        fn name(&self) -> &ProviderName {
+            &self.0
+        }
+        fn capabilities(&self, _: &ModelName) -> Capabilities {
+            Capabilities::default()
+        }
+        fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+        fn chat_stream<'a>(
+            &'a self,
+            _: &'a CallContext,
+            _: &'a ChatRequest,
+        ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
+            let error = ProviderError::new(ProviderErrorKind::Unsupported, &self.0, "this is only a name");
+            Box::pin(async { Err(error) })
+        }
+    }
+    Routes::default()
+        .answerer("extract", Arc::new(Named("hanok".into())))
+        .answerer("ask", Arc::new(Named("hanok".into())))
+}

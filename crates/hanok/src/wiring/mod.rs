@@ -1,0 +1,151 @@
+//! From configuration to rooms: the one place where concrete types are constructed.
+
+mod check;
+mod providers;
+
+pub(crate) use check::{check, provider_routes};
+pub(crate) use providers::summaries as provider_summaries;
+
+use crate::config::Effective;
+use anyhow::bail;
+use hanok_base::{CollectionName, ModelName};
+use hanok_gateway::{Gateway, Routes};
+use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
+use hanok_server::{ApiKey, Settings};
+use hanok_store::{Options, Store};
+use hanok_trace::{Price, Prices, TraceStore};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+/// The rooms of a house that may write.
+pub(crate) struct Rooms {
+    /// The file below everything.
+    pub(crate) store: Store,
+    /// Records.
+    pub(crate) traces: TraceStore,
+    /// Documents.
+    pub(crate) library: Arc<Library>,
+    /// Model calls.
+    pub(crate) gateway: Arc<Gateway>,
+}
+
+impl Rooms {
+    /// Opens the data folder, which the caller must own, and wires everything.
+    pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
+        let data = &effective.data.value;
+        let store = Store::open(data, Options::default())?;
+        let traces = TraceStore::new(store.clone(), Arc::new(prices(effective)));
+        let library = Library::open(store.clone(), data).await?;
+        let gateway = Arc::new(Gateway::new(Routes::default()));
+        let rooms = Self { store, traces, library, gateway };
+        rooms.route(effective)?;
+        Ok(rooms)
+    }
+
+    /// Builds the routes of a configuration and puts them in place.
+    pub(crate) fn route(&self, effective: &Effective) -> anyhow::Result<()> {
+        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
+        let target = effective.config.answers.target.as_deref().map(ModelName::from);
+        let ask = AskAnswerer::new(self.library.clone(), gateway, target);
+        let routes = Routes::default()
+            .answerer("extract", Arc::new(ExtractAnswerer::new(self.library.clone())))
+            .answerer("ask", Arc::new(ask));
+        self.gateway.replace(providers::add_to(routes, effective)?);
+        Ok(())
+    }
+
+    /// Brings every configured collection up to date, silently.
+    pub(crate) async fn index_configured(&self, effective: &Effective) -> anyhow::Result<()> {
+        self.library.catch_up().await?;
+        for (name, paths) in collections(effective, &[]) {
+            self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits what is queued and ends the store's threads.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        let store = self.store.clone();
+        drop(self);
+        store.flush().await?;
+        tokio::task::spawn_blocking(move || store.close()).await?;
+        Ok(())
+    }
+}
+
+/// The records of a data folder, for a command that only reads them.
+pub(crate) fn records_to_read(effective: &Effective) -> anyhow::Result<TraceStore> {
+    Ok(TraceStore::new(store_to_read(effective)?, Arc::new(prices(effective))))
+}
+
+/// The store of a data folder, for a command that only reads it.
+pub(crate) fn store_to_read(effective: &Effective) -> anyhow::Result<Store> {
+    let data = &effective.data.value;
+    if !data.join("hanok.db").exists() {
+        bail!(
+            "there are no records in {} ({}); start with `hanok up PATH`, or name another folder with --data",
+            data.display(),
+            effective.data.origin
+        );
+    }
+    Ok(Store::open(data, Options { read_only: true, ..Options::default() })?)
+}
+
+/// The server's settings; refuses a bind beyond loopback without a key.
+pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Result<Settings> {
+    let mut keys = Vec::new();
+    for key in &effective.config.keys {
+        let Some(secret) = key.key.read() else {
+            bail!("keys: `{}`: the environment variable {} is not set", key.name, key.key.variable());
+        };
+        keys.push(ApiKey { name: key.name.as_str().into(), secret });
+    }
+    if keys.is_empty() && !bind.ip().is_loopback() {
+        bail!(
+            "binding {bind} ({}) would let anybody on the network spend your money: add a key under [[keys]] in \
+             hanok.toml, or bind a loopback address such as 127.0.0.1:{}",
+            effective.bind.origin,
+            bind.port()
+        );
+    }
+    let server = &effective.config.server;
+    Ok(Settings {
+        body_limit: effective.body_limit.value.0,
+        public_url: server.public_url.clone(),
+        hosts: server.hosts.clone(),
+        allowed_origins: server.allowed_origins.clone(),
+        keys,
+        version: env!("CARGO_PKG_VERSION"),
+        ..Settings::new(bind)
+    })
+}
+
+/// The configured collections, with `paths` of the command line as the collection `default`.
+pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(CollectionName, Vec<PathBuf>)> {
+    let mut found: Vec<(CollectionName, Vec<PathBuf>)> = effective
+        .config
+        .collections
+        .iter()
+        .filter(|(name, _)| paths.is_empty() || name.as_str() != "default")
+        .map(|(name, collection)| {
+            let paths = collection.paths.iter().map(|path| effective.beside_file(path)).collect();
+            (name.as_str().into(), paths)
+        })
+        .collect();
+    if !paths.is_empty() {
+        found.insert(0, ("default".into(), paths.to_vec()));
+    }
+    found
+}
+
+fn prices(effective: &Effective) -> Prices {
+    effective.config.prices.iter().fold(Prices::builtin(), |prices, (pattern, price)| {
+        prices.with_override(
+            pattern,
+            Price::per_million(price.input, price.output)
+                .cached(price.cached_input.unwrap_or(price.input))
+                .cache_write(price.cache_write.unwrap_or(price.input)),
+        )
+    })
+}
