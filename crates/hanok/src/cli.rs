@@ -178,7 +178,7 @@ pub(crate) enum Trace {
     /// Show one trace as a tree
     #[command(after_help = "Example:\n  hanok trace show 4bf92f3577b34da6a3ce929d0e0e4736")]
     Show {
-        /// The trace's id, or the beginning of one
+        /// The trace's id (32 hex digits), as `ls` and `x-hanok-trace-id` give it
         id: String,
         #[command(flatten)]
         json: Json,

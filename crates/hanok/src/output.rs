@@ -5,10 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 /// One JSON document on stdout.
 pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
+    let document = serde_json::to_string_pretty(value)?;
+    Ok(line(document)?)
 }
 
 /// Text on stdout, as it is.
