@@ -150,7 +150,9 @@ impl Drop for SpanScope {
     fn drop(&mut self) {
         let status = self.status.take().unwrap_or_else(|| {
             self.attributes.push(("error.type".into(), "cancelled".into()));
-            SpanStatus::Error("cancelled: the caller went away before the end".to_owned())
+            SpanStatus::Error(
+                "cancelled: the caller went away, or the server stopped, before the end".to_owned(),
+            )
         });
         let span = Span {
             trace_id: self.cx.trace.id,

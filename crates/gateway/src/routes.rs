@@ -1,7 +1,7 @@
 //! The table of providers, answerers and aliases, and the way from a name to its targets.
 
 use crate::catalog::Catalog;
-use hanok_base::{ErrorKind, ModelName, Problem, Provider, ProviderName};
+use hanok_base::{ErrorKind, ModelName, Problem, Provider};
 use std::sync::Arc;
 
 /// The provider name under which our own answerers are offered.
@@ -43,15 +43,22 @@ pub enum RoutesError {
     #[error("models.{0}: needs at least one target, such as targets = [\"openai/gpt-5-mini\"]")]
     NoTargets(ModelName),
     /// A name that belongs to Hanok.
-    #[error("`{0}` is a reserved provider name")]
-    Reserved(ProviderName),
+    #[error("`{0}` is reserved: names that are or begin with hanok, prompt or agent belong to Hanok")]
+    Reserved(String),
+    /// A name that no request could reach.
+    #[error(
+        "`{0}` cannot be a name: it must not be empty, nor hold spaces or control characters, nor, for a provider, `/` or `@`"
+    )]
+    BadName(String),
 }
 
 impl Routes {
     /// Adds a provider under its name.
     pub fn provider(mut self, provider: Arc<dyn Provider>) -> Result<Self, RoutesError> {
-        if ["hanok", "prompt", "agent"].contains(&provider.name().as_str()) {
-            return Err(RoutesError::Reserved(provider.name().clone()));
+        let name = provider.name().as_str();
+        check_name(name)?;
+        if name.contains(['/', '@']) {
+            return Err(RoutesError::BadName(name.to_owned()));
         }
         self.providers.push(provider);
         Ok(self)
@@ -66,6 +73,7 @@ impl Routes {
 
     /// Adds an alias for targets in order; call after the providers were added.
     pub fn alias(mut self, alias: ModelName, targets: &[String]) -> Result<Self, RoutesError> {
+        check_name(alias.as_str())?;
         if targets.is_empty() {
             return Err(RoutesError::NoTargets(alias));
         }
@@ -109,6 +117,11 @@ impl Routes {
             return Ok(vec![Target { provider: provider.clone(), model: name.into() }]);
         }
         Err(self.unknown(name, catalog))
+    }
+
+    /// Whether a name leads somewhere by itself, whatever providers offer.
+    pub fn knows(&self, name: &str) -> bool {
+        self.aliases.iter().any(|(alias, _)| alias.as_str() == name) || self.qualified(name).is_some()
     }
 
     fn qualified(&self, name: &str) -> Option<Target> {
@@ -164,6 +177,17 @@ impl Routes {
         };
         Problem::new(ErrorKind::NotFound, "model_not_found", message).hint(hint).param("model")
     }
+}
+
+fn check_name(name: &str) -> Result<(), RoutesError> {
+    let first = name.split('/').next().unwrap_or_default();
+    if ["hanok", "prompt", "agent"].contains(&first) {
+        return Err(RoutesError::Reserved(name.to_owned()));
+    }
+    if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(RoutesError::BadName(name.to_owned()));
+    }
+    Ok(())
 }
 
 /// The at most three names most like `name`, best first; a match of what follows the provider counts too.

@@ -124,9 +124,9 @@ pub(crate) struct Index {
 pub(crate) struct Search {
     /// What to search for
     pub(crate) query: String,
-    /// Where
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) collection: String,
+    /// Where [default: the collection `default`, or the only one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) collection: Option<String>,
     /// How many hits at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) top_k: usize,

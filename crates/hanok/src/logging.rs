@@ -1,7 +1,7 @@
 //! The process log, to stderr.
 
 use crate::config::{Effective, LogFormat};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 
@@ -10,6 +10,12 @@ pub(crate) fn start(effective: &Effective) -> anyhow::Result<()> {
     let level = effective.log_level.value.trim();
     let plain = ["off", "error", "warn", "info", "debug", "trace"].contains(&level);
     let directives = if plain { own_crates(level) } else { level.to_owned() };
+    if !plain && level.chars().all(char::is_alphabetic) {
+        bail!(
+            "log level `{level}` ({}) is none; use off, error, warn, info, debug, trace, or a filter such as hanok_gateway=debug",
+            effective.log_level.origin
+        );
+    }
     let filter = EnvFilter::try_new(&directives)
         .with_context(|| format!("log level `{level}` ({}) is not understood", effective.log_level.origin))?;
     // A log line that cannot be written is lost; saying so on the same stderr would panic.

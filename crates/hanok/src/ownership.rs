@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A running server's card, beside its lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +67,7 @@ impl Owned {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(match read_card(data) {
+                return Err(match card_soon(data) {
                     Some(card) => OwnError::Server { data: data.to_owned(), card },
                     None => OwnError::Command { data: data.to_owned() },
                 });
@@ -106,6 +107,17 @@ pub(crate) fn running(data: &Path) -> Option<Card> {
         Err(TryLockError::WouldBlock) => read_card(data),
         _ => None,
     }
+}
+
+/// The owner's card. A server that has only just begun puts it down in a moment.
+fn card_soon(data: &Path) -> Option<Card> {
+    for _ in 0..20 {
+        if let Some(card) = read_card(data) {
+            return Some(card);
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    None
 }
 
 fn read_card(data: &Path) -> Option<Card> {

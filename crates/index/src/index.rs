@@ -140,6 +140,15 @@ impl SearchIndex {
         }
     }
 
+    /// Takes an index whose files were deleted under it for what it is: missing. It is made anew by the next
+    /// writer.
+    pub fn forget_if_gone(&self) {
+        if self.current().is_some() && !self.dir.join("meta.json").exists() {
+            tracing::warn!(dir = %self.dir.display(), "the search index is gone and will be built again");
+            *self.open.write() = None;
+        }
+    }
+
     /// The mark of the last commit; `None` when there is no usable index.
     pub fn mark(&self) -> Option<String> {
         self.current()?.mark.lock().clone()

@@ -127,7 +127,12 @@ impl HttpProvider {
         let request = Request { url: self.url(route), headers: &self.headers, body, timeouts: self.timeouts };
         let response = self.client.post(request).await.map_err(|error| self.net_error(error))?;
         recording.status(response.status.as_u16());
-        if response.status.is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+        match response.status.as_u16() {
+            // A success that by its nature holds nothing.
+            status @ (204 | 205) => Err(self.unexpected(status, "no content", "an answer")),
+            200..300 => Ok(response),
+            _ => Err(self.refusal(response).await),
+        }
     }
 
     /// The error that an answer of another status than 2xx stands for.

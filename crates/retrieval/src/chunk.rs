@@ -110,15 +110,21 @@ fn wide(text: &str, span: &Range<usize>) -> usize {
     width(text.get(span.clone()).unwrap_or_default())
 }
 
+/// Whether a span is wider than `limit`, looking no further than that.
+fn exceeds(text: &str, span: &Range<usize>, limit: usize) -> bool {
+    let words = text.get(span.clone()).unwrap_or_default();
+    // A character is at least as wide as a quarter of its bytes.
+    words.len() > limit * 4 || width(words) > limit
+}
+
 /// What of a block may not be parted further.
 fn pieces(text: &str, block: &Block) -> Vec<Range<usize>> {
-    let size = wide(text, &block.span);
     let Some(words) = text.get(block.span.clone()) else {
         return Vec::new();
     };
     let keeps = match block.kind {
-        Kind::Code | Kind::Table => size <= UNBROKEN,
-        _ => size <= TARGET,
+        Kind::Code | Kind::Table => !exceeds(text, &block.span, UNBROKEN),
+        _ => !exceeds(text, &block.span, TARGET),
     };
     if keeps {
         return vec![block.span.clone()];
@@ -133,13 +139,13 @@ fn pieces(text: &str, block: &Block) -> Vec<Range<usize>> {
     for end in ends.into_iter().chain([words.len()]) {
         let (start, end) = (block.span.start + from, block.span.start + end);
         from = end - block.span.start;
-        if wide(text, &(start..end)) <= TARGET {
+        if !exceeds(text, &(start..end), TARGET) {
             found.push(start..end);
             continue;
         }
         for line in lines(text.get(start..end).unwrap_or_default(), start) {
             let mut rest = line.start..line.end();
-            while wide(text, &rest) > TARGET {
+            while exceeds(text, &rest, TARGET) {
                 let Some(words) = text.get(rest.clone()) else {
                     break;
                 };
@@ -217,6 +223,13 @@ mod tests {
             assert_eq!(chunks[0].start, 0);
             assert_eq!(chunks.last().unwrap().end, text.trim_end().len());
         }
+    }
+
+    /// Takes seconds where the cost grows with the square of a line's length.
+    #[test]
+    fn a_very_long_line_is_cut_in_one_pass() {
+        let text = "word forklift ".repeat(200_000);
+        assert!(cut(&text, Layout::Plain).chunks.len() > 2000);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Quoted, coverage_line, nothing_found};
 use crate::error::blocking;
 use crate::library::Library;
-use crate::question::Question;
+use crate::question::{Kind, Question};
 use crate::score::{Verdict, judge};
 use hanok_base::{
     BoxFuture, CallContext, Capabilities, ChatRequest, CollectionName, EventStream, ModelInfo, ModelName,
@@ -47,11 +47,15 @@ impl ExtractAnswerer {
             Err(RetrievalError::UnknownCollection { known, .. }) if known.is_empty() => {
                 SearchResult::default()
             }
+            // Signs alone are a question whose answer no document holds.
+            Err(RetrievalError::EmptyQuery(_)) => {
+                let coverage = self.library.coverage(&collection).unwrap_or_default();
+                SearchResult { coverage, ..SearchResult::default() }
+            }
             Err(error) => return Err(search_failed(&self.name, error)),
         };
         let coverage = found.coverage;
         let weighed = asked.weighed(question.clone());
-        let words = weighed.concepts.len();
         let (verdict, found) = self.judge(&collection, weighed, found).await?;
 
         let mut answer = Answer::new();
@@ -76,7 +80,14 @@ impl ExtractAnswerer {
             "found": quoted > 0,
             "collection": collection,
             "missing": verdict.missing,
-            "covered": { "chunk": hundredths(verdict.covers.0), "place": hundredths(verdict.covers.1), "words": words },
+            "lacking": verdict.lacking,
+            "evidence": {
+                "window": hundredths(verdict.evidence.window),
+                "own": hundredths(verdict.evidence.own),
+                "fits": hundredths(verdict.evidence.fits),
+                "lacks": hundredths(verdict.evidence.lacks),
+                "lacks_name": hundredths(verdict.evidence.lacks_name),
+            },
             "coverage": coverage,
         });
         Ok(answer.into_events(&request.model, about))
@@ -166,7 +177,7 @@ impl Asked {
         if let Some(before) = self.leans(&question) {
             for mut concept in Question::of(before).concepts {
                 concept.factor *= 0.4;
-                concept.named = false;
+                concept.kind = Kind::Noun;
                 if !question.concepts.iter().any(|known| known.is(&concept)) {
                     question.concepts.push(concept);
                 }

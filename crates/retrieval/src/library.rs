@@ -2,6 +2,7 @@
 
 use crate::error::{LibraryError, blocking};
 use crate::follow::{Follower, Mark};
+use crate::load::Names;
 use hanok_base::{
     BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, RetrievalError, Retriever, SearchQuery,
     SearchResult, SourceId, SpanScope,
@@ -23,6 +24,7 @@ const SPARE: usize = 8;
 pub struct Library {
     pub(crate) store: Store,
     folder: PathBuf,
+    pub(crate) names: Names,
     shelves: RwLock<BTreeMap<CollectionName, Arc<Shelf>>>,
 }
 
@@ -68,7 +70,12 @@ impl Library {
     /// Opens the collections of a store. Their indexes are in `data_dir/index`; nothing is written before
     /// [`Library::sync`] or [`Library::catch_up`].
     pub async fn open(store: Store, data_dir: &Path) -> Result<Arc<Self>, LibraryError> {
-        let library = Self { folder: data_dir.join("index"), shelves: RwLock::default(), store };
+        let library = Self {
+            folder: data_dir.join("index"),
+            names: Names::beside(data_dir),
+            shelves: RwLock::default(),
+            store,
+        };
         for collection in library.store.documents().collections().await? {
             library.shelve(collection).await?;
         }
@@ -149,8 +156,8 @@ impl Library {
         Ok(true)
     }
 
-    /// The collection that is meant where none is named: `default`, or the only one there is.
-    pub(crate) fn default_collection(&self) -> CollectionName {
+    /// The collection meant where none is named: `default`, or the only one there is.
+    pub fn default_collection(&self) -> CollectionName {
         let shelves = self.shelves.read();
         let only = shelves.keys().next().filter(|_| shelves.len() == 1);
         only.filter(|_| !shelves.contains_key("default")).cloned().unwrap_or_else(|| "default".into())

@@ -51,7 +51,7 @@ pub(crate) enum Layout {
 /// A file to be taken.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundFile {
-    /// The path as the user knows it: as given, and down from there. `/` on every platform.
+    /// The path as the user knows it, the same whichever way it was given: see [`Names`].
     pub(crate) path: String,
     pub(crate) file: PathBuf,
     pub(crate) layout: Layout,
@@ -77,7 +77,11 @@ pub(crate) struct Text {
 
 /// Finds the files under `roots`: files, folders and globs. Honours `.gitignore`, follows no symbolic link below
 /// a root, passes over hidden files, secrets and the like.
-pub(crate) fn find(roots: &[PathBuf], cancelled: &dyn Fn() -> bool) -> Result<Found, LibraryError> {
+pub(crate) fn find(
+    roots: &[PathBuf],
+    names: &Names,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Found, LibraryError> {
     let mut found = Found::default();
     let mut seen = HashSet::new();
     for root in roots {
@@ -90,7 +94,7 @@ pub(crate) fn find(roots: &[PathBuf], cancelled: &dyn Fn() -> bool) -> Result<Fo
             _ => LibraryError::Path { path: root.clone(), source },
         })?;
         let before = found.files.len();
-        walk(&base, &real, glob.as_ref(), &mut seen, &mut found, cancelled);
+        walk(&base, &real, glob.as_ref(), names, &mut seen, &mut found, cancelled);
         if glob.is_some() && found.files.len() == before {
             return Err(LibraryError::NothingMatches(root.clone()));
         }
@@ -102,6 +106,7 @@ fn walk(
     base: &Path,
     real: &Path,
     glob: Option<&Override>,
+    names: &Names,
     seen: &mut HashSet<PathBuf>,
     found: &mut Found,
     cancelled: &dyn Fn() -> bool,
@@ -118,7 +123,9 @@ fn walk(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                found.skipped.push((path_of(&error).unwrap_or_else(|| shown(base)), reason(&error)));
+                found
+                    .skipped
+                    .push((path_of(&error, names).unwrap_or_else(|| names.of(base)), reason(&error)));
                 continue;
             }
         };
@@ -127,13 +134,13 @@ fn walk(
         let is_new = seen.insert(real.join(inside));
         let is_wanted = glob.is_none_or(|glob| glob.matched(entry.path(), false).is_whitelist());
         if is_new && is_wanted && entry.file_type().is_none_or(|kind| !kind.is_dir()) {
-            look_at(&entry, found);
+            look_at(&entry, names, found);
         }
     }
 }
 
-fn look_at(entry: &DirEntry, found: &mut Found) {
-    let path = shown(entry.path());
+fn look_at(entry: &DirEntry, names: &Names, found: &mut Found) {
+    let path = names.of(entry.path());
     let mut skip = |reason: &str| found.skipped.push((path.clone(), reason.to_owned()));
     let Some(name) = entry.file_name().to_str() else {
         return skip("its name is not UTF-8");
@@ -213,11 +220,42 @@ fn is_secret(name: &str) -> bool {
     lower.starts_with(".env") || KEY_EXTENSIONS.contains(&extension) || KEY_NAMES.contains(&lower.as_str())
 }
 
-/// A path as the user knows it: without `./` before it.
-fn shown(path: &Path) -> String {
-    let parts: Vec<_> = path.components().filter(|part| *part != Component::CurDir).collect();
-    let path: PathBuf = parts.iter().collect();
-    path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+/// What documents are called. A document's name is its identity, so it must not depend on how its path was typed
+/// or on who typed it: a path below the current folder, or else below the folder that holds the data folder, is
+/// named from there, any other one from the root. `/` on every platform.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    bases: Vec<PathBuf>,
+}
+
+impl Names {
+    /// Names for the documents of this data folder.
+    pub(crate) fn beside(data_dir: &Path) -> Self {
+        let home = std::path::absolute(data_dir).ok().and_then(|data| data.parent().map(plain));
+        let bases = std::env::current_dir().ok().into_iter().chain(home);
+        // Everything is below the root: a name from there says no more than the whole path.
+        Self { bases: bases.filter(|base| base.parent().is_some()).collect() }
+    }
+
+    fn of(&self, path: &Path) -> String {
+        let whole = std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| plain(&path));
+        let inside = self.bases.iter().find_map(|base| whole.strip_prefix(base).ok());
+        let name = inside.filter(|inside| !inside.as_os_str().is_empty()).unwrap_or(&whole);
+        name.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+    }
+}
+
+/// An absolute path without `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// The folder above a pattern's first wildcard, and the pattern below it.
@@ -238,11 +276,13 @@ fn matcher(root: &Path, pattern: &str) -> Result<Override, LibraryError> {
     OverrideBuilder::new(base).add(&format!("/{pattern}")).and_then(|builder| builder.build()).map_err(bad)
 }
 
-fn path_of(error: &ignore::Error) -> Option<String> {
+fn path_of(error: &ignore::Error, names: &Names) -> Option<String> {
     match error {
-        ignore::Error::WithPath { path, .. } => Some(shown(path)),
-        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
-        ignore::Error::Loop { child, .. } => Some(shown(child)),
+        ignore::Error::WithPath { path, .. } => Some(names.of(path)),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            path_of(err, names)
+        }
+        ignore::Error::Loop { child, .. } => Some(names.of(child)),
         _ => None,
     }
 }

@@ -97,18 +97,19 @@ impl Library {
         progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<SyncReport, LibraryError> {
-        let (roots, asked) = (paths.to_vec(), cancel.clone());
+        let (roots, names, asked) = (paths.to_vec(), self.names.clone(), cancel.clone());
         let shelf = self.ensure_shelf(collection).await?;
         let _one_at_a_time = shelf.running.lock().await;
-        let found = blocking(move || load::find(&roots, &|| asked.is_cancelled())).await??;
+        let marked = Indexing::mark(&shelf);
+        shelf.index.forget_if_gone();
+        let found = blocking(move || load::find(&roots, &names, &|| asked.is_cancelled())).await??;
         if cancel.is_cancelled() {
             // A search for files that was cut short says nothing of those it did not come to.
             return Ok(SyncReport { cancelled: true, ..SyncReport::default() });
         }
         let run = Run { library: self, name: collection, shelf: &shelf, progress, cancel };
-        shelf.indexing.store(true, Ordering::Relaxed);
         let result = run.run(found).await;
-        shelf.indexing.store(false, Ordering::Relaxed);
+        drop(marked);
         progress.update(self.coverage(collection).unwrap_or_default());
         result
     }
@@ -151,6 +152,22 @@ impl Library {
         }
         follower.follow(true).await?;
         follower.finish().await
+    }
+}
+
+/// A collection that says it is being indexed, until this is dropped in whatever way the run ends.
+struct Indexing<'a>(&'a Shelf);
+
+impl<'a> Indexing<'a> {
+    fn mark(shelf: &'a Shelf) -> Self {
+        shelf.indexing.store(true, Ordering::Relaxed);
+        Self(shelf)
+    }
+}
+
+impl Drop for Indexing<'_> {
+    fn drop(&mut self) {
+        self.0.indexing.store(false, Ordering::Relaxed);
     }
 }
 

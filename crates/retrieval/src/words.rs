@@ -17,13 +17,23 @@ pub(crate) enum Ending {
 pub(crate) fn stem(word: &str) -> (&str, Ending) {
     let keep =
         |ending: &str, least: usize| word.strip_suffix(ending).filter(|stem| stem.chars().count() >= least);
+    // `뜻인가요` and `뭐예요` are a noun and `is it`, however short.
+    for ending in COPULAS {
+        if let Some(stem) = keep(ending, 1) {
+            return (
+                if stem.chars().count() > 2 { without_particle(stem).0 } else { stem },
+                Ending::Particle,
+            );
+        }
+    }
     for ending in VERBAL {
         if let Some(stem) = keep(ending, 2) {
             return (without_particle(stem).0, Ending::Noun);
         }
     }
     for ending in CLAUSES {
-        if let Some(stem) = keep(ending, 2) {
+        let least = if ending.chars().count() > 1 { 1 } else { 2 };
+        if let Some(stem) = keep(ending, least) {
             return (stem, Ending::Clause);
         }
     }
@@ -38,11 +48,26 @@ pub(crate) fn stem(word: &str) -> (&str, Ending) {
 fn without_particle(word: &str) -> (&str, Ending) {
     for josa in JOSA {
         // Off a word of two syllables a particle of one may as well be part of it.
-        if let Some(stem) = word.strip_suffix(josa).filter(|stem| stem.chars().count() >= 2) {
+        if let Some(stem) =
+            word.strip_suffix(josa).filter(|stem| stem.chars().count() >= 2 && takes(stem, josa))
+        {
             return (stem, Ending::Particle);
         }
     }
     (word, Ending::None)
+}
+
+/// Whether a particle of one syllable may follow: some stand after a final consonant only, some after a vowel.
+pub(crate) fn takes(stem: &str, josa: &str) -> bool {
+    let code = stem.chars().next_back().and_then(|last| u32::from(last).checked_sub(0xac00));
+    let Some(code) = code.filter(|code| *code < 11_172) else { return true };
+    match josa {
+        "은" | "이" | "을" | "과" => code % 28 != 0,
+        "는" | "가" | "를" | "와" | "랑" | "란" => code % 28 == 0,
+        // ㄹ goes with vowels here.
+        "로" => matches!(code % 28, 0 | 8),
+        _ => true,
+    }
 }
 
 pub(crate) fn is_in(list: &str, word: &str) -> bool {
@@ -103,6 +128,8 @@ pub(crate) const JOSA: &[&str] = &[
     "들의",
     "들에게",
     "들도",
+    "용",
+    "별로",
     "은",
     "는",
     "이",
@@ -121,6 +148,24 @@ pub(crate) const JOSA: &[&str] = &[
     "랑",
     "께",
     "들",
+];
+
+/// What makes a question of a noun.
+const COPULAS: &[&str] = &[
+    "이었습니까",
+    "이었나요",
+    "입니까",
+    "인가요",
+    "일까요",
+    "이에요",
+    "이예요",
+    "예요",
+    "에요",
+    "이죠",
+    "이야",
+    "인지요",
+    "인데요",
+    "였나요",
 ];
 
 /// What makes a verb or a sentence of a noun, longest first.
@@ -208,6 +253,22 @@ const VERBAL: &[&str] = &[
 
 /// Endings of other verbs at a question's end.
 const PREDICATES: &[&str] = &[
+    "았습니까",
+    "겠습니까",
+    "었어요",
+    "았어요",
+    "였어요",
+    "했어요",
+    "졌어요",
+    "렸어요",
+    "던가요",
+    "을까요",
+    "ㄴ가요",
+    "을게요",
+    "세요",
+    "네요",
+    "지요",
+    "죠",
     "었습니까",
     "았습니까",
     "였습니까",
@@ -230,8 +291,25 @@ const PREDICATES: &[&str] = &[
 ];
 
 /// Endings of other verbs inside a question.
-const CLAUSES: &[&str] =
-    &["려면", "려고", "으면", "어야", "아야", "어서", "아서", "지만", "다가", "면", "야"];
+const CLAUSES: &[&str] = &[
+    "어야만",
+    "려면",
+    "려고",
+    "으면",
+    "어야",
+    "아야",
+    "어서",
+    "아서",
+    "지만",
+    "다가",
+    "면서",
+    "는데",
+    "면",
+    "야",
+    "려",
+    "고",
+    "던",
+];
 
 /// Korean words that only ask.
 pub(crate) const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 무엇인가요 무엇입니까 무엇인지 무엇이며 무엇일까요 뭐 뭐가 뭐야 뭔가요 뭡니까 뭘 무슨 어떤 어떠한 \
@@ -244,10 +322,11 @@ pub(crate) const KOREAN_EMPTY: &str = "무엇 무엇이 무엇을 무엇인가 �
     서술하시오 기술하시오 나열하시오 말해줘 말해 말해주세요 말하나요 말합니까 찾아줘 보여줘 구하시오 궁금합니다 궁금해요 대하 좀 제발 모두 각각 그중 중 중에서 중에 가장 더 \
     우리 저희 제가 나는 내가 나 너 당신 여기 거기 현재 지금 다음 아래 위 위의 정도 같은 같이 어떤지 인지 어떤가 하게 되어 되었나요 되었습니까 되며 됐나요 했나요 했습니까 \
     이루어지 이루어지나요 이루어집니까 \
+    받고 갖고 가지고 두고 안 안에 이내 이내에 후 후에 전 전에 뒤 뒤에 동안 사이 사이에 뭔지 뭐죠 뭐예요 뭐부터 무엇부터 따로 아직 이미 어디에 어디서 되어있나요 \
     자주 많이 빨리 바로 반드시 꼭 먼저 다시 항상 보통 주로 만약 만일 혹시 얼마마다 마다 하여야 해야만 않나요 않은 않는 못하나요";
 /// Korean words that say little of a subject.
 pub(crate) const KOREAN_LITTLE: &str = "방법 이유 의미 뜻 종류 목적 내용 특징 정의 여부 문서 사항 부분 점 차이 차이점 예시 사례 가지 방식 역할 개념 필요 필요성 가능 사용 이용 제공 해당 주요 \
-    구체적 사람 곳 결과 기본 기본적 구성 이름 값 크기";
+    구체적 회사 사람 곳 결과 기본 기본적 구성 이름 값 크기";
 /// English words that only ask or join.
 pub(crate) const ENGLISH_EMPTY: &str = "a an the this that these those it its he she they them their his her him we us our you your i me my mine \
     is are was were be been being am do does did doing done has have had having will would shall should can could may might must \
@@ -256,13 +335,14 @@ pub(crate) const ENGLISH_EMPTY: &str = "a an the this that these those it its he
     very more most less least much many few just only also too again still yet ever even now please tell explain describe \
     give show let know say says said mean means according between during before after while because until since per via within across \
     i'm i'd don't doesn't isn't aren't what's how's it's let's can't won't s t d ll re ve someone something anything everything one ones \
-    long often far old big does't cannot";
+    long often far old big does't cannot couldn't wouldn't shouldn't didn't wasn't aren't haven't through whether per many around";
 /// English words that say little of a subject.
 pub(crate) const ENGLISH_LITTLE: &str = "way ways reason reasons kind kinds type types sort example examples meaning definition purpose list detail \
     details information info document documents doc docs work works working happen happens happening use uses used using get gets make \
     makes made need needs needed require requires required want wants allow allows possible thing things different difference \
     differences go goes take takes come comes put set exactly actually name called call find does currently first main person people \
-    place time times number support supports supported available default";
+    place time times number support supports supported available default \
+    day days hour hours minute minutes week weeks month months year years half quarter back new current people rate";
 
 #[cfg(test)]
 mod tests {

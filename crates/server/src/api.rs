@@ -1,10 +1,11 @@
 //! The API over records and documents, and what probes and commands ask.
 
 use crate::door::Visitor;
+use crate::params::{Path, Query};
 use crate::wire_api::{admit, read_body};
 use crate::{House, reply};
 use axum::Extension;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use hanok_base::{
     CollectionName, Dialect, ErrorKind, Problem, RetrievalError, Retriever as _, SearchQuery, SourceId,
@@ -70,14 +71,10 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
 #[derive(Deserialize)]
 struct SearchBody {
     query: String,
-    #[serde(default = "default_collection")]
-    collection: String,
+    /// The library's default one when absent.
+    collection: Option<String>,
     #[serde(default = "default_top_k")]
     top_k: usize,
-}
-
-fn default_collection() -> String {
-    "default".to_owned()
 }
 
 fn default_top_k() -> usize {
@@ -102,8 +99,8 @@ pub(crate) async fn search(
         Ok(cx) => cx,
         Err(problem) => return failed(&problem),
     };
-    let query =
-        SearchQuery { text: body.query, collection: body.collection.as_str().into(), top_k: body.top_k };
+    let collection = body.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
+    let query = SearchQuery { text: body.query, collection, top_k: body.top_k };
     let mut response = match house.library.search(&cx, &query).await {
         Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
         Err(error) => failed(&search_problem(&error)),
@@ -139,8 +136,7 @@ struct IndexBody {
 /// Brings a collection up to date. Only for commands of the data folder's owner, who can read the token
 /// there: whoever may index any path can read any file.
 pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, request: Request) -> Response {
-    let given = headers.get("x-hanok-token").map(http::HeaderValue::as_bytes).unwrap_or_default();
-    if !crate::door::same(house.token.as_bytes(), given) {
+    if !crate::door::is_owner(&house.token, &headers) {
         let problem =
             Problem::new(ErrorKind::Forbidden, "not_the_owner", "only the data folder's owner may index");
         return failed(&problem.hint("use `hanok index` on the machine the server runs on"));
@@ -214,7 +210,7 @@ pub(crate) async fn traces(State(house): State<Arc<House>>, Query(query): Query<
     }
 }
 
-pub(crate) async fn trace(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn trace(State(house): State<Arc<House>>, Path(id): Path) -> Response {
     let Ok(id) = id.parse::<TraceId>() else {
         return failed(&no_trace(&id));
     };
@@ -242,7 +238,7 @@ pub(crate) fn trace_problem(error: &TraceError) -> Problem {
     )
 }
 
-pub(crate) async fn source(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn source(State(house): State<Arc<House>>, Path(id): Path) -> Response {
     match find_source(&house, &id).await {
         Ok(source) => {
             let summary = &source.summary;
@@ -261,7 +257,7 @@ pub(crate) async fn source(State(house): State<Arc<House>>, Path(id): Path<Strin
     }
 }
 
-pub(crate) async fn source_text(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn source_text(State(house): State<Arc<House>>, Path(id): Path) -> Response {
     match find_source(&house, &id).await {
         Ok(source) => reply::bytes(StatusCode::OK, "text/plain; charset=utf-8", source.text),
         Err(problem) => failed(&problem),

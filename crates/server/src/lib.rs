@@ -3,7 +3,7 @@
 //! Deliberately not here: constructing providers or stores (the binary does), and any JSON of a dialect
 //! (`hanok-wire` does).
 //!
-//! Reading order: [`settings`], `door` (who may come in), `wire_api` (model calls), `api` (records and
+//! Reading order: [`settings`], `door` (who may come in), `wire_api` (model calls), `params`, `api` (records and
 //! documents), `live` (what just happened, over SSE), `pages` (which page), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
@@ -12,6 +12,7 @@ mod api;
 mod door;
 mod live;
 mod pages;
+mod params;
 mod present;
 mod reply;
 mod serve;

@@ -1,10 +1,11 @@
 //! What just happened, over server-sent events: one connection a document, for the floor and the list.
 
 use crate::House;
+use crate::params::Query;
 use crate::present;
 use crate::ui::{Page, Prefs, trace_row};
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;

@@ -1,10 +1,11 @@
 //! Which page an address is, and what a wrong one gets.
 
 use crate::api::{find_source, trace_problem};
+use crate::params::{Path, Query};
 use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
 use crate::ui::{self, Page, Prefs};
 use crate::{House, present, reply};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use hanok_base::{Dialect, ErrorKind, Problem, SpanId, Timestamp, TraceId};
 use hanok_trace::{TraceError, parse_filter};
@@ -155,7 +156,7 @@ pub(crate) struct TraceQuery {
 
 pub(crate) async fn trace(
     State(house): State<Arc<House>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     Query(query): Query<TraceQuery>,
     uri: Uri,
     headers: HeaderMap,
@@ -190,7 +191,7 @@ pub(crate) struct SourceQuery {
 
 pub(crate) async fn source(
     State(house): State<Arc<House>>,
-    Path(id): Path<String>,
+    Path(id): Path,
     Query(query): Query<SourceQuery>,
     uri: Uri,
     headers: HeaderMap,
@@ -222,11 +223,7 @@ pub(crate) struct AssetQuery {
     v: Option<String>,
 }
 
-pub(crate) async fn asset(
-    Path(path): Path<String>,
-    Query(query): Query<AssetQuery>,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn asset(Path(path): Path, Query(query): Query<AssetQuery>, headers: HeaderMap) -> Response {
     let Some(asset) = ui::asset(&path) else {
         return reply::bytes(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "there is no such file\n");
     };

@@ -2,9 +2,10 @@
 
 use crate::House;
 use crate::door::Visitor;
+use crate::params::Path;
 use crate::reply;
 use axum::Extension;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use hanok_base::{CallContext, Dialect, ErrorKind, Problem, Recorder as _, Route};
@@ -65,7 +66,7 @@ pub(crate) async fn models(State(house): State<Arc<House>>) -> Response {
     reply::bytes(StatusCode::OK, "application/json", codec(Dialect::OpenAiChat).encode_models(&list))
 }
 
-pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path) -> Response {
     let dialect = Dialect::OpenAiChat;
     let list = house.gateway.model_list().await;
     if let Some((id, info)) = list.into_iter().find(|(known, _)| *known == id) {

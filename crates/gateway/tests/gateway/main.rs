@@ -230,6 +230,9 @@ fn routes_that_cannot_work_are_refused() {
     };
     let reserved = Scripted::new("hanok", Does::Echoes) as Arc<dyn Provider>;
     refused(Routes::default().provider(reserved), "reserved");
+    refused(Routes::default().provider(Scripted::new("a/b", Does::Echoes)), "a/b");
+    refused(Routes::default().provider(Scripted::new("", Does::Echoes)), "cannot be a name");
+    refused(Routes::default().alias("hanok/extract".into(), &["x/y".to_owned()]), "reserved");
     refused(Routes::default().alias("a".into(), &[]), "at least one target");
     refused(Routes::default().alias("a".into(), &["nobody/m".to_owned()]), "nobody/m");
 }

@@ -41,7 +41,11 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
         let interrupted = cancel.clone();
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
+                output::note("stopping; once more to stop at once");
                 interrupted.cancel();
+            }
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(130);
             }
         });
         for (name, paths) in wanted {

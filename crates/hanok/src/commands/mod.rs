@@ -47,5 +47,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hanok").build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hanok").build()?;
+    let done = runtime.block_on(work);
+    // A file that is being read must not hold up the end; what it would have given is read again next time.
+    runtime.shutdown_background();
+    done
 }

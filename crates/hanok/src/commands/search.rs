@@ -3,7 +3,7 @@
 use crate::cli::Search;
 use crate::config::Effective;
 use crate::{output, wiring};
-use hanok_base::{CallContext, Retriever as _, SearchQuery};
+use hanok_base::{CallContext, CollectionName, Retriever as _, SearchQuery};
 use hanok_retrieval::Library;
 use serde_json::json;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
     let library = Library::open(store, &effective.data.value).await?;
     let query = SearchQuery {
         text: search.query,
-        collection: search.collection.as_str().into(),
+        collection: search.collection.map_or_else(|| library.default_collection(), CollectionName::from),
         top_k: search.top_k.clamp(1, 1000),
     };
     let found = library.search(&CallContext::unrecorded(), &query).await?;

@@ -25,9 +25,11 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Serves until asked to stop.
 pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
     let address = effective.address().map_err(anyhow::Error::msg)?;
-    wiring::settings(&effective, address)?;
+    wiring::check(&effective)?;
     let collections = wiring::collections(&effective, &paths);
-    if let Some(missing) = collections.iter().flat_map(|(_, paths)| paths).find(|path| is_missing(path)) {
+    if let Some(missing) =
+        collections.iter().flat_map(|(_, paths)| paths).find(|path| wiring::is_missing(path))
+    {
         bail!("{} does not exist; give folders or files to answer from", missing.display());
     }
     let owned = Owned::take(&effective.data.value)?;
@@ -77,20 +79,18 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     cancel.cancel();
     let _ = stop.send(true);
     tokio::select! {
-        ended = async { (server.await, indexing.await) } => {
+        ended = async { (server.await, tokio::time::timeout(DRAIN, indexing).await) } => {
             ended.0.context("the server ended badly")?;
-            ended.1.context("indexing ended badly")?;
+            // A file that takes longer is read again by the next run.
+            if let Ok(indexing) = ended.1 {
+                indexing.context("indexing ended badly")?;
+            }
         }
         () = stops.next() => return Ok(ExitCode::from(130)),
     }
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
-}
-
-/// A glob is left to the loader, which knows what it matches.
-fn is_missing(path: &std::path::Path) -> bool {
-    !path.exists() && !path.to_string_lossy().contains(['*', '?', '['])
 }
 
 async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {

@@ -122,7 +122,14 @@ impl Effective {
             (None, Some("text")) => {
                 Setting { value: LogFormat::Text, origin: Origin::Environment("HANOK_LOG_FORMAT") }
             }
-            (None, _) => Setting {
+            (None, Some(other)) => {
+                let path = Path::new("HANOK_LOG_FORMAT");
+                return Err(ConfigError::whole(
+                    path,
+                    format!("`{other}` is no log format; use text or json"),
+                ));
+            }
+            (None, None) => Setting {
                 value: config.log.format.unwrap_or_default(),
                 origin: from_file(config.log.format.is_some()),
             },

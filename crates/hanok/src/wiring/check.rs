@@ -2,11 +2,13 @@
 
 use super::{providers, settings};
 use crate::config::Effective;
+use anyhow::bail;
 use hanok_base::{
     BoxFuture, CallContext, Capabilities, ChatRequest, EventStream, ModelInfo, ModelName, Provider,
     ProviderError, ProviderErrorKind, ProviderName,
 };
 use hanok_gateway::Routes;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Checks everything that can be checked without starting; gives what is worth saying.
@@ -14,7 +16,20 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     let mut notes = Vec::new();
     let address = effective.address().map_err(anyhow::Error::msg)?;
     settings(effective, address)?;
-    provider_routes(effective)?;
+    let routes = provider_routes(effective)?;
+    if let Some(target) = &effective.config.answers.target
+        && !routes.knows(target)
+    {
+        bail!(
+            "answers.target: `{target}` is neither an alias under [models] nor provider/model with a known provider"
+        );
+    }
+    for (pattern, price) in &effective.config.prices {
+        let given = [Some(price.input), Some(price.output), price.cached_input, price.cache_write];
+        if given.into_iter().flatten().any(|dollars| !dollars.is_finite() || dollars < 0.0) {
+            bail!("prices.\"{pattern}\": a price is US dollars per million tokens, 0 or more");
+        }
+    }
     for (name, entry) in &effective.config.providers {
         if let Some(key) = &entry.key
             && key.read().is_none()
@@ -25,12 +40,17 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     for (name, collection) in &effective.config.collections {
         for path in &collection.paths {
             let path = effective.beside_file(path);
-            if !path.exists() {
+            if is_missing(&path) {
                 notes.push(format!("collections.{name}: {} does not exist", path.display()));
             }
         }
     }
     Ok(notes)
+}
+
+/// Whether there is nothing at a path. What a glob matches is left to the loader.
+pub(crate) fn is_missing(path: &Path) -> bool {
+    !path.exists() && !path.to_string_lossy().contains(['*', '?', '[', '{'])
 }
 
 /// The providers and aliases of a configuration, without our answerers.

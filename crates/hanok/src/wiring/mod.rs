@@ -3,7 +3,7 @@
 mod check;
 mod providers;
 
-pub(crate) use check::{check, provider_routes};
+pub(crate) use check::{check, is_missing, provider_routes};
 pub(crate) use providers::summaries as provider_summaries;
 
 use crate::config::Effective;
@@ -110,6 +110,16 @@ pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Resul
         );
     }
     let server = &effective.config.server;
+    if let Some(url) = &server.public_url
+        && !url
+            .split_once("://")
+            .is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && !rest.is_empty())
+    {
+        bail!("server.public_url: `{url}` must begin with http:// or https://");
+    }
+    if effective.body_limit.value.0 == 0 {
+        bail!("server.body_limit: 0 would refuse every request; give a size such as \"100MB\"");
+    }
     Ok(Settings {
         body_limit: effective.body_limit.value.0,
         public_url: server.public_url.clone(),

@@ -9,4 +9,6 @@ mod house;
 #[cfg(test)]
 mod measures;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod syncing;

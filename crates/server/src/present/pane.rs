@@ -9,6 +9,10 @@ use std::collections::HashMap;
 
 /// Most hits whose text is fetched for one pane.
 const MOST_HITS: usize = 50;
+/// Most bytes of one text on the page; the whole is at `/api/traces/{id}`.
+const LONGEST_TEXT: usize = 32 * 1024;
+/// Most bytes of a request that is offered for copying.
+const LONGEST_REQUEST: usize = 64 * 1024;
 
 /// One span with everything in it.
 pub(crate) async fn span_pane(
@@ -46,9 +50,13 @@ pub(crate) async fn span_pane(
             .attributes
             .iter()
             .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits")
-            .map(|(key, value)| (key.clone(), value.clone()))
+            .map(|(key, value)| (key.clone(), shortened(value.clone())))
             .collect(),
-        json: serde_json::to_value(&span).unwrap_or_default(),
+        json: match tab {
+            Some(Tab::Json) => shortened(serde_json::to_value(&span).unwrap_or_default()),
+            // Nothing else shows it.
+            _ => Value::Null,
+        },
         request,
     }))
 }
@@ -146,13 +154,32 @@ fn message(message: &Value) -> MessageView {
     view
 }
 
-/// A member as text: itself where it is one, else its JSON.
+/// A member as text: itself where it is one, else its JSON; shortened.
 fn text(value: &Value, name: &str) -> String {
     match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => short(text),
         Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
+        Some(other) => short(&other.to_string()),
     }
+}
+
+/// A value with its long texts shortened.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.len() > LONGEST_TEXT => Value::String(short(&text)),
+        Value::Array(items) => items.into_iter().map(shortened).collect(),
+        Value::Object(members) => members.into_iter().map(|(key, value)| (key, shortened(value))).collect(),
+        other => other,
+    }
+}
+
+/// The beginning of a long text, and how much of it is left out: a page must stay a page.
+fn short(text: &str) -> String {
+    if text.len() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    let (beginning, rest) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
+    format!("{beginning}… (+{} bytes)", rest.len())
 }
 
 /// The request again, where its messages are plain text and so nothing would be lost.
@@ -170,5 +197,6 @@ fn request(attributes: &Object) -> Option<String> {
         }
         messages.push(json!({ "role": message.get("role")?, "content": content }));
     }
-    Some(json!({ "model": model, "messages": messages }).to_string())
+    let request = json!({ "model": model, "messages": messages }).to_string();
+    (request.len() <= LONGEST_REQUEST).then_some(request)
 }
