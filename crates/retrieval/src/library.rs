@@ -243,6 +243,8 @@ impl Retriever for Library {
             };
             match &result {
                 Ok(result) => {
+                    // Beside the hits, which are large and so kept apart.
+                    span.set("hanok.hit_count", result.hits.len());
                     span.set("hanok.hits", Value::Array(result.hits.iter().map(shown).collect()));
                     span.succeed();
                 }

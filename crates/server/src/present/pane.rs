@@ -31,7 +31,9 @@ pub(crate) async fn span_pane(
         // What an answerer found is what its answer rests on, so it stands beside the answer.
         let whole = house.traces.get_light(trace).await?;
         let searched = whole.iter().flat_map(|trace| &trace.spans).find(|span| span.operation == "retrieval");
-        if let Some(searched) = searched {
+        if let Some(searched) = searched.and_then(|span| span.span_id.parse().ok())
+            && let Some(searched) = house.traces.span(trace, searched).await?
+        {
             hits = hits_of(house, &searched.attributes).await;
         }
     }
