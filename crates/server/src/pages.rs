@@ -3,7 +3,7 @@
 use crate::api::{find_source, trace_problem};
 use crate::params::{Path, Query};
 use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
-use crate::ui::{self, Page, Prefs};
+use crate::ui::{self, Lang, Page, Prefs};
 use crate::{House, present, reply};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -87,14 +87,14 @@ pub(crate) async fn ask(
     headers: HeaderMap,
 ) -> Response {
     let visit = Visit::of(&house, &uri, &headers).await;
-    let start = start(&house).await;
+    let start = start(&house, visit.page.lang).await;
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
-    let examples = present::example_questions(&house, visit.page.lang).await;
+    let examples = present::example_titles(&house, visit.page.lang).await;
     let view = AskView { start, models, question: query.q, examples };
     visit.answer(StatusCode::OK, ui::ask_page(&visit.page, &view))
 }
 
-async fn start(house: &House) -> StartView {
+async fn start(house: &House, lang: Lang) -> StartView {
     let has_calls = match house.traces.list(&hanok_trace::TraceFilter::default(), None, 1).await {
         Ok(page) => !page.traces.is_empty(),
         Err(error) => {
@@ -106,7 +106,10 @@ async fn start(house: &House) -> StartView {
         collections: present::collections(house),
         has_calls,
         has_provider: !house.gateway.routes().providers().is_empty(),
-        example: None,
+        example: present::example_titles(house, lang)
+            .await
+            .first()
+            .map(|title| ui::question_about(lang, title)),
     }
 }
 
@@ -124,7 +127,11 @@ pub(crate) async fn traces(
     let visit = Visit::of(&house, &uri, &headers).await;
     let began = Instant::now();
     let text = ui::filter_of_query(uri.query().unwrap_or_default());
-    let mut view = TracesView { start: start(&house).await, filter: text.clone(), ..TracesView::default() };
+    let mut view = TracesView {
+        start: start(&house, visit.page.lang).await,
+        filter: text.clone(),
+        ..TracesView::default()
+    };
     match parse_filter(&text, Timestamp::now()) {
         Err(error) => view.error = Some(error.to_string()),
         Ok(filter) => match house.traces.list(&filter, query.cursor.as_deref(), ROWS).await {

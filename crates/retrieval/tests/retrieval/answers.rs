@@ -124,7 +124,7 @@ async fn questions_about_hanok_are_answered_from_its_documents() {
         assert!(!first.contains(question), "{question}: {text}");
     };
     check("How are answers cited?", "cited").await;
-    check("Where are traces kept?", "traces").await;
+    check("Where are traces kept?", "`hanok.db`").await;
     check("답변은 어떻게 인용되나요?", "인용").await;
     check("How do I add a provider?", "add a provider").await;
 }

@@ -58,8 +58,8 @@ pub(crate) fn collections(house: &House) -> Vec<CollectionView> {
     house.library.collections().into_iter().map(view).collect()
 }
 
-/// A few questions the documents can answer: their own titles, asked.
-pub(crate) async fn example_questions(house: &House, lang: Lang) -> Vec<String> {
+/// Titles of a few documents, those in the reader's language first: what the documents can surely be asked about.
+pub(crate) async fn example_titles(house: &House, lang: Lang) -> Vec<String> {
     let Some(first) = house.library.collections().into_iter().next() else {
         return Vec::new();
     };

@@ -4,7 +4,7 @@ use super::format;
 use super::icon::Icon;
 use super::shell::{Page, Room, Section, document, note};
 use super::start::{shell_quoted, start};
-use super::text::fill;
+use super::text::{Lang, fill};
 use super::view::{AskView, CollectionView};
 use maud::{Markup, html};
 
@@ -56,7 +56,7 @@ fn lead(page: &Page, view: &AskView) -> Markup {
             p { (t.ask_lead_hint) }
             @if !view.examples.is_empty() {
                 h3 { (t.try_asking) }
-                ul { @for question in view.examples.iter().map(|title| question_of(page, title)) {
+                ul { @for question in view.examples.iter().map(|title| question_about(page.lang, title)) {
                     li { a.example href={ "?q=" (format::url_encode(&question)) } data-example=(question) { (question) } }
                 } }
             }
@@ -64,12 +64,12 @@ fn lead(page: &Page, view: &AskView) -> Markup {
     }
 }
 
-/// A title as a question: itself where it is one.
-fn question_of(page: &Page, title: &str) -> String {
+/// A document's title as a question: itself where it is one.
+pub fn question_about(lang: Lang, title: &str) -> String {
     if title.ends_with(['?', '？']) {
         return title.to_owned();
     }
-    fill(page.texts().ask_about, &[("title", title)])
+    fill(lang.texts().ask_about, &[("title", title)])
 }
 
 fn no_script(page: &Page) -> Markup {

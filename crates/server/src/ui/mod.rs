@@ -24,7 +24,7 @@ mod traces;
 mod tree;
 pub mod view;
 
-pub use ask::ask_page;
+pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
 pub use failure::{error_page, not_found_page};
 pub use prefs::Prefs;
