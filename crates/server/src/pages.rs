@@ -102,14 +102,13 @@ async fn start(house: &House, lang: Lang) -> StartView {
             false
         }
     };
+    // Only the first run shows one.
+    let titles = if has_calls { Vec::new() } else { present::example_titles(house, lang).await };
     StartView {
         collections: present::collections(house),
         has_calls,
         has_provider: !house.gateway.routes().providers().is_empty(),
-        example: present::example_titles(house, lang)
-            .await
-            .first()
-            .map(|title| ui::question_about(lang, title)),
+        example: titles.first().map(|title| ui::question_about(lang, title)),
     }
 }
 
