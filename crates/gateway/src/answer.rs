@@ -71,8 +71,8 @@ impl AnswerStream {
             request,
             sent: Vec::new(),
             content: false,
-            open: 0,
-            finished: 0,
+            open: Vec::new(),
+            finished: false,
         };
         Self { source: Source::Typed(Box::new(typed)), dialect, scope: Some(scope) }
     }
@@ -149,8 +149,9 @@ struct Typed {
     request: Bytes,
     sent: Vec<Bytes>,
     content: bool,
-    open: u32,
-    finished: u32,
+    /// Choices that began and have not finished.
+    open: Vec<u32>,
+    finished: bool,
 }
 
 impl Typed {
@@ -170,7 +171,7 @@ impl Typed {
                     end_in_error(self.encoder.as_mut(), scope, &error, &mut out);
                     ended = true;
                 }
-                Poll::Ready(None) if self.finished > 0 && self.finished >= self.open => {
+                Poll::Ready(None) if self.finished && self.open.is_empty() => {
                     self.encoder.finish(&mut out);
                     ended = true;
                 }
@@ -192,12 +193,15 @@ impl Typed {
 
     fn note(&mut self, event: &StreamEvent, scope: &mut SpanScope) {
         match event {
-            StreamEvent::PartStart { choice, .. } => self.open = self.open.max(choice + 1),
+            StreamEvent::PartStart { choice, .. } if !self.open.contains(choice) => self.open.push(*choice),
             StreamEvent::PartDelta { .. } if !self.content => {
                 self.content = true;
                 scope.set("hanok.time_to_first_token_ms", scope.start().elapsed().as_secs_f64() * 1e3);
             }
-            StreamEvent::Finish { .. } => self.finished += 1,
+            StreamEvent::Finish { choice, .. } => {
+                self.open.retain(|open| open != choice);
+                self.finished = true;
+            }
             _ => {}
         }
     }

@@ -64,7 +64,7 @@ impl Owned {
             .write(true)
             .open(data.join("owner.lock"))
             .map_err(io)?;
-        match lock.try_lock() {
+        match try_lock_patiently(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(match card_soon(data) {
@@ -107,6 +107,17 @@ pub(crate) fn running(data: &Path) -> Option<Card> {
         Err(TryLockError::WouldBlock) => read_card(data),
         _ => None,
     }
+}
+
+/// A command that only looks whether a server runs holds the lock for a moment.
+fn try_lock_patiently(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..3 {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    lock.try_lock()
 }
 
 /// The owner's card. A server that has only just begun puts it down in a moment.

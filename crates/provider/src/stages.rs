@@ -42,6 +42,9 @@ impl Stage for Checked {
     fn is_complete(&self) -> bool {
         self.guard.is_complete()
     }
+    fn is_over(&self) -> bool {
+        self.guard.is_over()
+    }
 }
 
 /// Events.

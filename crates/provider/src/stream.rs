@@ -28,6 +28,10 @@ pub(crate) trait Stage: Send + Unpin {
     fn has_content(&self) -> bool;
     /// Whether the answer is complete, whatever may still come.
     fn is_complete(&self) -> bool;
+    /// Whether nothing that may still come counts.
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// A streamed answer. An error is its last item; dropping it closes the connection and ends the span.
@@ -82,6 +86,13 @@ impl<S: Stage> Streamed<S> {
                 upstream.limit_idle(LINGER);
             }
         }
+        if self.stage.is_over() {
+            // The caller need not wait for the body's end, which only lets the connection be used again.
+            if let Some(upstream) = self.upstream.take() {
+                tokio::spawn(tokio::time::timeout(LINGER, drain(upstream)));
+            }
+            self.end();
+        }
     }
 
     fn end(&mut self) {
@@ -106,6 +117,10 @@ impl<S: Stage> Streamed<S> {
         }
         self.error = Some(error);
     }
+}
+
+async fn drain(mut upstream: Coalesced) {
+    while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut upstream).poll_next(cx)).await {}
 }
 
 impl<S: Stage> Stream for Streamed<S> {

@@ -171,9 +171,9 @@ fn prompt(request: &ChatRequest, target: ModelName, hits: &[Hit]) -> ChatRequest
         ..request.clone()
     };
     call.sampling.n = None;
-    call.extra.remove("tools");
-    call.extra.remove("tool_choice");
-    call.extra.remove("parallel_tool_calls");
+    for name in ["tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"] {
+        call.extra.shift_remove(name);
+    }
     call
 }
 

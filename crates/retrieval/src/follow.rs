@@ -49,12 +49,19 @@ impl Follower {
 
     /// Takes in what the store has beyond the index. `last` commits it whatever the time.
     pub(crate) async fn follow(&mut self, last: bool) -> Result<(), LibraryError> {
+        // A database restored, or set back by a power cut, knows nothing of what the index has beyond it.
+        let mut ahead = false;
         loop {
             let delta = self.store.documents().changes_since(self.shelf.id, self.at).await?;
+            if delta.generation < self.at {
+                ahead = true;
+                self.at = 0;
+                continue;
+            }
             let more = delta.more;
             // An index of another history is emptied even where this one has nothing yet.
             let is_foreign = self.shelf.generation().is_none() && !self.shelf.index.is_empty();
-            if delta.generation != self.at || is_foreign {
+            if delta.generation != self.at || is_foreign || std::mem::take(&mut ahead) {
                 self.take(delta).await?;
             }
             let due = self.committed.is_none_or(|at| at.elapsed() >= COMMIT_EVERY);

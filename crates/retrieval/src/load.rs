@@ -66,6 +66,10 @@ pub(crate) struct Found {
     pub(crate) skipped: Vec<(String, String)>,
     /// Files of kinds that are not taken, counted by extension.
     pub(crate) unsupported: BTreeMap<String, u64>,
+    /// Names that could not be looked at or below: what is known there is not known to be gone.
+    pub(crate) unseen: Vec<String>,
+    /// Files that a glob of the paths matched, taken before or not.
+    matched: usize,
 }
 
 /// The text of a file.
@@ -93,9 +97,9 @@ pub(crate) fn find(
             std::io::ErrorKind::NotFound => LibraryError::NoSuchPath(root.clone()),
             _ => LibraryError::Path { path: root.clone(), source },
         })?;
-        let before = found.files.len();
+        let before = found.matched;
         walk(&base, &real, glob.as_ref(), names, &mut seen, &mut found, cancelled);
-        if glob.is_some() && found.files.len() == before {
+        if glob.is_some() && found.matched == before {
             return Err(LibraryError::NothingMatches(root.clone()));
         }
     }
@@ -123,17 +127,20 @@ fn walk(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                found
-                    .skipped
-                    .push((path_of(&error, names).unwrap_or_else(|| names.of(base)), reason(&error)));
+                let name = path_of(&error, names).unwrap_or_else(|| names.of(base));
+                found.unseen.push(name.clone());
+                found.skipped.push((name, reason(&error)));
                 continue;
             }
         };
         let inside = entry.path().strip_prefix(base).unwrap_or(Path::new(""));
-        // A folder or file that is reached from two roots is taken once.
-        let is_new = seen.insert(real.join(inside));
         let is_wanted = glob.is_none_or(|glob| glob.matched(entry.path(), false).is_whitelist());
-        if is_new && is_wanted && entry.file_type().is_none_or(|kind| !kind.is_dir()) {
+        if !is_wanted || entry.file_type().is_some_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        found.matched += 1;
+        // A file that is reached from two roots is taken once.
+        if seen.insert(real.join(inside)) {
             look_at(&entry, names, found);
         }
     }
@@ -169,27 +176,40 @@ fn look_at(entry: &DirEntry, names: &Names, found: &mut Found) {
             found.files.push(FoundFile { path, file: entry.path().to_owned(), layout, stamp });
         }
         Ok(_) => skip("it is not a regular file"),
-        Err(error) => skip(&error.to_string()),
+        Err(error) => {
+            skip(&error.to_string());
+            found.unseen.push(path);
+        }
     }
 }
 
-/// Reads a file's text; the reason where it cannot be taken.
-pub(crate) fn read(file: &Path) -> Result<Text, String> {
+/// Why a file cannot be taken.
+pub(crate) enum Untaken {
+    /// It cannot be read now; what it holds may be as it was.
+    Unread(String),
+    /// What it holds is no text of ours.
+    Unfit(String),
+}
+
+/// Reads a file's text.
+pub(crate) fn read(file: &Path) -> Result<Text, Untaken> {
+    let unfit = |reason: String| Err(Untaken::Unfit(reason));
     let mut bytes = Vec::new();
     let opened = File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| format!("it cannot be read: {error}"))?;
+    opened.map_err(|error| Untaken::Unread(format!("it cannot be read: {error}")))?;
     if u64::try_from(bytes.len()).is_ok_and(|size| size > LARGEST_FILE) {
-        return Err(format!("it is larger than {} MiB", LARGEST_FILE >> 20));
+        return unfit(format!("it is larger than {} MiB", LARGEST_FILE >> 20));
     }
     let hash = *blake3::hash(&bytes).as_bytes();
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("it is UTF-16, not UTF-8".to_owned());
+        return unfit("it is UTF-16, not UTF-8".to_owned());
     }
     if bytes.contains(&0) {
-        return Err("it is binary".to_owned());
+        return unfit("it is binary".to_owned());
     }
-    let mut text = String::from_utf8(bytes)
-        .map_err(|error| format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))?;
+    let mut text = String::from_utf8(bytes).map_err(|error| {
+        Untaken::Unfit(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
+    })?;
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }

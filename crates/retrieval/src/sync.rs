@@ -4,7 +4,7 @@ use crate::chunk::cut;
 use crate::error::{LibraryError, blocking};
 use crate::follow::Follower;
 use crate::library::{Library, Shelf};
-use crate::load::{self, Found, FoundFile, Layout};
+use crate::load::{self, Found, FoundFile, Layout, Untaken};
 use hanok_base::{CollectionName, Coverage, SourceId};
 use hanok_store::StoreError;
 use hanok_store::documents::{Changes, Known, NewSource, PackedText, Stamp};
@@ -196,7 +196,7 @@ impl Run<'_> {
         let documents = self.library.store.documents();
         let known = documents.known(self.shelf.id).await?;
         let mut report = SyncReport { unsupported: found.unsupported, ..SyncReport::default() };
-        let (queue, first, mut gone) = compare(found.files, known, &mut report);
+        let (queue, first, mut gone) = compare(found.files, known, &found.unseen, &mut report);
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
         self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
@@ -268,6 +268,7 @@ impl Run<'_> {
 fn compare(
     files: Vec<FoundFile>,
     mut known: HashMap<String, Known>,
+    unseen: &[String],
     report: &mut SyncReport,
 ) -> (Queue, Changes, HashMap<[u8; 32], u64>) {
     let mut queue = Queue::new();
@@ -284,6 +285,10 @@ fn compare(
     let mut gone: HashMap<[u8; 32], u64> = HashMap::new();
     for (path, known) in known {
         match known {
+            // What could not be looked at is not gone.
+            Known::Source { .. } if unseen.iter().any(|unseen| is_at_or_below(&path, unseen)) => {
+                report.unchanged += 1;
+            }
             Known::Source { id, hash, .. } => {
                 changes.deletes.push(id);
                 *gone.entry(hash).or_default() += 1;
@@ -293,6 +298,10 @@ fn compare(
     }
     changes.deletes.sort();
     (queue, changes, gone)
+}
+
+fn is_at_or_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Reads one file into the batch.
@@ -305,7 +314,13 @@ fn take(
     batch.report.read += 1;
     let text = match load::read(&file.file) {
         Ok(text) => text,
-        Err(reason) => {
+        // Tried again by the next run; till then the document stays as it was read last.
+        Err(Untaken::Unread(reason)) => {
+            batch.report.unchanged += u64::from(matches!(known, Some(Known::Source { .. })));
+            batch.report.skipped.push((file.path, reason));
+            return Ok(());
+        }
+        Err(Untaken::Unfit(reason)) => {
             if let Some(Known::Source { id, .. }) = known {
                 batch.changes.deletes.push(*id);
                 batch.report.deleted += 1;

@@ -139,12 +139,14 @@ fn claim_of(text: &str, sentences: &[Range<usize>], marker: &Marker) -> Option<(
 /// Where in a passage a claim has its ground.
 fn support(claim: &str, hit: &Hit) -> Result<Quoted, &'static str> {
     let quotes = quotations(claim);
-    if let Some(quote) = quotes.first() {
-        let Some(at) = hit.text.find(quote) else {
-            return Err("its quotation is not in the passage");
-        };
-        let start = hit.start + at;
-        return Quoted::within(hit, start, start + quote.len()).ok_or("its quotation is not in the passage");
+    if let Some(first) = quotes.first() {
+        const MADE_UP: &str = "its quotation is not in the passage";
+        // One that is there must not lend its citation to another that is not.
+        if !quotes.iter().all(|quote| hit.text.contains(quote)) {
+            return Err(MADE_UP);
+        }
+        let start = hit.start + hit.text.find(first).ok_or(MADE_UP)?;
+        return Quoted::within(hit, start, start + first.len()).ok_or(MADE_UP);
     }
     let claimed = Bag::of(claim);
     let best = units(&hit.text, hit.start)
@@ -170,8 +172,9 @@ fn quotations(claim: &str) -> Vec<&str> {
             let Some((inner, tail)) = after.split_once(close) else {
                 break;
             };
+            let inner = inner.trim().trim_end_matches(['.', ',']);
             if inner.chars().count() >= SHORTEST_QUOTE {
-                found.push(inner.trim().trim_end_matches(['.', ',']));
+                found.push(inner);
             }
             rest = tail;
         }
@@ -182,6 +185,26 @@ fn quotations(claim: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quotation_is_of_words_and_every_one_counts() {
+        assert_eq!(quotations(r#"He wrote "........" there."#), Vec::<&str>::new());
+        assert_eq!(
+            quotations(r#""The first words" and "the second words.""#),
+            ["The first words", "the second words"]
+        );
+        let hit = Hit {
+            source_id: hanok_base::SourceId(1),
+            source: "a.md".into(),
+            heading: String::new(),
+            start: 0,
+            end: 35,
+            text: "The first words are in this passage".into(),
+            score: 1.0,
+        };
+        assert!(support(r#"It says "The first words"."#, &hit).is_ok());
+        assert!(support(r#"It says "The first words" and "the second words"."#, &hit).is_err());
+    }
 
     #[test]
     fn markers_are_found() {

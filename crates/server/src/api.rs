@@ -157,9 +157,25 @@ pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, r
             &Problem::new(ErrorKind::NotFound, "collection_not_found", message).param("collection"),
         );
     };
-    match house.library.sync(&name, &paths, &(), &Cancel::default()).await {
-        Ok(report) => reply::json(&report),
-        Err(error) => failed(&library_problem(&error)),
+    // In a task of its own: a run that was begun goes on though its caller goes away, and ends with the server.
+    let (library, mut stopping) = (house.library.clone(), house.stopping.clone());
+    let run = tokio::spawn(async move {
+        let cancel = Cancel::default();
+        let run = library.sync(&name, &paths, &(), &cancel);
+        tokio::pin!(run);
+        tokio::select! {
+            done = &mut run => return done,
+            _ = stopping.wait_for(|stop| *stop) => cancel.cancel(),
+        }
+        run.await
+    });
+    match run.await {
+        Ok(Ok(report)) => reply::json(&report),
+        Ok(Err(error)) => failed(&library_problem(&error)),
+        Err(error) => {
+            tracing::error!(%error, "an index run ended badly");
+            failed(&Problem::new(ErrorKind::Internal, "internal_error", "the index run ended badly"))
+        }
     }
 }
 

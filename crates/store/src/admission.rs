@@ -80,7 +80,9 @@ pub(crate) async fn admit(shared: &Arc<Shared>, store: Arc<dyn Send + Sync>) -> 
         Ok(true) => Ok(place(store)),
         Ok(false) => Err(Unavailable { reason: "the store is closed".to_owned() }),
         Err(_elapsed) => Err(Unavailable {
-            reason: shared.trouble().map_or_else(|| "its queue is full".to_owned(), |trouble| trouble.reason),
+            reason: shared
+                .trouble()
+                .map_or_else(|| "it is busy and its queue is full".to_owned(), |trouble| trouble.reason),
         }),
     }
 }

@@ -12,6 +12,9 @@ const MIGRATIONS: &[&str] =
 /// `HANO` in ASCII: tells our file from any other SQLite database.
 const APPLICATION_ID: i64 = 0x4841_4e4f;
 
+/// How long a write waits for another process that writes.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The newest schema this binary knows.
 pub(crate) fn known_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
@@ -23,7 +26,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(opened)?;
-    conn.busy_timeout(Duration::from_secs(2)).map_err(opened)?;
+    conn.busy_timeout(BUSY_TIMEOUT).map_err(opened)?;
     check_identity(path, &conn)?;
     // Page size first: it is fixed once the file has a page. No memory mapping: with it, a file that
     // shrinks under us (a full or failing disk) is a fatal signal instead of an error.

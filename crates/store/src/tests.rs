@@ -4,6 +4,7 @@ use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
 };
 use hanok_base::{NanoDollars, SpanId, SpanStatus, Timestamp, TraceId, Usage};
+use rusqlite::Transaction;
 use std::borrow::Cow;
 use std::future::Future;
 use std::path::Path;
@@ -313,6 +314,25 @@ fn a_full_disk_holds_everything_and_recovers() {
         assert_eq!(trace.spans[0].bodies, span(1, None).bodies, "no reference to a body that was taken back");
     });
     store.integrity_check().unwrap();
+}
+
+/// Nothing but a write failed, its caller was told, and nobody is let in that could show the disk is well again.
+#[test]
+fn a_full_disk_met_by_a_write_alone_recovers_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    block(async {
+        store.limit_pages(1);
+        let large = |tx: &Transaction<'_>| {
+            Ok(tx.execute("CREATE TABLE large AS SELECT randomblob(1000000) AS body", [])?)
+        };
+        assert!(matches!(store.write(large).await, Err(StoreError::Unavailable { .. })));
+        assert!(matches!(store.health().state, HealthState::Failing { .. }));
+        store.limit_pages(0);
+        let place = store.admit().await.expect("the store found out by itself");
+        assert_eq!(store.health().state, HealthState::Ok);
+        drop(place);
+    });
 }
 
 #[test]

@@ -194,6 +194,12 @@ impl Drop for ShutOnPanic {
             *self.0.trouble.lock() = Some(Trouble { since: Timestamp::now(), reason });
             self.0.failing.store(true, Ordering::Relaxed);
             self.0.close();
+            let left = std::mem::take(&mut self.0.queue.lock().jobs);
+            for (_, job) in left {
+                if let Job::Write(job) = job {
+                    job.answer(Err(StoreError::Closed));
+                }
+            }
         }
     }
 }
@@ -248,7 +254,13 @@ impl Writer {
                 return None;
             }
             queue.idle = true;
-            if !self.dirty {
+            if shared.failing.load(Ordering::Relaxed) {
+                // Nothing is admitted meanwhile, so nothing would come that could show the store is well again.
+                if shared.wake.wait_for(&mut queue, LAST_RETRY).timed_out() && queue.jobs.is_empty() {
+                    queue.idle = false;
+                    parking_lot::MutexGuard::unlocked(&mut queue, || self.probe());
+                }
+            } else if !self.dirty {
                 shared.wake.wait(&mut queue);
             } else if shared.wake.wait_for(&mut queue, QUIET).timed_out() && queue.jobs.is_empty() {
                 queue.idle = false;
@@ -283,6 +295,9 @@ impl Writer {
         let mut retry = FIRST_RETRY;
         let last_seq = loop {
             if group.is_empty() {
+                // Only writes were left, and their callers have been told; `next_group` finds out when commits
+                // succeed again.
+                self.shared.caught_up();
                 return;
             }
             match self.attempt(group) {
@@ -299,6 +314,7 @@ impl Writer {
         self.dirty = true;
         self.recover();
         let (mut places, mut freed) = (0, 0);
+        let mut done = Vec::new();
         for Pending { since, work } in group.drain(..) {
             match work {
                 Work::Traces { bytes, .. } => {
@@ -307,7 +323,7 @@ impl Writer {
                     let lag = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     self.shared.lag_ns.store(lag, Ordering::Relaxed);
                 }
-                Work::Write(job) => job.answer(Ok(())),
+                Work::Write(job) => done.push(job),
             }
         }
         self.shared.caught_up();
@@ -317,6 +333,10 @@ impl Writer {
             *seq = last_seq.max(*seq);
             newer
         });
+        // Last, so that whoever waited finds everything as the commit left it.
+        for job in done {
+            job.answer(Ok(()));
+        }
     }
 
     /// One transaction over the whole group. Records that can never be stored are dropped, loudly, and the
@@ -372,6 +392,28 @@ impl Writer {
             *trouble = Some(Trouble { since: Timestamp::now(), reason });
         }
         self.shared.failing.store(true, Ordering::Relaxed);
+    }
+
+    /// Tries a small commit, and lets callers in again when it succeeds.
+    fn probe(&mut self) {
+        #[cfg(test)]
+        if let Err(error) = self.limit_pages() {
+            return self.fail(&error);
+        }
+        let version = crate::schema::known_version();
+        let committed =
+            Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).and_then(|tx| {
+                tx.pragma_update(None, "user_version", version)?;
+                tx.commit()
+            });
+        match committed {
+            Ok(()) => {
+                self.dirty = true;
+                self.recover();
+                self.make_room(0, 0);
+            }
+            Err(error) => self.fail(&error),
+        }
     }
 
     fn recover(&self) {
@@ -445,8 +487,13 @@ impl Writer {
     /// Moves the write-ahead log into the file and cuts it to nothing. Readers may prevent that; then the
     /// next quiet moment, or SQLite's own checkpoint, does it.
     fn empty_log(&mut self) {
+        // A reader in the way is no reason to keep callers waiting.
+        let patience = self.conn.busy_timeout(Duration::ZERO);
         let busy: Result<i64, _> =
             self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        if let Err(error) = patience.and_then(|()| self.conn.busy_timeout(crate::schema::BUSY_TIMEOUT)) {
+            tracing::warn!(%error, "the store's patience could not be set");
+        }
         match busy {
             Ok(busy) => self.dirty = busy != 0,
             Err(error) => {

@@ -160,6 +160,8 @@ pub trait StreamGuard: Send {
     fn finish(&mut self) -> Fed;
     /// Whether the answer is complete as it stands.
     fn is_complete(&self) -> bool;
+    /// Whether the dialect's end mark was seen: nothing that follows counts.
+    fn is_over(&self) -> bool;
     /// Whether some of the answer's content was seen, for the time to the first token.
     fn saw_content(&self) -> bool;
     /// What the stream said of itself so far.

@@ -197,6 +197,44 @@ async fn an_index_behind_the_store_catches_up() {
     assert_eq!(house.files("alpha beta").await, [""; 0]);
 }
 
+/// As after a power cut that took the database's last commits and not the index's, or a restored database.
+#[tokio::test]
+async fn an_index_ahead_of_the_store_is_set_back() {
+    let house = House::new().await;
+    house.write("a.md", "alpha");
+    house.sync().await;
+    let house = house.reopened().await;
+    let data = house.folder.path().join("data");
+    let names = ["hanok.db", "hanok.db-wal"];
+    let kept: Vec<Option<Vec<u8>>> = names.iter().map(|name| std::fs::read(data.join(name)).ok()).collect();
+    std::fs::remove_file(house.docs().join("a.md")).unwrap();
+    house.write("b.md", "beta");
+    house.sync().await;
+    assert_eq!(house.files("beta").await, ["b.md"]);
+
+    let House { library, store, folder } = house;
+    drop(library);
+    store.close();
+    drop(store);
+    for name in ["hanok.db", "hanok.db-wal", "hanok.db-shm"] {
+        let _not_there = std::fs::remove_file(data.join(name));
+    }
+    for (name, bytes) in names.iter().zip(kept) {
+        if let Some(bytes) = bytes {
+            std::fs::write(data.join(name), bytes).unwrap();
+        }
+    }
+    let store = hanok_store::Store::open(&data, hanok_store::Options::default()).unwrap();
+    let library = hanok_retrieval::Library::open(store.clone(), &data).await.unwrap();
+    let house = House { library, store, folder };
+    house.library.catch_up().await.unwrap();
+    assert_eq!(house.files("alpha").await, ["a.md"]);
+    assert_eq!(house.files("beta").await, [""; 0]);
+    house.sync().await;
+    assert_eq!(house.files("beta").await, ["b.md"]);
+    assert_eq!(house.files("alpha").await, [""; 0]);
+}
+
 fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -221,6 +259,25 @@ async fn runs_of_one_collection_do_not_interleave() {
     runs.sort_unstable();
     assert_eq!(runs, [(0, 50), (50, 0)]);
     assert_eq!(house.hits("number3").await.len(), 1);
+}
+
+/// A pattern takes what it matches, whatever the paths beside it took or leave to it.
+#[tokio::test]
+async fn paths_that_overlap_are_all_taken_once() {
+    let house = House::new().await;
+    house.write("a.md", "# A\n\nThe anchor.\n");
+    house.write("guide/b.md", "# B\n\nThe beacon.\n");
+    let at = |path: &str| house.docs().join(path);
+    for paths in [
+        vec![at("*.md"), at("guide")],
+        vec![at("*.md"), at("guide/*.md")],
+        vec![at("*.md"), at("a*.md"), at("guide")],
+        vec![house.docs(), at("guide")],
+    ] {
+        let report = house.sync_paths(&paths).await;
+        assert_eq!(report.added + report.unchanged, 2, "{paths:?}: {report:?}");
+        assert_eq!(report.deleted, 0, "{paths:?}");
+    }
 }
 
 /// Files that a cut search did not come to are not gone.

@@ -218,6 +218,10 @@ impl StreamGuard for Guard {
         self.phase != Phase::Failed && self.seen != 0 && self.seen == self.finished
     }
 
+    fn is_over(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
     fn saw_content(&self) -> bool {
         self.content
     }
