@@ -79,7 +79,10 @@ impl Gateway {
             Ok(reply) => Ok(finish(scope, dialect, body, reply)),
             Err(problem) => {
                 scope.fail(error_type(problem.kind), problem.message.clone());
-                scope.exchange(Exchange { dialect, request: body, response: ResponseBytes::None });
+                // Other routes' bodies are no chats, and stand at the provider's span.
+                if route == Route::Chat {
+                    scope.exchange(Exchange { dialect, request: body, response: ResponseBytes::None });
+                }
                 Err(problem)
             }
         }
