@@ -3,11 +3,8 @@
 use super::{providers, settings};
 use crate::config::Effective;
 use anyhow::bail;
-use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, EventStream, ModelInfo, ModelName, Provider,
-    ProviderError, ProviderErrorKind, ProviderName,
-};
-use hanok_gateway::Routes;
+use hanok_base::Provider;
+use hanok_gateway::{Gateway, Routes};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,29 +55,9 @@ pub(crate) fn provider_routes(effective: &Effective) -> anyhow::Result<Routes> {
     providers::add_to(answerer_names(), effective)
 }
 
-/// Routes that know our answerers by name only, to check aliases against.
+/// Routes that know our answerers by name only, to check aliases against: a gateway without routes stands for
+/// each.
 fn answerer_names() -> Routes {
-    struct Named(ProviderName);
-    impl Provider for Named {
-        fn name(&self) -> &ProviderName {
-            &self.0
-        }
-        fn capabilities(&self, _: &ModelName) -> Capabilities {
-            Capabilities::default()
-        }
-        fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-        fn chat_stream<'a>(
-            &'a self,
-            _: &'a CallContext,
-            _: &'a ChatRequest,
-        ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
-            let error = ProviderError::new(ProviderErrorKind::Unsupported, &self.0, "this is only a name");
-            Box::pin(async { Err(error) })
-        }
-    }
-    Routes::default()
-        .answerer("extract", Arc::new(Named("hanok".into())))
-        .answerer("ask", Arc::new(Named("hanok".into())))
+    let nobody: Arc<dyn Provider> = Arc::new(Gateway::new(Routes::default()));
+    Routes::default().answerer("extract", nobody.clone()).answerer("ask", nobody)
 }
