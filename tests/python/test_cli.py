@@ -84,6 +84,7 @@ def test_ask_of_an_unknown_model(place):
     ran = hanok("ask", "x", "--model", "fats", cwd=place)
     assert ran.code == 1
     assert "fast" in ran.err and ran.out == ""
+    assert "/v1/models" in ran.err, "the way out, alone and beside a server"
 
 
 def test_chat_reads_lines(place):

@@ -54,9 +54,11 @@ impl Remote {
         let status = response.status;
         let body = response.body.collect(1 << 20).await?;
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        match said.pointer("/error/message").and_then(Value::as_str) {
-            Some(message) => bail!("{message}"),
-            None => bail!("the server answered {status}"),
+        let text = |path| said.pointer(path).and_then(Value::as_str);
+        match (text("/error/message"), text("/error/hint")) {
+            (Some(message), Some(hint)) => bail!("{message} ({hint})"),
+            (Some(message), None) => bail!("{message}"),
+            (None, _) => bail!("the server answered {status}"),
         }
     }
 
