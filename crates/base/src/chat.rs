@@ -1,6 +1,6 @@
 //! A chat as every dialect means it. What we do not know survives in `extra`.
 
-use crate::{ModelName, Object, ProviderName, ResponseId, Usage};
+use crate::{Dialect, ModelName, Object, ResponseId, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,12 +15,57 @@ pub struct ChatRequest {
     pub tools: Vec<ToolSpec>,
     /// Whether and which tools must be called.
     pub tool_choice: ToolChoice,
+    /// Whether several tools may be called in one answer; `None` leaves the provider's default.
+    pub parallel_tool_calls: Option<bool>,
     /// Free text or JSON.
     pub output: OutputFormat,
     /// Sampling parameters and limits.
     pub sampling: Sampling,
-    /// Members of the request that no field above stands for, under the dialect's own names.
+    /// How much to think.
+    pub reasoning: ReasoningOptions,
+    /// The end user, as the application names it.
+    pub user: Option<String>,
+    /// What calls with the same beginning share, so that they meet the same prompt cache.
+    pub cache_key: Option<String>,
+    /// The dialect the request came in; `extra` members are under its names. `None`: none of ours holds any.
+    pub dialect: Option<Dialect>,
+    /// Members of the request that no field above stands for, under the dialect's own names. An encoder of
+    /// another dialect writes none of them and names each as a [`Degradation`](crate::Degradation).
     pub extra: Object,
+}
+
+impl ChatRequest {
+    /// A request that says nothing but this.
+    pub fn new(model: ModelName, messages: Vec<Message>) -> Self {
+        Self {
+            model,
+            messages,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Unset,
+            parallel_tool_calls: None,
+            output: OutputFormat::Unset,
+            sampling: Sampling::default(),
+            reasoning: ReasoningOptions::default(),
+            user: None,
+            cache_key: None,
+            dialect: None,
+            extra: Object::new(),
+        }
+    }
+}
+
+/// How much a model is to think before it answers; `None` leaves the provider's default. Dialects speak of an
+/// effort or of a budget: `hanok-wire` has the one table between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReasoningOptions {
+    /// Whether to think at all, where the client said so.
+    pub enabled: Option<bool>,
+    /// `minimal`, `low`, `medium`, `high`, or what else the client wrote.
+    pub effort: Option<String>,
+    /// Most tokens of thinking.
+    pub budget_tokens: Option<u64>,
+    /// How the thoughts are to be shown: `auto`, `concise`, `detailed`, or what else the client wrote.
+    pub summary: Option<String>,
 }
 
 /// Who speaks.
@@ -94,10 +139,12 @@ pub enum Part {
     Citation(Citation),
     /// The model declined, in its own words.
     Refusal(String),
-    /// A part only this provider knows; kept whole and given back to it.
+    /// The prompt up to here is worth caching; the value is what the client said of it (`cache_control`).
+    CacheBreak(Value),
+    /// A part only this dialect knows; kept whole, given back to it, and left out of any other.
     Opaque {
         /// Whose part it is.
-        provider: ProviderName,
+        dialect: Dialect,
         /// The part as it came.
         value: Value,
     },
@@ -108,6 +155,8 @@ pub enum Part {
 pub struct Media {
     /// The MIME type, where known.
     pub mime: Option<String>,
+    /// The file's name, where given.
+    pub filename: Option<String>,
     /// Where the bytes are.
     pub source: MediaSource,
     /// Unknown members (`detail` and the like).
@@ -131,7 +180,20 @@ pub struct Reasoning {
     /// The text, possibly empty where only the signature is shown.
     pub text: String,
     /// The provider's signature or encrypted content.
-    pub signature: Option<String>,
+    pub signature: Option<Signature>,
+    /// The provider hid the text and gave the signature only.
+    pub redacted: bool,
+    /// Unknown members (`id` and the like).
+    pub extra: Object,
+}
+
+/// What a provider wants back, unchanged, on the next turn. Only an upstream of the same dialect may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The dialect of the provider that made it.
+    pub of: Dialect,
+    /// The signature as it came.
+    pub value: String,
 }
 
 /// A call of a tool.
@@ -143,6 +205,8 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments, as the JSON text the model wrote (not always valid).
     pub arguments: String,
+    /// The provider's signature of the thoughts behind the call.
+    pub signature: Option<Signature>,
     /// Unknown members.
     pub extra: Object,
 }
@@ -253,6 +317,12 @@ pub struct Sampling {
     pub temperature: Option<f64>,
     /// Nucleus mass.
     pub top_p: Option<f64>,
+    /// Number of likeliest tokens to choose from.
+    pub top_k: Option<u64>,
+    /// Penalty on tokens by how often they came.
+    pub frequency_penalty: Option<f64>,
+    /// Penalty on tokens that came at all.
+    pub presence_penalty: Option<f64>,
     /// Most tokens of the answer, reasoning included.
     pub max_tokens: Option<u64>,
     /// Texts at which to stop.
@@ -276,6 +346,9 @@ pub struct ChatResponse {
     pub choices: Vec<Choice>,
     /// Tokens.
     pub usage: Usage,
+    /// The dialect of the upstream; `extra` members, here and below, are under its names, and an encoder of
+    /// another dialect leaves them out.
+    pub dialect: Option<Dialect>,
     /// Unknown members.
     pub extra: Object,
 }
@@ -296,8 +369,10 @@ pub struct Choice {
 /// Why an answer ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model was done, or reached a stop text.
+    /// The model was done, or reached a stop text that it does not name.
     Stop,
+    /// This stop text was reached.
+    StopText(String),
     /// The limit of tokens.
     Length,
     /// To call tools.
@@ -312,7 +387,7 @@ impl FinishReason {
     /// OpenTelemetry's and OpenAI's name of the reason.
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Stop => "stop",
+            Self::Stop | Self::StopText(_) => "stop",
             Self::Length => "length",
             Self::ToolCalls => "tool_calls",
             Self::ContentFilter => "content_filter",

@@ -1,8 +1,10 @@
 //! What travels with a call: its trace, its caller, its limits.
 
-use crate::span::{Attributes, Place};
+use crate::span::{Attributes, FinishedTrace, Place, Settlement};
 use crate::time::Start;
-use crate::{Exchange, Operation, Span, SpanId, SpanStatus, TraceId};
+use crate::{
+    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Span, SpanId, SpanStatus, TraceId,
+};
 use parking_lot::Mutex;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -13,6 +15,10 @@ use std::sync::Arc;
 pub struct Caller {
     /// The name of the key the call came with; `None` on an open loopback server.
     pub key_name: Option<Arc<str>>,
+    /// The id of that key, where it is one of the store's.
+    pub key_id: Option<Arc<str>>,
+    /// The project the call belongs to; empty for none.
+    pub project: Arc<str>,
     /// The address clients reach this server by (`http://127.0.0.1:4141`), for links in answers.
     pub base_url: Arc<str>,
 }
@@ -27,6 +33,25 @@ pub struct CallContext {
     pub caller: Arc<Caller>,
     /// How many models that call models are above this call; answerers refuse beyond 4.
     pub depth: u8,
+    /// What was lost in translation on the way to the target that is being tried.
+    degradations: Option<Arc<Mutex<Vec<Degradation>>>>,
+    /// The operator wants a call refused rather than degraded.
+    strict: bool,
+}
+
+/// Something a client asked for that its target cannot do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Degradation {
+    /// The request's member: `seed`, `messages[2].content[1]`.
+    pub param: String,
+    /// What became of it, lower case: `left out: gemini has no such member`.
+    pub message: String,
+}
+
+impl std::fmt::Display for Degradation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.param, self.message)
+    }
 }
 
 impl CallContext {
@@ -42,15 +67,47 @@ impl CallContext {
         place: Box<dyn Place>,
         caller: Arc<Caller>,
     ) -> Self {
-        let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place) });
-        Self { trace: Arc::new(Trace { id: trace_id, open }), parent, caller, depth: 0 }
+        let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place), settlement: None });
+        let trace = Arc::new(Trace { id: trace_id, caller: caller.clone(), open });
+        Self { trace, parent, caller, depth: 0, degradations: None, strict: false }
+    }
+
+    /// The same for one try at one target, with what gets lost on the way to it collected apart. `strict`:
+    /// nothing may get lost.
+    #[must_use]
+    pub fn attempt(&self, strict: bool) -> Self {
+        Self { degradations: Some(Arc::default()), strict, ..self.clone() }
+    }
+
+    /// Notes what a translation lost; an error where nothing may get lost.
+    pub fn degrade(&self, lost: Vec<Degradation>, provider: &ProviderName) -> Result<(), ProviderError> {
+        if let Some(first) = lost.first()
+            && self.strict
+        {
+            let message = format!("cannot do all that was asked for: {first}");
+            return Err(ProviderError::new(ProviderErrorKind::Unsupported, provider, message));
+        }
+        if let (Some(list), false) = (&self.degradations, lost.is_empty()) {
+            list.lock().extend(lost);
+        }
+        Ok(())
+    }
+
+    /// What was lost so far in this attempt.
+    pub fn degradations(&self) -> Vec<Degradation> {
+        self.degradations.as_ref().map(|list| list.lock().clone()).unwrap_or_default()
+    }
+
+    /// Ties a reservation to the trace: it is settled when the trace is committed.
+    pub fn settle_with(&self, settlement: Box<dyn Settlement>) {
+        self.trace.open.lock().settlement = Some(settlement);
     }
 
     /// A context whose spans go nowhere: for tests and commands that answer without a store.
     pub fn unrecorded() -> Self {
         struct Nowhere;
         impl Place for Nowhere {
-            fn record(self: Box<Self>, _: Vec<Span>) {}
+            fn record(self: Box<Self>, _: FinishedTrace) {}
         }
         Self::new(Box::new(Nowhere), Arc::new(Caller::default()))
     }
@@ -77,12 +134,14 @@ impl CallContext {
 
 struct Trace {
     id: TraceId,
+    caller: Arc<Caller>,
     open: Mutex<Open>,
 }
 
 struct Open {
     spans: Vec<Span>,
     place: Option<Box<dyn Place>>,
+    settlement: Option<Box<dyn Settlement>>,
 }
 
 impl Drop for Trace {
@@ -93,7 +152,8 @@ impl Drop for Trace {
         if let Some(place) = open.place.take()
             && !open.spans.is_empty()
         {
-            place.record(std::mem::take(&mut open.spans));
+            let (spans, settlement) = (std::mem::take(&mut open.spans), open.settlement.take());
+            place.record(FinishedTrace { spans, caller: self.caller.clone(), settlement });
         }
     }
 }
@@ -176,8 +236,8 @@ mod tests {
 
     struct Keep(Arc<Mutex<Vec<Span>>>);
     impl Place for Keep {
-        fn record(self: Box<Self>, spans: Vec<Span>) {
-            *self.0.lock() = spans;
+        fn record(self: Box<Self>, trace: FinishedTrace) {
+            *self.0.lock() = trace.spans;
         }
     }
 

@@ -181,6 +181,8 @@ pub enum ErrorKind {
     Conflict,
     /// 413.
     TooLarge,
+    /// 402: the budget is spent.
+    BudgetSpent,
     /// 429.
     RateLimited,
     /// 500: our fault.
@@ -206,6 +208,7 @@ impl ErrorKind {
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
             Self::TooLarge => 413,
+            Self::BudgetSpent => 402,
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::Unsupported => 501,

@@ -4,11 +4,12 @@
 //! Deliberately not here: tokio, HTTP, SQL and any wire format. A dialect's JSON lives in
 //! `hanok-wire`; these types are what its decoders yield and its encoders take.
 //!
-//! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`error`], [`span`],
+//! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`error`], [`span`],
 //! [`context`], [`provider`], [`retrieval`].
 
 pub mod chat;
 pub mod context;
+pub mod embed;
 pub mod error;
 pub mod ids;
 pub mod provider;
@@ -20,17 +21,20 @@ pub mod usage;
 
 pub use chat::{
     ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat,
-    Part, Reasoning, Role, Sampling, ToolCall, ToolChoice, ToolResult, ToolSpec,
+    Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
-pub use context::{CallContext, Caller, SpanScope};
+pub use context::{CallContext, Caller, Degradation, SpanScope};
+pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
 pub use provider::{
-    BoxFuture, ByteStream, Capabilities, Dialect, ModelInfo, Provider, RawBody, RawCall, RawResponse, Route,
+    BoxFuture, ByteStream, Capabilities, Dialect, Dialects, ModelInfo, Provider, RawBody, RawCall,
+    RawResponse, Route,
 };
 pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
 pub use span::{
-    Attributes, Exchange, Operation, Place, Recorder, ResponseBytes, Span, SpanStatus, StoreUnavailable,
+    Attributes, Charge, Exchange, FinishedTrace, Operation, Place, Recorder, ResponseBytes, Settlement, Span,
+    SpanStatus, StoreUnavailable,
 };
 pub use stream::{Delta, EventStream, StreamEvent};
 pub use time::Timestamp;

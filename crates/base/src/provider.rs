@@ -2,8 +2,8 @@
 
 use crate::stream::Collector;
 use crate::{
-    CallContext, ChatRequest, ChatResponse, EventStream, ModelName, ProviderError, ProviderErrorKind,
-    ProviderName,
+    CallContext, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, EventStream, ModelName,
+    ProviderError, ProviderErrorKind, ProviderName,
 };
 use bytes::Bytes;
 use futures_core::Stream;
@@ -21,18 +21,62 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, ProviderError>> + 
 pub enum Dialect {
     /// OpenAI's chat completions.
     OpenAiChat,
+    /// OpenAI's Responses.
+    OpenAiResponses,
+    /// Anthropic's Messages.
+    AnthropicMessages,
+    /// Google's `generateContent`.
+    Gemini,
+    /// Ollama's `/api/chat`.
+    Ollama,
+    /// Ollama's `/api/generate`: one prompt in place of messages.
+    OllamaGenerate,
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 6] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::Ollama,
+        Self::OllamaGenerate,
+    ];
+
     /// The dialect's name, as configuration writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai-chat",
+            Self::OpenAiResponses => "openai-responses",
+            Self::AnthropicMessages => "anthropic-messages",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+            Self::OllamaGenerate => "ollama-generate",
         }
     }
     /// The dialect of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::OpenAiChat].into_iter().find(|dialect| dialect.as_str() == name)
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+}
+
+/// A set of dialects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialects(u8);
+
+impl Dialects {
+    /// No dialect.
+    pub const NONE: Self = Self(0);
+
+    /// The set with this dialect, too.
+    #[must_use]
+    pub const fn with(self, dialect: Dialect) -> Self {
+        Self(self.0 | 1 << dialect as u8)
+    }
+    /// Whether the dialect is in the set.
+    pub const fn contains(self, dialect: Dialect) -> bool {
+        self.0 & 1 << dialect as u8 != 0
     }
 }
 
@@ -43,13 +87,22 @@ pub enum Route {
     Chat,
     /// Embeddings.
     Embeddings,
+    /// Several texts' embeddings, where a dialect has a route of its own for them (`:batchEmbedContents`).
+    BatchEmbeddings,
+    /// The tokens of a request that is not made.
+    CountTokens,
+    /// Documents in the order of their fit to a query.
+    Rerank,
+    /// A route of the OpenAI dialects that nobody translates, by its path below the base URL
+    /// (`audio/speech`); the body is JSON or multipart.
+    Raw(&'static str),
 }
 
 /// What a model behind a provider can do, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The dialect in which [`Provider::forward`] takes calls; `None` when it takes only typed ones.
-    pub native: Option<Dialect>,
+    /// The dialects in which [`Provider::forward`] takes calls; none when it takes only typed ones.
+    pub native: Dialects,
     /// Whether it answers embeddings.
     pub embeddings: bool,
     /// Whether a stream may be asked for its usage.
@@ -80,8 +133,31 @@ pub struct RawCall {
     pub stream: bool,
     /// The gateway asked for usage in the stream where the client did not: withhold it from the bytes.
     pub hide_usage: bool,
+    /// The body's type, where it is not JSON (a multipart form with its boundary).
+    pub content_type: Option<String>,
+    /// Headers of the client that belong to the dialect (`anthropic-beta`), lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// The query of the client's URL, without `?` and without any key (`beta=true`).
+    pub query: Option<String>,
     /// The body, with the model's name already as the provider knows it.
     pub body: Bytes,
+}
+
+impl RawCall {
+    /// A call with a JSON body and nothing special.
+    pub fn new(dialect: Dialect, route: Route, model: ModelName, body: Bytes) -> Self {
+        Self {
+            dialect,
+            route,
+            model,
+            stream: false,
+            hide_usage: false,
+            content_type: None,
+            headers: Vec::new(),
+            query: None,
+            body,
+        }
+    }
 }
 
 /// An answer in its provider's own bytes. Always a success; failures are [`ProviderError`]s.
@@ -142,6 +218,18 @@ pub trait Provider: Send + Sync {
                     "the stream ended before the answer was complete",
                 )
             })
+        })
+    }
+
+    /// The vectors of some texts.
+    fn embed<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a EmbedRequest,
+    ) -> BoxFuture<'a, Result<EmbedResponse, ProviderError>> {
+        let _ = (cx, request);
+        Box::pin(async move {
+            Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "embeddings are not offered"))
         })
     }
 

@@ -1,9 +1,10 @@
 //! The span: one record for everything that happens, and the seam through which it is kept.
 
-use crate::{BoxFuture, Dialect, SpanId, Timestamp, TraceId};
+use crate::{BoxFuture, Caller, Dialect, NanoDollars, SpanId, Timestamp, TraceId};
 use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Attributes in the order they were set, under OpenTelemetry GenAI names where one exists and
@@ -128,8 +129,37 @@ pub trait Recorder: Send + Sync {
 
 /// A reserved place in the recorder's queue.
 pub trait Place: Send {
-    /// Queues the spans of one trace, root first. Never blocks, never fails; the place is used up.
-    fn record(self: Box<Self>, spans: Vec<Span>);
+    /// Queues one trace. Never blocks, never fails; the place is used up.
+    fn record(self: Box<Self>, trace: FinishedTrace);
+}
+
+/// A trace whose last span has ended.
+pub struct FinishedTrace {
+    /// Its spans, root first.
+    pub spans: Vec<Span>,
+    /// Who called.
+    pub caller: Arc<Caller>,
+    /// Where its cost goes.
+    pub settlement: Option<Box<dyn Settlement>>,
+}
+
+/// What was reserved for a call, settled when its record is committed. Dropping it unsettled gives all of the
+/// reservation back: the call was never made.
+pub trait Settlement: Send {
+    /// The accounts that bear the cost. The recorder adds the cost to them in the transaction that commits the
+    /// spans, so that ledger and spans never differ.
+    fn charges(&self) -> &[Charge];
+    /// The record is committed: this much was spent.
+    fn settle(self: Box<Self>, cost: NanoDollars);
+}
+
+/// An account in one of its periods.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Charge {
+    /// `key:ID`, `project:NAME` or `model:NAME`.
+    pub account: Arc<str>,
+    /// The UTC day (`2026-11-20`) or month (`2026-11`), or `total`.
+    pub period: Arc<str>,
 }
 
 /// The store cannot take new records now.

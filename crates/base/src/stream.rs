@@ -1,8 +1,8 @@
 //! A streamed answer as events, and its collection into a whole one.
 
 use crate::{
-    ChatResponse, Choice, FinishReason, Message, ModelName, Object, Part, ProviderError, ResponseId, Role,
-    Usage,
+    ChatResponse, Choice, Dialect, FinishReason, Message, ModelName, Object, Part, ProviderError, ResponseId,
+    Role, Signature, Usage,
 };
 use futures_core::Stream;
 use std::pin::Pin;
@@ -25,6 +25,8 @@ pub enum StreamEvent {
         model: ModelName,
         /// Seconds since the epoch; 0 when not said.
         created: i64,
+        /// The dialect of the upstream, as in [`ChatResponse::dialect`].
+        dialect: Option<Dialect>,
         /// Unknown members of the head.
         extra: Object,
     },
@@ -78,8 +80,8 @@ pub enum Delta {
     Text(String),
     /// Of reasoning.
     Reasoning(String),
-    /// A signature for the reasoning part.
-    Signature(String),
+    /// A signature for the reasoning part or the tool call.
+    Signature(Signature),
     /// Of a tool call's arguments.
     Arguments(String),
 }
@@ -89,10 +91,12 @@ pub enum Delta {
 /// Law: collecting the events of a stream gives what decoding the same answer's whole body gives.
 #[derive(Debug, Default)]
 pub struct Collector {
-    head: Option<(ResponseId, ModelName, i64, Object)>,
+    head: Option<Head>,
     choices: Vec<Open>,
     usage: Usage,
 }
+
+type Head = (ResponseId, ModelName, i64, Option<Dialect>, Object);
 
 #[derive(Debug)]
 struct Open {
@@ -106,7 +110,9 @@ impl Collector {
     /// Takes the next event.
     pub fn push(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Start { id, model, created, extra } => self.head = Some((id, model, created, extra)),
+            StreamEvent::Start { id, model, created, dialect, extra } => {
+                self.head = Some((id, model, created, dialect, extra));
+            }
             StreamEvent::PartStart { choice, value, .. } => self.choice(choice).parts.push(value),
             StreamEvent::PartDelta { choice, part, delta } => {
                 if let Some(part) = self.choice(choice).parts.get_mut(part) {
@@ -128,7 +134,7 @@ impl Collector {
     /// What came so far, with `unfinished` as the reason of choices that did not finish.
     /// `None` when not even the head came.
     pub fn into_partial(self, unfinished: &FinishReason) -> Option<ChatResponse> {
-        let (id, model, created, extra) = self.head?;
+        let (id, model, created, dialect, extra) = self.head?;
         let mut choices: Vec<Choice> = self
             .choices
             .into_iter()
@@ -140,7 +146,7 @@ impl Collector {
             })
             .collect();
         choices.sort_by_key(|choice| choice.index);
-        Some(ChatResponse { id, model, created, choices, usage: self.usage, extra })
+        Some(ChatResponse { id, model, created, choices, usage: self.usage, dialect, extra })
     }
 
     /// The whole answer, or `None` when the stream was truncated.
@@ -163,10 +169,18 @@ fn grow(part: &mut Part, delta: &Delta) {
         (Part::Text(text) | Part::Refusal(text), Delta::Text(more)) => text.push_str(more),
         (Part::Reasoning(reasoning), Delta::Reasoning(more)) => reasoning.text.push_str(more),
         (Part::Reasoning(reasoning), Delta::Signature(more)) => {
-            reasoning.signature.get_or_insert_default().push_str(more);
+            sign(&mut reasoning.signature, more);
         }
+        (Part::ToolCall(call), Delta::Signature(more)) => sign(&mut call.signature, more),
         (Part::ToolCall(call), Delta::Arguments(more)) => call.arguments.push_str(more),
         _ => {}
+    }
+}
+
+fn sign(signature: &mut Option<Signature>, more: &Signature) {
+    match signature {
+        Some(signature) => signature.value.push_str(&more.value),
+        None => *signature = Some(more.clone()),
     }
 }
 
@@ -195,6 +209,7 @@ mod tests {
             id: "a".into(),
             model: "m".into(),
             created: 0,
+            dialect: None,
             extra: Object::new(),
         });
         collector.push(StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) });

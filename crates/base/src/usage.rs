@@ -16,6 +16,16 @@ pub struct Usage {
     pub cached_input: Option<u64>,
     /// Of `input`, those written to the provider's prompt cache.
     pub cache_write: Option<u64>,
+    /// Of `cache_write`, those kept for longer at a higher price (an hour).
+    pub cache_write_long: Option<u64>,
+    /// Of `input`, those of audio.
+    pub input_audio: Option<u64>,
+    /// Of `input`, those of images.
+    pub input_image: Option<u64>,
+    /// Of `output`, those of audio.
+    pub output_audio: Option<u64>,
+    /// Of `output`, those of images.
+    pub output_image: Option<u64>,
     /// Of `output`, those spent on reasoning.
     pub reasoning: Option<u64>,
 }

@@ -10,7 +10,7 @@ use hanok_base::{
     ModelName, Operation, Problem, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
     RawCall, ResponseBytes, Route, SpanScope,
 };
-use hanok_wire::{Codec, Peek, StreamOptions, WireError, codec};
+use hanok_wire::{Codec, Patch, Peek, StreamOptions, WireError, codec};
 use std::sync::Arc;
 
 /// Routes calls to providers.
@@ -100,7 +100,7 @@ impl Gateway {
         if let Some(key) = scope.context().caller.key_name.clone() {
             scope.set("hanok.key", &*key);
         }
-        let peek = wire.peek(body).map_err(|error| bad_request(&error))?;
+        let peek = wire.peek(route, body).map_err(|error| bad_request(&error))?;
         scope.rename(format!("{} {}", operation_name(route), peek.model));
         scope.set("gen_ai.request.model", peek.model.as_str());
         scope.set("hanok.stream", peek.stream);
@@ -185,16 +185,15 @@ async fn attempt(
 ) -> Result<Reply, Failure> {
     let provider = &target.provider;
     let capabilities = provider.capabilities(&target.model);
-    if capabilities.native == Some(dialect) {
+    if capabilities.native.contains(dialect) {
         let ask_usage =
             route == Route::Chat && peek.stream && !peek.include_usage && capabilities.stream_usage;
+        let patch = Patch { model: target.model.as_str(), ask_usage, ..Patch::default() };
+        let body = wire.patch(body, peek, &patch);
         let call = RawCall {
-            dialect,
-            route,
-            model: target.model.clone(),
             stream: peek.stream,
             hide_usage: ask_usage,
-            body: wire.patch(body, peek, target.model.as_str(), ask_usage),
+            ..RawCall::new(dialect, route, target.model.clone(), body)
         };
         return Ok(Reply::Raw(provider.forward(cx, call).await?));
     }
@@ -206,13 +205,17 @@ async fn attempt(
     request.model = target.model.clone();
     if peek.stream {
         let events = provider.chat_stream(cx, &request).await?;
-        let options = StreamOptions { include_usage: peek.include_usage, model: peek.model.as_str().into() };
+        let options = StreamOptions {
+            include_usage: peek.include_usage,
+            model: peek.model.as_str().into(),
+            request: body.clone(),
+        };
         return Ok(Reply::Events { provider: provider.name().clone(), events, options });
     }
     let mut response = provider.chat(cx, &request).await?;
     // The client knows the model by the name it asked for.
     response.model = peek.model.as_str().into();
-    Ok(Reply::Whole { body: wire.encode_response(&response) })
+    Ok(Reply::Whole { body: wire.encode_response(&response, body) })
 }
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
@@ -299,7 +302,10 @@ impl Provider for Gateway {
 fn operation_name(route: Route) -> &'static str {
     match route {
         Route::Chat => "chat",
-        Route::Embeddings => "embeddings",
+        Route::Embeddings | Route::BatchEmbeddings => "embeddings",
+        Route::CountTokens => "count_tokens",
+        Route::Rerank => "rerank",
+        Route::Raw(path) => path,
     }
 }
 
@@ -309,6 +315,7 @@ fn error_type(kind: ErrorKind) -> &'static str {
         ErrorKind::Unauthenticated | ErrorKind::Forbidden => "auth",
         ErrorKind::NotFound => "not_found",
         ErrorKind::Conflict => "conflict",
+        ErrorKind::BudgetSpent => "budget_spent",
         ErrorKind::RateLimited => "rate_limited",
         ErrorKind::Internal => "internal",
         ErrorKind::Unsupported => "unsupported",

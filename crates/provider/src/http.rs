@@ -10,9 +10,9 @@ use crate::stream::{Stage, Streamed};
 use crate::vendors::{MaxTokens, Quirks, StreamUsage};
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, EventStream, ModelInfo,
-    ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody, RawCall,
-    RawResponse, Route, Timestamp,
+    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, Dialects, EventStream,
+    ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
+    RawCall, RawResponse, Route, Timestamp,
 };
 use hanok_net::{Client, Coalesced, HeaderMap, NetError, Request, Response, Timeouts, Url};
 use hanok_wire::{Codec, GuardOptions, RequestOptions, WireError, codec};
@@ -47,7 +47,7 @@ impl HttpProvider {
     /// A provider as configured, over the connections of `client`.
     pub fn new(config: ProviderConfig, client: Client) -> Result<Self, ConfigError> {
         let codec = codec(config.dialect);
-        let base_url = base(&config, codec.path(Route::Chat))?;
+        let base_url = base(&config, "chat/completions")?;
         let url = |path: &str| {
             Url::parse(&format!("{base_url}/{path}"))
                 .map_err(|source| ConfigError::Url { provider: config.name.clone(), source })
@@ -55,8 +55,8 @@ impl HttpProvider {
         Ok(Self {
             codec,
             client,
-            chat: url(codec.path(Route::Chat))?,
-            embeddings: url(codec.path(Route::Embeddings))?,
+            chat: url("chat/completions")?,
+            embeddings: url("embeddings")?,
             models: url(config.quirks.models_path)?,
             headers: request_headers(&config)?,
             redactor: Redactor::new(secrets(&config)),
@@ -81,7 +81,7 @@ impl HttpProvider {
     fn url(&self, route: Route) -> &Url {
         match route {
             Route::Chat => &self.chat,
-            Route::Embeddings => &self.embeddings,
+            _ => &self.embeddings,
         }
     }
 
@@ -97,7 +97,7 @@ impl HttpProvider {
         let about = About {
             operation: match route {
                 Route::Chat => Operation::Chat,
-                Route::Embeddings => Operation::Embeddings,
+                _ => Operation::Embeddings,
             },
             dialect: self.dialect,
             provider: self.name.as_str(),
@@ -249,7 +249,7 @@ impl HttpProvider {
             ask_usage: stream && self.quirks.stream_usage == StreamUsage::Ask,
             max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
         };
-        self.codec.encode_request(request, options).into()
+        self.codec.encode_request(request, options).body.into()
     }
 
     async fn list(&self) -> Result<Vec<ModelInfo>, ProviderError> {
@@ -279,7 +279,7 @@ impl Provider for HttpProvider {
 
     fn capabilities(&self, _: &ModelName) -> Capabilities {
         Capabilities {
-            native: Some(self.dialect),
+            native: Dialects::NONE.with(self.dialect),
             embeddings: true,
             stream_usage: self.quirks.stream_usage == StreamUsage::Ask,
         }

@@ -114,7 +114,8 @@ mod tests {
 
     struct Keep(Arc<Mutex<Vec<Span>>>);
     impl Place for Keep {
-        fn record(self: Box<Self>, spans: Vec<Span>) {
+        fn record(self: Box<Self>, trace: hanok_base::FinishedTrace) {
+            let spans = trace.spans;
             self.0.lock().extend(spans);
         }
     }

@@ -103,6 +103,7 @@ pub(crate) fn start(model: &ModelName, about: Value) -> StreamEvent {
         id: ResponseId::from(format!("chatcmpl-{}", TraceId::random())),
         model: model.clone(),
         created: Timestamp::now().seconds(),
+        dialect: None,
         extra,
     }
 }

@@ -168,6 +168,7 @@ fn prompt(request: &ChatRequest, target: ModelName, hits: &[Hit]) -> ChatRequest
         messages,
         tools: Vec::new(),
         tool_choice: ToolChoice::Unset,
+        parallel_tool_calls: None,
         ..request.clone()
     };
     call.sampling.n = None;
@@ -222,15 +223,15 @@ fn checked(answering: Answering) -> impl Stream<Item = Result<StreamEvent, Provi
 impl Answering {
     async fn take(&mut self, event: StreamEvent) {
         match event {
-            StreamEvent::Start { id, created, extra, .. } => {
-                let StreamEvent::Start { extra: own, .. } = start(&self.model, self.about.clone()) else {
+            StreamEvent::Start { id, created, .. } => {
+                let StreamEvent::Start { dialect, extra, .. } = start(&self.model, self.about.clone()) else {
                     return;
                 };
-                let extra = extra.into_iter().chain(own).collect();
                 self.ready.push_back(Ok(StreamEvent::Start {
                     id,
                     model: self.model.clone(),
                     created,
+                    dialect,
                     extra,
                 }));
             }

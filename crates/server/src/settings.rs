@@ -69,6 +69,6 @@ impl Settings {
             Some(url) => url.trim_end_matches('/').into(),
             None => format!("http://{host}").into(),
         };
-        Arc::new(Caller { key_name, base_url })
+        Arc::new(Caller { key_name, base_url, ..Caller::default() })
     }
 }

@@ -286,7 +286,7 @@ impl Inserter {
         }
         let attributes = std::str::from_utf8(&self.attributes).ok().filter(|text| !text.is_empty());
         let references = Some(&self.references).filter(|references| !references.is_empty());
-        let Usage { input, output, cached_input, cache_write, reasoning } = span.usage;
+        let Usage { input, output, cached_input, cache_write, reasoning, .. } = span.usage;
         tx.prepare_cached(
             "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted,
                 model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,

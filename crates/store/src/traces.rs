@@ -399,6 +399,7 @@ fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<St
             cached_input: row.get(12)?,
             cache_write: row.get(13)?,
             reasoning: row.get(14)?,
+            ..Usage::default()
         },
         cost: row.get::<_, Option<i64>>(15)?.map(NanoDollars),
         ttft_ns: row.get(16)?,

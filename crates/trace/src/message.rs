@@ -81,7 +81,7 @@ impl Serialize for PartJson<'_> {
                 map.serialize_entry("type", "reasoning")?;
                 map.serialize_entry("content", &reasoning.text)?;
                 if let Some(signature) = &reasoning.signature {
-                    map.serialize_entry("signature", signature)?;
+                    map.serialize_entry("signature", &signature.value)?;
                 }
             }
             Part::ToolCall(call) => {
@@ -113,9 +113,13 @@ impl Serialize for PartJson<'_> {
                     ["type", "start_index", "end_index", "url", "title", "source", "start", "end", "quote"];
                 extra::<S>(&mut map, &citation.extra, &known)?;
             }
-            Part::Opaque { provider, value } => {
+            Part::CacheBreak(value) => {
+                map.serialize_entry("type", "cache_break")?;
+                map.serialize_entry("cache_control", value)?;
+            }
+            Part::Opaque { dialect, value } => {
                 map.serialize_entry("type", "opaque")?;
-                map.serialize_entry("provider", provider)?;
+                map.serialize_entry("dialect", dialect.as_str())?;
                 map.serialize_entry("content", value)?;
             }
         }

@@ -3,7 +3,7 @@
 use crate::batch::batch;
 use crate::price::Prices;
 use crate::pulse::Pulse;
-use hanok_base::{BoxFuture, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
+use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
 use hanok_store::Store;
 use std::sync::Arc;
 
@@ -44,7 +44,8 @@ struct Reserved {
 }
 
 impl Place for Reserved {
-    fn record(self: Box<Self>, spans: Vec<Span>) {
+    fn record(self: Box<Self>, trace: FinishedTrace) {
+        let spans = trace.spans;
         let Self { place, prices, pulse } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {

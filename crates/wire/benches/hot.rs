@@ -86,11 +86,15 @@ fn main() {
     let whole = Bytes::from(pieces.concat());
     let cut: Vec<Bytes> =
         (0..whole.len()).step_by(300).map(|at| whole.slice(at..whole.len().min(at + 300))).collect();
-    let peeked = wire.peek(&request).unwrap();
+    let peeked = wire.peek(Route::Chat, &request).unwrap();
 
-    report("peek", request.len(), || wire.peek(black_box(&request)));
-    report("patch: model", request.len(), || wire.patch(&request, &peeked, "other", false));
-    report("patch: model and usage", request.len(), || wire.patch(&request, &peeked, "other", true));
+    report("peek", request.len(), || wire.peek(Route::Chat, black_box(&request)));
+    report("patch: model", request.len(), || {
+        wire.patch(&request, &peeked, &Patch { model: "other", ..Patch::default() })
+    });
+    report("patch: model and usage", request.len(), || {
+        wire.patch(&request, &peeked, &Patch { model: "other", ask_usage: true, ..Patch::default() })
+    });
     report("guard: 51 events, one piece", whole.len(), || guard(wire, std::slice::from_ref(&whole)));
     report("guard: 51 events, 51 pieces", whole.len(), || guard(wire, &pieces));
     report("guard: 51 events, cut every 300 B", whole.len(), || guard(wire, &cut));

@@ -4,38 +4,44 @@ use crate::error::{StreamFault, WireError};
 use crate::openai_chat::OpenAiChat;
 use bytes::Bytes;
 use hanok_base::{
-    ChatRequest, ChatResponse, Dialect, ModelInfo, ModelName, Problem, ProviderError, ProviderName, Route,
-    StreamEvent, Usage,
+    ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, ModelInfo, ModelName,
+    Problem, ProviderError, ProviderName, Route, StreamEvent, Usage,
 };
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The codec of a dialect.
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiChat,
+        Dialect::AnthropicMessages => &OpenAiChat,
+        Dialect::Gemini => &OpenAiChat,
+        Dialect::Ollama => &OpenAiChat,
+        Dialect::OllamaGenerate => &OpenAiChat,
     }
 }
 
 /// A dialect, both directions.
 pub trait Codec: Send + Sync {
-    /// Reads only what routing needs; the rest is checked to be JSON and not decoded.
-    fn peek(&self, body: &[u8]) -> Result<Peek, WireError>;
+    /// Reads only what routing needs; the rest is checked to be JSON and not decoded. Where the dialect tells
+    /// model and stream in the URL, both are empty here.
+    fn peek(&self, route: Route, body: &[u8]) -> Result<Peek, WireError>;
 
-    /// The same body for another model name, other bytes untouched. With `ask_usage` the upstream is also
-    /// asked to tell the stream's usage, unless the client asks for it already.
-    fn patch(&self, body: &Bytes, peek: &Peek, model: &str, ask_usage: bool) -> Bytes;
+    /// The same body with these changes, other bytes untouched.
+    fn patch(&self, body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes;
 
     /// A client's request.
     fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, WireError>;
 
-    /// A request for an upstream.
-    fn encode_request(&self, request: &ChatRequest, options: RequestOptions) -> Vec<u8>;
+    /// A request for an upstream, and what of it the dialect has no way to say.
+    fn encode_request(&self, request: &ChatRequest, options: RequestOptions) -> Encoded;
 
     /// An upstream's whole answer.
     fn decode_response(&self, body: &[u8]) -> Result<ChatResponse, WireError>;
 
-    /// A whole answer for a client.
-    fn encode_response(&self, response: &ChatResponse) -> Vec<u8>;
+    /// A whole answer for a client; `request` is its own request, which some dialects repeat in the answer.
+    fn encode_response(&self, response: &ChatResponse, request: &[u8]) -> Vec<u8>;
 
     /// Decodes an upstream's stream.
     fn stream_decoder(&self) -> Box<dyn StreamDecoder>;
@@ -56,6 +62,36 @@ pub trait Codec: Send + Sync {
     /// An upstream's error answer.
     fn decode_error(&self, status: u16, body: &[u8], provider: &ProviderName) -> ProviderError;
 
+    /// A client's request for embeddings.
+    fn decode_embed_request(&self, route: Route, body: &[u8]) -> Result<EmbedRequest, WireError> {
+        let _ = (route, body);
+        Err(WireError::NotOffered("embeddings"))
+    }
+
+    /// A request for embeddings for an upstream, and what of it the dialect has no way to say.
+    fn encode_embed_request(&self, request: &EmbedRequest) -> Result<Encoded, WireError> {
+        let _ = request;
+        Err(WireError::NotOffered("embeddings"))
+    }
+
+    /// An upstream's embeddings.
+    fn decode_embed_response(&self, body: &[u8]) -> Result<EmbedResponse, WireError> {
+        let _ = body;
+        Err(WireError::NotOffered("embeddings"))
+    }
+
+    /// Embeddings for a client that asked by `request`.
+    fn encode_embed_response(&self, route: Route, response: &EmbedResponse, request: &[u8]) -> Vec<u8> {
+        let _ = (route, response, request);
+        Vec::new()
+    }
+
+    /// The tokens of a request, as the dialect's own route tells them.
+    fn encode_token_count(&self, tokens: u64) -> Vec<u8> {
+        let _ = tokens;
+        Vec::new()
+    }
+
     /// The list of models, each with the id clients ask for it by.
     fn encode_models(&self, models: &[(String, ModelInfo)]) -> Vec<u8>;
 
@@ -68,8 +104,9 @@ pub trait Codec: Send + Sync {
     /// The content type of answers.
     fn content_type(&self, stream: bool) -> &'static str;
 
-    /// A route's path below the base URL, without a leading slash.
-    fn path(&self, route: Route) -> &'static str;
+    /// A route's path below the base URL, without a leading slash; `None` where the dialect has no such route.
+    /// May hold a query (`?alt=sse`). Borrowed where it does not depend on the model.
+    fn path(&self, route: Route, model: &str, stream: bool) -> Option<Cow<'static, str>>;
 }
 
 /// What routing needs of a request, and where it stands in the bytes.
@@ -81,12 +118,52 @@ pub struct Peek {
     pub stream: bool,
     /// Whether the client asked for usage in the stream.
     pub include_usage: bool,
-    /// The bytes of the model's JSON value.
-    pub(crate) model_at: Range<usize>,
-    /// The bytes of the stream options' JSON value, where there is one.
-    pub(crate) stream_options_at: Option<Range<usize>>,
-    /// Where the request's closing brace stands.
-    pub(crate) close_at: usize,
+    /// Most tokens of an answer, where the client said so.
+    pub max_tokens: Option<u64>,
+    /// How many answers are asked for.
+    pub choices: u32,
+    /// What the client says is shared by calls with the same beginning (`prompt_cache_key`).
+    pub cache_key: Option<String>,
+    /// The dialect's own members that [`Codec::patch`] replaces, by where they stand.
+    pub(crate) at: Places,
+}
+
+/// Where members stand in a request's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The model's JSON value.
+    pub(crate) model: Option<Range<usize>>,
+    /// The JSON value of the object that `ask_usage` or `max_tokens` belong into, where the dialect has one
+    /// and the request holds it (`stream_options`, `generationConfig`, `options`).
+    pub(crate) options: Option<Range<usize>>,
+    /// The limit's JSON value, where it is a null that stands in the way of another one.
+    pub(crate) max_tokens: Option<Range<usize>>,
+    /// The request's closing brace.
+    pub(crate) close: usize,
+    /// Whether the request has no member yet.
+    pub(crate) empty: bool,
+}
+
+/// What to change of a request that is passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patch<'a> {
+    /// The model's name at the upstream.
+    pub model: &'a str,
+    /// Ask for usage in the stream, unless the client did.
+    pub ask_usage: bool,
+    /// Limit the answer to so many tokens; only where the client set no limit.
+    pub max_tokens: Option<u64>,
+    /// Limit the answer by `max_completion_tokens` rather than `max_tokens`.
+    pub max_completion_tokens: bool,
+}
+
+/// A request in an upstream's dialect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What the dialect has no way to say.
+    pub lost: Vec<Degradation>,
 }
 
 /// How to encode a request.
@@ -107,11 +184,13 @@ pub struct StreamOptions {
     pub include_usage: bool,
     /// The model's name as the client knows it; empty to take the provider's.
     pub model: ModelName,
+    /// The client's own request, which some dialects repeat in their answers. Possibly empty.
+    pub request: Bytes,
 }
 
 impl Default for StreamOptions {
     fn default() -> Self {
-        Self { include_usage: false, model: "".into() }
+        Self { include_usage: false, model: "".into(), request: Bytes::new() }
     }
 }
 

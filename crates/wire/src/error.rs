@@ -40,6 +40,9 @@ pub enum WireError {
     /// The input ended before the answer did.
     #[error("the stream ended before the answer was complete")]
     Truncated,
+    /// The dialect has no such route.
+    #[error("this dialect has no {0}")]
+    NotOffered(&'static str),
     /// The upstream says, in the dialect's shape, that it failed.
     #[error("{0}")]
     Upstream(StreamFault),

@@ -4,17 +4,28 @@
 //!
 //! Deliberately not here: sockets, vendors, and any decision about a call.
 //!
-//! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), [`openai_chat`], [`embeddings`].
+//! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), `guard` (streams that pass unchanged),
+//! `signature` and `effort` (what dialects say differently), the dialects beginning with [`openai_chat`],
+//! [`embeddings`]; beneath them `edit` (bytes, changed in
+//! few places), `take` (members out of a parsed object), `members` (members out of bytes,
+//! nothing else built) and `template` (events that need not be read).
 
 pub mod codec;
+mod edit;
+mod effort;
 pub mod embeddings;
 pub mod error;
+mod guard;
+mod members;
 pub mod openai_chat;
+mod signature;
 pub mod sse;
+mod take;
+mod template;
 
 pub use codec::{
-    Codec, Fed, GuardOptions, Peek, RequestOptions, StreamDecoder, StreamEncoder, StreamGuard, StreamOptions,
-    StreamSummary, codec,
+    Codec, Encoded, Fed, GuardOptions, Patch, Peek, RequestOptions, StreamDecoder, StreamEncoder,
+    StreamGuard, StreamOptions, StreamSummary, codec,
 };
 pub use error::{StreamFault, WireError};
 

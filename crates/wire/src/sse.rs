@@ -149,8 +149,8 @@ pub(crate) fn last_boundary(bytes: &[u8], from: usize) -> Option<usize> {
 /// An event with the bytes it stands in, its blank line included.
 pub(crate) struct WholeEvent<'a> {
     pub(crate) data: Cow<'a, [u8]>,
-    /// Its name says that it is an error.
-    pub(crate) is_error: bool,
+    /// The `event` field; empty where there is none.
+    pub(crate) name: &'a [u8],
     pub(crate) at: Range<usize>,
 }
 
@@ -182,11 +182,11 @@ impl<'a> Iterator for Events<'a> {
     fn next(&mut self) -> Option<WholeEvent<'a>> {
         let start = self.at;
         let mut data: Option<Cow<'a, [u8]>> = None;
-        let mut is_error = false;
+        let mut name: &[u8] = b"";
         loop {
             let line = self.line()?;
             if line.is_empty() {
-                return Some(WholeEvent { data: data.unwrap_or_default(), is_error, at: start..self.at });
+                return Some(WholeEvent { data: data.unwrap_or_default(), name, at: start..self.at });
             }
             match field(line) {
                 (b"data", value) => match &mut data {
@@ -197,7 +197,7 @@ impl<'a> Iterator for Events<'a> {
                         joined.extend_from_slice(value);
                     }
                 },
-                (b"event", value) => is_error = value == b"error",
+                (b"event", value) => name = value,
                 _ => {}
             }
         }

@@ -161,16 +161,8 @@ async fn call(rooms: &Rooms, body: Vec<u8>) -> anyhow::Result<(AnswerBody, Strin
 }
 
 fn request(model: &str, turns: &[Message], stream: bool) -> Vec<u8> {
-    let request = ChatRequest {
-        model: model.into(),
-        messages: turns.to_vec(),
-        tools: Vec::new(),
-        tool_choice: ToolChoice::Unset,
-        output: OutputFormat::Unset,
-        sampling: Sampling::default(),
-        extra: Object::new(),
-    };
-    codec(DIALECT).encode_request(&request, RequestOptions { stream, ..RequestOptions::default() })
+    let request = ChatRequest::new(model.into(), turns.to_vec());
+    codec(DIALECT).encode_request(&request, RequestOptions { stream, ..RequestOptions::default() }).body
 }
 
 struct Printer {

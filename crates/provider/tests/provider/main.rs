@@ -44,7 +44,8 @@ fn provider(config: ProviderConfig) -> HttpProvider {
 struct Spans(Arc<Mutex<Vec<Span>>>);
 
 impl Place for Spans {
-    fn record(self: Box<Self>, spans: Vec<Span>) {
+    fn record(self: Box<Self>, trace: hanok_base::FinishedTrace) {
+        let spans = trace.spans;
         self.0.lock().extend(spans);
     }
 }
@@ -67,26 +68,14 @@ fn attribute(span: &Span, key: &str) -> Option<Value> {
 
 fn request() -> ChatRequest {
     ChatRequest {
-        model: ModelName::from("m"),
-        messages: vec![Message::text(Role::User, "the capital of South Korea?")],
-        tools: Vec::new(),
-        tool_choice: ToolChoice::Unset,
-        output: OutputFormat::Unset,
         sampling: Sampling { max_tokens: Some(99), ..Sampling::default() },
-        extra: serde_json::Map::new(),
+        ..ChatRequest::new("m".into(), vec![Message::text(Role::User, "the capital of South Korea?")])
     }
 }
 
 fn raw(stream: bool) -> RawCall {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream});
-    RawCall {
-        dialect: Dialect::OpenAiChat,
-        route: Route::Chat,
-        model: "m".into(),
-        stream,
-        hide_usage: false,
-        body: body.to_string().into(),
-    }
+    RawCall { stream, ..RawCall::new(Dialect::OpenAiChat, Route::Chat, "m".into(), body.to_string().into()) }
 }
 
 /// The four ways to ask.

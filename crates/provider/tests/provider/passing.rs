@@ -219,7 +219,7 @@ fn what_cannot_be_sent_is_refused_without_being_shown() {
 async fn what_a_provider_can_do_is_said() {
     let provider = provider(config("http://127.0.0.1:1/v1"));
     let capabilities = provider.capabilities(&"m".into());
-    assert_eq!(capabilities.native, Some(Dialect::OpenAiChat));
+    assert_eq!(capabilities.native, hanok_base::Dialects::NONE.with(Dialect::OpenAiChat));
     assert!(capabilities.embeddings && capabilities.stream_usage);
     let mut config = config("http://127.0.0.1:1/v1");
     config.quirks = hanok_provider::vendor("mistral").unwrap().quirks;

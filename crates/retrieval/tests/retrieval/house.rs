@@ -87,15 +87,7 @@ pub(crate) fn docs() -> CollectionName {
 }
 
 pub(crate) fn chat(model: &str, question: &str) -> ChatRequest {
-    ChatRequest {
-        model: model.into(),
-        messages: vec![Message::text(Role::User, question)],
-        tools: Vec::new(),
-        tool_choice: ToolChoice::Unset,
-        output: OutputFormat::Unset,
-        sampling: Sampling::default(),
-        extra: hanok_base::Object::new(),
-    }
+    ChatRequest::new(model.into(), vec![Message::text(Role::User, question)])
 }
 
 pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
@@ -110,11 +102,12 @@ pub(crate) fn citations(response: &ChatResponse) -> Vec<hanok_base::Citation> {
 pub(crate) fn recorded() -> (CallContext, Arc<Mutex<Vec<Span>>>) {
     struct Keep(Arc<Mutex<Vec<Span>>>);
     impl Place for Keep {
-        fn record(self: Box<Self>, spans: Vec<Span>) {
+        fn record(self: Box<Self>, trace: hanok_base::FinishedTrace) {
+            let spans = trace.spans;
             *self.0.lock() = spans;
         }
     }
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into() };
+    let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into(), ..Caller::default() };
     (CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)), kept)
 }

@@ -1,12 +1,13 @@
 //! Streamed answers as upstreams send them.
 
-use super::members::{Members, Obj, read_into, skip};
-use super::template::Template;
-use super::{fault, parts, response, take, usage};
+use super::{fault, parts, response, usage};
 use crate::codec::StreamDecoder;
 use crate::error::{WireError, text};
+use crate::members::{Members, Obj, read_into, skip};
 use crate::sse;
-use hanok_base::{Delta, FinishReason, Object, Part, Reasoning, StreamEvent, Usage};
+use crate::take;
+use crate::template::Template;
+use hanok_base::{Delta, Dialect, FinishReason, Object, Part, Reasoning, StreamEvent, Usage};
 use serde::de::MapAccess;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -148,7 +149,7 @@ impl State {
         let model = take::string(&mut extra, "model")?.unwrap_or_default().into();
         let created = take::integer(&mut extra, "created").ok().flatten().unwrap_or(0);
         extra.retain(|_, value| !value.is_null());
-        events.push(StreamEvent::Start { id, model, created, extra });
+        events.push(StreamEvent::Start { id, model, created, dialect: Some(Dialect::OpenAiChat), extra });
         Ok(())
     }
 

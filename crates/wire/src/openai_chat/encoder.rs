@@ -78,7 +78,11 @@ impl Encoder {
                 self.delta(choice, &json!({ "annotations": [annotation] }), out);
             }
             Part::Opaque { value, .. } => self.delta(choice, &json!({ "annotations": [value] }), out),
-            Part::Text(_) | Part::Reasoning(_) | Part::Media(_) | Part::ToolResult(_) => {}
+            Part::Text(_)
+            | Part::Reasoning(_)
+            | Part::Media(_)
+            | Part::ToolResult(_)
+            | Part::CacheBreak(_) => {}
         }
     }
 }
@@ -86,7 +90,7 @@ impl Encoder {
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
-            StreamEvent::Start { id, model, created, extra } => {
+            StreamEvent::Start { id, model, created, extra, .. } => {
                 let known_as = &self.options.model;
                 let model = if known_as.as_str().is_empty() { model } else { known_as };
                 self.head = head(id.as_str(), model.as_str(), *created, extra);

@@ -34,6 +34,7 @@ fn type_of(kind: ErrorKind) -> &'static str {
         | ErrorKind::Unsupported => "invalid_request_error",
         ErrorKind::Unauthenticated => "authentication_error",
         ErrorKind::Forbidden => "permission_error",
+        ErrorKind::BudgetSpent => "insufficient_quota",
         ErrorKind::RateLimited => "rate_limit_error",
         ErrorKind::Internal => "server_error",
         ErrorKind::Upstream => "upstream_error",

@@ -1,26 +1,24 @@
 //! Streams that are passed on unchanged.
 
 use super::fault;
-use super::members::{Members, Obj, Text, read_into, skip};
-use super::template::Template;
 use super::{response::NO_ANSWER, usage};
-use crate::codec::{Fed, GuardOptions, StreamGuard, StreamSummary};
+use crate::codec::{GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
-use crate::sse::{self, EVENT_LIMIT, WholeEvent};
-use bytes::{Bytes, BytesMut};
-use hanok_base::ProviderErrorKind;
+use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
+use crate::members::{Members, Obj, Text, read_into, skip};
+use crate::template::Template;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::fmt;
-use std::ops::Range;
 
-const DONE: &[u8] = b"data: [DONE]\n\n";
+pub(super) fn guard(options: GuardOptions) -> Box<dyn StreamGuard> {
+    Box::new(Guard::new(Framing::Sse, Chunks { options, ..Chunks::default() }))
+}
 
-pub(super) struct Guard {
+#[derive(Default)]
+struct Chunks {
     options: GuardOptions,
-    /// An event that is not complete yet.
-    pending: BytesMut,
     summary: StreamSummary,
     /// A chunk that told nothing but some content.
     template: Template,
@@ -28,83 +26,13 @@ pub(super) struct Guard {
     seen: u64,
     finished: u64,
     content: bool,
-    begun: bool,
-    phase: Phase,
+    over: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// More may come.
-    Open,
-    /// The end mark was there.
-    Done,
-    /// Nothing may follow.
-    Failed,
-}
-
-impl Guard {
-    pub(super) fn new(options: GuardOptions) -> Self {
-        Self {
-            options,
-            pending: BytesMut::new(),
-            summary: StreamSummary::default(),
-            template: Template::default(),
-            seen: 0,
-            finished: 0,
-            content: false,
-            begun: false,
-            phase: Phase::Open,
-        }
-    }
-
-    /// Checks `whole`, which ends at an event's end.
-    fn check(&mut self, whole: Bytes) -> Fed {
-        let mut passed = 0;
-        let mut withheld: Vec<Range<usize>> = Vec::new();
-        let mut fault = None;
-        let first = !self.begun;
-        self.begun |= !whole.is_empty();
-        for event in sse::events(&whole, first) {
-            if self.phase == Phase::Done {
-                break;
-            }
-            match self.event(&event) {
-                Ok(Verdict::Pass) => {}
-                Ok(Verdict::Withhold) => withheld.push(event.at.clone()),
-                Err(found) => {
-                    self.phase = Phase::Failed;
-                    fault = Some(found);
-                    break;
-                }
-            }
-            passed = event.at.end;
-        }
-        let bytes = if withheld.is_empty() {
-            if passed == whole.len() { whole } else { whole.slice(..passed) }
-        } else {
-            let mut kept = BytesMut::with_capacity(passed);
-            let mut from = 0;
-            for gap in withheld {
-                kept.extend_from_slice(whole.get(from..gap.start).unwrap_or_default());
-                from = gap.end;
-            }
-            kept.extend_from_slice(whole.get(from..passed).unwrap_or_default());
-            kept.freeze()
-        };
-        Fed { bytes, fault }
-    }
-
-    fn event(&mut self, event: &WholeEvent<'_>) -> Result<Verdict, StreamFault> {
-        if event.at.len() > EVENT_LIMIT {
-            return Err(too_large());
-        }
-        let data = event.data.trim_ascii();
-        if data.is_empty() {
-            return Ok(Verdict::Pass);
-        }
-        if !event.is_error
-            && let Some(content) = self.template.string(data)
-        {
+impl Watch for Chunks {
+    fn event(&mut self, event: &Seen<'_>) -> Result<Verdict, StreamFault> {
+        let (data, is_error) = (event.data, event.name == b"error");
+        if !is_error && let Some(content) = self.template.string(data) {
             self.content |= !content.is_empty();
             return Ok(Verdict::Pass);
         }
@@ -113,17 +41,14 @@ impl Guard {
             if !self.is_complete() {
                 return Err(truncated());
             }
-            self.phase = Phase::Done;
+            self.over = true;
             return Ok(Verdict::Pass);
         }
-        let bad = |what: &str| {
-            StreamFault::new(ProviderErrorKind::Decode, format!("an event of the stream is {what}"))
-        };
-        let text = text(data).map_err(|_| bad("not valid UTF-8"))?;
-        if event.is_error {
+        let text = text(data).map_err(|_| bad_event("not valid UTF-8"))?;
+        if is_error {
             return Err(fault::in_event(text));
         }
-        let chunk = read_into(Chunk::default(), text).map_err(|_| bad("no chat completion chunk"))?;
+        let chunk = read_into(Chunk::default(), text).map_err(|_| bad_event("no chat completion chunk"))?;
         if let Some(error) = chunk.error {
             return Err(fault::in_answer(&serde_json::from_str(error.get()).unwrap_or_default()));
         }
@@ -154,72 +79,13 @@ impl Guard {
         }
         Ok(Verdict::Pass)
     }
-}
-
-enum Verdict {
-    Pass,
-    Withhold,
-}
-
-impl StreamGuard for Guard {
-    fn feed(&mut self, piece: Bytes) -> Fed {
-        if self.phase != Phase::Open {
-            return Fed { bytes: Bytes::new(), fault: None };
-        }
-        let whole = if self.pending.is_empty() {
-            let boundary = sse::last_boundary(&piece, 0).unwrap_or(0);
-            self.pending.extend_from_slice(piece.get(boundary..).unwrap_or_default());
-            if boundary == piece.len() { piece } else { piece.slice(..boundary) }
-        } else {
-            // The seam may lie inside an event or a line end, so only the joined bytes can tell.
-            let seam = self.pending.len();
-            self.pending.extend_from_slice(&piece);
-            let boundary = sse::last_boundary(&self.pending, seam).unwrap_or(0);
-            self.pending.split_to(boundary).freeze()
-        };
-        let mut fed = self.check(whole);
-        if self.phase == Phase::Open && self.pending.len() > EVENT_LIMIT {
-            self.phase = Phase::Failed;
-            fed.fault = Some(too_large());
-        }
-        fed
-    }
-
-    fn finish(&mut self) -> Fed {
-        let mut fed = Fed { bytes: Bytes::new(), fault: None };
-        if self.phase == Phase::Failed {
-            return fed;
-        }
-        if self.phase == Phase::Open && !self.pending.is_empty() {
-            // Some upstreams forget the blank line behind their last event, or end lines with lone CRs.
-            let mut rest = std::mem::take(&mut self.pending);
-            rest.extend_from_slice(b"\n\n");
-            fed = self.check(rest.freeze());
-            // Half an event is no event of a bad kind: the stream was cut inside it.
-            if fed.fault.as_ref().is_some_and(|fault| fault.kind == ProviderErrorKind::Decode) {
-                self.phase = Phase::Open;
-                fed.fault = None;
-            }
-        }
-        if fed.fault.is_some() {
-            return fed;
-        }
-        if !self.is_complete() {
-            self.phase = Phase::Failed;
-            fed.fault = Some(truncated());
-        } else if self.phase == Phase::Open {
-            self.phase = Phase::Done;
-            fed.bytes = [fed.bytes.as_ref(), DONE].concat().into();
-        }
-        fed
-    }
 
     fn is_complete(&self) -> bool {
-        self.phase != Phase::Failed && self.seen != 0 && self.seen == self.finished
+        self.seen != 0 && self.seen == self.finished
     }
 
     fn is_over(&self) -> bool {
-        self.phase == Phase::Done
+        self.over
     }
 
     fn saw_content(&self) -> bool {
@@ -229,15 +95,10 @@ impl StreamGuard for Guard {
     fn summary(&self) -> &StreamSummary {
         &self.summary
     }
-}
 
-fn truncated() -> StreamFault {
-    StreamFault::new(ProviderErrorKind::Truncated, WireError::Truncated.to_string())
-}
-
-fn too_large() -> StreamFault {
-    let limit = WireError::EventTooLarge { limit: EVENT_LIMIT };
-    StreamFault::new(ProviderErrorKind::Decode, limit.to_string())
+    fn end_mark(&self) -> &'static [u8] {
+        b"data: [DONE]\n\n"
+    }
 }
 
 pub(super) fn summarise(body: &[u8]) -> Result<StreamSummary, WireError> {

@@ -2,52 +2,51 @@
 //!
 //! Reading order: `peek` (routing without decoding), `request`, `response`, `parts` (of both), `decoder` and
 //! `encoder` (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
-//! `models`; beneath them `take` (members out of a parsed object), `members` (members out of bytes, nothing
-//! else built) and `template` (chunks that need not be read).
+//! `models`.
 
 mod decoder;
 mod encoder;
 mod fault;
 mod guard;
-mod members;
+
 mod models;
 mod parts;
 mod peek;
 mod request;
 mod response;
-mod take;
-mod template;
+
 mod usage;
 
 use crate::codec::{
-    Codec, GuardOptions, Peek, RequestOptions, StreamDecoder, StreamEncoder, StreamGuard, StreamOptions,
-    StreamSummary,
+    Codec, Encoded, GuardOptions, Patch, Peek, RequestOptions, StreamDecoder, StreamEncoder, StreamGuard,
+    StreamOptions, StreamSummary,
 };
 use crate::error::WireError;
 use bytes::Bytes;
 use hanok_base::{ChatRequest, ChatResponse, ModelInfo, Problem, ProviderError, ProviderName, Route};
+use std::borrow::Cow;
 
 /// The dialect `openai-chat`.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenAiChat;
 
 impl Codec for OpenAiChat {
-    fn peek(&self, body: &[u8]) -> Result<Peek, WireError> {
+    fn peek(&self, _: Route, body: &[u8]) -> Result<Peek, WireError> {
         peek::peek(body)
     }
-    fn patch(&self, body: &Bytes, peek: &Peek, model: &str, ask_usage: bool) -> Bytes {
-        peek::patch(body, peek, model, ask_usage)
+    fn patch(&self, body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
+        peek::patch(body, peek, patch)
     }
     fn decode_request(&self, body: &[u8]) -> Result<ChatRequest, WireError> {
         request::decode(body)
     }
-    fn encode_request(&self, request: &ChatRequest, options: RequestOptions) -> Vec<u8> {
+    fn encode_request(&self, request: &ChatRequest, options: RequestOptions) -> Encoded {
         request::encode(request, options)
     }
     fn decode_response(&self, body: &[u8]) -> Result<ChatResponse, WireError> {
         response::decode(body)
     }
-    fn encode_response(&self, response: &ChatResponse) -> Vec<u8> {
+    fn encode_response(&self, response: &ChatResponse, _: &[u8]) -> Vec<u8> {
         response::encode(response)
     }
     fn stream_decoder(&self) -> Box<dyn StreamDecoder> {
@@ -57,7 +56,7 @@ impl Codec for OpenAiChat {
         Box::new(encoder::Encoder::new(options))
     }
     fn stream_guard(&self, options: GuardOptions) -> Box<dyn StreamGuard> {
-        Box::new(guard::Guard::new(options))
+        guard::guard(options)
     }
     fn summarise(&self, body: &[u8]) -> Result<StreamSummary, WireError> {
         guard::summarise(body)
@@ -80,10 +79,13 @@ impl Codec for OpenAiChat {
     fn content_type(&self, stream: bool) -> &'static str {
         if stream { "text/event-stream; charset=utf-8" } else { "application/json" }
     }
-    fn path(&self, route: Route) -> &'static str {
+    fn path(&self, route: Route, _: &str, _: bool) -> Option<Cow<'static, str>> {
         match route {
-            Route::Chat => "chat/completions",
-            Route::Embeddings => "embeddings",
+            Route::Chat => Some(Cow::Borrowed("chat/completions")),
+            Route::Embeddings => Some(Cow::Borrowed("embeddings")),
+            Route::Rerank => Some(Cow::Borrowed("rerank")),
+            Route::Raw(path) => Some(Cow::Borrowed(path)),
+            Route::BatchEmbeddings | Route::CountTokens => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The list of models.
 
-use super::{fault, take};
+use super::fault;
 use crate::error::WireError;
+use crate::take;
 use hanok_base::{ModelInfo, Object};
 use serde_json::{Value, json};
 

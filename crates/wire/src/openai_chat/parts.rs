@@ -1,8 +1,8 @@
 //! The parts of a message, both directions: of requests and of answers.
 
-use super::take;
 use crate::error::WireError;
-use hanok_base::{Media, MediaSource, Object, Part, Reasoning, ToolCall};
+use crate::take;
+use hanok_base::{Dialect, Media, MediaSource, Object, Part, Reasoning, ToolCall};
 use serde_json::{Value, json};
 
 /// What is said of a content that is neither text nor parts.
@@ -13,7 +13,7 @@ pub(super) const CONTENT: &str = "must be a string or an array of parts";
 pub(super) fn message_parts(object: &mut Object) -> Result<Vec<Part>, WireError> {
     let mut parts = Vec::new();
     if let Some(text) = reasoning_of(string_of(object, "reasoning_content"), string_of(object, "reasoning")) {
-        parts.push(Part::Reasoning(Reasoning { text, signature: None }));
+        parts.push(Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
     }
     match take::some(object, "content") {
         None => {}
@@ -74,7 +74,7 @@ pub(super) fn content_part(mut object: Object) -> Result<(Part, Object), WireErr
         "thinking" => {
             let text =
                 take::some(&mut object, "thinking").map(|thinking| thought(&thinking)).unwrap_or_default();
-            Part::Reasoning(Reasoning { text, signature: None })
+            Part::Reasoning(Reasoning { text, ..Reasoning::default() })
         }
         "image_url" => image(&mut object)?,
         "input_audio" => {
@@ -82,11 +82,11 @@ pub(super) fn content_part(mut object: Object) -> Result<(Part, Object), WireErr
             let data = take::string(&mut audio, "data")?.ok_or_else(|| missing("input_audio.data"))?;
             let format = take::string(&mut audio, "format")?;
             let mime = format.map(|format| format!("audio/{format}"));
-            Part::Media(Media { mime, source: MediaSource::Base64(data), extra: audio })
+            Part::Media(Media { mime, filename: None, source: MediaSource::Base64(data), extra: audio })
         }
         _ => {
             let value = Value::Object(object);
-            return Ok((Part::Opaque { provider: "openai".into(), value }, Object::new()));
+            return Ok((Part::Opaque { dialect: Dialect::OpenAiChat, value }, Object::new()));
         }
     };
     object.shift_remove("type");
@@ -118,7 +118,7 @@ fn image(object: &mut Object) -> Result<Part, WireError> {
         Some((mime, data)) => (Some(mime.to_owned()), MediaSource::Base64(data.to_owned())),
         None => (None, MediaSource::Url(url)),
     };
-    Ok(Part::Media(Media { mime, source, extra: image }))
+    Ok(Part::Media(Media { mime, filename: None, source, extra: image }))
 }
 
 pub(super) fn tool_call(mut object: Object) -> Result<ToolCall, WireError> {
@@ -139,7 +139,7 @@ pub(super) fn tool_call(mut object: Object) -> Result<ToolCall, WireError> {
     if !function.is_empty() {
         object.insert("function".into(), function.into());
     }
-    Ok(ToolCall { id, name, arguments, extra: object })
+    Ok(ToolCall { id, name, arguments, signature: None, extra: object })
 }
 
 /// How a message's content is written.
@@ -179,7 +179,7 @@ pub(super) fn encode_parts<'a>(
             Part::Refusal(text) => refusal = Some(text.as_str()),
             Part::ToolCall(call) => calls.push(encode_tool_call(call)),
             // Each in a message of its own, or, of an answer, what it never holds.
-            Part::ToolResult(_) | Part::Citation(_) => {}
+            Part::ToolResult(_) | Part::Citation(_) | Part::CacheBreak(_) => {}
         }
     }
     let content = match (form, texts.as_slice(), content.len()) {

@@ -1,8 +1,9 @@
 //! Routing without decoding.
 
-use super::members::{Members, Obj, place, read_into, skip};
-use crate::codec::Peek;
+use crate::codec::{Patch, Peek, Places};
+use crate::edit::Edits;
 use crate::error::{WireError, text};
+use crate::members::{Members, Obj, place, read_into, skip};
 use bytes::Bytes;
 use serde::de::{Error, MapAccess};
 use serde_json::value::RawValue;
@@ -13,6 +14,10 @@ struct Body<'a> {
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
     stream_options: Option<&'a RawValue>,
+    max_tokens: Option<&'a RawValue>,
+    max_completion_tokens: Option<&'a RawValue>,
+    n: Option<&'a RawValue>,
+    prompt_cache_key: Option<&'a RawValue>,
 }
 
 impl<'de> Members<'de> for Body<'de> {
@@ -21,6 +26,10 @@ impl<'de> Members<'de> for Body<'de> {
             "model" => ("model", &mut self.model),
             "stream" => ("stream", &mut self.stream),
             "stream_options" => ("stream_options", &mut self.stream_options),
+            "max_tokens" => ("max_tokens", &mut self.max_tokens),
+            "max_completion_tokens" => ("max_completion_tokens", &mut self.max_completion_tokens),
+            "n" => ("n", &mut self.n),
+            "prompt_cache_key" => ("prompt_cache_key", &mut self.prompt_cache_key),
             _ => return skip(map),
         };
         // Upstreams differ in which of two they take, and the one that is patched must be the one that counts.
@@ -77,38 +86,44 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
             .include_usage
             .unwrap_or(false),
     };
+    let count = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
     Ok(Peek {
         model: name,
         stream,
         include_usage,
-        model_at: place(text, model),
-        stream_options_at: found.stream_options.map(|raw| place(text, raw)),
-        close_at: text.rfind('}').unwrap_or_default(),
+        max_tokens: count(found.max_completion_tokens).or(count(found.max_tokens)),
+        choices: count(found.n).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
+        cache_key: found.prompt_cache_key.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        at: Places {
+            model: Some(place(text, model)),
+            options: found.stream_options.map(|raw| place(text, raw)),
+            max_tokens: None,
+            close: text.rfind('}').unwrap_or_default(),
+            empty: false,
+        },
     })
 }
 
-pub(super) fn patch(body: &Bytes, peek: &Peek, model: &str, ask_usage: bool) -> Bytes {
-    let ask_usage = ask_usage && !peek.include_usage;
-    if model == peek.model && !ask_usage {
-        return body.clone();
+pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
+    let mut edits = Edits::default();
+    if patch.model != peek.model
+        && let Some(at) = &peek.at.model
+    {
+        edits.replace(at.clone(), Value::from(patch.model).to_string());
     }
-    let mut edits = [Some((peek.model_at.clone(), Value::from(model).to_string())), None];
-    if let (true, [_, second]) = (ask_usage, &mut edits) {
-        *second = Some(match &peek.stream_options_at {
-            Some(at) => (at.clone(), with_usage(body.get(at.clone()).unwrap_or_default())),
-            None => (peek.close_at..peek.close_at, r#","stream_options":{"include_usage":true}"#.to_owned()),
-        });
+    if patch.ask_usage && !peek.include_usage {
+        match &peek.at.options {
+            Some(at) => {
+                edits.replace(at.clone(), with_usage(body.get(at.clone()).unwrap_or_default()));
+            }
+            None => edits.append(r#""stream_options":{"include_usage":true}"#),
+        }
     }
-    edits.sort_by_key(|edit| edit.as_ref().map(|(at, _)| at.start));
-    let mut out = Vec::with_capacity(body.len() + 64 + model.len());
-    let mut from = 0;
-    for (at, new) in edits.into_iter().flatten() {
-        out.extend_from_slice(body.get(from..at.start).unwrap_or_default());
-        out.extend_from_slice(new.as_bytes());
-        from = at.end;
+    if let (Some(limit), None) = (patch.max_tokens, peek.max_tokens) {
+        let name = if patch.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+        edits.append(&format!(r#""{name}":{limit}"#));
     }
-    out.extend_from_slice(body.get(from..).unwrap_or_default());
-    Bytes::from(out)
+    edits.apply(body, &peek.at)
 }
 
 /// The stream options, usage asked for.

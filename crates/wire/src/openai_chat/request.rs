@@ -1,11 +1,12 @@
 //! Requests: what clients send, what upstreams want.
 
 use super::parts::{Content, encode_parts, message_parts};
-use super::take;
-use crate::codec::RequestOptions;
+use crate::codec::{Encoded, RequestOptions};
 use crate::error::WireError;
+use crate::take;
 use hanok_base::{
-    ChatRequest, Message, Object, OutputFormat, Part, Role, Sampling, ToolChoice, ToolResult, ToolSpec,
+    ChatRequest, Dialect, Message, Object, OutputFormat, Part, Role, Sampling, ToolChoice, ToolResult,
+    ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -35,7 +36,15 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     let output = take::some(&mut extra, "response_format").map_or(OutputFormat::Unset, output_format);
     let sampling = sampling(&mut extra)?;
     extra.shift_remove("stream");
-    Ok(ChatRequest { model: model.into(), messages, tools, tool_choice, output, sampling, extra })
+    Ok(ChatRequest {
+        tools,
+        tool_choice,
+        output,
+        sampling,
+        dialect: Some(Dialect::OpenAiChat),
+        extra,
+        ..ChatRequest::new(model.into(), messages)
+    })
 }
 
 fn sampling(extra: &mut Object) -> Result<Sampling, WireError> {
@@ -61,6 +70,7 @@ fn sampling(extra: &mut Object) -> Result<Sampling, WireError> {
         stop,
         seed: take::integer(extra, "seed")?,
         n,
+        ..Sampling::default()
     })
 }
 
@@ -156,7 +166,7 @@ fn output_format(value: Value) -> OutputFormat {
     }
 }
 
-pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Vec<u8> {
+pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded {
     let mut object = Object::new();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -196,7 +206,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Vec<u8> 
             }
         }
     }
-    Value::Object(object).to_string().into_bytes()
+    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: Vec::new() }
 }
 
 /// Writes a message. The dialect wants each tool's answer in a message of its own.

@@ -1,10 +1,11 @@
 //! Whole answers.
 
 use super::parts::Content;
-use super::{fault, parts, take, usage};
+use super::{fault, parts, usage};
 use crate::error::WireError;
+use crate::take;
 use hanok_base::chat::Quote;
-use hanok_base::{ChatResponse, Choice, Citation, FinishReason, Message, Object, Part, Role};
+use hanok_base::{ChatResponse, Choice, Citation, Dialect, FinishReason, Message, Object, Part, Role};
 use serde_json::Value;
 
 /// What is said of JSON that holds no choices.
@@ -27,6 +28,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
     extra.shift_remove("object");
     extra.retain(|_, value| !value.is_null());
     Ok(ChatResponse {
+        dialect: Some(Dialect::OpenAiChat),
         id: take::string(&mut extra, "id")?.unwrap_or_default().into(),
         model: take::string(&mut extra, "model")?.unwrap_or_default().into(),
         created: take::integer(&mut extra, "created").ok().flatten().unwrap_or(0),
@@ -71,7 +73,7 @@ pub(super) fn finish_reason(name: &str) -> FinishReason {
 
 /// An annotation as a part: a citation where it is one, else kept as it came.
 pub(super) fn annotation(value: Value) -> Part {
-    let opaque = |value| Part::Opaque { provider: "openai".into(), value };
+    let opaque = |value| Part::Opaque { dialect: Dialect::OpenAiChat, value };
     let Value::Object(mut outer) = value else {
         return opaque(value);
     };

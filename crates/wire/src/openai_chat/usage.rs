@@ -1,7 +1,7 @@
 //! The usage object, both directions. Only the counts that [`Usage`] has a place for are kept; what else
 //! vendors put there (audio tokens, prices, times) passes where bytes pass, and not where they are translated.
 
-use super::members::{Members, Obj, skip};
+use crate::members::{Members, Obj, skip};
 use hanok_base::{Object, Usage};
 use serde::Deserialize;
 use serde::de::MapAccess;
@@ -80,6 +80,7 @@ impl From<Counts> for Usage {
             cached_input: counts.prompt_details.cached.or(counts.cached),
             cache_write: counts.prompt_details.written,
             reasoning,
+            ..Self::default()
         }
     }
 }
@@ -137,7 +138,7 @@ mod tests {
     fn counts() {
         let check = |json: &str, expect: [Option<u64>; 5]| {
             let [input, output, cached_input, cache_write, reasoning] = expect;
-            let expect = Usage { input, output, cached_input, cache_write, reasoning };
+            let expect = Usage { input, output, cached_input, cache_write, reasoning, ..Usage::default() };
             assert_eq!(read(json), expect, "{json}");
             assert_eq!(of(&serde_json::from_str(json).unwrap()), expect, "{json}");
         };

@@ -107,16 +107,9 @@ fn streams() {
 #[test]
 fn tool_results() {
     let check = |parts: Vec<Part>, expect: Value| {
-        let request = ChatRequest {
-            model: "m".into(),
-            messages: vec![Message { role: Role::User, parts, extra: Object::new() }],
-            tools: Vec::new(),
-            tool_choice: ToolChoice::Unset,
-            output: OutputFormat::Unset,
-            sampling: Sampling::default(),
-            extra: Object::new(),
-        };
-        let bytes = wire().encode_request(&request, RequestOptions::default());
+        let request =
+            ChatRequest::new("m".into(), vec![Message { role: Role::User, parts, extra: Object::new() }]);
+        let bytes = wire().encode_request(&request, RequestOptions::default()).body;
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["messages"], expect);
     };
     let text = |text: &str| Part::Text(text.to_owned());

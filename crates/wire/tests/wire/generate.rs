@@ -2,7 +2,7 @@
 
 use hanok_base::chat::Quote;
 use hanok_base::{
-    ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, Object,
+    ChatRequest, ChatResponse, Choice, Citation, Dialect, FinishReason, Media, MediaSource, Message, Object,
     OutputFormat, Part, Reasoning, Role, Sampling, ToolCall, ToolChoice, ToolResult, ToolSpec, Usage,
 };
 use proptest::collection::vec;
@@ -52,7 +52,8 @@ fn call() -> impl Strategy<Value = ToolCall> {
 
 fn calls() -> impl Strategy<Value = Vec<Part>> {
     vec(call(), 0..4).prop_map(|calls| {
-        let with_id = |(i, call)| Part::ToolCall(ToolCall { id: format!("call_{i}"), ..call });
+        let with_id =
+            |(i, call)| Part::ToolCall(ToolCall { signature: None, id: format!("call_{i}"), ..call });
         calls.into_iter().enumerate().map(with_id).collect()
     })
 }
@@ -73,7 +74,7 @@ fn citation() -> impl Strategy<Value = Part> {
 
 fn annotation() -> impl Strategy<Value = Part> {
     let opaque = name().prop_map(|id| Part::Opaque {
-        provider: "openai".into(),
+        dialect: Dialect::OpenAiChat,
         value: json!({ "type": "file_citation", "file_citation": { "file_id": id } }),
     });
     prop_oneof![3 => citation(), 1 => opaque]
@@ -83,7 +84,7 @@ fn annotation() -> impl Strategy<Value = Part> {
 fn said() -> impl Strategy<Value = Vec<Part>> {
     (option::of(text()), option::of(text()), option::of(text()), calls()).prop_map(
         |(thought, text, refusal, calls)| {
-            let thought = thought.map(|text| Part::Reasoning(Reasoning { text, signature: None }));
+            let thought = thought.map(|text| Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
             let mut parts: Vec<Part> =
                 [thought, text.map(Part::Text), refusal.map(Part::Refusal)].into_iter().flatten().collect();
             parts.extend(calls);
@@ -111,6 +112,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             cached_input,
             cache_write,
             reasoning,
+            ..Usage::default()
         },
     );
     prop_oneof![3 => known, 1 => Just(Usage::default())]
@@ -133,6 +135,7 @@ pub(crate) fn response() -> impl Strategy<Value = ChatResponse> {
             created,
             choices,
             usage,
+            dialect: Some(Dialect::OpenAiChat),
             extra,
         },
     )
@@ -145,13 +148,22 @@ fn media() -> impl Strategy<Value = Part> {
         extra("detail"),
     )
         .prop_map(|(mime, data, extra)| match mime {
-            Some(mime) => Media { mime: Some(mime.to_owned()), source: MediaSource::Base64(data), extra },
-            None => {
-                Media { mime: None, source: MediaSource::Url(format!("https://a.example/{data}")), extra }
-            }
+            Some(mime) => Media {
+                mime: Some(mime.to_owned()),
+                filename: None,
+                source: MediaSource::Base64(data),
+                extra,
+            },
+            None => Media {
+                mime: None,
+                filename: None,
+                source: MediaSource::Url(format!("https://a.example/{data}")),
+                extra,
+            },
         });
     let audio = "[A-Za-z0-9+/]{4,8}".prop_map(|data| Media {
         mime: Some("audio/wav".to_owned()),
+        filename: None,
         source: MediaSource::Base64(data),
         extra: Object::new(),
     });
@@ -160,7 +172,7 @@ fn media() -> impl Strategy<Value = Part> {
 
 fn content() -> impl Strategy<Value = Vec<Part>> {
     let opaque = name().prop_map(|id| Part::Opaque {
-        provider: "openai".into(),
+        dialect: Dialect::OpenAiChat,
         value: json!({ "type": "file", "file": { "file_id": id } }),
     });
     vec(prop_oneof![text().prop_map(Part::Text), media(), opaque], 0..4)
@@ -217,6 +229,7 @@ fn sampling() -> impl Strategy<Value = Sampling> {
             stop,
             seed,
             n,
+            ..Sampling::default()
         })
 }
 
@@ -231,12 +244,12 @@ pub(crate) fn request() -> impl Strategy<Value = ChatRequest> {
     ];
     (text(), vec(message(), 1..5), vec(tool(), 0..3), choice, output(), sampling(), extra("metadata"))
         .prop_map(|(model, messages, tools, tool_choice, output, sampling, extra)| ChatRequest {
-            model: model.into(),
-            messages,
             tools,
             tool_choice,
             output,
             sampling,
+            dialect: Some(Dialect::OpenAiChat),
             extra,
+            ..ChatRequest::new(model.into(), messages)
         })
 }

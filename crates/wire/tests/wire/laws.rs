@@ -4,9 +4,14 @@ use crate::generate::{json, request, response, text};
 use crate::streams::{collect, cut, decode, encode, guard};
 use crate::{fixtures, wire};
 use bytes::Bytes;
+use hanok_base::Route;
 use hanok_base::{ChatResponse, Delta, Part, Reasoning, StreamEvent};
 use hanok_wire::sse::Parser;
-use hanok_wire::{GuardOptions, RequestOptions, WireError};
+use hanok_wire::{GuardOptions, Patch, RequestOptions, WireError};
+
+fn patch(model: &str, ask_usage: bool) -> Patch<'_> {
+    Patch { model, ask_usage, ..Patch::default() }
+}
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -121,11 +126,11 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop_oneof![damaged(), vec(any::<u8>(), 0..200), json().prop_map(|json| json.to_string().into_bytes())]) {
         let wire = wire();
-        if let Ok(peek) = wire.peek(&bytes) {
-            wire.patch(&Bytes::from(bytes.clone()), &peek, "other", true);
+        if let Ok(peek) = wire.peek(Route::Chat, &bytes) {
+            wire.patch(&Bytes::from(bytes.clone()), &peek, &patch("other", true));
         }
-        drop(wire.decode_request(&bytes).map(|request| wire.encode_request(&request, RequestOptions::default())));
-        drop(wire.decode_response(&bytes).map(|response| wire.encode_response(&response)));
+        drop(wire.decode_request(&bytes).map(|request| wire.encode_request(&request, RequestOptions::default()).body));
+        drop(wire.decode_response(&bytes).map(|response| wire.encode_response(&response, b"")));
         drop(wire.summarise(&bytes));
         drop(wire.decode_error(400, &bytes, &"p".into()));
         drop(wire.decode_models(&bytes));
@@ -149,7 +154,7 @@ proptest! {
 
     #[test]
     fn a_response_encoded_and_decoded_is_the_same(response in response()) {
-        let bytes = wire().encode_response(&response);
+        let bytes = wire().encode_response(&response, b"");
         let summary = wire().summarise(&bytes).unwrap();
         prop_assert_eq!(summary.usage, response.usage);
         prop_assert_eq!(summary.finish_reasons.len(), response.choices.len());
@@ -159,8 +164,8 @@ proptest! {
     #[test]
     fn a_request_encoded_and_decoded_is_the_same(request in request(), max_completion_tokens: bool, stream: bool) {
         let options = RequestOptions { stream, ask_usage: false, max_completion_tokens };
-        let bytes = wire().encode_request(&request, options);
-        let peek = wire().peek(&bytes).unwrap();
+        let bytes = wire().encode_request(&request, options).body;
+        let peek = wire().peek(Route::Chat, &bytes).unwrap();
         prop_assert_eq!(peek.stream, stream);
         prop_assert_eq!(peek.model.as_str(), request.model.as_str());
         prop_assert_eq!(wire().decode_request(&bytes).unwrap(), request);
@@ -184,10 +189,10 @@ proptest! {
             if escapes { escaped(&text) } else { text }
         };
         let before = write(&body);
-        let peek = wire().peek(before.as_bytes()).unwrap();
+        let peek = wire().peek(Route::Chat, before.as_bytes()).unwrap();
         prop_assert_eq!((peek.model.as_str(), peek.stream), (old.as_str(), stream));
 
-        let after = wire().patch(&Bytes::from(before.clone()), &peek, &new, false);
+        let after = wire().patch(&Bytes::from(before.clone()), &peek, &patch(&new, false));
         let after = std::str::from_utf8(&after).unwrap();
         let (old_json, new_json) = (write(&Value::from(old.as_str())), serde_json::to_string(&new).unwrap());
         let only_there = before.char_indices().any(|(at, _)| {
@@ -199,7 +204,7 @@ proptest! {
         expect["model"] = new.as_str().into();
         prop_assert_eq!(serde_json::from_str::<Value>(after).unwrap(), expect.clone());
 
-        let asking = wire().patch(&Bytes::from(before), &peek, &new, true);
+        let asking = wire().patch(&Bytes::from(before), &peek, &patch(&new, true));
         expect["stream_options"] = serde_json::json!({ "include_usage": true });
         prop_assert_eq!(serde_json::from_slice::<Value>(&asking).unwrap(), expect);
     }

@@ -9,19 +9,19 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 /// What takes an object's members.
-pub(super) trait Members<'de>: Default {
+pub(crate) trait Members<'de>: Default {
     /// Takes the value of the member `name` from `map`, exactly once. Of a member that stands twice, the last
     /// one counts, as it does for clients.
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
 /// Passes over a value.
-pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
+pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value::<IgnoredAny>().map(drop)
 }
 
 /// Reads an object of `text` into `begun`.
-pub(super) fn read_into<'de, T: Members<'de>>(begun: T, text: &'de str) -> Result<T, serde_json::Error> {
+pub(crate) fn read_into<'de, T: Members<'de>>(begun: T, text: &'de str) -> Result<T, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
     let object = Into(begun).deserialize(&mut json)?;
     json.end()?;
@@ -29,14 +29,14 @@ pub(super) fn read_into<'de, T: Members<'de>>(begun: T, text: &'de str) -> Resul
 }
 
 /// Where a value that was borrowed from `text` stands in it.
-pub(super) fn place(text: &str, value: &RawValue) -> Range<usize> {
+pub(crate) fn place(text: &str, value: &RawValue) -> Range<usize> {
     let start = (value.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + value.get().len()
 }
 
 /// An object, as a value of another one.
 #[derive(Default)]
-pub(super) struct Obj<T>(pub(super) T);
+pub(crate) struct Obj<T>(pub(crate) T);
 
 impl<'de, T: Members<'de>> Deserialize<'de> for Obj<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -67,7 +67,7 @@ impl<'de, T: Members<'de>> Visitor<'de> for Into<T> {
 }
 
 /// Text, borrowed where it holds no escapes. (serde borrows a `Cow` only outside an `Option`.)
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

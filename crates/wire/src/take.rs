@@ -4,7 +4,7 @@ use crate::error::{WireError, text};
 use hanok_base::Object;
 use serde_json::Value;
 
-pub(super) fn object(body: &[u8]) -> Result<Object, WireError> {
+pub(crate) fn object(body: &[u8]) -> Result<Object, WireError> {
     let text = text(body)?;
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
@@ -14,7 +14,7 @@ pub(super) fn object(body: &[u8]) -> Result<Object, WireError> {
 }
 
 /// A member that is there and not null.
-pub(super) fn some(object: &mut Object, name: &str) -> Option<Value> {
+pub(crate) fn some(object: &mut Object, name: &str) -> Option<Value> {
     object.shift_remove(name).filter(|value| !value.is_null())
 }
 
@@ -30,7 +30,7 @@ fn wrong(name: &str, wanted: &str, value: &Value) -> WireError {
     WireError::member(name, format!("must be {wanted}, not {got}"))
 }
 
-pub(super) fn string(object: &mut Object, name: &str) -> Result<Option<String>, WireError> {
+pub(crate) fn string(object: &mut Object, name: &str) -> Result<Option<String>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -38,7 +38,7 @@ pub(super) fn string(object: &mut Object, name: &str) -> Result<Option<String>, 
     }
 }
 
-pub(super) fn array(object: &mut Object, name: &str) -> Result<Vec<Value>, WireError> {
+pub(crate) fn array(object: &mut Object, name: &str) -> Result<Vec<Value>, WireError> {
     match some(object, name) {
         None => Ok(Vec::new()),
         Some(Value::Array(items)) => Ok(items),
@@ -46,7 +46,7 @@ pub(super) fn array(object: &mut Object, name: &str) -> Result<Vec<Value>, WireE
     }
 }
 
-pub(super) fn map(object: &mut Object, name: &str) -> Result<Option<Object>, WireError> {
+pub(crate) fn map(object: &mut Object, name: &str) -> Result<Option<Object>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(Value::Object(map)) => Ok(Some(map)),
@@ -54,28 +54,28 @@ pub(super) fn map(object: &mut Object, name: &str) -> Result<Option<Object>, Wir
     }
 }
 
-pub(super) fn number(object: &mut Object, name: &str) -> Result<Option<f64>, WireError> {
+pub(crate) fn number(object: &mut Object, name: &str) -> Result<Option<f64>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(value) => value.as_f64().map(Some).ok_or_else(|| wrong(name, "a number", &value)),
     }
 }
 
-pub(super) fn integer(object: &mut Object, name: &str) -> Result<Option<i64>, WireError> {
+pub(crate) fn integer(object: &mut Object, name: &str) -> Result<Option<i64>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong(name, "an integer", &value)),
     }
 }
 
-pub(super) fn count(object: &mut Object, name: &str) -> Result<Option<u64>, WireError> {
+pub(crate) fn count(object: &mut Object, name: &str) -> Result<Option<u64>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(value) => value.as_u64().map(Some).ok_or_else(|| wrong(name, "a whole number", &value)),
     }
 }
 
-pub(super) fn boolean(object: &mut Object, name: &str) -> Result<Option<bool>, WireError> {
+pub(crate) fn boolean(object: &mut Object, name: &str) -> Result<Option<bool>, WireError> {
     match some(object, name) {
         None => Ok(None),
         Some(Value::Bool(value)) => Ok(Some(value)),
@@ -84,7 +84,7 @@ pub(super) fn boolean(object: &mut Object, name: &str) -> Result<Option<bool>, W
 }
 
 /// An item that must be an object.
-pub(super) fn item(value: Value, param: &str) -> Result<Object, WireError> {
+pub(crate) fn item(value: Value, param: &str) -> Result<Object, WireError> {
     match value {
         Value::Object(object) => Ok(object),
         other => Err(wrong(param, "an object", &other)),
@@ -92,7 +92,7 @@ pub(super) fn item(value: Value, param: &str) -> Result<Object, WireError> {
 }
 
 /// A member at fault, put under where its object stands.
-pub(super) fn under(place: &str, error: WireError) -> WireError {
+pub(crate) fn under(place: &str, error: WireError) -> WireError {
     match error {
         WireError::Member { param, message } => {
             WireError::Member { param: format!("{place}.{param}"), message }

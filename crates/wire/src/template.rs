@@ -1,13 +1,13 @@
 //! Chunks that differ in one string only, as nearly all of a stream's do.
 
-use super::members::place;
+use crate::members::place;
 use serde_json::value::RawValue;
 
 /// A chunk that was read in full, but for one of its strings. Another chunk that is the same but for that
 /// string need not be read again: it says the same, with another text there. Reading is most of what a
 /// stream costs.
 #[derive(Default)]
-pub(super) struct Template {
+pub(crate) struct Template {
     /// Up to and with the quote before the string; empty where nothing was learnt.
     before: Vec<u8>,
     /// From the quote behind it.
@@ -16,7 +16,7 @@ pub(super) struct Template {
 
 impl Template {
     /// Learns `chunk`, valid JSON, of which `string` is a value.
-    pub(super) fn learn(&mut self, chunk: &str, string: &RawValue) {
+    pub(crate) fn learn(&mut self, chunk: &str, string: &RawValue) {
         self.before.clear();
         self.after.clear();
         let at = place(chunk, string);
@@ -32,7 +32,7 @@ impl Template {
 
     /// The string, where `chunk` is the learnt one but for it. `None` sends the caller the long way: so where
     /// the string has escapes, or is none.
-    pub(super) fn string<'a>(&self, chunk: &'a [u8]) -> Option<&'a str> {
+    pub(crate) fn string<'a>(&self, chunk: &'a [u8]) -> Option<&'a str> {
         if self.before.is_empty() {
             return None;
         }
