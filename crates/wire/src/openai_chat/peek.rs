@@ -196,7 +196,11 @@ mod tests {
     fn patching_changes_nothing_else() {
         let check = |body: &'static str, ask_usage: bool, expect: &str| {
             let peeked = peek(body.as_bytes()).unwrap();
-            let patched = patch(&Bytes::from_static(body.as_bytes()), &peeked, "new", ask_usage);
+            let patched = patch(
+                &Bytes::from_static(body.as_bytes()),
+                &peeked,
+                &Patch { model: "new", ask_usage, ..Patch::default() },
+            );
             assert_eq!(std::str::from_utf8(&patched).unwrap(), expect);
         };
         check(r#"{ "x":1e2, "model" : "old" ,"y":"é"} "#, false, r#"{ "x":1e2, "model" : "new" ,"y":"é"} "#);

@@ -9,7 +9,13 @@ use hanok_wire::{RequestOptions, StreamOptions};
 use serde_json::{Value, json};
 
 fn start() -> StreamEvent {
-    StreamEvent::Start { id: "chatcmpl-1".into(), model: "theirs".into(), created: 7, extra: Object::new() }
+    StreamEvent::Start {
+        id: "chatcmpl-1".into(),
+        model: "theirs".into(),
+        created: 7,
+        dialect: None,
+        extra: Object::new(),
+    }
 }
 
 fn begin(part: usize, value: Part) -> StreamEvent {
@@ -37,7 +43,7 @@ fn encoded(options: StreamOptions, events: &[StreamEvent]) -> Vec<String> {
 #[test]
 fn streams() {
     let check = |include_usage: bool, events: &[StreamEvent], expect: &[&str]| {
-        let options = StreamOptions { include_usage, model: "ours".into() };
+        let options = StreamOptions { include_usage, model: "ours".into(), ..StreamOptions::default() };
         assert_eq!(encoded(options, events), expect);
     };
     let citation =

@@ -52,7 +52,10 @@ fn whole() {
         let mut said = String::new();
         let response = wire().decode_response(&bytes).unwrap();
         say_response(&mut said, &response);
-        writeln!(said, "summary {:?}", wire().summarise(&bytes).unwrap()).unwrap();
+        let summary = wire().summarise(&bytes).unwrap();
+        let usage = say_usage(&summary.usage);
+        writeln!(said, "summary {:?} {:?} {:?} {usage}", summary.id, summary.model, summary.finish_reasons)
+            .unwrap();
         insta::assert_snapshot!(format!("{name}.json"), said);
         // What was read is written again, unknown members included.
         let again = wire().decode_response(&wire().encode_response(&response, b"")).unwrap();
@@ -94,7 +97,7 @@ fn requests() {
 
 fn say_event(out: &mut String, event: &StreamEvent) {
     match event {
-        StreamEvent::Start { id, model, created, extra } => {
+        StreamEvent::Start { id, model, created, extra, .. } => {
             writeln!(out, "start id={id} model={model} created={created} {}", Value::Object(extra.clone()))
         }
         StreamEvent::PartStart { choice, part, value } => {
@@ -153,7 +156,7 @@ fn say_usage(usage: &Usage) -> String {
 }
 
 fn say_response(out: &mut String, response: &ChatResponse) {
-    let ChatResponse { id, model, created, choices, usage, extra } = response;
+    let ChatResponse { id, model, created, choices, usage, extra, .. } = response;
     writeln!(out, "id={id} model={model} created={created} {}", Value::Object(extra.clone())).unwrap();
     for choice in choices {
         for part in &choice.message.parts {

@@ -43,6 +43,7 @@ fn extra(names: &'static str) -> impl Strategy<Value = Object> {
 
 fn call() -> impl Strategy<Value = ToolCall> {
     (name(), text(), extra("cache_control")).prop_map(|(name, arguments, extra)| ToolCall {
+        signature: None,
         id: String::new(),
         name,
         arguments,

@@ -45,8 +45,8 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 /// The events of a whole answer, its texts in pieces of `size` characters.
 fn events(response: &ChatResponse, size: usize) -> Vec<StreamEvent> {
-    let ChatResponse { id, model, created, choices, usage, extra } = response.clone();
-    let mut events = vec![StreamEvent::Start { id, model, created, extra }];
+    let ChatResponse { id, model, created, choices, usage, dialect, extra } = response.clone();
+    let mut events = vec![StreamEvent::Start { id, model, created, dialect, extra }];
     for of in choices {
         let choice = of.index;
         for (part, value) in of.message.parts.into_iter().enumerate() {
