@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, Delta, Dialect, EventStream, FinishReason, ModelInfo,
-    ModelName, Object, Part, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody, RawCall,
-    RawResponse, Route, StreamEvent,
+    BoxFuture, CallContext, Capabilities, ChatRequest, Delta, Dialect, Dialects, EventStream, FinishReason,
+    ModelInfo, ModelName, Object, Part, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
+    RawCall, RawResponse, Route, StreamEvent,
 };
 use hanok_gateway::{AnswerBody, Gateway, Routes};
 use serde_json::{Value, json};
@@ -50,8 +50,9 @@ impl Provider for Scripted {
         &self.name
     }
     fn capabilities(&self, _: &ModelName) -> Capabilities {
-        let native = matches!(self.does, Does::Echoes | Does::Pieces(_)).then_some(Dialect::OpenAiChat);
-        Capabilities { native, embeddings: native.is_some(), stream_usage: true }
+        let embeddings = matches!(self.does, Does::Echoes | Does::Pieces(_));
+        let native = if embeddings { Dialects::NONE.with(Dialect::OpenAiChat) } else { Dialects::NONE };
+        Capabilities { native, embeddings, stream_usage: true }
     }
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         Box::pin(async { Ok(vec![ModelInfo { name: "listed".into(), owned_by: None, created: 0 }]) })
@@ -106,7 +107,13 @@ impl Provider for Scripted {
 
 fn hello() -> Vec<StreamEvent> {
     vec![
-        StreamEvent::Start { id: "c1".into(), model: "m".into(), created: 7, extra: Object::new() },
+        StreamEvent::Start {
+            id: "c1".into(),
+            model: "m".into(),
+            created: 7,
+            dialect: None,
+            extra: Object::new(),
+        },
         StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) },
         StreamEvent::PartDelta { choice: 0, part: 0, delta: Delta::Text("hel".into()) },
         StreamEvent::PartDelta { choice: 0, part: 0, delta: Delta::Text("lo".into()) },
