@@ -1,6 +1,6 @@
 //! What travels with a call: its trace, its caller, its limits.
 
-use crate::span::{Attributes, FinishedTrace, Place, Settlement};
+use crate::span::{Attributes, FinishedTrace, Place, Settlement, Settlements};
 use crate::time::Start;
 use crate::{
     Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Span, SpanId, SpanStatus, TraceId,
@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Who calls, and how to reach back.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +38,19 @@ pub struct CallContext {
     degradations: Option<Arc<Mutex<Vec<Degradation>>>>,
     /// The operator wants a call refused rather than degraded.
     strict: bool,
+    /// How long this attempt may take.
+    pub patience: Patience,
+}
+
+/// How long an attempt may take; `None` leaves the provider's own limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Patience {
+    /// Until the connection stands.
+    pub connect: Option<Duration>,
+    /// Until the first token of a stream, or the whole answer, is here.
+    pub first_token: Option<Duration>,
+    /// Between two pieces of a stream.
+    pub between: Option<Duration>,
 }
 
 /// Something a client asked for that its target cannot do.
@@ -69,7 +83,15 @@ impl CallContext {
     ) -> Self {
         let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place), settlement: None });
         let trace = Arc::new(Trace { id: trace_id, caller: caller.clone(), open });
-        Self { trace, parent, caller, depth: 0, degradations: None, strict: false }
+        Self {
+            trace,
+            parent,
+            caller,
+            depth: 0,
+            degradations: None,
+            strict: false,
+            patience: Patience::default(),
+        }
     }
 
     /// The same for one try at one target, with what gets lost on the way to it collected apart. `strict`:
@@ -98,9 +120,10 @@ impl CallContext {
         self.degradations.as_ref().map(|list| list.lock().clone()).unwrap_or_default()
     }
 
-    /// Ties a reservation to the trace: it is settled when the trace is committed.
+    /// Ties a reservation to the trace, beside others it may have: settled when the trace is committed.
     pub fn settle_with(&self, settlement: Box<dyn Settlement>) {
-        self.trace.open.lock().settlement = Some(settlement);
+        let mut open = self.trace.open.lock();
+        open.settlement = Some(Settlements::joined(open.settlement.take(), settlement));
     }
 
     /// A context whose spans go nowhere: for tests and commands that answer without a store.

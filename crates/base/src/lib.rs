@@ -23,7 +23,7 @@ pub use chat::{
     ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat,
     Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
-pub use context::{CallContext, Caller, Degradation, SpanScope};
+pub use context::{CallContext, Caller, Degradation, Patience, SpanScope};
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
@@ -34,7 +34,7 @@ pub use provider::{
 pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
 pub use span::{
     Attributes, Charge, Exchange, FinishedTrace, Operation, Place, Recorder, ResponseBytes, Settlement, Span,
-    SpanStatus, StoreUnavailable,
+    SpanStatus, Spent, StoreUnavailable,
 };
 pub use stream::{Delta, EventStream, StreamEvent};
 pub use time::Timestamp;

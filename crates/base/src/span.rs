@@ -149,8 +149,52 @@ pub trait Settlement: Send {
     /// The accounts that bear the cost. The recorder adds the cost to them in the transaction that commits the
     /// spans, so that ledger and spans never differ.
     fn charges(&self) -> &[Charge];
-    /// The record is committed: this much was spent.
-    fn settle(self: Box<Self>, cost: NanoDollars);
+    /// The record is committed: this much was spent. Accounts in `charged` have been told of it before.
+    fn settle(self: Box<Self>, spent: Spent, charged: &[Charge]);
+}
+
+/// What a trace used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Money.
+    pub cost: NanoDollars,
+    /// Tokens of prompts and answers.
+    pub tokens: u64,
+}
+
+/// Several reservations of one trace: a call that made further calls.
+pub(crate) struct Settlements {
+    all: Vec<Box<dyn Settlement>>,
+    charges: Vec<Charge>,
+}
+
+impl Settlements {
+    /// One more beside what there is.
+    pub(crate) fn joined(
+        first: Option<Box<dyn Settlement>>,
+        next: Box<dyn Settlement>,
+    ) -> Box<dyn Settlement> {
+        let Some(first) = first else {
+            return next;
+        };
+        let mut charges = first.charges().to_vec();
+        charges.extend(next.charges().iter().filter(|charge| !first.charges().contains(charge)).cloned());
+        Box::new(Self { all: vec![first, next], charges })
+    }
+}
+
+impl Settlement for Settlements {
+    fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+    fn settle(self: Box<Self>, spent: Spent, charged: &[Charge]) {
+        let mut charged = charged.to_vec();
+        for settlement in self.all {
+            let told = settlement.charges().to_vec();
+            settlement.settle(spent, &charged);
+            charged.extend(told);
+        }
+    }
 }
 
 /// An account in one of its periods.
