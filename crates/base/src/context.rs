@@ -101,6 +101,13 @@ impl CallContext {
         Self { degradations: Some(Arc::default()), strict, ..self.clone() }
     }
 
+    /// The same with limits on how long the attempt may take.
+    #[must_use]
+    pub fn patient(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Notes what a translation lost; an error where nothing may get lost.
     pub fn degrade(&self, lost: Vec<Degradation>, provider: &ProviderName) -> Result<(), ProviderError> {
         if let Some(first) = lost.first()

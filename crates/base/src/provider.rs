@@ -107,6 +107,21 @@ pub struct Capabilities {
     pub embeddings: bool,
     /// Whether a stream may be asked for its usage.
     pub stream_usage: bool,
+    /// Whether it tells the tokens of a request that is not made.
+    pub count_tokens: bool,
+    /// Whether answers are limited by `max_completion_tokens` rather than `max_tokens`.
+    pub max_completion_tokens: bool,
+}
+
+impl Capabilities {
+    /// Whether a call of this route may go there in its own bytes, where its dialect is native.
+    pub fn routes_natively(&self, route: Route) -> bool {
+        match route {
+            Route::Chat | Route::Rerank | Route::Raw(_) => true,
+            Route::Embeddings | Route::BatchEmbeddings => self.embeddings,
+            Route::CountTokens => self.count_tokens,
+        }
+    }
 }
 
 /// A model on offer.

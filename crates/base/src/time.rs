@@ -32,6 +32,13 @@ impl Timestamp {
         self.0.div_euclid(1_000_000_000)
     }
 
+    /// The day in UTC: `2026-11-20`.
+    pub fn day(self) -> String {
+        let mut day = self.rfc3339();
+        day.truncate(10);
+        day
+    }
+
     /// RFC 3339 in UTC with milliseconds: `2026-11-20T10:27:07.123Z`.
     pub fn rfc3339(self) -> String {
         jiff::Timestamp::from_nanosecond(i128::from(self.0))

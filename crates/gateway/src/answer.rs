@@ -1,15 +1,18 @@
 //! What goes back to the client: whole bytes, or a stream that always ends in completeness or an explicit
 //! error.
 
+use crate::limit::Admission;
+use crate::target::Attempt;
 use bytes::Bytes;
 use futures_core::Stream;
 use hanok_base::{
-    ByteStream, Dialect, EventStream, Exchange, Problem, ProviderError, ProviderErrorKind, ProviderName,
-    ResponseBytes, SpanScope, StreamEvent,
+    ByteStream, Degradation, Dialect, EventStream, Exchange, Problem, ProviderError, ProviderErrorKind,
+    ProviderName, ResponseBytes, SpanScope, StreamEvent,
 };
 use hanok_wire::{StreamEncoder, StreamOptions, codec};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes of events that are put together into one piece when they are ready at once.
 const COALESCE: usize = 16 * 1024;
@@ -41,6 +44,23 @@ pub struct AnswerStream {
     dialect: Dialect,
     /// Taken when the stream ends; still here at a hang-up.
     scope: Option<SpanScope>,
+    held: Held,
+    /// Where the pieces are kept for the cache, where they are.
+    keep: Option<Box<dyn FnOnce(Vec<Bytes>) + Send>>,
+    kept: Vec<Bytes>,
+}
+
+/// What a call holds until its answer ends: its caller's and its target's places, and the target's word.
+#[derive(Default)]
+#[expect(dead_code, reason = "places are held by being here, and given back by going")]
+pub(crate) struct Held {
+    pub(crate) admission: Option<Admission>,
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) seat: Option<OwnedSemaphorePermit>,
+    /// Which target answers.
+    pub(crate) target: String,
+    /// What was lost on the way to it.
+    pub(crate) lost: Vec<Degradation>,
 }
 
 enum Source {
@@ -51,8 +71,8 @@ enum Source {
 }
 
 impl AnswerStream {
-    pub(crate) fn raw(dialect: Dialect, bytes: ByteStream, scope: SpanScope) -> Self {
-        Self { source: Source::Raw(bytes), dialect, scope: Some(scope) }
+    pub(crate) fn raw(dialect: Dialect, bytes: ByteStream, scope: SpanScope, held: Held) -> Self {
+        Self::new(Source::Raw(bytes), dialect, scope, held)
     }
 
     pub(crate) fn typed(
@@ -62,6 +82,7 @@ impl AnswerStream {
         options: StreamOptions,
         request: Bytes,
         scope: SpanScope,
+        held: Held,
     ) -> Self {
         let encoder = codec(dialect).stream_encoder(options);
         let typed = Typed {
@@ -74,7 +95,16 @@ impl AnswerStream {
             open: Vec::new(),
             finished: false,
         };
-        Self { source: Source::Typed(Box::new(typed)), dialect, scope: Some(scope) }
+        Self::new(Source::Typed(Box::new(typed)), dialect, scope, held)
+    }
+
+    fn new(source: Source, dialect: Dialect, scope: SpanScope, held: Held) -> Self {
+        Self { source, dialect, scope: Some(scope), held, keep: None, kept: Vec::new() }
+    }
+
+    /// Gives all pieces of a complete answer to `keep`.
+    pub(crate) fn keep_with(&mut self, keep: Box<dyn FnOnce(Vec<Bytes>) + Send>) {
+        self.keep = Some(keep);
     }
 
     /// Closes the span: as it should be, unless it was failed before.
@@ -83,6 +113,10 @@ impl AnswerStream {
         if let Some(scope) = self.scope.take() {
             scope.finish();
         }
+        if let Some(keep) = self.keep.take() {
+            keep(std::mem::take(&mut self.kept));
+        }
+        self.held = Held::default();
     }
 
     fn keep_exchange(&mut self) {
@@ -117,13 +151,23 @@ impl Stream for AnswerStream {
                 Some(Err(error)) => {
                     let mut last = Vec::new();
                     let mut encoder = codec(this.dialect).stream_encoder(StreamOptions::default());
-                    end_in_error(encoder.as_mut(), scope, &error, &mut last);
+                    end_in_error(encoder.as_mut(), scope, &mut this.held, &error, &mut last);
+                    this.keep = None;
                     (Bytes::from(last), true)
                 }
                 None => (Bytes::new(), true),
             },
-            Source::Typed(typed) => std::task::ready!(typed.poll_piece(scope, cx)),
+            Source::Typed(typed) => {
+                let (piece, end) = std::task::ready!(typed.poll_piece(scope, &mut this.held, cx));
+                if end == End::Failed {
+                    this.keep = None;
+                }
+                (piece, end != End::NotYet)
+            }
         };
+        if this.keep.is_some() && !piece.is_empty() {
+            this.kept.push(piece.clone());
+        }
         if ended {
             this.end();
         }
@@ -135,11 +179,22 @@ impl Stream for AnswerStream {
 fn end_in_error(
     encoder: &mut dyn StreamEncoder,
     scope: &mut SpanScope,
+    held: &mut Held,
     error: &ProviderError,
     out: &mut Vec<u8>,
 ) {
+    if let Some(attempt) = &mut held.attempt {
+        attempt.failed(error);
+    }
     encoder.error(&Problem::from(error), out);
     scope.fail(error.kind.as_str(), error.to_string());
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    NotYet,
+    Complete,
+    Failed,
 }
 
 struct Typed {
@@ -156,10 +211,15 @@ struct Typed {
 
 impl Typed {
     /// The events that are ready now as one piece, and whether it is the last one.
-    fn poll_piece(&mut self, scope: &mut SpanScope, cx: &mut Context<'_>) -> Poll<(Bytes, bool)> {
+    fn poll_piece(
+        &mut self,
+        scope: &mut SpanScope,
+        held: &mut Held,
+        cx: &mut Context<'_>,
+    ) -> Poll<(Bytes, End)> {
         let mut out = Vec::new();
-        let mut ended = false;
-        while out.len() < COALESCE && !ended {
+        let mut end = End::NotYet;
+        while out.len() < COALESCE && end == End::NotYet {
             match self.events.as_mut().poll_next(cx) {
                 Poll::Pending if out.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
@@ -168,12 +228,12 @@ impl Typed {
                     self.encoder.encode(&event, &mut out);
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    end_in_error(self.encoder.as_mut(), scope, &error, &mut out);
-                    ended = true;
+                    end_in_error(self.encoder.as_mut(), scope, held, &error, &mut out);
+                    end = End::Failed;
                 }
                 Poll::Ready(None) if self.finished && self.open.is_empty() => {
                     self.encoder.finish(&mut out);
-                    ended = true;
+                    end = End::Complete;
                 }
                 Poll::Ready(None) => {
                     let error = ProviderError::new(
@@ -181,14 +241,14 @@ impl Typed {
                         &self.provider,
                         "the stream ended before the answer was complete",
                     );
-                    end_in_error(self.encoder.as_mut(), scope, &error, &mut out);
-                    ended = true;
+                    end_in_error(self.encoder.as_mut(), scope, held, &error, &mut out);
+                    end = End::Failed;
                 }
             }
         }
         let piece = Bytes::from(out);
         self.sent.push(piece.clone());
-        Poll::Ready((piece, ended))
+        Poll::Ready((piece, end))
     }
 
     fn note(&mut self, event: &StreamEvent, scope: &mut SpanScope) {

@@ -1,34 +1,107 @@
 //! One call, top to bottom.
 
-use crate::answer::{Answer, AnswerBody, AnswerStream};
+use crate::admission::{Admitted, Bill};
+use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
+use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
+use crate::cache::{Cache, CacheKey, Kept};
 use crate::catalog::Catalog;
-use crate::routes::{RESERVED, Routes, Target};
+use crate::key::{Key, KeyRing};
+use crate::plan::{Facts, Step, plan};
+use crate::policy::Policy;
+use crate::retry::{RetryBudget, Verdict, backoff, verdict};
+use crate::route::Model;
+use crate::routes::{RESERVED, Routes};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, Dialect, ErrorKind, EventStream, Exchange, ModelInfo,
-    ModelName, Operation, Problem, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
-    RawCall, ResponseBytes, Route, SpanScope,
+    CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem, ProviderError,
+    ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
 };
-use hanok_wire::{Codec, Patch, Peek, StreamOptions, WireError, codec};
+use hanok_wire::{Peek, codec, form};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest wait for a target that asked to be left alone, before the client is told to wait itself.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long a call waits for a place at a target that has as many as it may.
+const SEAT_WAIT: Duration = Duration::from_secs(10);
+
+/// A client's call.
+pub struct Call {
+    /// The format of its bytes.
+    pub dialect: Dialect,
+    /// What is asked for.
+    pub route: Route,
+    /// The model, where the URL tells it.
+    pub model: Option<String>,
+    /// Whether to stream, where the URL tells it.
+    pub stream: Option<bool>,
+    /// The body's type, where it is not JSON.
+    pub content_type: Option<String>,
+    /// Headers that belong to the dialect, for an upstream of the same.
+    pub headers: Vec<(String, String)>,
+    /// The URL's query, without any key.
+    pub query: Option<String>,
+    /// The client's `x-hanok-route` header.
+    pub tag: Option<String>,
+    /// The key it came with.
+    pub key: Option<Arc<Key>>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A call of nobody in particular with all it says in its body.
+    pub fn new(dialect: Dialect, route: Route, body: Bytes) -> Self {
+        Self {
+            dialect,
+            route,
+            model: None,
+            stream: None,
+            content_type: None,
+            headers: Vec::new(),
+            query: None,
+            tag: None,
+            key: None,
+            body,
+        }
+    }
+}
 
 /// Routes calls to providers.
 pub struct Gateway {
-    name: ProviderName,
+    pub(crate) name: ProviderName,
     routes: ArcSwap<Routes>,
     catalog: Catalog,
+    keys: KeyRing,
+    policy: ArcSwap<Policy>,
+    retries: RetryBudget,
+    cache: Cache,
 }
 
 impl Gateway {
     /// A gateway over these routes.
     pub fn new(routes: Routes) -> Self {
-        Self { name: "gateway".into(), routes: ArcSwap::from_pointee(routes), catalog: Catalog::default() }
+        Self {
+            name: "gateway".into(),
+            routes: ArcSwap::from_pointee(routes),
+            catalog: Catalog::default(),
+            keys: KeyRing::default(),
+            policy: ArcSwap::from_pointee(Policy::default()),
+            retries: RetryBudget::default(),
+            cache: Cache::default(),
+        }
     }
 
-    /// Exchanges the routes; calls under way finish on the old ones.
+    /// Exchanges the routes; calls under way finish on the old ones. How targets do is remembered.
     pub fn replace(&self, routes: Routes) {
-        self.routes.store(Arc::new(routes));
+        let states = self.routes.load().states().clone();
+        self.routes.store(Arc::new(routes.keeping(states)));
+    }
+
+    /// The states that new routes are to keep: hand them to [`Routes::keeping`] before models are added.
+    pub fn states(&self) -> Arc<crate::target::TargetStates> {
+        self.routes.load().states().clone()
     }
 
     /// The routes now.
@@ -41,14 +114,29 @@ impl Gateway {
         &self.catalog
     }
 
-    /// Every model on offer under the name a client asks for it by: aliases, our answerers, then
+    /// Who may call.
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// Prices, budgets and the ledger now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Exchanges prices and budgets.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
+    }
+
+    /// Every model on offer under the name a client asks for it by: the configuration's, our answerers, then
     /// `provider/model`. Providers that do not answer soon show when they have.
     pub async fn model_list(&self) -> Vec<(String, ModelInfo)> {
         let routes = self.routes();
         self.catalog.refresh(routes.providers()).await;
         let own = |name: ModelName| ModelInfo { name, owned_by: Some(RESERVED.to_owned()), created: 0 };
         let mut list: Vec<(String, ModelInfo)> =
-            routes.aliases().map(|alias| (alias.to_string(), own(alias.clone()))).collect();
+            routes.models().map(|(name, _)| (name.to_string(), own(name.clone()))).collect();
         for (_, answerer) in routes.answerers() {
             let models = answerer.models().await.unwrap_or_default();
             list.extend(models.into_iter().map(|info| (format!("{RESERVED}/{}", info.name), info)));
@@ -66,240 +154,388 @@ impl Gateway {
     }
 
     /// Answers one call in its own dialect. The gateway span is open from here until the answer's last byte.
-    pub async fn call(
-        &self,
-        cx: &CallContext,
-        dialect: Dialect,
-        route: Route,
-        body: Bytes,
-    ) -> Result<Answer, Problem> {
-        let mut scope = cx.span(Operation::Gateway, operation_name(route));
-        let result = self.answer(&mut scope, dialect, route, &body).await;
-        match result {
-            Ok(reply) => Ok(finish(scope, dialect, body, reply)),
+    pub async fn call(&self, cx: &CallContext, call: Call) -> Result<Answer, Problem> {
+        let mut scope = cx.span(Operation::Gateway, operation_name(call.route));
+        match self.answer(&mut scope, &call).await {
+            Ok(Outcome::Answered(answered)) => Ok(finish(scope, &call, answered)),
+            Ok(Outcome::Kept(kept)) => Ok(again(scope, &call, kept)),
             Err(problem) => {
                 scope.fail(error_type(problem.kind), problem.message.clone());
                 // Other routes' bodies are no chats, and stand at the provider's span.
-                if route == Route::Chat {
-                    scope.exchange(Exchange { dialect, request: body, response: ResponseBytes::None });
+                if call.route == Route::Chat {
+                    scope.exchange(Exchange {
+                        dialect: call.dialect,
+                        request: call.body,
+                        response: ResponseBytes::None,
+                    });
                 }
                 Err(problem)
             }
         }
     }
 
-    async fn answer(
-        &self,
-        scope: &mut SpanScope,
-        dialect: Dialect,
-        route: Route,
-        body: &Bytes,
-    ) -> Result<Reply, Problem> {
-        let wire = codec(dialect);
-        scope.set("hanok.dialect", dialect.as_str());
-        if let Some(key) = scope.context().caller.key_name.clone() {
-            scope.set("hanok.key", &*key);
+    async fn answer(&self, scope: &mut SpanScope, call: &Call) -> Result<Outcome<'_>, Problem> {
+        let caller = scope.context().caller.clone();
+        scope.set("hanok.dialect", call.dialect.as_str());
+        if let Some(key) = &caller.key_name {
+            scope.set("hanok.key", &**key);
         }
-        let peek = wire.peek(route, body).map_err(|error| bad_request(&error))?;
-        scope.rename(format!("{} {}", operation_name(route), peek.model));
+        let peek = look(call)?;
+        scope.rename(format!("{} {}", operation_name(call.route), peek.model));
         scope.set("gen_ai.request.model", peek.model.as_str());
         scope.set("hanok.stream", peek.stream);
-        let targets = self.routes.load().resolve(&peek.model, &self.catalog)?;
-        let mut last = Problem::new(ErrorKind::Internal, "no_target", "there is no target to call");
-        for target in &targets {
-            match attempt(wire, scope.context(), target, dialect, route, &peek, body).await {
-                Ok(reply) => {
-                    scope.set("gen_ai.provider.name", target.provider.name().as_str());
-                    return Ok(reply);
-                }
-                Err(Failure::Request(problem)) => return Err(problem),
-                Err(Failure::Provider(error)) => {
-                    note_failure(target, &error);
-                    last = Problem::from(&error);
-                    if error.kind == ProviderErrorKind::UnknownModel {
-                        last = self.routes.load().with_nearest(last, &peek.model, &self.catalog);
+        let model = self.routes.load().resolve(&peek.model, &self.catalog)?;
+        if let Some(key) = &call.key {
+            key.check_model(&peek.model)?;
+        }
+        let facts = Facts {
+            dialect: call.dialect,
+            stream: peek.stream,
+            input_tokens: call.body.len() as u64 / 4,
+            max_tokens: peek.max_tokens,
+            key: caller.key_name.as_deref().unwrap_or_default(),
+            project: &caller.project,
+            tag: call.tag.as_deref().unwrap_or_default(),
+            sticky: peek.cache_key.as_deref(),
+        };
+        let key = call.key.as_deref();
+        let mut admitted = self.policy.load().admit(key, facts.input_tokens)?;
+        let cached = model
+            .cache
+            .filter(|_| call.route == Route::Chat)
+            .map(|lifetime| (cache_key(call, &caller.project), lifetime));
+        if let Some((key, lifetime)) = &cached {
+            if let Some(kept) = self.cache.get(key, *lifetime) {
+                return Ok(Outcome::Kept(kept));
+            }
+            admitted.headers.push(("x-hanok-cache", "miss".to_owned()));
+        }
+        let bill = Bill {
+            model_name: &peek.model,
+            model: &model,
+            route: call.route,
+            peek: &peek,
+            body: &call.body,
+            dialect: call.dialect,
+        };
+        let max_tokens = self.policy.load().reserve(scope.context(), key, &bill, facts.input_tokens).await?;
+        let client = ClientCall {
+            dialect: call.dialect,
+            route: call.route,
+            peek: &peek,
+            body: &call.body,
+            content_type: call.content_type.as_deref(),
+            headers: &call.headers,
+            query: call.query.as_deref(),
+            max_tokens,
+        };
+        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client)).await {
+            Ok(found) => found,
+            Err(Failure::Request(problem)) => return Err(problem),
+            Err(Failure::Provider(error)) => {
+                let problem = Problem::from(&error);
+                return Err(if error.kind == ProviderErrorKind::UnknownModel {
+                    self.routes.load().with_nearest(problem, &peek.model, &self.catalog)
+                } else {
+                    problem
+                });
+            }
+        };
+        let Admitted { admission, headers } = admitted;
+        let held = Held { admission, ..held };
+        let cache = cached.map(|(key, _)| (&self.cache, key));
+        Ok(Outcome::Answered(Answered { reply, held, headers, cache }))
+    }
+
+    /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
+    pub(crate) async fn route(
+        &self,
+        scope: &mut SpanScope,
+        model: &Model,
+        facts: &Facts<'_>,
+        ask: &Ask<'_>,
+    ) -> Result<(Reply, Held), Failure> {
+        self.retries.deposit();
+        let tariff = self.policy.load().tariff.clone();
+        let mut last: Option<ProviderError> = None;
+        // Targets that failed in a way no second try changes.
+        let mut dead: Vec<String> = Vec::new();
+        let mut tries = 0_u32;
+        for round in 0..=model.retries {
+            let steps = match plan(model, facts, tariff.as_ref(), Instant::now()) {
+                Ok(steps) => steps,
+                Err(away) => {
+                    let short = away.filter(|wait| *wait <= LONGEST_WAIT && round < model.retries);
+                    match short {
+                        Some(wait) if self.retries.withdraw() => {
+                            tokio::time::sleep(wait).await;
+                            continue;
+                        }
+                        _ => return Err(last.map_or_else(|| nobody(away), Failure::Provider)),
                     }
-                    if !another_may_do_better(error.kind) {
-                        break;
+                }
+            };
+            let alone = steps.len() == 1;
+            for step in &steps {
+                let id = step.target.id();
+                if dead.contains(&id) {
+                    continue;
+                }
+                let Some(seat) = take_seat(step, alone).await? else {
+                    continue;
+                };
+                tries += 1;
+                let cx = &scope.context().attempt(model.strict).patient(step.patience);
+                let mut under_way = step.target.state.begin();
+                match attempt(cx, step, ask).await {
+                    Ok(reply) => {
+                        under_way.succeeded();
+                        scope.set("gen_ai.provider.name", step.target.provider.name().as_str());
+                        if tries > 1 {
+                            scope.set("hanok.tries", tries);
+                        }
+                        note_lost(scope, cx);
+                        return Ok((
+                            reply,
+                            Held {
+                                admission: None,
+                                attempt: Some(under_way),
+                                seat,
+                                target: id,
+                                lost: cx.degradations(),
+                            },
+                        ));
+                    }
+                    Err(Failure::Request(problem)) => return Err(Failure::Request(problem)),
+                    Err(Failure::Provider(error)) => {
+                        under_way.failed(&error);
+                        tracing::warn!(provider = %error.provider, target = %id, kind = %error.kind, error = %error, "target failed");
+                        match verdict(error.kind) {
+                            Verdict::GiveUp => return Err(Failure::Provider(error)),
+                            Verdict::Elsewhere => dead.push(id),
+                            Verdict::Again => {}
+                        }
+                        last = Some(error);
                     }
                 }
             }
+            let alive = steps.iter().any(|step| !dead.contains(&step.target.id()));
+            if round == model.retries || !alive || !self.retries.withdraw() {
+                break;
+            }
+            let asked = last.as_ref().and_then(|error| error.retry_after);
+            if asked.is_some_and(|wait| wait > LONGEST_WAIT) {
+                break;
+            }
+            tokio::time::sleep(backoff(round, asked)).await;
         }
-        Err(last)
+        Err(last.map_or_else(|| nobody(None), Failure::Provider))
     }
 }
 
-fn note_failure(target: &Target, error: &ProviderError) {
-    tracing::warn!(provider = %error.provider, model = %target.model, kind = %error.kind, error = %error, "target failed");
-}
-
-/// Whether the next target is worth a try after this failure.
-fn another_may_do_better(kind: ProviderErrorKind) -> bool {
-    use ProviderErrorKind as P;
-    match kind {
-        P::InvalidRequest | P::ContentFilter | P::Internal => false,
-        P::Auth
-        | P::RateLimited
-        | P::Overloaded
-        | P::ContextLength
-        | P::UnknownModel
-        | P::Timeout
-        | P::Truncated
-        | P::Decode
-        | P::Transport
-        | P::Unsupported => true,
+/// A place at the target; `None` where it is full and others are left to try.
+async fn take_seat(
+    step: &Step<'_>,
+    alone: bool,
+) -> Result<Option<Option<tokio::sync::OwnedSemaphorePermit>>, Failure> {
+    if let Ok(seat) = step.target.state.try_seat(step.max_concurrent) {
+        return Ok(Some(seat));
+    }
+    if !alone {
+        return Ok(None);
+    }
+    match tokio::time::timeout(SEAT_WAIT, step.target.state.seat(step.max_concurrent)).await {
+        Ok(seat) => Ok(Some(seat)),
+        Err(_) => Err(Failure::Request(Problem {
+            retry_after: Some(SEAT_WAIT.as_secs()),
+            ..Problem::new(
+                ErrorKind::RateLimited,
+                "target_busy",
+                format!("{} has as many calls under way as it may", step.target.id()),
+            )
+        })),
     }
 }
 
-enum Failure {
-    /// The client's fault: no other target helps.
-    Request(Problem),
-    /// The provider's.
-    Provider(ProviderError),
+/// No target to try now, or none for this call at all.
+fn nobody(away: Option<Duration>) -> Failure {
+    Failure::Request(match away {
+        Some(wait) => Problem {
+            retry_after: Some(wait.as_secs() + 1),
+            ..Problem::new(
+                ErrorKind::Unavailable,
+                "targets_away",
+                "every target of this model failed lately and is left alone for a moment",
+            )
+            .hint("the page Models shows which, and why")
+        },
+        None => Problem::new(
+            ErrorKind::Unavailable,
+            "no_target",
+            "no target of this model is free, or meant for such a call",
+        )
+        .hint("see `when` and `max_concurrent` under [models] in hanok.toml"),
+    })
 }
 
-impl From<ProviderError> for Failure {
-    fn from(error: ProviderError) -> Self {
-        Self::Provider(error)
+/// What routing needs of a call: from its URL, its form, or its JSON.
+fn look(call: &Call) -> Result<Peek, Problem> {
+    let form = call.content_type.as_deref().and_then(form::boundary);
+    let mut peek = match form {
+        Some(boundary) => form::peek(&call.body, &boundary),
+        None => codec(call.dialect).peek(call.route, &call.body),
+    }
+    .map_err(|error| bad_request(&error))?;
+    if let Some(model) = &call.model {
+        peek.model.clone_from(model);
+    }
+    if let Some(stream) = call.stream {
+        peek.stream = stream;
+    }
+    if peek.model.is_empty() {
+        return Err(
+            Problem::new(ErrorKind::InvalidRequest, "invalid_request", "no model is named").param("model")
+        );
+    }
+    Ok(peek)
+}
+
+/// Which request this is: whose, in which shape, and its very bytes.
+fn cache_key(call: &Call, project: &str) -> CacheKey {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(project.as_bytes());
+    part(call.key.as_ref().map_or(b"", |key| key.id.as_bytes()));
+    part(call.dialect.as_str().as_bytes());
+    part(call.model.as_deref().unwrap_or_default().as_bytes());
+    part(if call.stream == Some(true) { b"s" } else { b"" });
+    part(&call.body);
+    *hasher.finalize().as_bytes()
+}
+
+enum Outcome<'a> {
+    Answered(Answered<'a>),
+    Kept(Kept),
+}
+
+struct Answered<'a> {
+    reply: Reply,
+    held: Held,
+    headers: Vec<(&'static str, String)>,
+    cache: Option<(&'a Cache, CacheKey)>,
+}
+
+fn note_lost(scope: &mut SpanScope, cx: &CallContext) {
+    let lost: Vec<String> = cx.degradations().iter().map(ToString::to_string).collect();
+    if !lost.is_empty() {
+        scope.set("hanok.degradations", lost);
     }
 }
 
-/// What a target gave, before the gateway span is tied to it.
-enum Reply {
-    /// The provider's own bytes.
-    Raw(hanok_base::RawResponse),
-    /// An answer, encoded into the client's dialect.
-    Whole { body: Vec<u8> },
-    /// Events, still to be encoded.
-    Events { provider: ProviderName, events: EventStream, options: StreamOptions },
-}
-
-async fn attempt(
-    wire: &'static dyn Codec,
-    cx: &CallContext,
-    target: &Target,
-    dialect: Dialect,
-    route: Route,
-    peek: &Peek,
-    body: &Bytes,
-) -> Result<Reply, Failure> {
-    let provider = &target.provider;
-    let capabilities = provider.capabilities(&target.model);
-    if capabilities.native.contains(dialect) {
-        let ask_usage =
-            route == Route::Chat && peek.stream && !peek.include_usage && capabilities.stream_usage;
-        let patch = Patch { model: target.model.as_str(), ask_usage, ..Patch::default() };
-        let body = wire.patch(body, peek, &patch);
-        let call = RawCall {
-            stream: peek.stream,
-            hide_usage: ask_usage,
-            ..RawCall::new(dialect, route, target.model.clone(), body)
-        };
-        return Ok(Reply::Raw(provider.forward(cx, call).await?));
-    }
-    if route != Route::Chat {
-        let message = format!("{} does not offer this route", target.model);
-        return Err(ProviderError::new(ProviderErrorKind::Unsupported, provider.name(), message).into());
-    }
-    let mut request = wire.decode_request(body).map_err(|error| Failure::Request(bad_request(&error)))?;
-    request.model = target.model.clone();
-    if peek.stream {
-        let events = provider.chat_stream(cx, &request).await?;
-        let options = StreamOptions {
-            include_usage: peek.include_usage,
-            model: peek.model.as_str().into(),
-            request: body.clone(),
-        };
-        return Ok(Reply::Events { provider: provider.name().clone(), events, options });
-    }
-    let mut response = provider.chat(cx, &request).await?;
-    // The client knows the model by the name it asked for.
-    response.model = peek.model.as_str().into();
-    Ok(Reply::Whole { body: wire.encode_response(&response, body) })
+/// What was lost, as a header's value.
+fn warnings(held: &Held) -> Option<String> {
+    let said = held.lost.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let plain = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    (!said.is_empty()).then(|| said.chars().take(2_000).map(plain).collect())
 }
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
-fn finish(mut scope: SpanScope, dialect: Dialect, request: Bytes, reply: Reply) -> Answer {
-    let content_type = |stream| codec(dialect).content_type(stream).to_owned();
+fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
+    let Answered { reply, held, headers, cache } = answered;
+    let mut headers: Vec<(String, String)> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    headers.push(("x-hanok-target".to_owned(), held.target.clone()));
+    if let Some(warnings) = warnings(&held) {
+        headers.push(("x-hanok-warnings".to_owned(), warnings));
+    }
+    let content_type = |stream| codec(call.dialect).content_type(stream).to_owned();
+    let trace_id = scope.context().trace_id().to_string();
+    let keep_whole = |content_type: &str, body: &Bytes| {
+        if let Some((cache, key)) = cache {
+            let (content_type, trace_id) = (content_type.to_owned(), trace_id.clone());
+            cache.put(key, Kept { content_type, pieces: vec![body.clone()], streamed: false, trace_id });
+        }
+    };
     match reply {
         Reply::Raw(raw) => {
+            // What the upstream says of its own limits would contradict ours.
+            let own = headers.iter().any(|(name, _)| name.starts_with("x-ratelimit-"));
+            headers.extend(
+                raw.headers.into_iter().filter(|(name, _)| !(own && name.starts_with("x-ratelimit-"))),
+            );
             let body = match raw.body {
                 RawBody::Whole(bytes) => {
+                    keep_whole(&raw.content_type, &bytes);
                     scope.finish();
                     AnswerBody::Whole(bytes)
                 }
-                RawBody::Stream(bytes) => AnswerBody::Stream(AnswerStream::raw(dialect, bytes, scope)),
+                RawBody::Stream(bytes) => {
+                    let stream = AnswerStream::raw(call.dialect, bytes, scope, held);
+                    AnswerBody::Stream(kept_streaming(stream, cache, &raw.content_type, &trace_id))
+                }
             };
-            Answer { status: raw.status, content_type: raw.content_type, headers: raw.headers, body }
+            Answer { status: raw.status, content_type: raw.content_type, headers, body }
         }
         Reply::Whole { body } => {
             let body = Bytes::from(body);
-            scope.exchange(Exchange { dialect, request, response: ResponseBytes::Whole(body.clone()) });
+            keep_whole(&content_type(false), &body);
+            if call.route == Route::Chat {
+                scope.exchange(Exchange {
+                    dialect: call.dialect,
+                    request: call.body.clone(),
+                    response: ResponseBytes::Whole(body.clone()),
+                });
+            }
             scope.finish();
-            Answer {
-                status: 200,
-                content_type: content_type(false),
-                headers: Vec::new(),
-                body: AnswerBody::Whole(body),
-            }
+            Answer { status: 200, content_type: content_type(false), headers, body: AnswerBody::Whole(body) }
         }
-        Reply::Events { provider, events, options } => Answer {
-            status: 200,
-            content_type: content_type(true),
-            headers: Vec::new(),
-            body: AnswerBody::Stream(AnswerStream::typed(dialect, provider, events, options, request, scope)),
-        },
+        Reply::Events { provider, events, options } => {
+            let request = call.body.clone();
+            let stream = AnswerStream::typed(call.dialect, provider, events, options, request, scope, held);
+            let content_type = content_type(true);
+            let body = AnswerBody::Stream(kept_streaming(stream, cache, &content_type, &trace_id));
+            Answer { status: 200, content_type, headers, body }
+        }
     }
 }
 
-impl Provider for Gateway {
-    fn name(&self) -> &ProviderName {
-        &self.name
+fn kept_streaming(
+    mut stream: AnswerStream,
+    cache: Option<(&Cache, CacheKey)>,
+    content_type: &str,
+    trace_id: &str,
+) -> AnswerStream {
+    if let Some((cache, key)) = cache {
+        let (cache, content_type, trace_id) = (cache.clone(), content_type.to_owned(), trace_id.to_owned());
+        stream.keep_with(Box::new(move |pieces| {
+            cache.put(key, Kept { content_type, pieces, streamed: true, trace_id });
+        }));
     }
+    stream
+}
 
-    fn capabilities(&self, _: &ModelName) -> Capabilities {
-        Capabilities::default()
-    }
-
-    fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
-        Box::pin(async move {
-            let list = self.model_list().await;
-            Ok(list.into_iter().map(|(id, info)| ModelInfo { name: id.into(), ..info }).collect())
-        })
-    }
-
-    fn chat_stream<'a>(
-        &'a self,
-        cx: &'a CallContext,
-        request: &'a ChatRequest,
-    ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
-        Box::pin(async move {
-            let resolved = self.routes.load().resolve(request.model.as_str(), &self.catalog);
-            let targets = resolved.map_err(|problem| {
-                ProviderError::new(ProviderErrorKind::UnknownModel, &self.name, problem.message)
-            })?;
-            let mut last =
-                ProviderError::new(ProviderErrorKind::Internal, &self.name, "there is no target to call");
-            for target in &targets {
-                let request = ChatRequest { model: target.model.clone(), ..request.clone() };
-                match target.provider.chat_stream(cx, &request).await {
-                    Ok(events) => return Ok(events),
-                    Err(error) => {
-                        note_failure(target, &error);
-                        let stop = !another_may_do_better(error.kind);
-                        last = error;
-                        if stop {
-                            break;
-                        }
-                    }
-                }
-            }
-            Err(last)
-        })
+/// An answer that was given before.
+fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
+    scope.set("hanok.cache", "hit");
+    scope.set("hanok.cache.trace_id", kept.trace_id.as_str());
+    let body = Bytes::from(kept.pieces.concat());
+    let response =
+        if kept.streamed { ResponseBytes::Streamed(kept.pieces) } else { ResponseBytes::Whole(body.clone()) };
+    scope.exchange(Exchange { dialect: call.dialect, request: call.body.clone(), response });
+    scope.finish();
+    let headers = [("x-hanok-cache", "hit".to_owned()), ("x-hanok-cache-trace-id", kept.trace_id)];
+    Answer {
+        status: 200,
+        content_type: kept.content_type,
+        headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+        body: AnswerBody::Whole(body),
     }
 }
 
-fn operation_name(route: Route) -> &'static str {
+pub(crate) fn operation_name(route: Route) -> &'static str {
     match route {
         Route::Chat => "chat",
         Route::Embeddings | Route::BatchEmbeddings => "embeddings",
@@ -322,13 +558,5 @@ fn error_type(kind: ErrorKind) -> &'static str {
         ErrorKind::Upstream => "upstream",
         ErrorKind::Unavailable => "unavailable",
         ErrorKind::Timeout => "timeout",
-    }
-}
-
-fn bad_request(error: &WireError) -> Problem {
-    let problem = Problem::new(ErrorKind::InvalidRequest, "invalid_request", error.to_string());
-    match error.param() {
-        Some(param) => problem.param(param),
-        None => problem,
     }
 }

@@ -1,18 +1,42 @@
 //! The gateway: from a model's name in a client's request to an answer in that client's dialect.
 //!
-//! It resolves names and aliases, goes through the targets, records the gateway span, and turns every
-//! failure into an explicit error. Deliberately not here: dialect code (it asks `hanok-wire`), vendor names,
-//! sockets, documents. It is itself a [`hanok_base::Provider`], so that answerers can call models through it.
+//! It resolves names, lets calls in under their key's limits and budgets, goes through a model's targets,
+//! records the gateway span, and turns every failure into an explicit error. Deliberately not here: dialect
+//! code (it asks `hanok-wire`), vendor names, sockets, SQL, prices (seams that the binary ties), documents. It
+//! is itself a [`hanok_base::Provider`], so that answerers can call models through it.
 //!
-//! Reading order: [`routes`] (names to targets), [`catalog`] (what providers offer), [`call`] (one call, top
-//! to bottom), [`answer`] (what goes back).
+//! Reading order: [`call`] (one call, top to bottom), `attempt` (one try at one target), [`answer`] (what goes
+//! back), `inner` (calls of other rooms); whom to try: [`routes`] (names to models), [`route`] (a model and its
+//! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, [`catalog`] (what providers
+//! offer); who may: [`key`], [`limit`], `admission`, [`policy`], [`budget`] (money), [`tariff`] (prices);
+//! `cache` (answers given again).
 
+mod admission;
 pub mod answer;
+mod attempt;
+pub mod budget;
+mod cache;
 pub mod call;
 pub mod catalog;
+mod inner;
+pub mod key;
+pub mod limit;
+pub mod plan;
+pub mod policy;
+mod retry;
+pub mod route;
 pub mod routes;
+pub mod target;
+pub mod tariff;
 
 pub use answer::{Answer, AnswerBody, AnswerStream};
-pub use call::Gateway;
+pub use budget::{Balance, Bound, Ledger, NoVault, Vault};
+pub use call::{Call, Gateway};
 pub use catalog::{Catalog, ProviderHealth};
-pub use routes::{Routes, RoutesError, Target};
+pub use key::{Budget, Key, KeyRing, Period};
+pub use limit::{Limits, Meter};
+pub use policy::Policy;
+pub use route::{Entry, Model, Rule, Strategy};
+pub use routes::{Routes, RoutesError};
+pub use target::{Target, TargetHealth, TargetState, TargetStates};
+pub use tariff::{Tariff, Unpriced};

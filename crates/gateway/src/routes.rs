@@ -1,27 +1,21 @@
 //! The table of providers, answerers and aliases, and the way from a name to its targets.
 
 use crate::catalog::Catalog;
+use crate::route::{Entry, Model};
+use crate::target::{Target, TargetStates};
 use hanok_base::{ErrorKind, ModelName, Problem, Provider};
 use std::sync::Arc;
 
 /// The provider name under which our own answerers are offered.
 pub const RESERVED: &str = "hanok";
 
-/// Provider and model: where a call can go.
-#[derive(Clone)]
-pub struct Target {
-    /// Who answers.
-    pub provider: Arc<dyn Provider>,
-    /// The model, as that provider names it.
-    pub model: ModelName,
-}
-
 /// Who can be called, and by which names. Built once per configuration.
 #[derive(Default)]
 pub struct Routes {
     providers: Vec<Arc<dyn Provider>>,
     answerers: Vec<(String, Arc<dyn Provider>)>,
-    aliases: Vec<(ModelName, Vec<Target>)>,
+    models: Vec<(ModelName, Arc<Model>)>,
+    states: Arc<TargetStates>,
 }
 
 /// A configuration that cannot be routed.
@@ -71,22 +65,38 @@ impl Routes {
         self
     }
 
-    /// Adds an alias for targets in order; call after the providers were added.
-    pub fn alias(mut self, alias: ModelName, targets: &[String]) -> Result<Self, RoutesError> {
-        check_name(alias.as_str())?;
-        if targets.is_empty() {
-            return Err(RoutesError::NoTargets(alias));
+    /// A target of a provider that was added before, or why there is none.
+    pub fn target(&self, model: &ModelName, target: &str) -> Result<Target, RoutesError> {
+        self.qualified(target).ok_or_else(|| RoutesError::UnknownTarget {
+            alias: model.clone(),
+            target: target.to_owned(),
+            known: self.known_providers(),
+        })
+    }
+
+    /// Adds a model under a name of its own.
+    pub fn model(mut self, name: ModelName, model: Model) -> Result<Self, RoutesError> {
+        check_name(name.as_str())?;
+        if model.entries.is_empty() {
+            return Err(RoutesError::NoTargets(name));
         }
-        let mut found = Vec::with_capacity(targets.len());
-        for target in targets {
-            found.push(self.qualified(target).ok_or_else(|| RoutesError::UnknownTarget {
-                alias: alias.clone(),
-                target: target.clone(),
-                known: self.known_providers(),
-            })?);
-        }
-        self.aliases.push((alias, found));
+        self.models.push((name, Arc::new(model)));
         Ok(self)
+    }
+
+    /// Adds a model of these targets in order; call after the providers were added.
+    pub fn alias(self, name: ModelName, targets: &[String]) -> Result<Self, RoutesError> {
+        let entries: Result<Vec<Entry>, _> =
+            targets.iter().map(|target| self.target(&name, target).map(Entry::from)).collect();
+        let model = Model::in_order(entries?);
+        self.model(name, model)
+    }
+
+    /// Routes whose targets are known from before: how they do is not forgotten.
+    #[must_use]
+    pub fn keeping(mut self, states: Arc<TargetStates>) -> Self {
+        self.states = states;
+        self
     }
 
     /// The providers, in the order of the configuration.
@@ -99,29 +109,40 @@ impl Routes {
         &self.answerers
     }
 
-    /// The aliases.
-    pub fn aliases(&self) -> impl Iterator<Item = &ModelName> {
-        self.aliases.iter().map(|(alias, _)| alias)
+    /// The models of the configuration.
+    pub fn models(&self) -> impl Iterator<Item = (&ModelName, &Arc<Model>)> {
+        self.models.iter().map(|(name, model)| (name, model))
     }
 
-    /// The targets of a name, in the order they are to be tried: an alias, `provider/model`,
-    /// `hanok/answerer[@…]`, or a bare model name that some provider is known to offer.
-    pub fn resolve(&self, name: &str, catalog: &Catalog) -> Result<Vec<Target>, Problem> {
-        if let Some((_, targets)) = self.aliases.iter().find(|(alias, _)| alias.as_str() == name) {
-            return Ok(targets.clone());
+    /// How every target ever named does.
+    pub fn states(&self) -> &Arc<TargetStates> {
+        &self.states
+    }
+
+    /// The model behind a name: one of the configuration, `provider/model`, `hanok/answerer[@…]`, or a bare
+    /// model name that some provider is known to offer.
+    pub fn resolve(&self, name: &str, catalog: &Catalog) -> Result<Arc<Model>, Problem> {
+        if let Some((_, model)) = self.models.iter().find(|(known, _)| known.as_str() == name) {
+            return Ok(model.clone());
         }
-        if let Some(target) = self.qualified(name) {
-            return Ok(vec![target]);
+        let target = self.qualified(name).or_else(|| {
+            let provider = self.providers.iter().find(|provider| catalog.offers(provider.name(), name))?;
+            Some(self.at(provider, name))
+        });
+        match target {
+            Some(target) => Ok(Arc::new(Model::in_order(vec![target.into()]))),
+            None => Err(self.unknown(name, catalog)),
         }
-        if let Some(provider) = self.providers.iter().find(|provider| catalog.offers(provider.name(), name)) {
-            return Ok(vec![Target { provider: provider.clone(), model: name.into() }]);
-        }
-        Err(self.unknown(name, catalog))
+    }
+
+    fn at(&self, provider: &Arc<dyn Provider>, model: &str) -> Target {
+        let state = self.states.of(&format!("{}/{model}", provider.name()));
+        Target { provider: provider.clone(), model: model.into(), state }
     }
 
     /// Whether a name leads somewhere by itself, whatever providers offer.
     pub fn knows(&self, name: &str) -> bool {
-        self.aliases.iter().any(|(alias, _)| alias.as_str() == name) || self.qualified(name).is_some()
+        self.models.iter().any(|(known, _)| known.as_str() == name) || self.qualified(name).is_some()
     }
 
     fn qualified(&self, name: &str) -> Option<Target> {
@@ -132,10 +153,10 @@ impl Routes {
         if provider == RESERVED {
             let base = model.split_once('@').map_or(model, |(base, _)| base);
             let (_, provider) = self.answerers.iter().find(|(answerer, _)| answerer == base)?;
-            return Some(Target { provider: provider.clone(), model: model.into() });
+            return Some(self.at(provider, model));
         }
         let provider = self.providers.iter().find(|known| known.name().as_str() == provider)?;
-        Some(Target { provider: provider.clone(), model: model.into() })
+        Some(self.at(provider, model))
     }
 
     fn known_providers(&self) -> String {
@@ -154,7 +175,7 @@ impl Routes {
     }
 
     fn known_names(&self, catalog: &Catalog) -> Vec<String> {
-        let mut known: Vec<String> = self.aliases.iter().map(|(alias, _)| alias.to_string()).collect();
+        let mut known: Vec<String> = self.models.iter().map(|(name, _)| name.to_string()).collect();
         known.extend(self.answerers.iter().map(|(answerer, _)| format!("{RESERVED}/{answerer}")));
         known.extend(catalog.known_ids());
         known

@@ -282,6 +282,7 @@ impl Provider for HttpProvider {
             native: Dialects::NONE.with(self.dialect),
             embeddings: true,
             stream_usage: self.quirks.stream_usage == StreamUsage::Ask,
+            ..Capabilities::default()
         }
     }
 

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use hanok_base::{CallContext, Dialect, ErrorKind, Problem, Recorder as _, Route};
+use hanok_gateway::Call;
 use hanok_wire::codec;
 use http::StatusCode;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -48,7 +49,7 @@ async fn call(
     };
     let trace_id = cx.trace_id();
     let answered = match read_body(request, house.settings.load().body_limit).await {
-        Ok(body) => house.gateway.call(&cx, dialect, route, body).await,
+        Ok(body) => house.gateway.call(&cx, Call::new(dialect, route, body)).await,
         Err(problem) => {
             let mut scope = cx.span(hanok_base::Operation::Gateway, "unread request");
             scope.fail("invalid_request", problem.message.clone());

@@ -142,6 +142,8 @@ pub(crate) struct Places {
     pub(crate) close: usize,
     /// Whether the request has no member yet.
     pub(crate) empty: bool,
+    /// The model's place holds its text as it is, in a body that is no JSON.
+    pub(crate) raw: bool,
 }
 
 /// What to change of a request that is passed on.

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), `guard` (streams that pass unchanged),
 //! `signature` and `effort` (what dialects say differently), the dialects beginning with [`openai_chat`],
-//! [`embeddings`]; beneath them `edit` (bytes, changed in
+//! [`embeddings`], [`form`] (multipart), [`tokens`] (estimates); beneath them `edit` (bytes, changed in
 //! few places), `take` (members out of a parsed object), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
@@ -15,6 +15,7 @@ mod edit;
 mod effort;
 pub mod embeddings;
 pub mod error;
+pub mod form;
 mod guard;
 mod members;
 pub mod openai_chat;
@@ -22,6 +23,7 @@ mod signature;
 pub mod sse;
 mod take;
 mod template;
+pub mod tokens;
 
 pub use codec::{
     Codec, Encoded, Fed, GuardOptions, Patch, Peek, RequestOptions, StreamDecoder, StreamEncoder,

@@ -10,7 +10,7 @@ use hanok_base::{
     ModelInfo, ModelName, Object, Part, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
     RawCall, RawResponse, Route, StreamEvent,
 };
-use hanok_gateway::{AnswerBody, Gateway, Routes};
+use hanok_gateway::{AnswerBody, Call, Gateway, Routes};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,7 +52,7 @@ impl Provider for Scripted {
     fn capabilities(&self, _: &ModelName) -> Capabilities {
         let embeddings = matches!(self.does, Does::Echoes | Does::Pieces(_));
         let native = if embeddings { Dialects::NONE.with(Dialect::OpenAiChat) } else { Dialects::NONE };
-        Capabilities { native, embeddings, stream_usage: true }
+        Capabilities { native, embeddings, stream_usage: true, ..Capabilities::default() }
     }
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
         Box::pin(async { Ok(vec![ModelInfo { name: "listed".into(), owned_by: None, created: 0 }]) })
@@ -139,7 +139,8 @@ async fn ask(gateway: &Gateway, model: &str, streamed: bool) -> Result<String, (
     let body =
         json!({"model": model, "stream": streamed, "messages": [{"role": "user", "content": "hi"}], "x": 1});
     let cx = CallContext::unrecorded();
-    let called = gateway.call(&cx, Dialect::OpenAiChat, Route::Chat, body.to_string().into()).await;
+    let called =
+        gateway.call(&cx, Call::new(Dialect::OpenAiChat, Route::Chat, body.to_string().into())).await;
     let answer = called.map_err(|problem| (problem.kind.status(), problem.message))?;
     let bytes = match answer.body {
         AnswerBody::Whole(bytes) => bytes.to_vec(),
@@ -174,8 +175,9 @@ async fn the_short_way_changes_the_model_and_nothing_else() {
     let gateway = gateway(&[&native], &[]);
     let sent = r#"{"model" : "native/m", "vendor_field":{"deep":[1.50,"é"]},"messages":[]}"#;
     let cx = CallContext::unrecorded();
-    let answer =
-        gateway.call(&cx, Dialect::OpenAiChat, Route::Chat, Bytes::from_static(sent.as_bytes())).await;
+    let answer = gateway
+        .call(&cx, Call::new(Dialect::OpenAiChat, Route::Chat, Bytes::from_static(sent.as_bytes())))
+        .await;
     let AnswerBody::Whole(bytes) = answer.unwrap().body else { panic!("streamed") };
     assert_eq!(std::str::from_utf8(&bytes).unwrap(), sent.replace("native/m", "m"));
 }

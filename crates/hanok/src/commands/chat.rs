@@ -14,7 +14,7 @@ use hanok_base::{
     CallContext, Caller, ChatRequest, Delta, Dialect, Message, Object, OutputFormat, Part, Recorder as _,
     Role, Route, Sampling, StreamEvent, ToolChoice,
 };
-use hanok_gateway::AnswerBody;
+use hanok_gateway::{AnswerBody, Call};
 use hanok_wire::{RequestOptions, StreamDecoder, codec};
 use http::Method;
 use serde_json::Value;
@@ -156,7 +156,7 @@ async fn call(rooms: &Rooms, body: Vec<u8>) -> anyhow::Result<(AnswerBody, Strin
     let place = rooms.traces.admit().await?;
     let cx = CallContext::new(place, Arc::new(Caller::default()));
     let id = cx.trace_id().to_string();
-    let answer = rooms.gateway.call(&cx, DIALECT, Route::Chat, body.into()).await?;
+    let answer = rooms.gateway.call(&cx, Call::new(DIALECT, Route::Chat, body.into())).await?;
     Ok((answer.body, id))
 }
 

@@ -97,9 +97,8 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         at: Places {
             model: Some(place(text, model)),
             options: found.stream_options.map(|raw| place(text, raw)),
-            max_tokens: None,
             close: text.rfind('}').unwrap_or_default(),
-            empty: false,
+            ..Places::default()
         },
     })
 }
@@ -109,7 +108,11 @@ pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
     if patch.model != peek.model
         && let Some(at) = &peek.at.model
     {
-        edits.replace(at.clone(), Value::from(patch.model).to_string());
+        let written = if peek.at.raw { patch.model.to_owned() } else { Value::from(patch.model).to_string() };
+        edits.replace(at.clone(), written);
+    }
+    if peek.at.raw {
+        return edits.apply(body, &peek.at);
     }
     if patch.ask_usage && !peek.include_usage {
         match &peek.at.options {

@@ -1,0 +1,258 @@
+//! What a call needs before it may leave: room under its key's limits, and money set aside.
+
+use crate::budget::Bound;
+use crate::key::{Key, Period, matches};
+use crate::limit::{Admission, LimitHeaders};
+use crate::policy::Policy;
+use crate::route::Model;
+use bytes::Bytes;
+use hanok_base::{
+    CallContext, Charge, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, Route,
+};
+use hanok_wire::{Peek, codec};
+use std::sync::Arc;
+
+/// A call that was let in under its key's limits.
+pub(crate) struct Admitted {
+    pub(crate) admission: Option<Admission>,
+    pub(crate) headers: LimitHeaders,
+}
+
+/// What decides how much a call may cost.
+pub(crate) struct Bill<'a> {
+    pub(crate) model_name: &'a str,
+    pub(crate) model: &'a Model,
+    pub(crate) route: Route,
+    pub(crate) dialect: Dialect,
+    pub(crate) peek: &'a Peek,
+    pub(crate) body: &'a Bytes,
+}
+
+impl Policy {
+    /// Lets a call in under its key's limits.
+    pub(crate) fn admit(&self, key: Option<&Key>, tokens: u64) -> Result<Admitted, Problem> {
+        let Some(key) = key else {
+            return Ok(Admitted { admission: None, headers: LimitHeaders::new() });
+        };
+        let (admission, headers) =
+            key.meter.admit(&key.limits, tokens, &format!("the key `{}`", key.name))?;
+        Ok(Admitted { admission: Some(admission), headers })
+    }
+
+    /// Sets money aside for a call where a budget applies. Gives the limit on the answer that the reservation
+    /// relies on, where the client set none; it must be sent upstream.
+    pub(crate) async fn reserve(
+        &self,
+        cx: &CallContext,
+        key: Option<&Key>,
+        bill: &Bill<'_>,
+        thought: u64,
+    ) -> Result<Option<u64>, Problem> {
+        let output = self.output(key, bill)?;
+        let amount = |output: u64| {
+            let choices = u64::from(bill.peek.choices);
+            self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices))
+        };
+        self.set_aside(cx, key, bill.model_name, thought, || amount(output.tokens))
+            .await
+            .map(|bounded| (bounded && bill.route == Route::Chat && !output.said).then_some(output.tokens))
+    }
+
+    /// The same for a call of another room of this house, which is no client's.
+    pub(crate) async fn reserve_typed(
+        &self,
+        cx: &CallContext,
+        key: Option<&Key>,
+        request: &mut ChatRequest,
+        model: &Model,
+    ) -> Result<(), Problem> {
+        let said = request.sampling.max_tokens;
+        let output = said.or(model.max_tokens).unwrap_or(self.max_output_tokens);
+        let name = request.model.clone();
+        let input = || request_at_most(request);
+        let bounded =
+            self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output)).await?;
+        if bounded && said.is_none() {
+            request.sampling.max_tokens = Some(output);
+        }
+        Ok(())
+    }
+
+    async fn set_aside(
+        &self,
+        cx: &CallContext,
+        key: Option<&Key>,
+        model: &str,
+        thought: u64,
+        amount: impl FnOnce() -> Result<NanoDollars, Problem>,
+    ) -> Result<bool, Problem> {
+        let project: &str = &cx.caller.project;
+        if key.is_none_or(|key| key.id.is_empty()) && project.is_empty() && self.budgets.is_empty() {
+            return Ok(false);
+        }
+        let today = (self.today)();
+        let bounds = self.bounds(key, project, model, &today);
+        let charges = charges(key, project, &today);
+        let amount = if bounds.is_empty() { NanoDollars(0) } else { amount()? };
+        let mut reservation = self.ledger.reserve(&bounds, charges, amount).await?;
+        if let Some(key) = key.filter(|key| key.limits.tokens_per_minute.is_some()) {
+            reservation = reservation.metered(key.meter.clone(), thought);
+        }
+        cx.settle_with(Box::new(reservation));
+        Ok(!bounds.is_empty())
+    }
+
+    /// The budgets that bear on a call.
+    fn bounds(&self, key: Option<&Key>, project: &str, model: &str, today: &str) -> Vec<Bound> {
+        let mut bounds = Vec::new();
+        let mut bound = |account: String, whose: String, budget: &crate::key::Budget| {
+            let account = match &budget.model {
+                Some(pattern) if !matches(pattern, model) => return,
+                Some(pattern) => format!("{account}|model:{pattern}"),
+                None => account,
+            };
+            let charge = Charge { account: account.into(), period: budget.period.of(today).into() };
+            bounds.push(Bound { charge, limit: budget.limit, whose });
+        };
+        if let Some(key) = key {
+            for budget in &key.budgets {
+                bound(format!("key:{}", key_account(key)), format!("the key `{}`", key.name), budget);
+            }
+        }
+        for (name, budget) in &self.budgets {
+            if name.is_empty() {
+                bound("all".to_owned(), "all calls together".to_owned(), budget);
+            } else if name == project {
+                bound(format!("project:{name}"), format!("the project `{name}`"), budget);
+            }
+        }
+        bounds
+    }
+
+    fn output(&self, key: Option<&Key>, bill: &Bill<'_>) -> Result<Output, Problem> {
+        if bill.route != Route::Chat {
+            return Ok(Output { tokens: 0, said: true });
+        }
+        let most = key.and_then(|key| key.max_output_tokens);
+        if let Some(said) = bill.peek.max_tokens {
+            return match most {
+                Some(most) if said > most => Err(Problem::new(
+                    ErrorKind::InvalidRequest,
+                    "max_tokens_too_large",
+                    format!("at most {most} tokens of an answer are allowed with this key, not {said}"),
+                )
+                .param("max_tokens")),
+                _ => Ok(Output { tokens: said, said: true }),
+            };
+        }
+        let fallback = bill.model.max_tokens.unwrap_or(self.max_output_tokens);
+        Ok(Output { tokens: most.map_or(fallback, |most| most.min(fallback)), said: false })
+    }
+
+    /// The most a call can cost at any of its targets.
+    fn at_most(
+        &self,
+        model: &Model,
+        input: impl FnOnce() -> u64,
+        output: u64,
+    ) -> Result<NanoDollars, Problem> {
+        let input = input();
+        let mut most = NanoDollars(0);
+        for entry in &model.entries {
+            let target = &entry.target;
+            let (provider, name) = (target.provider.name().as_str(), target.model.as_str());
+            let cost = self.tariff.at_most(provider, name, input, output).ok_or_else(|| {
+                let message = format!("{provider}/{name} has no price, so no budget can hold for it");
+                Problem::new(ErrorKind::Forbidden, "model_unpriced", message)
+                    .param("model")
+                    .hint("give it one under [prices] in hanok.toml; a price of 0 says that it is free")
+            })?;
+            most = most.max(cost);
+        }
+        Ok(most)
+    }
+}
+
+struct Output {
+    tokens: u64,
+    /// By the client itself.
+    said: bool,
+}
+
+/// Whose account a key's calls are charged to: its id, or the name of a key that has none.
+pub(crate) fn key_account(key: &Key) -> &str {
+    if key.id.is_empty() { &key.name } else { &key.id }
+}
+
+/// The accounts that show what a key and a project used, budget or not.
+fn charges(key: Option<&Key>, project: &str, today: &str) -> Vec<Charge> {
+    let mut charges = Vec::with_capacity(4);
+    let mut both = |account: Arc<str>| {
+        for period in [Period::Day, Period::Month] {
+            charges.push(Charge { account: account.clone(), period: period.of(today).into() });
+        }
+    };
+    if let Some(key) = key {
+        both(format!("key:{}", key_account(key)).into());
+    }
+    if !project.is_empty() {
+        both(format!("project:{project}").into());
+    }
+    charges
+}
+
+/// Requests up to this size are taken to have a token for each byte, which no tokenizer exceeds.
+const SMALL: usize = 64 << 10;
+/// The most tokens that vendors count for an image.
+const IMAGE: u64 = 16_384;
+
+/// The most input tokens a call can have.
+fn input_at_most(bill: &Bill<'_>) -> u64 {
+    let bytes = bill.body.len();
+    if bytes <= SMALL || bill.route != Route::Chat {
+        return bytes as u64;
+    }
+    // Large bodies are mostly media, whose bytes are no tokens.
+    match codec(bill.dialect).decode_request(bill.body) {
+        Ok(request) => request_at_most(&request),
+        Err(_) => bytes as u64,
+    }
+}
+
+fn request_at_most(request: &ChatRequest) -> u64 {
+    let tools: usize = request
+        .tools
+        .iter()
+        .map(|tool| {
+            64 + tool.name.len()
+                + tool.description.as_ref().map_or(0, String::len)
+                + tool.parameters.as_ref().map_or(0, |schema| schema.to_string().len())
+        })
+        .sum();
+    let messages: u64 = request.messages.iter().map(|message| 32 + parts_at_most(&message.parts)).sum();
+    messages + tools as u64 + 1_024
+}
+
+fn parts_at_most(parts: &[Part]) -> u64 {
+    let len = |text: &str| text.len() as u64;
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) | Part::Refusal(text) => len(text),
+            Part::Reasoning(reasoning) => {
+                len(&reasoning.text)
+                    + reasoning.signature.as_ref().map_or(0, |signature| len(&signature.value))
+            }
+            Part::ToolCall(call) => 64 + len(&call.name) + len(&call.arguments),
+            Part::ToolResult(result) => 64 + parts_at_most(&result.parts),
+            Part::Media(media) => match (&media.source, media.mime.as_deref()) {
+                (MediaSource::Base64(data), Some(mime)) if !mime.starts_with("image/") => {
+                    IMAGE.max(len(data) / 4)
+                }
+                _ => IMAGE,
+            },
+            Part::Opaque { value, .. } => len(&value.to_string()),
+            Part::Citation(_) | Part::CacheBreak(_) => 0,
+        })
+        .sum()
+}

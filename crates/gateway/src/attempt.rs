@@ -1,0 +1,181 @@
+//! One try at one target.
+
+use crate::plan::Step;
+use bytes::Bytes;
+use hanok_base::{
+    CallContext, ChatRequest, Dialect, EventStream, Problem, ProviderError, ProviderErrorKind, ProviderName,
+    RawCall, RawResponse, Route,
+};
+use hanok_wire::{Patch, Peek, StreamOptions, codec, tokens};
+
+/// What is asked of a target.
+pub(crate) enum Ask<'a> {
+    /// A client's call, in its own bytes.
+    Client(&'a ClientCall<'a>),
+    /// A call of another room of this house.
+    Typed(&'a ChatRequest),
+}
+
+/// A client's call, as far as it was looked at.
+pub(crate) struct ClientCall<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) route: Route,
+    pub(crate) peek: &'a Peek,
+    pub(crate) body: &'a Bytes,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) headers: &'a [(String, String)],
+    pub(crate) query: Option<&'a str>,
+    /// The limit to set where the client set none.
+    pub(crate) max_tokens: Option<u64>,
+}
+
+/// Why a try did not do.
+pub(crate) enum Failure {
+    /// The client's fault: no other target helps.
+    Request(Problem),
+    /// The provider's.
+    Provider(ProviderError),
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
+    }
+}
+
+/// What a target gave, before the gateway span is tied to it.
+pub(crate) enum Reply {
+    /// The provider's own bytes.
+    Raw(RawResponse),
+    /// An answer, encoded into the client's dialect.
+    Whole {
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// Events, still to be encoded.
+    Events {
+        /// Whose.
+        provider: ProviderName,
+        /// The events.
+        events: EventStream,
+        /// How the client wants them.
+        options: StreamOptions,
+    },
+}
+
+/// Tries one target.
+pub(crate) async fn attempt(cx: &CallContext, step: &Step<'_>, ask: &Ask<'_>) -> Result<Reply, Failure> {
+    match ask {
+        Ask::Typed(request) => {
+            let request = ChatRequest { model: step.target.model.clone(), ..(*request).clone() };
+            let provider = &step.target.provider;
+            let events = provider.chat_stream(cx, &request).await?;
+            Ok(Reply::Events { provider: provider.name().clone(), events, options: StreamOptions::default() })
+        }
+        Ask::Client(call) => call.attempt(cx, step).await,
+    }
+}
+
+impl ClientCall<'_> {
+    async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
+        let target = step.target;
+        let capabilities = target.provider.capabilities(&target.model);
+        if capabilities.native.contains(self.dialect) && capabilities.routes_natively(self.route) {
+            return self.forward(cx, step, capabilities.stream_usage).await;
+        }
+        match self.route {
+            Route::Chat => self.translate(cx, step).await,
+            Route::Embeddings | Route::BatchEmbeddings => self.embed(cx, step).await,
+            Route::CountTokens => self.count(cx, step),
+            Route::Rerank | Route::Raw(_) => {
+                let message = format!("{} does not offer this route", target.id());
+                Err(ProviderError::new(ProviderErrorKind::Unsupported, target.provider.name(), message)
+                    .into())
+            }
+        }
+    }
+
+    /// The short way: the client's bytes, but for the model's name.
+    async fn forward(&self, cx: &CallContext, step: &Step<'_>, stream_usage: bool) -> Result<Reply, Failure> {
+        let (target, peek) = (step.target, self.peek);
+        let ask_usage = self.route == Route::Chat && peek.stream && !peek.include_usage && stream_usage;
+        let patch = Patch {
+            model: target.model.as_str(),
+            ask_usage,
+            max_tokens: self.max_tokens,
+            max_completion_tokens: target.provider.capabilities(&target.model).max_completion_tokens,
+        };
+        let call = RawCall {
+            stream: peek.stream,
+            hide_usage: ask_usage,
+            content_type: self.content_type.map(str::to_owned),
+            headers: self.headers.to_vec(),
+            query: self.query.map(str::to_owned),
+            ..RawCall::new(
+                self.dialect,
+                self.route,
+                target.model.clone(),
+                codec(self.dialect).patch(self.body, peek, &patch),
+            )
+        };
+        Ok(Reply::Raw(target.provider.forward(cx, call).await?))
+    }
+
+    /// The long way: decoded, and encoded again by the provider.
+    async fn translate(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
+        let (wire, provider) = (codec(self.dialect), &step.target.provider);
+        let mut request = wire.decode_request(self.body).map_err(|error| bad_request(&error))?;
+        request.model = step.target.model.clone();
+        request.sampling.max_tokens = request.sampling.max_tokens.or(self.max_tokens);
+        if self.peek.stream {
+            let events = provider.chat_stream(cx, &request).await?;
+            let options = StreamOptions {
+                include_usage: self.peek.include_usage,
+                model: self.peek.model.as_str().into(),
+                request: self.body.clone(),
+            };
+            return Ok(Reply::Events { provider: provider.name().clone(), events, options });
+        }
+        let mut response = provider.chat(cx, &request).await?;
+        // The client knows the model by the name it asked for.
+        response.model = self.peek.model.as_str().into();
+        Ok(Reply::Whole { body: wire.encode_response(&response, self.body) })
+    }
+
+    async fn embed(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
+        let wire = codec(self.dialect);
+        let mut request =
+            wire.decode_embed_request(self.route, self.body).map_err(|error| bad_request(&error))?;
+        request.model = step.target.model.clone();
+        let mut response = step.target.provider.embed(cx, &request).await?;
+        response.model = self.peek.model.as_str().into();
+        Ok(Reply::Whole { body: wire.encode_embed_response(self.route, &response, self.body) })
+    }
+
+    /// An estimate, where the target itself cannot be asked in the client's dialect.
+    fn count(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
+        let wire = codec(self.dialect);
+        let request = wire.decode_request(self.body).map_err(|error| bad_request(&error))?;
+        let estimate = hanok_base::Degradation {
+            param: "tokens".to_owned(),
+            message: format!("estimated: {} cannot be asked for the count", step.target.id()),
+        };
+        cx.degrade(vec![estimate], step.target.provider.name())?;
+        Ok(Reply::Whole { body: wire.encode_token_count(tokens::estimate_tokens(&request)) })
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Request(problem)
+    }
+}
+
+/// A body that is not what its dialect says.
+pub(crate) fn bad_request(error: &hanok_wire::WireError) -> Problem {
+    let problem = Problem::new(hanok_base::ErrorKind::InvalidRequest, "invalid_request", error.to_string());
+    match error.param() {
+        Some(param) => problem.param(param),
+        None => problem,
+    }
+}
