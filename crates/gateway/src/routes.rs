@@ -86,6 +86,7 @@ impl Routes {
 
     /// Adds a model of these targets in order; call after the providers were added.
     pub fn alias(self, name: ModelName, targets: &[String]) -> Result<Self, RoutesError> {
+        check_name(name.as_str())?;
         let entries: Result<Vec<Entry>, _> =
             targets.iter().map(|target| self.target(&name, target).map(Entry::from)).collect();
         let model = Model::in_order(entries?);

@@ -1,8 +1,9 @@
 //! What a provider is made of.
 
+use crate::face::Also;
 use crate::secret::Secret;
 use crate::vendors::{Auth, Quirks, VENDORS, Vendor};
-use hanok_base::{Dialect, ProviderName};
+use hanok_base::{Dialect, ProviderName, Route};
 use hanok_net::{NetError, Timeouts, Url};
 
 /// A vendor as one user uses it: from the table, or any other by its URL.
@@ -10,15 +11,19 @@ use hanok_net::{NetError, Timeouts, Url};
 pub struct ProviderConfig {
     /// The name in `provider/model`.
     pub name: ProviderName,
-    /// What it speaks.
+    /// What it speaks best: calls of other dialects are translated into this one.
     pub dialect: Dialect,
-    /// Where it is. `http://host:port` alone means its `/v1`; any path is taken as it is, but for slashes
-    /// and a pasted `/chat/completions` at its end.
+    /// What it speaks, too.
+    pub also: Vec<Also>,
+    /// Where it is. `http://host:port` alone means the dialect's usual path there (`/v1`, `/v1beta`, `/api`);
+    /// any path is taken as it is, but for slashes and a pasted route (`/chat/completions`) at its end.
     pub base_url: String,
+    /// The dated API of an Azure deployment (`2024-10-21`); `None` for any other, and for Azure's `/openai/v1`.
+    pub api_version: Option<String>,
     /// Its key.
     pub key: Option<Secret>,
-    /// How the key is shown.
-    pub auth: Auth,
+    /// How the key is shown; `None` for the dialect's own way.
+    pub auth: Option<Auth>,
     /// Further headers of every request; they win over all others. Values count as secrets.
     pub headers: Vec<(String, Secret)>,
     /// How long to wait.
@@ -32,6 +37,7 @@ impl ProviderConfig {
     pub fn of_vendor(vendor: &'static Vendor) -> Self {
         Self {
             auth: vendor.auth,
+            also: vendor.also.to_vec(),
             quirks: vendor.quirks,
             ..Self::custom(ProviderName::from(vendor.name), vendor.dialect, vendor.base_url)
         }
@@ -42,9 +48,11 @@ impl ProviderConfig {
         Self {
             name,
             dialect,
+            also: Vec::new(),
             base_url: base_url.into(),
+            api_version: None,
             key: None,
-            auth: Auth::Bearer,
+            auth: None,
             headers: Vec::new(),
             timeouts: Timeouts::default(),
             quirks: Quirks::COMPATIBLE,
@@ -57,7 +65,8 @@ pub fn detect_from_env(lookup: impl Fn(&str) -> Option<String>) -> Vec<ProviderC
     let found = VENDORS.iter().filter_map(|vendor| {
         let key = lookup(vendor.key_env?)?;
         let key = key.trim();
-        (!key.is_empty())
+        // Without an address of its own a key leads nowhere.
+        (!key.is_empty() && !vendor.base_url.is_empty())
             .then(|| ProviderConfig { key: Some(key.into()), ..ProviderConfig::of_vendor(vendor) })
     });
     found.collect()
@@ -97,7 +106,7 @@ pub enum ConfigError {
 }
 
 /// The base of all a provider's URLs, without a slash at the end.
-pub(crate) fn base(config: &ProviderConfig, chat_path: &str) -> Result<String, ConfigError> {
+pub(crate) fn base(config: &ProviderConfig) -> Result<String, ConfigError> {
     let provider = || config.name.clone();
     let text = config.base_url.trim();
     Url::parse(text).map_err(|source| ConfigError::Url { provider: provider(), source })?;
@@ -105,11 +114,20 @@ pub(crate) fn base(config: &ProviderConfig, chat_path: &str) -> Result<String, C
         return Err(ConfigError::Query { provider: provider() });
     }
     let text = text.split_once('#').map_or(text, |(before, _)| before).trim_end_matches('/');
+    if config.api_version.is_some() {
+        return Ok(text.trim_end_matches("/v1").trim_end_matches("/openai").to_owned());
+    }
+    let chat_path = hanok_wire::codec(config.dialect).path(Route::Chat, "", false).unwrap_or_default();
     if text.split_once("://").is_some_and(|(_, rest)| rest.contains('/')) {
-        let text = text.strip_suffix(chat_path).filter(|base| base.ends_with('/')).unwrap_or(text);
+        let text = text.strip_suffix(&*chat_path).filter(|base| base.ends_with('/')).unwrap_or(text);
         return Ok(text.trim_end_matches('/').to_owned());
     }
-    Ok(format!("{text}/v1"))
+    let usual = match config.dialect {
+        Dialect::Gemini => "v1beta",
+        Dialect::Ollama | Dialect::OllamaGenerate => "api",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => "v1",
+    };
+    Ok(format!("{text}/{usual}"))
 }
 
 #[cfg(test)]
@@ -120,7 +138,7 @@ mod tests {
     fn base_urls() {
         let check = |url: &str, expect: Result<&str, &str>| {
             let config = ProviderConfig::custom("p".into(), Dialect::OpenAiChat, url);
-            match (base(&config, "chat/completions"), expect) {
+            match (base(&config), expect) {
                 (Ok(got), Ok(expect)) => assert_eq!(got, expect, "{url}"),
                 (Err(got), Err(part)) => assert!(got.to_string().contains(part), "{url}: {got}"),
                 (got, _) => panic!("{url}: {got:?}"),

@@ -9,6 +9,7 @@ use hanok_net::{HeaderMap, HeaderName, HeaderValue, Response, header};
 /// What of an answer's head is passed on.
 pub(crate) struct Head {
     pub(crate) status: u16,
+    content_type: String,
     headers: Vec<(String, String)>,
 }
 
@@ -16,18 +17,24 @@ impl Head {
     pub(crate) fn of(response: &Response) -> Self {
         let passed = response.headers.iter().filter(|(name, _)| {
             let name = name.as_str();
-            name == "x-request-id" || name.starts_with("x-ratelimit-")
+            name == "x-request-id"
+                || name == "request-id"
+                || name.starts_with("x-ratelimit-")
+                || name.starts_with("anthropic-ratelimit-")
         });
         let headers = passed
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
-        Self { status: response.status.as_u16(), headers }
+        let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+        Self { status: response.status.as_u16(), content_type, headers }
     }
 
-    pub(crate) fn into_response(self, content_type: &str, body: RawBody) -> RawResponse {
+    /// With the answer's own type where `content_type` is `None`.
+    pub(crate) fn into_response(self, content_type: Option<&str>, body: RawBody) -> RawResponse {
         RawResponse {
             status: self.status,
-            content_type: content_type.to_owned(),
+            content_type: content_type.map_or(self.content_type, str::to_owned),
             headers: self.headers,
             body,
         }
@@ -55,7 +62,7 @@ impl Form {
         let is = |name: &str| essence.eq_ignore_ascii_case(name);
         if is("application/json") || essence.ends_with("+json") {
             Self::Json
-        } else if is("text/event-stream") {
+        } else if is("text/event-stream") || is("application/x-ndjson") || is("application/jsonl") {
             Self::Events
         } else if is("") || is("text/plain") || is("application/octet-stream") {
             Self::Unknown
@@ -66,7 +73,7 @@ impl Form {
 }
 
 /// The headers of every request.
-pub(crate) fn request_headers(config: &ProviderConfig) -> Result<HeaderMap, ConfigError> {
+pub(crate) fn request_headers(config: &ProviderConfig, auth: Auth) -> Result<HeaderMap, ConfigError> {
     let mut map = HeaderMap::new();
     map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let name_of = |name: &str| {
@@ -77,7 +84,7 @@ pub(crate) fn request_headers(config: &ProviderConfig) -> Result<HeaderMap, Conf
         map.insert(name_of(name)?, HeaderValue::from_static(value));
     }
     if let Some(key) = &config.key {
-        let (name, text) = match config.auth {
+        let (name, text) = match auth {
             Auth::Bearer => (header::AUTHORIZATION, format!("Bearer {}", key.reveal())),
             Auth::Header(name) => (name_of(name)?, key.reveal().to_owned()),
         };

@@ -1,21 +1,25 @@
 //! A vendor over HTTP.
 
-use crate::config::{ConfigError, ProviderConfig, base};
+use crate::config::{ConfigError, ProviderConfig};
+use crate::face::{Face, dialects};
 use crate::failure::{from_net, redact, retry_after};
-use crate::head::{Form, Head, request_headers, secrets};
+use crate::head::{Form, Head, secrets};
 use crate::recording::{About, Recording};
 use crate::secret::Redactor;
-use crate::stages::{Checked, Decoded};
+use crate::stages::{Checked, Decoded, Unread};
 use crate::stream::{Stage, Streamed};
 use crate::vendors::{MaxTokens, Quirks, StreamUsage};
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, Dialects, EventStream,
-    ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName, RawBody,
-    RawCall, RawResponse, Route, Timestamp,
+    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, Dialects, EmbedRequest,
+    EmbedResponse, EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind,
+    ProviderName, RawBody, RawCall, RawResponse, Route, Timestamp,
 };
-use hanok_net::{Client, Coalesced, HeaderMap, NetError, Request, Response, Timeouts, Url};
-use hanok_wire::{Codec, GuardOptions, RequestOptions, WireError, codec};
+use hanok_net::{
+    Client, Coalesced, HeaderMap, HeaderName, HeaderValue, NetError, Request, Response, Timeouts, Url,
+};
+use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The largest whole answer that is taken.
@@ -30,14 +34,10 @@ const PIECE: usize = 64 << 10;
 /// A provider behind an HTTP address. Cheap in use: URLs and headers are made once.
 pub struct HttpProvider {
     name: ProviderName,
-    dialect: Dialect,
-    codec: &'static dyn Codec,
     client: Client,
-    base_url: String,
-    chat: Url,
-    embeddings: Url,
-    models: Url,
-    headers: HeaderMap,
+    /// What it speaks; the first takes typed calls. Never empty.
+    faces: Vec<Face>,
+    native: Dialects,
     timeouts: Timeouts,
     quirks: Quirks,
     redactor: Redactor,
@@ -46,23 +46,13 @@ pub struct HttpProvider {
 impl HttpProvider {
     /// A provider as configured, over the connections of `client`.
     pub fn new(config: ProviderConfig, client: Client) -> Result<Self, ConfigError> {
-        let codec = codec(config.dialect);
-        let base_url = base(&config, "chat/completions")?;
-        let url = |path: &str| {
-            Url::parse(&format!("{base_url}/{path}"))
-                .map_err(|source| ConfigError::Url { provider: config.name.clone(), source })
-        };
+        let faces = Face::all(&config)?;
         Ok(Self {
-            codec,
             client,
-            chat: url("chat/completions")?,
-            embeddings: url("embeddings")?,
-            models: url(config.quirks.models_path)?,
-            headers: request_headers(&config)?,
+            native: dialects(&faces),
+            faces,
             redactor: Redactor::new(secrets(&config)),
             name: config.name,
-            dialect: config.dialect,
-            base_url,
             timeouts: config.timeouts,
             quirks: config.quirks,
         })
@@ -70,7 +60,7 @@ impl HttpProvider {
 
     /// Where the provider is, as it is asked: with its `/v1`, without a slash at the end.
     pub fn base_url(&self) -> &str {
-        &self.base_url
+        self.faces.first().map_or("", |face| face.base_url.as_str())
     }
 
     /// Where it differs from its dialect's letter.
@@ -78,35 +68,54 @@ impl HttpProvider {
         &self.quirks
     }
 
-    fn url(&self, route: Route) -> &Url {
-        match route {
-            Route::Chat => &self.chat,
-            _ => &self.embeddings,
-        }
+    /// The face of typed calls.
+    fn face(&self) -> Result<&Face, ProviderError> {
+        self.faces.first().ok_or_else(|| self.unsupported("it speaks no dialect"))
     }
 
-    fn record(
+    fn unsupported(&self, message: impl Into<String>) -> ProviderError {
+        ProviderError::new(ProviderErrorKind::Unsupported, &self.name, message)
+    }
+
+    /// What a call goes by, and its record, begun.
+    fn begin<'a>(
         &self,
         cx: &CallContext,
-        route: Route,
-        model: &ModelName,
-        stream: bool,
-        request: &Bytes,
-    ) -> Recording {
-        let url = self.url(route);
+        face: &'a Face,
+        call: &RawCall,
+    ) -> Result<Outgoing<'a>, ProviderError> {
+        let url = face
+            .url(&self.name, call.route, call.model.as_str(), call.stream, call.query.as_deref())
+            .map_err(|error| self.unsupported(error.to_string()))?
+            .ok_or_else(|| self.unsupported(format!("{} has no such route", face.dialect.as_str())))?;
         let about = About {
-            operation: match route {
-                Route::Chat => Operation::Chat,
-                _ => Operation::Embeddings,
-            },
-            dialect: self.dialect,
+            operation: operation(call.route),
+            dialect: call.dialect,
             provider: self.name.as_str(),
-            model,
+            model: &call.model,
             host: url.host(),
             port: url.port(),
-            stream,
+            stream: call.stream,
         };
-        Recording::begin(cx, &about, request.clone())
+        // A form holds files, which are no record.
+        let kept = if call.content_type.is_some() { Bytes::new() } else { call.body.clone() };
+        let recording = Recording::begin(cx, &about, kept);
+        let timeouts = Timeouts {
+            first_byte: cx.patience.first_token.unwrap_or(self.timeouts.first_byte),
+            idle: cx.patience.between.unwrap_or(self.timeouts.idle),
+            ..self.timeouts
+        };
+        let deadline = tokio::time::Instant::now() + timeouts.first_byte;
+        let wire = codec(call.dialect);
+        Ok(Outgoing {
+            wire,
+            route: call.route,
+            headers: headers(face, call),
+            url,
+            timeouts,
+            deadline,
+            recording,
+        })
     }
 
     fn error(&self, kind: ProviderErrorKind, status: u16, message: impl Into<String>) -> ProviderError {
@@ -118,25 +127,20 @@ impl HttpProvider {
     }
 
     /// Sends a call; returns once the head of a good answer is there.
-    async fn open(
-        &self,
-        route: Route,
-        body: Bytes,
-        recording: &mut Recording,
-    ) -> Result<Response, ProviderError> {
-        let request = Request { url: self.url(route), headers: &self.headers, body, timeouts: self.timeouts };
+    async fn open(&self, out: &mut Outgoing<'_>, body: Bytes) -> Result<Response, ProviderError> {
+        let request = Request { url: &out.url, headers: &out.headers, body, timeouts: out.timeouts };
         let response = self.client.post(request).await.map_err(|error| self.net_error(error))?;
-        recording.status(response.status.as_u16());
+        out.recording.status(response.status.as_u16());
         match response.status.as_u16() {
             // A success that by its nature holds nothing.
             status @ (204 | 205) => Err(self.unexpected(status, "no content", "an answer")),
             200..300 => Ok(response),
-            _ => Err(self.refusal(response).await),
+            _ => Err(self.refusal(out.wire, response).await),
         }
     }
 
     /// The error that an answer of another status than 2xx stands for.
-    async fn refusal(&self, response: Response) -> ProviderError {
+    async fn refusal(&self, wire: &dyn Codec, response: Response) -> ProviderError {
         let status = response.status.as_u16();
         if response.status.is_redirection() {
             let message =
@@ -148,34 +152,32 @@ impl HttpProvider {
         let mut body = response.body;
         body.limit_idle(REFUSAL_IDLE);
         let body = body.collect(LARGEST_ERROR).await.unwrap_or_default();
-        let error = self.codec.decode_error(status, &body, &self.name);
+        let error = wire.decode_error(status, &body, &self.name);
         ProviderError { status: Some(status), retry_after: wait.or(error.retry_after), ..error }
     }
 
     /// A whole answer, checked to be one.
-    async fn whole(
-        &self,
-        route: Route,
-        response: Response,
-        recording: &mut Recording,
-    ) -> Result<Bytes, ProviderError> {
+    async fn whole(&self, out: &mut Outgoing<'_>, response: Response) -> Result<Bytes, ProviderError> {
         let status = response.status.as_u16();
         let form = Form::of(&response.headers);
-        if let Form::Other(what) = form {
-            return Err(self.unexpected(status, &what, "JSON"));
+        if let (Form::Other(what), false) = (&form, out.unread()) {
+            return Err(self.unexpected(status, what, "JSON"));
         }
         let body = response.body.collect(LARGEST_ANSWER).await.map_err(|error| self.net_error(error))?;
-        recording.whole(body.clone());
+        if out.unread() && form != Form::Json {
+            return Ok(body);
+        }
+        out.recording.whole(body.clone());
         if form == Form::Events {
             return Err(self.unexpected(status, "a stream", "a whole answer"));
         }
-        self.check(route, &body, status)?;
+        self.check(out.wire, out.route, &body, status)?;
         Ok(body)
     }
 
     /// Refuses what is not JSON, what says that it is an error, and a chat's answer that is none.
-    fn check(&self, route: Route, body: &[u8], status: u16) -> Result<(), ProviderError> {
-        match self.codec.summarise(body) {
+    fn check(&self, wire: &dyn Codec, route: Route, body: &[u8], status: u16) -> Result<(), ProviderError> {
+        match wire.summarise(body) {
             Ok(_) => Ok(()),
             // The summary is of a chat; of other answers only their JSON is known.
             Err(WireError::Member { .. } | WireError::Truncated) if route != Route::Chat => Ok(()),
@@ -188,14 +190,14 @@ impl HttpProvider {
     }
 
     /// The body of a streamed answer.
-    async fn events(&self, response: Response) -> Result<Coalesced, ProviderError> {
+    async fn events(&self, out: &Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
         let status = response.status.as_u16();
         match Form::of(&response.headers) {
             Form::Events | Form::Unknown => Ok(response.body.coalesced(PIECE)),
             Form::Json => {
                 let body =
                     response.body.collect(LARGEST_ERROR).await.map_err(|error| self.net_error(error))?;
-                self.check(Route::Chat, &body, status)?;
+                self.check(out.wire, Route::Chat, &body, status)?;
                 Err(self.unexpected(status, "a whole answer", "a stream"))
             }
             Form::Other(what) => Err(self.unexpected(status, &what, "a stream")),
@@ -216,59 +218,201 @@ impl HttpProvider {
     }
 
     /// A call with a whole answer, from the first byte sent to the last one checked.
-    async fn call_whole(
-        &self,
-        route: Route,
-        body: Bytes,
-        recording: &mut Recording,
-    ) -> Result<(Head, Bytes), ProviderError> {
-        let response = self.open(route, body, recording).await?;
+    async fn call_whole(&self, out: &mut Outgoing<'_>, body: Bytes) -> Result<(Head, Bytes), ProviderError> {
+        let response = self.open(out, body).await?;
         let head = Head::of(&response);
-        Ok((head, self.whole(route, response, recording).await?))
+        Ok((head, self.whole(out, response).await?))
     }
 
     /// A call with a streamed answer, until its head is there.
     async fn call_stream(
         &self,
-        route: Route,
+        out: &mut Outgoing<'_>,
         body: Bytes,
-        recording: &mut Recording,
     ) -> Result<(Head, Coalesced), ProviderError> {
-        let response = self.open(route, body, recording).await?;
+        let response = self.open(out, body).await?;
         let head = Head::of(&response);
-        Ok((head, self.events(response).await?))
+        Ok((head, self.events(out, response).await?))
     }
 
-    fn streamed<S: Stage>(&self, upstream: Coalesced, stage: S, recording: Recording) -> Streamed<S> {
-        Streamed::new(upstream, stage, recording, self.name.clone(), self.redactor.clone())
+    fn streamed<S: Stage>(&self, upstream: Coalesced, stage: S, out: Outgoing<'_>) -> Streamed<S> {
+        Streamed::new(upstream, stage, out.recording, self.name.clone(), self.redactor.clone(), out.deadline)
     }
 
-    fn encode(&self, request: &ChatRequest, stream: bool) -> Bytes {
+    /// A typed request in the provider's dialect; what that cannot say is noted, or refused.
+    fn encode(
+        &self,
+        cx: &CallContext,
+        face: &Face,
+        request: &ChatRequest,
+        stream: bool,
+    ) -> Result<RawCall, ProviderError> {
         let options = RequestOptions {
             stream,
             ask_usage: stream && self.quirks.stream_usage == StreamUsage::Ask,
             max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
+            ..RequestOptions::default()
         };
-        self.codec.encode_request(request, options).body.into()
+        let Encoded { body, lost } = face.codec.encode_request(request, options);
+        cx.degrade(lost, &self.name)?;
+        Ok(RawCall { stream, ..RawCall::new(face.dialect, Route::Chat, request.model.clone(), body.into()) })
+    }
+
+    async fn typed_stream(
+        &self,
+        cx: &CallContext,
+        request: &ChatRequest,
+    ) -> Result<EventStream, ProviderError> {
+        let face = self.face()?;
+        let call = self.encode(cx, face, request, true)?;
+        let mut out = self.begin(cx, face, &call)?;
+        match self.call_stream(&mut out, call.body).await {
+            Ok((_, upstream)) => {
+                let stage = Decoded::new(face.codec.stream_decoder(), self.name.clone());
+                Ok(Box::pin(self.streamed(upstream, stage, out).primed().await?))
+            }
+            Err(error) => Err(self.failed(out.recording, error)),
+        }
+    }
+
+    async fn typed_whole<T>(
+        &self,
+        cx: &CallContext,
+        face: &Face,
+        call: RawCall,
+        decode: impl FnOnce(&[u8]) -> Result<T, WireError>,
+    ) -> Result<T, ProviderError> {
+        let mut out = self.begin(cx, face, &call)?;
+        let answered = self.call_whole(&mut out, call.body).await;
+        let decoded = answered
+            .and_then(|(head, body)| decode(&body).map_err(|error| self.wire_error(error, head.status)));
+        match decoded {
+            Ok(response) => {
+                out.recording.succeed();
+                Ok(response)
+            }
+            Err(error) => Err(self.failed(out.recording, error)),
+        }
+    }
+
+    async fn typed_embed(
+        &self,
+        cx: &CallContext,
+        request: &EmbedRequest,
+    ) -> Result<EmbedResponse, ProviderError> {
+        let face = self.face()?;
+        let encoded =
+            face.codec.encode_embed_request(request).map_err(|error| self.unsupported(error.to_string()))?;
+        cx.degrade(encoded.lost, &self.name)?;
+        // Where a dialect has a route for several texts, its encoder writes for that one.
+        let batch = face.codec.path(Route::BatchEmbeddings, request.model.as_str(), false).is_some();
+        let route = if batch { Route::BatchEmbeddings } else { Route::Embeddings };
+        let call = RawCall::new(face.dialect, route, request.model.clone(), encoded.body.into());
+        self.typed_whole(cx, face, call, |body| face.codec.decode_embed_response(body)).await
+    }
+
+    async fn pass(&self, cx: &CallContext, call: RawCall) -> Result<RawResponse, ProviderError> {
+        let face = self.faces.iter().find(|face| face.speaks(call.dialect)).ok_or_else(|| {
+            self.unsupported(format!("{} does not speak {}", self.name, call.dialect.as_str()))
+        })?;
+        let mut out = self.begin(cx, face, &call)?;
+        if !call.stream {
+            return match self.call_whole(&mut out, call.body).await {
+                Ok((head, body)) => {
+                    out.recording.succeed();
+                    let content_type = (!out.unread()).then(|| out.wire.content_type(false));
+                    Ok(head.into_response(content_type, RawBody::Whole(body)))
+                }
+                Err(error) => Err(self.failed(out.recording, error)),
+            };
+        }
+        let (head, upstream) = match self.call_stream(&mut out, call.body).await {
+            Ok(answered) => answered,
+            Err(error) => return Err(self.failed(out.recording, error)),
+        };
+        if out.unread() {
+            let stream = self.streamed(upstream, Unread::new(), out).primed().await?;
+            return Ok(head.into_response(None, RawBody::Stream(Box::pin(stream))));
+        }
+        let (wire, options) =
+            (out.wire, GuardOptions { hide_usage: call.hide_usage, ..GuardOptions::default() });
+        let stage = Checked::new(wire.stream_guard(options), self.name.clone());
+        let stream = self.streamed(upstream, stage, out).primed().await?;
+        Ok(head.into_response(Some(wire.content_type(true)), RawBody::Stream(Box::pin(stream))))
     }
 
     async fn list(&self) -> Result<Vec<ModelInfo>, ProviderError> {
-        let request = Request {
-            url: &self.models,
-            headers: &self.headers,
-            body: Bytes::new(),
-            timeouts: self.timeouts,
+        let face = self.face()?;
+        let path = match self.quirks.models_path {
+            "" => models_path(face.dialect),
+            path => path,
         };
+        let url = face.parse(&self.name, path).map_err(|error| self.unsupported(error.to_string()))?;
+        let request =
+            Request { url: &url, headers: &face.headers, body: Bytes::new(), timeouts: self.timeouts };
         let response = self.client.get(request).await.map_err(|error| self.net_error(error))?;
         if !response.status.is_success() {
-            return Err(self.refusal(response).await);
+            return Err(self.refusal(face.codec, response).await);
         }
         let status = response.status.as_u16();
         if let Form::Other(what) = Form::of(&response.headers) {
             return Err(self.unexpected(status, &what, "JSON"));
         }
         let body = response.body.collect(LARGEST_ANSWER).await.map_err(|error| self.net_error(error))?;
-        self.codec.decode_models(&body).map_err(|error| self.wire_error(error, status))
+        face.codec.decode_models(&body).map_err(|error| self.wire_error(error, status))
+    }
+}
+
+/// A call on its way out.
+struct Outgoing<'a> {
+    wire: &'static dyn Codec,
+    route: Route,
+    url: Cow<'a, Url>,
+    headers: Cow<'a, HeaderMap>,
+    timeouts: Timeouts,
+    /// When the first token is late.
+    deadline: tokio::time::Instant,
+    recording: Recording,
+}
+
+impl Outgoing<'_> {
+    /// Whether the answer is of a form that nobody here reads: sound, images, text.
+    fn unread(&self) -> bool {
+        matches!(self.route, Route::Raw(_))
+    }
+}
+
+/// The face's headers, and those of the call that belong to its dialect.
+fn headers<'a>(face: &'a Face, call: &RawCall) -> Cow<'a, HeaderMap> {
+    if call.headers.is_empty() && call.content_type.is_none() {
+        return Cow::Borrowed(&face.headers);
+    }
+    let mut headers = face.headers.clone();
+    let more = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let content_type = call.content_type.as_deref().map(|value| ("content-type", value));
+    for (name, value) in more.chain(content_type) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    Cow::Owned(headers)
+}
+
+fn operation(route: Route) -> Operation {
+    match route {
+        Route::Chat => Operation::Chat,
+        Route::Embeddings | Route::BatchEmbeddings => Operation::Embeddings,
+        Route::Rerank => Operation::Rerank,
+        Route::CountTokens | Route::Raw(_) => Operation::Forward,
+    }
+}
+
+fn models_path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => "models",
+        Dialect::AnthropicMessages => "models?limit=1000",
+        Dialect::Gemini => "models?pageSize=1000",
+        Dialect::Ollama | Dialect::OllamaGenerate => "tags",
     }
 }
 
@@ -279,10 +423,11 @@ impl Provider for HttpProvider {
 
     fn capabilities(&self, _: &ModelName) -> Capabilities {
         Capabilities {
-            native: Dialects::NONE.with(self.dialect),
-            embeddings: true,
+            native: self.native,
+            embeddings: self.quirks.embeddings,
             stream_usage: self.quirks.stream_usage == StreamUsage::Ask,
-            ..Capabilities::default()
+            count_tokens: self.quirks.count_tokens,
+            max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
         }
     }
 
@@ -295,17 +440,7 @@ impl Provider for HttpProvider {
         cx: &'a CallContext,
         request: &'a ChatRequest,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
-        Box::pin(async move {
-            let body = self.encode(request, true);
-            let mut recording = self.record(cx, Route::Chat, &request.model, true, &body);
-            match self.call_stream(Route::Chat, body, &mut recording).await {
-                Ok((_, upstream)) => {
-                    let stage = Decoded::new(self.codec.stream_decoder(), self.name.clone());
-                    Ok(Box::pin(self.streamed(upstream, stage, recording)) as EventStream)
-                }
-                Err(error) => Err(self.failed(recording, error)),
-            }
-        })
+        Box::pin(self.typed_stream(cx, request))
     }
 
     fn chat<'a>(
@@ -314,20 +449,18 @@ impl Provider for HttpProvider {
         request: &'a ChatRequest,
     ) -> BoxFuture<'a, Result<ChatResponse, ProviderError>> {
         Box::pin(async move {
-            let body = self.encode(request, false);
-            let mut recording = self.record(cx, Route::Chat, &request.model, false, &body);
-            let answered = self.call_whole(Route::Chat, body, &mut recording).await;
-            let decoded = answered.and_then(|(head, body)| {
-                self.codec.decode_response(&body).map_err(|error| self.wire_error(error, head.status))
-            });
-            match decoded {
-                Ok(response) => {
-                    recording.succeed();
-                    Ok(response)
-                }
-                Err(error) => Err(self.failed(recording, error)),
-            }
+            let face = self.face()?;
+            let call = self.encode(cx, face, request, false)?;
+            self.typed_whole(cx, face, call, |body| face.codec.decode_response(body)).await
         })
+    }
+
+    fn embed<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a EmbedRequest,
+    ) -> BoxFuture<'a, Result<EmbedResponse, ProviderError>> {
+        Box::pin(self.typed_embed(cx, request))
     }
 
     fn forward<'a>(
@@ -335,31 +468,6 @@ impl Provider for HttpProvider {
         cx: &'a CallContext,
         call: RawCall,
     ) -> BoxFuture<'a, Result<RawResponse, ProviderError>> {
-        Box::pin(async move {
-            if call.dialect != self.dialect {
-                let message = format!("{} does not speak {}", self.name, call.dialect.as_str());
-                return Err(ProviderError::new(ProviderErrorKind::Unsupported, &self.name, message));
-            }
-            let mut recording = self.record(cx, call.route, &call.model, call.stream, &call.body);
-            if call.stream {
-                match self.call_stream(call.route, call.body, &mut recording).await {
-                    Ok((head, upstream)) => {
-                        let guard = self.codec.stream_guard(GuardOptions { hide_usage: call.hide_usage });
-                        let stage = Checked::new(guard, self.name.clone());
-                        let body = RawBody::Stream(Box::pin(self.streamed(upstream, stage, recording)));
-                        Ok(head.into_response(self.codec.content_type(true), body))
-                    }
-                    Err(error) => Err(self.failed(recording, error)),
-                }
-            } else {
-                match self.call_whole(call.route, call.body, &mut recording).await {
-                    Ok((head, body)) => {
-                        recording.succeed();
-                        Ok(head.into_response(self.codec.content_type(false), RawBody::Whole(body)))
-                    }
-                    Err(error) => Err(self.failed(recording, error)),
-                }
-            }
-        })
+        Box::pin(self.pass(cx, call))
     }
 }

@@ -7,10 +7,12 @@
 //! Every answer is either complete or an explicit error, whole or streamed, passed on or decoded; no error
 //! text that leaves this crate holds a key.
 //!
-//! Reading order: [`vendors`], [`secret`], [`config`], [`http`], then `head`, `stream`, `stages`,
+//! Reading order: [`vendors`], [`secret`], [`config`], [`face`] (one dialect of a
+//! provider), [`http`], then `head`, `stream`, `stages`,
 //! `recording`, `failure`.
 
 pub mod config;
+pub mod face;
 mod failure;
 mod head;
 pub mod http;
@@ -21,6 +23,7 @@ mod stream;
 pub mod vendors;
 
 pub use config::{ConfigError, ProviderConfig, detect_from_env};
+pub use face::Also;
 pub use hanok_net::Timeouts;
 pub use http::HttpProvider;
 pub use secret::Secret;

@@ -1,4 +1,4 @@
-//! The two things that can be made of an upstream's stream: its own bytes, checked, or events.
+//! What can be made of an upstream's stream: its own bytes, checked or unread, or events.
 
 use crate::stream::Stage;
 use bytes::Bytes;
@@ -44,6 +44,40 @@ impl Stage for Checked {
     }
     fn is_over(&self) -> bool {
         self.guard.is_over()
+    }
+}
+
+/// Bytes as they come, of a route whose streams nobody here can read.
+pub(crate) struct Unread {
+    seen: bool,
+}
+
+impl Unread {
+    pub(crate) fn new() -> Self {
+        Self { seen: false }
+    }
+}
+
+impl Stage for Unread {
+    type Item = Bytes;
+
+    fn push(&mut self, piece: Bytes, items: &mut VecDeque<Bytes>) -> Result<(), ProviderError> {
+        self.seen = true;
+        items.push_back(piece);
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut VecDeque<Bytes>) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
+    fn has_content(&self) -> bool {
+        self.seen
+    }
+
+    /// Only the connection's own end tells.
+    fn is_complete(&self) -> bool {
+        false
     }
 }
 

@@ -5,12 +5,14 @@ use crate::recording::Recording;
 use crate::secret::Redactor;
 use bytes::Bytes;
 use futures_core::Stream;
-use hanok_base::{ProviderError, ProviderName};
+use hanok_base::{ProviderError, ProviderErrorKind, ProviderName};
 use hanok_net::Coalesced;
 use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::time::{Instant, Sleep};
 
 /// How long each further piece may take once the answer itself is complete. Usage and the end mark may still
 /// come, and the body's end lets the connection be used again; a longer wait gains nothing.
@@ -44,7 +46,13 @@ pub(crate) struct Streamed<S: Stage> {
     recording: Option<Recording>,
     provider: ProviderName,
     redactor: Redactor,
+    /// When the first token is late; gone once it is here.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long an answer's head is kept back for its first token: until then another target can still take over
+/// unseen. Longer would keep signs of life from the client.
+const HOLD: Duration = Duration::from_secs(3);
 
 impl<S: Stage> Streamed<S> {
     pub(crate) fn new(
@@ -53,6 +61,7 @@ impl<S: Stage> Streamed<S> {
         recording: Recording,
         provider: ProviderName,
         redactor: Redactor,
+        deadline: Instant,
     ) -> Self {
         Self {
             upstream: Some(upstream),
@@ -62,7 +71,55 @@ impl<S: Stage> Streamed<S> {
             recording: Some(recording),
             provider,
             redactor,
+            deadline: Some(Box::pin(tokio::time::sleep_until(deadline))),
         }
+    }
+
+    /// The same once its first token is here, or has been waited for a while; what failed before it is an
+    /// error of the whole call.
+    pub(crate) async fn primed(mut self) -> Result<Self, ProviderError> {
+        let first = poll_fn(|cx| {
+            while self.deadline.is_some() && self.upstream.is_some() {
+                ready!(self.advance(cx));
+            }
+            Poll::Ready(())
+        });
+        let _held = tokio::time::timeout(HOLD, first).await;
+        match self.error.take() {
+            Some(error) if !self.stage.has_content() => Err(error),
+            error => {
+                self.error = error;
+                Ok(self)
+            }
+        }
+    }
+
+    /// Takes the next piece of the upstream, the end of it, or the news that it is late.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(());
+        };
+        let piece = match Pin::new(upstream).poll_next(cx) {
+            Poll::Ready(piece) => piece,
+            Poll::Pending => {
+                let Some(deadline) = &mut self.deadline else {
+                    return Poll::Pending;
+                };
+                ready!(deadline.as_mut().poll(cx));
+                let message = "no token in time";
+                let late = ProviderError::new(ProviderErrorKind::Timeout, &self.provider, message);
+                self.fail(late);
+                return Poll::Ready(());
+            }
+        };
+        match piece {
+            Some(Ok(piece)) => self.take(piece),
+            // Only what follows the answer is missing, and the stage knows what to put in its place.
+            Some(Err(_)) if self.stage.is_complete() => self.end(),
+            Some(Err(error)) => self.fail(from_net(&self.provider, error)),
+            None => self.end(),
+        }
+        Poll::Ready(())
     }
 
     fn take(&mut self, piece: Bytes) {
@@ -78,6 +135,7 @@ impl<S: Stage> Streamed<S> {
         };
         if self.stage.has_content() {
             recording.first_token();
+            self.deadline = None;
         }
         if self.stage.is_complete() {
             // A client may go away on the last event; the answer is whole all the same.
@@ -135,16 +193,10 @@ impl<S: Stage> Stream for Streamed<S> {
             if let Some(error) = this.error.take() {
                 return Poll::Ready(Some(Err(error)));
             }
-            let Some(upstream) = &mut this.upstream else {
+            if this.upstream.is_none() {
                 return Poll::Ready(None);
-            };
-            match ready!(Pin::new(upstream).poll_next(cx)) {
-                Some(Ok(piece)) => this.take(piece),
-                // Only what follows the answer is missing, and the stage knows what to put in its place.
-                Some(Err(_)) if this.stage.is_complete() => this.end(),
-                Some(Err(error)) => this.fail(from_net(&this.provider, error)),
-                None => this.end(),
             }
+            ready!(this.advance(cx));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A new OpenAI-compatible vendor is one entry here and one folder of recorded answers under
 //! `tests/fixtures/`, which a test runs through the whole path.
 
+use crate::face::Also;
 use hanok_base::Dialect;
 
 /// A vendor of models, or a server people run themselves.
@@ -12,14 +13,16 @@ pub struct Vendor {
     pub name: &'static str,
     /// The name for people.
     pub display_name: &'static str,
-    /// What it speaks.
+    /// What it speaks best: calls of other dialects are translated into this one.
     pub dialect: Dialect,
-    /// Where it is.
+    /// What it speaks, too.
+    pub also: &'static [Also],
+    /// Where it is; empty where every customer has an address of their own.
     pub base_url: &'static str,
     /// The environment variable its users keep the key in; `None` for servers that want no key.
     pub key_env: Option<&'static str>,
-    /// How the key is shown to it.
-    pub auth: Auth,
+    /// How the key is shown to it; `None` for the dialect's own way.
+    pub auth: Option<Auth>,
     /// Where it differs from the dialect's letter.
     pub quirks: Quirks,
 }
@@ -49,8 +52,12 @@ pub struct Quirks {
     pub max_tokens: MaxTokens,
     /// Headers sent unless the configuration sets them otherwise (lower-case names).
     pub headers: &'static [(&'static str, &'static str)],
-    /// The path of the list of models below the base URL, without a leading slash.
+    /// The path of the list of models below the base URL, without a leading slash; empty for the dialect's own.
     pub models_path: &'static str,
+    /// Whether it tells the tokens of a request that is not made.
+    pub count_tokens: bool,
+    /// Whether it answers embeddings.
+    pub embeddings: bool,
 }
 
 /// Whether a stream tells its usage.
@@ -79,7 +86,9 @@ impl Quirks {
         stream_usage: StreamUsage::Ask,
         max_tokens: MaxTokens::MaxTokens,
         headers: &[],
-        models_path: "models",
+        models_path: "",
+        count_tokens: false,
+        embeddings: true,
     };
     const USAGE_UNASKED: Self = Self { stream_usage: StreamUsage::Always, ..Self::COMPATIBLE };
     const COMPLETION_TOKENS: Self = Self { max_tokens: MaxTokens::MaxCompletionTokens, ..Self::COMPATIBLE };
@@ -93,17 +102,54 @@ const fn hosted(
     quirks: Quirks,
 ) -> Vendor {
     let dialect = Dialect::OpenAiChat;
-    Vendor { name, display_name, dialect, base_url, key_env: Some(key_env), auth: Auth::Bearer, quirks }
+    Vendor { name, display_name, dialect, also: &[], base_url, key_env: Some(key_env), auth: None, quirks }
 }
 
 const fn local(name: &'static str, display_name: &'static str, base_url: &'static str) -> Vendor {
     let (dialect, quirks) = (Dialect::OpenAiChat, Quirks::COMPATIBLE);
-    Vendor { name, display_name, dialect, base_url, key_env: None, auth: Auth::Bearer, quirks }
+    Vendor { name, display_name, dialect, also: &[], base_url, key_env: None, auth: None, quirks }
 }
+
+/// The Responses at the same base URL as the chats.
+const RESPONSES: &[Also] = &[Also { dialect: Dialect::OpenAiResponses, instead_of: "", suffix: "" }];
+/// Ollama's own API, and its forms of others' beside it.
+const OLLAMA: &[Also] = &[
+    Also { dialect: Dialect::OpenAiChat, instead_of: "/api", suffix: "/v1" },
+    Also { dialect: Dialect::Ollama, instead_of: "/v1", suffix: "/api" },
+];
 
 /// Every vendor known by name. Those with a key come first, in the order in which they are looked for.
 pub const VENDORS: &[Vendor] = &[
-    hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", Quirks::COMPLETION_TOKENS),
+    Vendor {
+        also: RESPONSES,
+        ..hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", Quirks::COMPLETION_TOKENS)
+    },
+    Vendor {
+        dialect: Dialect::AnthropicMessages,
+        ..hosted(
+            "anthropic",
+            "Anthropic",
+            "https://api.anthropic.com/v1",
+            "ANTHROPIC_API_KEY",
+            Quirks { count_tokens: true, embeddings: false, ..Quirks::USAGE_UNASKED },
+        )
+    },
+    Vendor {
+        dialect: Dialect::Gemini,
+        also: &[Also { dialect: Dialect::OpenAiChat, instead_of: "", suffix: "/openai" }],
+        ..hosted(
+            "gemini",
+            "Google Gemini",
+            "https://generativelanguage.googleapis.com/v1beta",
+            "GEMINI_API_KEY",
+            Quirks { count_tokens: true, ..Quirks::COMPATIBLE },
+        )
+    },
+    Vendor {
+        also: RESPONSES,
+        auth: Some(Auth::Header("api-key")),
+        ..hosted("azure", "Azure OpenAI", "", "AZURE_OPENAI_API_KEY", Quirks::COMPLETION_TOKENS)
+    },
     hosted(
         "openrouter",
         "OpenRouter",
@@ -114,7 +160,16 @@ pub const VENDORS: &[Vendor] = &[
     hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks::COMPLETION_TOKENS),
     // Answers 422 to `stream_options`.
     hosted("mistral", "Mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", Quirks::USAGE_UNASKED),
-    hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Quirks::COMPATIBLE),
+    Vendor {
+        also: &[Also { dialect: Dialect::AnthropicMessages, instead_of: "/v1", suffix: "/anthropic/v1" }],
+        ..hosted(
+            "deepseek",
+            "DeepSeek",
+            "https://api.deepseek.com/v1",
+            "DEEPSEEK_API_KEY",
+            Quirks { embeddings: false, ..Quirks::COMPATIBLE },
+        )
+    },
     hosted("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", Quirks::COMPATIBLE),
     hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", Quirks::COMPLETION_TOKENS),
     // Answers 400 to `stream_options`.
@@ -125,7 +180,31 @@ pub const VENDORS: &[Vendor] = &[
         "FIREWORKS_API_KEY",
         Quirks::USAGE_UNASKED,
     ),
-    local("ollama", "Ollama", "http://127.0.0.1:11434/v1"),
+    hosted(
+        "cohere",
+        "Cohere",
+        "https://api.cohere.ai/compatibility/v1",
+        "COHERE_API_KEY",
+        Quirks::USAGE_UNASKED,
+    ),
+    hosted("jina", "Jina", "https://api.jina.ai/v1", "JINA_API_KEY", Quirks::COMPATIBLE),
+    hosted(
+        "perplexity",
+        "Perplexity",
+        "https://api.perplexity.ai",
+        "PERPLEXITY_API_KEY",
+        Quirks::USAGE_UNASKED,
+    ),
+    hosted(
+        "cerebras",
+        "Cerebras",
+        "https://api.cerebras.ai/v1",
+        "CEREBRAS_API_KEY",
+        Quirks::COMPLETION_TOKENS,
+    ),
+    hosted("moonshot", "Moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Quirks::COMPATIBLE),
+    hosted("nvidia", "NVIDIA", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY", Quirks::COMPATIBLE),
+    Vendor { also: OLLAMA, ..local("ollama", "Ollama", "http://127.0.0.1:11434/v1") },
     local("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
     local("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1"),
 ];
@@ -148,7 +227,7 @@ mod tests {
             assert_eq!(vendor(entry.name), Some(entry));
             assert!(entry.name.bytes().all(|b| b.is_ascii_lowercase()), "{}", entry.name);
             let scheme = if entry.is_local() { "http://127.0.0.1:" } else { "https://" };
-            assert!(entry.base_url.starts_with(scheme), "{}", entry.base_url);
+            assert!(entry.base_url.is_empty() || entry.base_url.starts_with(scheme), "{}", entry.base_url);
             assert!(!entry.base_url.ends_with('/'), "{}", entry.base_url);
             assert!(entry.quirks.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
         }

@@ -16,8 +16,8 @@ mod vendors;
 
 use futures_util::StreamExt;
 use hanok_base::{
-    CallContext, Caller, ChatRequest, Dialect, Message, ModelName, OutputFormat, Place, Provider,
-    ProviderError, RawBody, RawCall, Role, Route, Sampling, Span, ToolChoice,
+    CallContext, Caller, ChatRequest, Dialect, Message, Place, Provider, ProviderError, RawBody, RawCall,
+    Role, Route, Sampling, Span,
 };
 use hanok_net::{Client, ClientOptions};
 use hanok_provider::{HttpProvider, ProviderConfig, Timeouts};

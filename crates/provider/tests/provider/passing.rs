@@ -189,7 +189,7 @@ async fn headers_are_set_as_configured() {
     check(&|_| {}, &["GET /v1/models ", "authorization: Bearer test-key-hidden\r\n"], &[]).await;
     check(&|config| config.key = None, &[], &["authorization"]).await;
     check(
-        &|config| config.auth = Auth::Header("api-key"),
+        &|config| config.auth = Some(Auth::Header("api-key")),
         &["api-key: test-key-hidden\r\n"],
         &["authorization"],
     )
