@@ -21,7 +21,7 @@ pub mod ui;
 mod wire_api;
 
 pub use serve::serve;
-pub use settings::{ApiKey, Settings};
+pub use settings::Settings;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -51,17 +51,52 @@ pub struct House {
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
 
+/// The routes of model APIs. OpenAI's are known without their `/v1`, too: some clients are told the bare host.
+fn wire_routes() -> Router<Arc<House>> {
+    use hanok_base::{Dialect as D, Route as R};
+    use wire_api::{calls, gemini, lists, ollama};
+    let mut routes = Router::new();
+    let openai = [
+        ("/chat/completions", D::OpenAiChat, R::Chat),
+        ("/responses", D::OpenAiResponses, R::Chat),
+        ("/messages", D::AnthropicMessages, R::Chat),
+        ("/messages/count_tokens", D::AnthropicMessages, R::CountTokens),
+        ("/embeddings", D::OpenAiChat, R::Embeddings),
+        ("/rerank", D::OpenAiChat, R::Rerank),
+        ("/moderations", D::OpenAiChat, R::Raw("moderations")),
+        ("/audio/speech", D::OpenAiChat, R::Raw("audio/speech")),
+        ("/audio/transcriptions", D::OpenAiChat, R::Raw("audio/transcriptions")),
+        ("/audio/translations", D::OpenAiChat, R::Raw("audio/translations")),
+        ("/images/generations", D::OpenAiChat, R::Raw("images/generations")),
+        ("/images/edits", D::OpenAiChat, R::Raw("images/edits")),
+        ("/images/variations", D::OpenAiChat, R::Raw("images/variations")),
+    ];
+    for (path, dialect, route) in openai {
+        routes = routes
+            .route(&format!("/v1{path}"), post(calls(dialect, route)))
+            .route(path, post(calls(dialect, route)));
+    }
+    for under in ["/v1", "/v1beta", ""] {
+        routes = routes
+            .route(&format!("{under}/models"), get(lists::models))
+            .route(&format!("{under}/models/{{*id}}"), get(lists::model).post(gemini::method));
+    }
+    routes
+        .route("/v2/rerank", post(calls(D::OpenAiChat, R::Rerank)))
+        .route("/api/chat", post(calls(D::Ollama, R::Chat)))
+        .route("/api/generate", post(calls(D::OllamaGenerate, R::Chat)))
+        .route("/api/embed", post(calls(D::Ollama, R::Embeddings)))
+        .route("/api/embeddings", post(calls(D::Ollama, R::Embeddings)))
+        .route("/api/tags", get(ollama::tags))
+        .route("/api/show", post(ollama::show))
+        .route("/api/version", get(ollama::version))
+        .route("/api/ps", get(ollama::ps))
+}
+
 /// Every route.
 pub fn router(house: Arc<House>) -> Router {
     let inside = Router::new()
-        .route("/v1/chat/completions", post(wire_api::chat_completions))
-        .route("/chat/completions", post(wire_api::chat_completions))
-        .route("/v1/embeddings", post(wire_api::embeddings))
-        .route("/embeddings", post(wire_api::embeddings))
-        .route("/v1/models", get(wire_api::models))
-        .route("/models", get(wire_api::models))
-        .route("/v1/models/{*id}", get(wire_api::model))
-        .route("/models/{*id}", get(wire_api::model))
+        .merge(wire_routes())
         .route("/api/status", get(api::status))
         .route("/api/search", post(api::search))
         .route("/api/index", post(api::index))

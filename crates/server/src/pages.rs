@@ -7,7 +7,8 @@ use crate::ui::{self, Lang, Page, Prefs};
 use crate::{House, present, reply};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{Dialect, ErrorKind, Problem, SpanId, Timestamp, TraceId};
+use crate::wire_api::speech::dialect_of;
+use hanok_base::{ErrorKind, Problem, SpanId, Timestamp, TraceId};
 use hanok_trace::{TraceError, parse_filter};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, ETAG, HeaderName, HeaderValue,
@@ -268,7 +269,7 @@ pub(crate) fn refuse(house: &House, parts: &Parts, problem: &Problem) -> Respons
         .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
     let path = parts.uri.path();
     if !wants_html || path.starts_with("/v1") || path.starts_with("/api") {
-        return reply::problem(Dialect::OpenAiChat, problem, None);
+        return reply::problem(dialect_of(path, &parts.headers), problem, None);
     }
     let mut response = Visit::quick(house, &parts.uri, &parts.headers).failed(problem);
     if problem.kind == ErrorKind::Unauthenticated {

@@ -1,6 +1,7 @@
 //! What the server is told by its configuration.
 
 use hanok_base::Caller;
+use hanok_gateway::Key;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -17,25 +18,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Origins of web pages that may call it, beside its own.
     pub allowed_origins: Vec<String>,
-    /// Keys that may call it; with none, anybody on loopback may.
-    pub keys: Vec<ApiKey>,
     /// The version shown to people.
     pub version: &'static str,
-}
-
-/// A key of the configuration.
-#[derive(Clone)]
-pub struct ApiKey {
-    /// Its name, as spans show it.
-    pub name: Arc<str>,
-    /// The secret itself.
-    pub secret: String,
-}
-
-impl std::fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKey").field("name", &self.name).field("secret", &"***").finish()
-    }
 }
 
 impl Settings {
@@ -47,7 +31,6 @@ impl Settings {
             public_url: None,
             hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            keys: Vec::new(),
             version: "",
         }
     }
@@ -64,11 +47,16 @@ impl Settings {
     }
 
     /// The caller as seen in a request that came under this host name.
-    pub(crate) fn caller(&self, host: &str, key_name: Option<Arc<str>>) -> Arc<Caller> {
+    pub(crate) fn caller(&self, host: &str, key: Option<&Key>) -> Arc<Caller> {
         let base_url = match &self.public_url {
             Some(url) => url.trim_end_matches('/').into(),
             None => format!("http://{host}").into(),
         };
-        Arc::new(Caller { key_name, base_url, ..Caller::default() })
+        Arc::new(Caller {
+            key_name: key.map(|key| key.name.clone()),
+            key_id: key.filter(|key| !key.id.is_empty()).map(|key| key.id.clone()),
+            project: key.map(|key| key.project.clone()).unwrap_or_default(),
+            base_url,
+        })
     }
 }

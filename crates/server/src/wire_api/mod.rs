@@ -1,57 +1,65 @@
 //! The doors clients of model APIs come in by.
+//!
+//! Reading order: `speech` (which dialect), this file (calls), `gemini` (calls whose model stands in the path),
+//! `lists` (models), `ollama` (what editors ask beside).
+
+pub(crate) mod gemini;
+pub(crate) mod lists;
+pub(crate) mod ollama;
+pub(crate) mod speech;
 
 use crate::House;
 use crate::door::Visitor;
-use crate::params::Path;
 use crate::reply;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use hanok_base::{CallContext, Dialect, ErrorKind, Problem, Recorder as _, Route};
+use hanok_base::{CallContext, Dialect, ErrorKind, Operation, Problem, Recorder as _, Route};
 use hanok_gateway::Call;
-use hanok_wire::codec;
-use http::StatusCode;
+use http::HeaderMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(5);
 
-pub(crate) async fn chat_completions(
-    State(house): State<Arc<House>>,
-    Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response {
-    call(&house, &visitor, Dialect::OpenAiChat, Route::Chat, request).await
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// The handler of a route whose whole request stands in its body.
+pub(crate) fn calls(
+    dialect: Dialect,
+    route: Route,
+) -> impl Fn(State<Arc<House>>, Extension<Visitor>, Request) -> Answering + Clone {
+    move |State(house), Extension(visitor), request| {
+        Box::pin(async move { call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await })
+    }
 }
 
-pub(crate) async fn embeddings(
-    State(house): State<Arc<House>>,
-    Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response {
-    call(&house, &visitor, Dialect::OpenAiChat, Route::Embeddings, request).await
+/// What the address says of a call.
+pub(crate) struct Asked {
+    pub(crate) dialect: Dialect,
+    pub(crate) route: Route,
+    pub(crate) model: Option<String>,
+    pub(crate) stream: Option<bool>,
 }
 
 /// One model call: a place in the records, the body, the gateway.
-async fn call(
-    house: &House,
-    visitor: &Visitor,
-    dialect: Dialect,
-    route: Route,
-    request: Request,
-) -> Response {
+pub(crate) async fn call(house: &House, visitor: &Visitor, request: Request, asked: Asked) -> Response {
+    let dialect = asked.dialect;
     let cx = match admit(house, visitor).await {
         Ok(cx) => cx,
         Err(problem) => return reply::problem(dialect, &problem, None),
     };
     let trace_id = cx.trace_id();
-    let answered = match read_body(request, house.settings.load().body_limit).await {
-        Ok(body) => house.gateway.call(&cx, Call::new(dialect, route, body)).await,
+    let (parts, body) = request.into_parts();
+    let answered = match read(&parts.headers, body, house.settings.load().body_limit).await {
+        Ok(body) => house.gateway.call(&cx, described(asked, visitor, &parts, body)).await,
         Err(problem) => {
-            let mut scope = cx.span(hanok_base::Operation::Gateway, "unread request");
+            let mut scope = cx.span(Operation::Gateway, "unread request");
             scope.fail("invalid_request", problem.message.clone());
             Err(problem)
         }
@@ -62,19 +70,20 @@ async fn call(
     }
 }
 
-pub(crate) async fn models(State(house): State<Arc<House>>) -> Response {
-    let list = house.gateway.model_list().await;
-    reply::bytes(StatusCode::OK, "application/json", codec(Dialect::OpenAiChat).encode_models(&list))
-}
-
-pub(crate) async fn model(State(house): State<Arc<House>>, Path(id): Path) -> Response {
-    let dialect = Dialect::OpenAiChat;
-    let list = house.gateway.model_list().await;
-    if let Some((id, info)) = list.into_iter().find(|(known, _)| *known == id) {
-        return reply::bytes(StatusCode::OK, "application/json", codec(dialect).encode_model(&id, &info));
+fn described(asked: Asked, visitor: &Visitor, parts: &http::request::Parts, body: Bytes) -> Call {
+    let headers = &parts.headers;
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let form = text("content-type").filter(|value| value.trim_start().starts_with("multipart/"));
+    Call {
+        model: asked.model,
+        stream: asked.stream,
+        content_type: form.map(str::to_owned),
+        headers: speech::passed_headers(asked.dialect, headers),
+        query: speech::passed_query(parts.uri.query()),
+        tag: text("x-hanok-route").map(str::to_owned),
+        key: visitor.key.clone(),
+        ..Call::new(asked.dialect, asked.route, body)
     }
-    let problem = Problem::new(ErrorKind::NotFound, "model_not_found", format!("there is no model `{id}`"));
-    reply::problem(dialect, &problem.hint("list them at /v1/models"), None)
 }
 
 /// A context whose spans have a place reserved.
@@ -84,12 +93,17 @@ pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContex
         ..Problem::new(ErrorKind::Unavailable, "store_unavailable", unavailable.to_string())
             .hint("free some space for the data folder; the server recovers by itself")
     })?;
-    let caller = house.settings.load().caller(&visitor.host, visitor.key_name.clone());
+    let caller = house.settings.load().caller(&visitor.host, visitor.key.as_deref());
     Ok(CallContext::new(place, caller))
 }
 
-/// The whole body, or what is wrong with it.
+/// The whole body of a request, or what is wrong with it.
 pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    read(&parts.headers, body, limit).await
+}
+
+async fn read(headers: &HeaderMap, body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             ErrorKind::TooLarge,
@@ -98,16 +112,14 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, P
         )
         .hint("raise `body_limit` under [server] in hanok.toml, or send less")
     };
-    let announced = request
-        .headers()
+    let announced = headers
         .get(http::header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let collected =
-        tokio::time::timeout(BODY_TIMEOUT, Limited::new(request.into_body(), limit).collect()).await;
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
