@@ -44,8 +44,7 @@ impl Body {
     }
 
     /// Shows every piece to `tap` from now on.
-    pub(crate) fn tapped(mut self, tap: Tap) -> Self {
-        let mut tap = Box::new(tap);
+    pub(crate) fn tapped(mut self, mut tap: Box<Tap>) -> Self {
         // An empty body need not be asked for.
         if matches!(&self.source, Source::Network(incoming) if incoming.is_end_stream()) {
             tap.end();

@@ -65,7 +65,7 @@ fn not_public_v6(ip: Ipv6Addr) -> Option<&'static str> {
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Some("a loopback"),
         [0xfe80..=0xfebf, ..] => Some("a link-local"),
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Some("a private"),
+        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Some("a private"),
         // NAT64 and 6to4 carry the address that is meant.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
         // All other global addresses come from 2000::/3; within it, Teredo and the documentation prefixes.

@@ -160,7 +160,7 @@ fn differences(recorded: &Value, asked: &Value, path: &str, found: &mut Vec<Stri
                 match asked.get(name) {
                     Some(asked) => differences(recorded, asked, &path, found),
                     None => {
-                        found.push(format!("{path}: recorded {}, not asked", short(&recorded.to_string())))
+                        found.push(format!("{path}: recorded {}, not asked", short(&recorded.to_string())));
                     }
                 }
             }

@@ -120,7 +120,7 @@ impl Cassette {
     pub(crate) fn play(&self, method: &Method, request: &Request<'_>) -> Result<Play, NetError> {
         let asked = self.asked(method, request);
         match &self.deck {
-            Deck::Record(recorder) => Tap::new(recorder, asked).map(Play::Live),
+            Deck::Record(recorder) => Ok(Play::Live(Box::new(Tap::new(recorder, asked)?))),
             Deck::Replay(player) => player.find(&asked, request.url.target()).map(Play::Recorded),
         }
     }
@@ -129,14 +129,17 @@ impl Cassette {
 /// What a cassette makes of a request.
 pub(crate) enum Play {
     /// It is sent, and its answer recorded with this.
-    Live(Tap),
+    Live(Box<Tap>),
     /// This is its answer.
     Recorded(Replayed),
 }
 
 impl fmt::Debug for Cassette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cassette").field("path", &self.path).field("mode", &self.mode()).finish()
+        f.debug_struct("Cassette")
+            .field("path", &self.path)
+            .field("mode", &self.mode())
+            .finish_non_exhaustive()
     }
 }
 

@@ -118,7 +118,7 @@ impl Tap {
     }
 
     /// Records this answer.
-    pub(crate) fn onto(mut self, response: Response) -> Response {
+    pub(crate) fn onto(mut self: Box<Self>, response: Response) -> Response {
         let answered = Answered {
             status: response.status.as_u16(),
             after_ms: self.lap(),
@@ -201,5 +201,58 @@ impl Drop for Tap {
 impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HeaderMap, NetErrorKind};
+
+    fn asked() -> Asked {
+        Asked { method: "GET".into(), url: "http://h/".into(), headers: Vec::new(), body: Content::of(b"") }
+    }
+
+    fn tap(recorder: &Arc<Recorder>) -> Result<Tap, NetError> {
+        let mut tap = Tap::new(recorder, asked())?;
+        let answered = Answered { status: 200, after_ms: 0, headers: Vec::new() };
+        tap.taken = Some(Taken { asked: asked(), answered, pieces: Vec::new() });
+        Ok(tap)
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_ends_the_answer_and_stops_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = folder.path().join("tape").into();
+        let mut recorder = Recorder::open(path.clone(), Arc::default()).unwrap();
+        // A file that takes no more.
+        recorder.state.get_mut().unwrap().file = File::open(&path).unwrap();
+        let recorder = Arc::new(recorder);
+        let (mut one, mut other) = (tap(&recorder).unwrap(), tap(&recorder).unwrap());
+        assert_eq!(one.see(Some(Ok(Bytes::from_static(b"x"))), true).unwrap().unwrap(), "x");
+        for tap in [&mut one, &mut other] {
+            let error = tap.see(None, true).unwrap().unwrap_err();
+            assert_eq!(error.kind(), NetErrorKind::Cassette);
+            assert!(error.to_string().contains("tape cannot be written"), "{error}");
+            assert!(tap.see(None, true).is_none(), "said once");
+        }
+        assert!(tap(&recorder).err().unwrap().to_string().contains("cannot be written"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), FIRST_LINE);
+    }
+
+    #[test]
+    fn a_piece_that_was_all_secret_leaves_only_its_delay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path: Arc<Path> = folder.path().join("tape").into();
+        let redactor = Arc::new(Redactor::new(&["secret".to_owned()]));
+        let recorder = Arc::new(Recorder::open(path.clone(), redactor).unwrap());
+        let mut tap = tap(&recorder).unwrap();
+        let pieces = [(1, "a se"), (2, "cr"), (3, "et"), (4, " b")];
+        tap.taken.as_mut().unwrap().pieces = pieces.map(|(ms, text)| (ms, text.into())).to_vec();
+        tap.end();
+        let tape = read(&std::fs::read(&path).unwrap()).unwrap();
+        let got: Vec<_> = tape.exchanges[0].1.pieces.iter().map(|p| (p.after_ms, p.data.clone())).collect();
+        assert_eq!(got, [(1, Content::of(b"a REDACTED")), (9, Content::of(b" b"))]);
+        assert!(recorder.redactor.headers(&HeaderMap::new()).is_empty());
     }
 }
