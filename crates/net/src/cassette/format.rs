@@ -257,7 +257,7 @@ mod tests {
         for ((_, read), end) in tape.exchanges.into_iter().zip(ends) {
             assert_eq!(read.end, end);
             let bytes: Vec<u8> = read.pieces.iter().flat_map(|piece| piece.data.bytes().unwrap()).collect();
-            assert_eq!(bytes, "data: 가\n\n끝".replace('가', "\u{ac00}").as_bytes());
+            assert_eq!(bytes, "data: 가\n\n끝".as_bytes());
             again.push_str(&read.write().unwrap());
         }
         assert_eq!(again, text);

@@ -108,23 +108,23 @@ async fn what_was_recorded_is_replayed_piece_by_piece_without_a_network() {
     };
     let complete = "{\"end\":\"complete\"}";
     let broken = |by: &str| format!("{{\"end\":{{\"broken\":\"{by}\"}}}}");
-    use NetErrorKind::{Cut, IdleTimeout, Protocol};
     check(vec![Step::Write(whole("201 Created", "x-a: 1\r\nx-a: 2\r\n", "pong"))], "pong", None, complete)
         .await;
     check(vec![Step::Write(whole("204 No Content", "", ""))], "", None, complete).await;
     check(vec![Step::Write(whole("429 Too Many", "retry-after: 7\r\n", "no"))], "no", None, complete).await;
     check(vec![stream(&["가", "나\"\n", "다", ""])], "가나\"\n다", None, complete).await;
-    check(vec![stream(&["one", "two"])], "onetwo", Some(Cut), &broken("cut")).await;
+    check(vec![stream(&["one", "two"])], "onetwo", Some(NetErrorKind::Cut), &broken("cut")).await;
     check(
         vec![stream(&["one"]), Step::Write(b"zz\r\n".to_vec())],
         "one",
-        Some(Protocol),
+        Some(NetErrorKind::Protocol),
         &broken("malformed"),
     )
     .await;
-    check(vec![stream(&["one"]), Step::Hold], "one", Some(IdleTimeout), &broken("stalled")).await;
+    check(vec![stream(&["one"]), Step::Hold], "one", Some(NetErrorKind::IdleTimeout), &broken("stalled"))
+        .await;
     let short = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234".to_vec();
-    check(vec![Step::Write(short)], "01234", Some(Cut), &broken("cut")).await;
+    check(vec![Step::Write(short)], "01234", Some(NetErrorKind::Cut), &broken("cut")).await;
 }
 
 #[tokio::test]

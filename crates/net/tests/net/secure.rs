@@ -41,7 +41,7 @@ impl Authority {
     /// The TLS of a server of these names, with these protocols on offer.
     pub(crate) fn acceptor(&self, names: &[&str], protocols: &[&str]) -> TlsAcceptor {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        self.accept(CertificateParams::new(names).unwrap(), protocols)
+        self.accept(&CertificateParams::new(names).unwrap(), protocols)
     }
 
     /// The TLS of a server whose certificate has run out.
@@ -49,10 +49,10 @@ impl Authority {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2001, 1, 1);
         params.not_after = rcgen::date_time_ymd(2002, 1, 1);
-        self.accept(params, &[])
+        self.accept(&params, &[])
     }
 
-    fn accept(&self, params: CertificateParams, protocols: &[&str]) -> TlsAcceptor {
+    fn accept(&self, params: &CertificateParams, protocols: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
