@@ -112,49 +112,27 @@ impl Body {
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
-        let incoming = match &mut self.source {
+        let polled = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
-            Source::Cassette(replayed) => {
-                let item = ready!(replayed.poll_piece(cx, &self.target));
-                self.timer.progress();
-                if !matches!(item, Some(Ok(_))) {
-                    self.source = Source::Ended;
-                }
-                return Poll::Ready(item);
-            }
-            Source::Network(incoming) => incoming,
+            Source::Network(incoming) => poll_incoming(incoming, cx, &self.target),
+            Source::Cassette(replayed) => replayed.poll_piece(cx, &self.target),
         };
-        loop {
-            match Pin::new(&mut *incoming).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers and empty pieces say nothing to anybody here.
-                    let Ok(piece) = frame.into_data() else { continue };
-                    if piece.is_empty() {
-                        continue;
-                    }
-                    self.timer.progress();
-                    if incoming.is_end_stream() {
-                        self.source = Source::Ended;
-                    }
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.source = Source::Ended;
-                    return Poll::Ready(Some(Err(in_body(error, &self.target))));
-                }
-                Poll::Ready(None) => {
-                    self.source = Source::Ended;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => {
-                    if self.timer.poll_gap(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    self.source = Source::Ended;
-                    return Poll::Ready(Some(Err(self.stalled())));
-                }
+        let Poll::Ready(item) = polled else {
+            if self.timer.poll_gap(cx).is_pending() {
+                return Poll::Pending;
             }
+            self.source = Source::Ended;
+            return Poll::Ready(Some(Err(self.stalled())));
+        };
+        self.timer.progress();
+        let ended = match &self.source {
+            Source::Network(incoming) if matches!(item, Some(Ok(_))) => incoming.is_end_stream(),
+            _ => !matches!(item, Some(Ok(_))),
+        };
+        if ended {
+            self.source = Source::Ended;
         }
+        Poll::Ready(item)
     }
 
     fn stalled(&self) -> NetError {
@@ -170,6 +148,26 @@ impl Body {
     fn too_large(&self, limit: usize) -> NetError {
         let message = format!("the answer of {} is larger than the limit of {limit} bytes", self.target);
         NetError::new(NetErrorKind::TooLarge, self.target.clone(), message)
+    }
+}
+
+fn poll_incoming(
+    incoming: &mut Incoming,
+    cx: &mut Context<'_>,
+    target: &Arc<str>,
+) -> Poll<Option<Result<Bytes, NetError>>> {
+    loop {
+        let frame = match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(in_body(error, target)))),
+            None => return Poll::Ready(None),
+        };
+        // Trailers and empty pieces say nothing to anybody here.
+        if let Ok(piece) = frame.into_data()
+            && !piece.is_empty()
+        {
+            return Poll::Ready(Some(Ok(piece)));
+        }
     }
 }
 

@@ -16,6 +16,18 @@ pub(super) enum Content {
     Base64(String),
 }
 
+/// How deep JSON may be to be kept as such. The reader of a line has a limit of its own, above this.
+const DEEPEST: usize = 100;
+
+fn fits(value: &Value, levels: usize) -> bool {
+    levels > 0
+        && match value {
+            Value::Object(members) => members.values().all(|member| fits(member, levels - 1)),
+            Value::Array(items) => items.iter().all(|item| fits(item, levels - 1)),
+            _ => true,
+        }
+}
+
 impl Content {
     /// These bytes exactly.
     pub(super) fn of(bytes: &[u8]) -> Self {
@@ -28,7 +40,7 @@ impl Content {
     /// A request's body; JSON objects and arrays as what they say.
     pub(super) fn of_request(bytes: &[u8]) -> Self {
         match serde_json::from_slice(bytes) {
-            Ok(value @ (Value::Object(_) | Value::Array(_))) => Self::Json(value),
+            Ok(value @ (Value::Object(_) | Value::Array(_))) if fits(&value, DEEPEST) => Self::Json(value),
             _ => Self::of(bytes),
         }
     }
@@ -42,5 +54,33 @@ impl Content {
                 STANDARD.decode(text).map(Into::into).map_err(|error| format!("not base64: {error}"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_body_in_the_form_it_can_be_read_in() {
+        let check = |bytes: &[u8], expect: &str| {
+            let content = Content::of_request(bytes);
+            let line = serde_json::to_string(&content).unwrap();
+            assert_eq!(line.split('"').nth(1).unwrap(), expect, "{line}");
+            assert_eq!(serde_json::from_str::<Content>(&line).unwrap(), content);
+            if expect != "json" {
+                assert_eq!(content.bytes().unwrap(), bytes);
+            }
+        };
+        check(b"", "text");
+        check(b"3", "text");
+        check(b"{\"a\":", "text");
+        check(b"{ \"a\": [1] }", "json");
+        check(b"[]", "json");
+        check(b"\xff{}", "base64");
+        check("[".repeat(99).as_bytes(), "text");
+        check(format!("{}{}", "[".repeat(99), "]".repeat(99)).as_bytes(), "json");
+        check(format!("{}{}", "[".repeat(120), "]".repeat(120)).as_bytes(), "text");
+        check(format!("{}{}", "[".repeat(9000), "]".repeat(9000)).as_bytes(), "text");
     }
 }

@@ -3,7 +3,8 @@
 //! A cassette is one file of JSON lines that a person can read and compare. Recording lets real traffic
 //! through and appends each exchange when its answer ended, however it ended, with secrets taken out;
 //! replaying answers from the file alone. An exchange without the head of an answer (a refused connection,
-//! a timeout) is not recorded.
+//! a timeout) is not recorded. Writing blocks the task that reads the answer, for as long as an append
+//! takes: a cassette is for tests, not for a server under load.
 //!
 //! Reading order: `format` (the lines), `content` (bytes in them), `redact` (secrets), `matching` (which
 //! requests are the same), `record`, `replay`.

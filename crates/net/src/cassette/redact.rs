@@ -91,7 +91,9 @@ impl Redactor {
             return self.text(text.as_bytes());
         };
         let member = |member: &str| match member.split_once('=') {
-            Some((name, _)) if QUERY.contains(&name) => format!("{name}={REDACTED}"),
+            Some((name, _)) if QUERY.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+                format!("{name}={REDACTED}")
+            }
             _ => self.text(member.as_bytes()),
         };
         let query: Vec<String> = query.split('&').map(member).collect();
@@ -206,7 +208,7 @@ mod tests {
             assert_eq!(redactor().url(&Url::parse(url).unwrap()), expect);
         };
         check("http://h/v1?a=1&key=hidden&monkey=2", "http://h/v1?a=1&key=REDACTED&monkey=2");
-        check("http://h/v1?access_token=hidden", "http://h/v1?access_token=REDACTED");
+        check("http://h/v1?Access_Token=hidden", "http://h/v1?Access_Token=REDACTED");
         check("http://h/sk-secret/x?y=sk-secret", "http://h/REDACTED/x?y=REDACTED");
         check("http://h/v1", "http://h/v1");
     }

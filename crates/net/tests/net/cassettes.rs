@@ -305,6 +305,13 @@ async fn delays_are_kept_only_where_they_are_wanted() {
     let error = open(&path, CassetteMode::Replay, &delayed).post(request).await.unwrap_err();
     assert_eq!(error.kind(), NetErrorKind::FirstByteTimeout, "{error}");
 
+    // What comes too late is late here too.
+    let (_folder, path) = written(&late(1, 3_600_000));
+    let timeouts = Timeouts { first_byte: LONG, idle: SHORT };
+    let request = Request { url: &url, headers: &headers, body: "{}".into(), timeouts };
+    let response = open(&path, CassetteMode::Replay, &delayed).post(request).await.unwrap();
+    assert_eq!(pieces(response).await, (Vec::new(), Some(NetErrorKind::IdleTimeout)));
+
     let (_folder, path) = written(&late(20, 30));
     let client = open(&path, CassetteMode::Replay, &delayed);
     let begun = Instant::now();
