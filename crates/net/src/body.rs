@@ -1,5 +1,6 @@
 //! An answer's body, in pieces.
 
+use crate::cassette::{Replayed, Tap};
 use crate::error::in_body;
 use crate::idle::Timer;
 use crate::{NetError, NetErrorKind};
@@ -9,28 +10,56 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 /// A body as it arrives: a stream of pieces that are never empty. An error is the last item. Dropping it
 /// before its end closes the connection, so that the server stops working for nobody.
 #[derive(Debug)]
 pub struct Body {
-    /// `None` once the end or an error was seen.
-    incoming: Option<Incoming>,
+    source: Source,
     timer: Timer,
     idle: Duration,
     target: Arc<str>,
+    /// What records the pieces, where they are recorded.
+    tap: Option<Box<Tap>>,
+}
+
+/// Where the pieces come from.
+#[derive(Debug)]
+enum Source {
+    /// The end or an error was seen.
+    Ended,
+    Network(Incoming),
+    Cassette(Box<Replayed>),
 }
 
 impl Body {
     pub(crate) fn new(incoming: Incoming, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self { incoming: Some(incoming), timer, idle, target }
+        Self { source: Source::Network(incoming), timer, idle, target, tap: None }
+    }
+
+    pub(crate) fn replayed(replayed: Replayed, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
+        Self { source: Source::Cassette(Box::new(replayed)), timer, idle, target, tap: None }
+    }
+
+    /// Shows every piece to `tap` from now on.
+    pub(crate) fn tapped(mut self, mut tap: Box<Tap>) -> Self {
+        // An empty body need not be asked for.
+        if matches!(&self.source, Source::Network(incoming) if incoming.is_end_stream()) {
+            tap.end();
+        }
+        self.tap = Some(tap);
+        self
     }
 
     /// The announced length, where there is one.
     pub fn announced_len(&self) -> Option<u64> {
-        self.incoming.as_ref().and_then(|incoming| incoming.size_hint().exact())
+        match &self.source {
+            Source::Ended => None,
+            Source::Network(incoming) => incoming.size_hint().exact(),
+            Source::Cassette(replayed) => replayed.announced_len(),
+        }
     }
 
     /// The whole body. More than `limit` bytes, announced or come, are [`NetErrorKind::TooLarge`].
@@ -66,49 +95,79 @@ impl Body {
         self.timer.limit_idle(self.idle);
     }
 
+    /// Waits no longer than to this moment for all that is still to come, whatever pieces come before: an
+    /// answer that only says that it is alive is late too. What waits for something in the body (its first
+    /// token) sets it, and takes it back with `None` when that is there. Past it, the body ends with
+    /// [`NetErrorKind::FirstByteTimeout`].
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.timer.set_deadline(deadline.map(Into::into));
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
-        let Some(incoming) = &mut self.incoming else {
-            return Poll::Ready(None);
-        };
-        loop {
-            match Pin::new(&mut *incoming).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers and empty pieces say nothing to anybody here.
-                    let Ok(piece) = frame.into_data() else { continue };
-                    if piece.is_empty() {
-                        continue;
-                    }
-                    self.timer.progress();
-                    if incoming.is_end_stream() {
-                        self.incoming = None;
-                    }
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.incoming = None;
-                    return Poll::Ready(Some(Err(in_body(error, &self.target))));
-                }
-                Poll::Ready(None) => {
-                    self.incoming = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Pending => {
-                    if self.timer.poll_gap(cx).is_pending() {
-                        return Poll::Pending;
-                    }
-                    self.incoming = None;
-                    let message =
-                        format!("{} stopped in the middle of its answer for {:?}", self.target, self.idle);
-                    let error = NetError::new(NetErrorKind::IdleTimeout, self.target.clone(), message);
-                    return Poll::Ready(Some(Err(error)));
-                }
-            }
+        let polled = self.poll_source(cx);
+        match &mut self.tap {
+            None => polled,
+            Some(tap) => polled.map(|item| tap.see(item, matches!(self.source, Source::Ended))),
         }
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
+        let polled = match &mut self.source {
+            Source::Ended => return Poll::Ready(None),
+            Source::Network(incoming) => poll_incoming(incoming, cx, &self.target),
+            Source::Cassette(replayed) => replayed.poll_piece(cx, &self.target),
+        };
+        let Poll::Ready(item) = polled else {
+            if self.timer.poll_gap(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.source = Source::Ended;
+            return Poll::Ready(Some(Err(self.stalled())));
+        };
+        self.timer.progress();
+        let ended = match &self.source {
+            Source::Network(incoming) if matches!(item, Some(Ok(_))) => incoming.is_end_stream(),
+            _ => !matches!(item, Some(Ok(_))),
+        };
+        if ended {
+            self.source = Source::Ended;
+        }
+        Poll::Ready(item)
+    }
+
+    fn stalled(&self) -> NetError {
+        let target = self.target.clone();
+        if self.timer.past_deadline() {
+            let message = format!("{target} did not come to the point of its answer in time");
+            return NetError::new(NetErrorKind::FirstByteTimeout, target, message);
+        }
+        let message = format!("{target} stopped in the middle of its answer for {:?}", self.idle);
+        NetError::new(NetErrorKind::IdleTimeout, target, message)
     }
 
     fn too_large(&self, limit: usize) -> NetError {
         let message = format!("the answer of {} is larger than the limit of {limit} bytes", self.target);
         NetError::new(NetErrorKind::TooLarge, self.target.clone(), message)
+    }
+}
+
+fn poll_incoming(
+    incoming: &mut Incoming,
+    cx: &mut Context<'_>,
+    target: &Arc<str>,
+) -> Poll<Option<Result<Bytes, NetError>>> {
+    loop {
+        let frame = match ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(in_body(error, target)))),
+            None => return Poll::Ready(None),
+        };
+        // Trailers and empty pieces say nothing to anybody here.
+        if let Ok(piece) = frame.into_data()
+            && !piece.is_empty()
+        {
+            return Poll::Ready(Some(Ok(piece)));
+        }
     }
 }
 
@@ -188,6 +247,11 @@ impl Coalesced {
     /// See [`Body::limit_idle`].
     pub fn limit_idle(&mut self, idle: Duration) {
         self.body.limit_idle(idle);
+    }
+
+    /// See [`Body::set_deadline`].
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.body.set_deadline(deadline);
     }
 
     fn hand_over(&mut self) -> Poll<Option<Result<Bytes, NetError>>> {

@@ -1,15 +1,17 @@
 //! One request, one answer.
 
-use crate::connect::{Born, Connector};
+use crate::cassette::Play;
+use crate::connect::Connector;
+use crate::dial::{Born, refusal};
 use crate::error::before_head;
 use crate::idle::Timer;
-use crate::{Body, NetError, NetErrorKind, Url};
+use crate::proxy::is_https;
+use crate::{Body, Cassette, ClientOptions, Egress, NetError, NetErrorKind, Proxy, Timeouts, Url, tls};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::{Future, poll_fn};
@@ -21,59 +23,6 @@ use std::time::{Duration, Instant};
 /// A pooled connection that was closed under a request is retried only if it shows this soon; a server that
 /// takes longer may have worked on the request.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
-
-/// How a client connects.
-#[derive(Clone, Debug)]
-pub struct ClientOptions {
-    /// For name, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// How long an unused connection is kept.
-    pub pool_idle_timeout: Duration,
-    /// How many unused connections are kept for one host.
-    pub pool_idle_per_host: usize,
-    /// Whose certificates are trusted.
-    pub roots: Roots,
-    /// The `user-agent` of requests that set none.
-    pub user_agent: HeaderValue,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            pool_idle_timeout: Duration::from_mins(1),
-            pool_idle_per_host: 256,
-            roots: Roots::Bundled,
-            user_agent: HeaderValue::from_static(concat!("hanok/", env!("CARGO_PKG_VERSION"))),
-        }
-    }
-}
-
-/// Whose certificates are trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Roots {
-    /// Mozilla's, compiled in.
-    Bundled,
-    /// The system's store.
-    System,
-}
-
-/// How long a request may wait for each next thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// From the request to the head of the answer, a new connection included.
-    pub first_byte: Duration,
-    /// Between two pieces of the body.
-    pub idle: Duration,
-}
-
-impl Default for Timeouts {
-    /// Ten minutes to the head, since an answer that is not streamed has none before it is complete; five
-    /// between pieces, since models that think may be silent.
-    fn default() -> Self {
-        Self { first_byte: Duration::from_mins(10), idle: Duration::from_mins(5) }
-    }
-}
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -104,22 +53,25 @@ pub struct Response {
 pub struct Client {
     pool: legacy::Client<Connector, Full<Bytes>>,
     user_agent: HeaderValue,
+    egress: Option<Arc<Egress>>,
+    proxy: Option<Arc<Proxy>>,
+    cassette: Option<Cassette>,
 }
 
 impl Client {
-    /// A client with its own pool. Fails only where the system's certificates cannot be read.
+    /// A client with its own pool. Fails only where no certificate can be trusted.
     pub fn new(options: ClientOptions) -> Result<Self, NetError> {
-        let tls = tls_config(options.roots).map_err(|error| {
-            NetError::new(NetErrorKind::Tls, "", format!("no trusted certificates: {error}"))
-        })?;
+        let tls = tls::config(options.roots, &options.extra_roots)?;
+        let (egress, proxy) = (options.egress.map(Arc::new), options.proxy.map(Arc::new));
+        let connector = Connector::new(tls, egress.clone(), proxy.clone(), options.connect_timeout);
         let pool = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(options.pool_idle_timeout)
             .pool_max_idle_per_host(options.pool_idle_per_host)
             .http2_keep_alive_interval(Some(Duration::from_secs(30)))
-            .build(Connector::new(tls, options.connect_timeout));
-        Ok(Self { pool, user_agent: options.user_agent })
+            .build(connector);
+        Ok(Self { pool, user_agent: options.user_agent, egress, proxy, cassette: options.cassette })
     }
 
     /// Sends a POST; returns once the head of the answer is there, whatever its status.
@@ -137,22 +89,52 @@ impl Client {
     /// A kept connection that the server closes at once, before a byte of an answer, was most likely closed
     /// already when it was taken from the pool: the request is sent once more, on another.
     pub async fn send(&self, method: Method, request: Request<'_>) -> Result<Response, NetError> {
+        if let Some(egress) = &self.egress {
+            egress.check(request.url)?;
+        }
+        match &self.cassette {
+            None => self.exchange(&method, &request).await,
+            Some(cassette) => Box::pin(self.with_cassette(cassette, &method, &request)).await,
+        }
+    }
+
+    async fn with_cassette(
+        &self,
+        cassette: &Cassette,
+        method: &Method,
+        request: &Request<'_>,
+    ) -> Result<Response, NetError> {
+        match cassette.play(method, request)? {
+            Play::Recorded(recorded) => recorded.respond(request).await,
+            Play::Live(tap) => Ok(tap.onto(self.exchange(method, request).await?)),
+        }
+    }
+
+    async fn exchange(&self, method: &Method, request: &Request<'_>) -> Result<Response, NetError> {
         let mut timer = Timer::new(request.timeouts.first_byte, request.timeouts.idle);
+        let asks_proxy = self.proxy.as_deref().filter(|proxy| {
+            let uri = request.url.uri();
+            !is_https(uri) && proxy.serves(uri)
+        });
         let target = request.url.shared_target();
         let mut retried = false;
         loop {
             let sent_at = Instant::now();
-            match self.attempt(&method, &request, &mut timer).await {
+            match self.attempt(method, request, asks_proxy, &mut timer).await {
                 Ok(response) => {
                     let (head, incoming) = response.into_parts();
+                    if let (Some(proxy), StatusCode::PROXY_AUTHENTICATION_REQUIRED) =
+                        (asks_proxy, head.status)
+                    {
+                        let why = refusal(head.status.as_u16());
+                        let message =
+                            format!("no way to {target} through the proxy {}: {why}", proxy.target());
+                        return Err(NetError::new(NetErrorKind::Proxy, target.clone(), message));
+                    }
                     let body = Body::new(incoming, timer, request.timeouts.idle, target.clone());
                     return Ok(Response { status: head.status, headers: head.headers, body });
                 }
-                Err(Failure::Late) => {
-                    let allowed = request.timeouts.first_byte;
-                    let message = format!("{target} did not answer within {allowed:?}");
-                    return Err(NetError::new(NetErrorKind::FirstByteTimeout, target.clone(), message));
-                }
+                Err(Failure::Late) => return Err(late(request.url, request.timeouts)),
                 Err(Failure::Hyper(error)) => {
                     let pooled = was_pooled(&error, sent_at);
                     let error = before_head(error, target);
@@ -172,6 +154,7 @@ impl Client {
         &self,
         method: &Method,
         request: &Request<'_>,
+        asks_proxy: Option<&Proxy>,
         timer: &mut Timer,
     ) -> Result<http::Response<Incoming>, Failure> {
         let mut message = http::Request::new(Full::new(request.body.clone()));
@@ -180,6 +163,9 @@ impl Client {
         let mut headers = request.headers.clone();
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
+        if let Some(authorization) = asks_proxy.and_then(Proxy::authorization) {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
         *message.headers_mut() = headers;
         let mut answer = pin!(self.pool.request(message));
         poll_fn(|cx| match answer.as_mut().poll(cx) {
@@ -196,6 +182,12 @@ impl std::fmt::Debug for Client {
     }
 }
 
+/// The head of the answer did not come in time.
+pub(crate) fn late(url: &Url, timeouts: Timeouts) -> NetError {
+    let message = format!("{} did not answer within {:?}", url.target(), timeouts.first_byte);
+    NetError::new(NetErrorKind::FirstByteTimeout, url.shared_target().clone(), message)
+}
+
 enum Failure {
     Late,
     Hyper(legacy::Error),
@@ -209,15 +201,4 @@ fn was_pooled(error: &legacy::Error, sent_at: Instant) -> bool {
     let mut extras = http::Extensions::new();
     connected.get_extras(&mut extras);
     extras.get::<Born>().is_some_and(|born| born.0 < sent_at)
-}
-
-fn tls_config(roots: Roots) -> Result<rustls::ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config =
-        rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    let config = match roots {
-        Roots::Bundled => config.with_webpki_roots(),
-        Roots::System => config.with_native_roots()?,
-    };
-    Ok(config.with_no_client_auth())
 }

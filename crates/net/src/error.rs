@@ -7,7 +7,7 @@ use std::sync::Arc;
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A request that did not end as it should. Messages name the server as `host:port` and hold no header,
-/// no path and no body.
+/// no path and no body; only those of a cassette say what in a request differs from the recorded one.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct NetError {
@@ -23,17 +23,21 @@ pub struct NetError {
 pub enum NetErrorKind {
     /// The URL cannot be used.
     BadUrl,
+    /// The rules of [`Egress`](crate::Egress) do not allow the host, or the address it has.
+    Forbidden,
     /// The host's name has no address.
     Dns,
     /// The connection was refused, or the host cannot be reached.
     Refused,
+    /// The proxy cannot be reached, or does not let the request through.
+    Proxy,
     /// Name, connection and TLS took longer than allowed.
     ConnectTimeout,
     /// The TLS handshake failed.
     Tls,
     /// The server closed the connection before a byte of its answer.
     Closed,
-    /// No head of an answer in time.
+    /// No head of an answer in time, or not what [`Body::set_deadline`](crate::Body::set_deadline) waits for.
     FirstByteTimeout,
     /// The body came to a halt.
     IdleTimeout,
@@ -43,6 +47,8 @@ pub enum NetErrorKind {
     TooLarge,
     /// What came is not HTTP.
     Protocol,
+    /// A cassette cannot be read or written, or holds no answer to the request.
+    Cassette,
 }
 
 impl NetError {
@@ -67,7 +73,7 @@ impl NetError {
 }
 
 /// The failure of a connection attempt, as the connector tells it through hyper.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct ConnectFailure {
     pub(crate) kind: NetErrorKind,
@@ -83,6 +89,8 @@ pub(crate) fn before_head(error: hyper_util::client::legacy::Error, target: &Arc
                 format!("could not connect to {target} within {}", failure.reason)
             }
             NetErrorKind::Dns => format!("the host of {target} has no address: {}", failure.reason),
+            NetErrorKind::Forbidden => format!("{target} may not be reached: {}", failure.reason),
+            NetErrorKind::Proxy => format!("no way to {target} through the proxy {}", failure.reason),
             NetErrorKind::Tls => format!("no secure connection to {target}: {}", failure.reason),
             _ => format!("could not connect to {target}: {}", failure.reason),
         };

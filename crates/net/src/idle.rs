@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep};
 pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
     idle: Duration,
+    deadline: Option<Instant>,
     waiting_since: Option<Instant>,
     last_wait: Duration,
 }
@@ -19,7 +20,7 @@ impl Timer {
     /// Fires at `first_byte` from now, until the head is there.
     pub(crate) fn new(first_byte: Duration, idle: Duration) -> Self {
         let sleep = Box::pin(tokio::time::sleep_until(after(Instant::now(), first_byte)));
-        Self { sleep, idle, waiting_since: None, last_wait: Duration::ZERO }
+        Self { sleep, idle, deadline: None, waiting_since: None, last_wait: Duration::ZERO }
     }
 
     /// Whether the head is late.
@@ -30,6 +31,16 @@ impl Timer {
     /// Allows shorter gaps from now on.
     pub(crate) fn limit_idle(&mut self, idle: Duration) {
         self.idle = idle;
+    }
+
+    /// Waits no longer than to this moment, until another is set or none.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// Whether the moment that was set is past.
+    pub(crate) fn past_deadline(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
     }
 
     /// A piece of the body came.
@@ -46,6 +57,7 @@ impl Timer {
     pub(crate) fn poll_gap(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let due = after(since, self.idle);
+        let due = self.deadline.map_or(due, |deadline| deadline.min(due));
         if self.sleep.deadline() > due {
             self.sleep.as_mut().reset(due);
         }

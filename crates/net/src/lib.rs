@@ -1,21 +1,37 @@
-//! The one HTTP client: connection pools, TLS and timeouts. It takes bytes and yields bytes.
+//! The one HTTP client: connection pools, TLS, proxy, timeouts, egress rules and cassettes. It takes bytes
+//! and yields bytes.
 //!
 //! Deliberately not here: vendors, dialects, and the framing of streams (`hanok-wire` finds the events in
 //! the pieces a [`Body`] yields). Redirects are not followed and no compression is asked for: a model's
-//! address is what was configured, and pieces go on as they came.
+//! address is what was configured, and pieces go on as they came. The environment is not read: what a
+//! client uses is in its [`ClientOptions`].
 //!
-//! Reading order: [`url`] (an address, parsed once), [`client`] (one request), [`body`] (its answer in
-//! pieces), [`error`] (what can go wrong, told apart).
+//! Reading order: [`url`] (an address, parsed once), [`options`] (how a client connects), [`client`] (one
+//! request), [`body`] (its answer in pieces), [`error`] (what can go wrong, told apart); [`tls`] (whose
+//! certificates are trusted), [`proxy`] (the way out), [`egress`] (which servers may be reached),
+//! [`cassette`] (traffic recorded and replayed).
 
 pub mod body;
+pub mod cassette;
 pub mod client;
 mod connect;
+mod dial;
+pub mod egress;
 pub mod error;
+mod host;
 mod idle;
+pub mod options;
+pub mod proxy;
+pub mod tls;
 pub mod url;
 
 pub use body::{Body, Coalesced};
-pub use client::{Client, ClientOptions, Request, Response, Roots, Timeouts};
+pub use cassette::{Cassette, CassetteMode, CassetteOptions};
+pub use client::{Client, Request, Response};
+pub use egress::Egress;
 pub use error::{NetError, NetErrorKind};
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+pub use options::{ClientOptions, Timeouts};
+pub use proxy::Proxy;
+pub use tls::{Certificates, Roots};
 pub use url::Url;

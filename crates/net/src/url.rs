@@ -1,8 +1,10 @@
 //! An address, parsed once.
 
+use crate::host::{bare, ip};
 use crate::{NetError, NetErrorKind};
 use http::Uri;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// An `http` or `https` URL without credentials, ready to be asked many times.
@@ -10,6 +12,9 @@ use std::sync::Arc;
 pub struct Url {
     uri: Uri,
     target: Arc<str>,
+    bare_host: Arc<str>,
+    ip: Option<IpAddr>,
+    port: u16,
 }
 
 impl Url {
@@ -37,7 +42,8 @@ impl Url {
             Some(digits) => digits.parse::<u16>().map_err(|_| bad("its port is not between 0 and 65535"))?,
         };
         let target = Arc::from(format!("{host}:{port}"));
-        Ok(Self { uri, target })
+        let bare_host = bare(host);
+        Ok(Self { ip: ip(&bare_host), bare_host: bare_host.into(), uri, target, port })
     }
 
     /// `host:port`, the port always written out: how errors name the server.
@@ -50,7 +56,15 @@ impl Url {
     }
     /// The port, also where the URL leaves it out.
     pub fn port(&self) -> u16 {
-        self.target.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default()
+        self.port
+    }
+    /// The host without brackets and closing dot, in small letters.
+    pub(crate) fn bare_host(&self) -> &str {
+        &self.bare_host
+    }
+    /// The address the host is, where it is written as one.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        self.ip
     }
     pub(crate) fn uri(&self) -> &Uri {
         &self.uri

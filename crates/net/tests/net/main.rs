@@ -8,6 +8,10 @@
     reason = "a test's helpers fail by panicking"
 )]
 
+mod cassettes;
+mod encrypted;
+mod proxying;
+mod secure;
 mod server;
 
 use futures_util::StreamExt;
@@ -298,4 +302,34 @@ async fn a_piece_is_not_held_back_for_the_next_one() {
     let response = post(&client(), &server.url("/")).await.unwrap();
     let mut pieces = response.body.coalesced(1 << 16);
     assert_eq!(pieces.next().await.unwrap().unwrap(), "first");
+}
+
+/// What waits for something in a body can say until when, whatever else comes.
+#[tokio::test]
+async fn a_deadline_holds_whatever_pieces_come_before_it() {
+    let pings = chunk(": ping\n\n").repeat(40);
+    let answer = concat(&[&chunked_head(""), &pings, &chunk("token"), &chunk("")]);
+    let server = Server::start(vec![vec![Step::Read, Step::Drip(answer, Duration::from_millis(1))]]).await;
+    for coalesce in [false, true] {
+        let mut response = post(&client(), &server.url("/")).await.unwrap();
+        let deadline = Some(std::time::Instant::now() + SHORT);
+        let items: Vec<_> = if coalesce {
+            let mut pieces = response.body.coalesced(1 << 16);
+            pieces.set_deadline(deadline);
+            pieces.collect().await
+        } else {
+            response.body.set_deadline(deadline);
+            StreamExt::collect(response.body).await
+        };
+        assert!(items.len() > 1, "pieces come until then");
+        let error = items.into_iter().find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), NetErrorKind::FirstByteTimeout, "{error}");
+        assert!(error.to_string().contains("did not come to the point"), "{error}");
+    }
+    // Taken back in time, it is as if it had never been.
+    let mut response = post(&client(), &server.url("/")).await.unwrap();
+    response.body.set_deadline(Some(std::time::Instant::now() + SHORT));
+    assert_eq!(response.body.next().await.unwrap().unwrap(), ":");
+    response.body.set_deadline(None);
+    assert!(response.body.collect(1 << 16).await.unwrap().ends_with(b"token"));
 }
