@@ -21,15 +21,17 @@ const facts = (turn) => {
   if (turn.ttft != null) shown.push(el("span", {}, fill(words.first_token, { time: duration(turn.ttft) })));
   shown.push(el("span", {}, fill(words.took, { time: duration(turn.took) })));
   if (turn.usage?.prompt_tokens != null) shown.push(el("span", {}, fill(words.tokens, { input: number(turn.usage.prompt_tokens), output: number(turn.usage.completion_tokens ?? 0) })));
-  if (turn.found) shown.push(turn.found.cost == null ? el("span", { class: "badge b-warn" }, words.unpriced) : el("span", {}, dollars(turn.found.cost)));
+  if (turn.found?.cost != null) shown.push(el("span", {}, dollars(turn.found.cost)));
+  else if (turn.asked.startsWith("hanok/extract")) shown.push(el("span", {}, words.local));
+  else if (turn.found && turn.usage) shown.push(el("span", {}, words.no_cost));
   if (turn.trace) shown.push(el("a", { class: "end", href: `${root}traces/${turn.trace}` }, words.open_trace_link));
   meta.replaceChildren(...shown);
   meta.hidden = false;
 };
 
 const attempt = async () => {
-  const turn = { answer: "" };
-  const body = { model: model.value.trim(), messages: [{ role: "user", content: prompt.value }], stream: true, stream_options: { include_usage: true } };
+  const turn = { answer: "", asked: model.value.trim() };
+  const body = { model: turn.asked, messages: [{ role: "user", content: prompt.value }], stream: true, stream_options: { include_usage: true } };
   const started = performance.now();
   let frame = 0;
   running = new AbortController();

@@ -66,15 +66,18 @@ pub(super) fn dollars_exact(usd: f64) -> String {
 
 /// A price, without the digits it does not need: `$2.00`, `$0.075`.
 pub(super) fn price(usd: f64) -> String {
+    if !usd.is_finite() {
+        return "–".to_owned();
+    }
     let text = format!("${usd:.5}");
     let shortest = text.find('.').map_or(text.len(), |dot| dot + 3);
     let end = text.trim_end_matches('0').len().max(shortest);
     text.get(..end).unwrap_or(&text).to_owned()
 }
 
-/// A sum or a budget, in cents where it has any: `$25.00`, `$0.31`, `$0.00251`.
+/// A sum or a budget, in cents where it has any: `$25.00`, `$0.31`, `$0.004`.
 pub(super) fn sum(usd: f64) -> String {
-    if usd == 0.0 || usd.abs() >= 0.01 { format!("${usd:.2}") } else { dollars(usd) }
+    if usd == 0.0 || usd.abs() >= 0.01 && usd.is_finite() { format!("${usd:.2}") } else { price(usd) }
 }
 
 /// How much of `all` a part is: `0 %`, `0.7 %`, `12 %`; a dash of nothing.
@@ -183,8 +186,11 @@ mod tests {
         check(price(0.075), "$0.075");
         check(price(0.5), "$0.50");
         check(price(0.000_01), "$0.00001");
+        check(price(f64::NAN), "–");
+        check(sum(f64::INFINITY), "–");
         check(sum(0.31), "$0.31");
         check(sum(0.002_51), "$0.00251");
+        check(sum(0.004), "$0.004");
         check(share(7, 1_000), "0.7 %");
         check(share(1, 100_000), "<0.1 %");
         check(share(0, 5), "0 %");

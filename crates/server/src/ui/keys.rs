@@ -105,7 +105,10 @@ fn finding(page: &Page, view: &KeysView) -> String {
     let (spent, near) = (names_at(view, 1.0..f64::INFINITY), names_at(view, NEAR..1.0));
     let say = |text: &str, names: &[&str]| fill(text, &[("names", &names.join(", "))]);
     match (spent.as_slice(), near.as_slice()) {
-        ([], []) => t.keys_lead.of(active(view).count() as u64),
+        ([], []) => match active(view).count() {
+            0 => t.no_active.to_owned(),
+            n => t.keys_lead.of(n as u64),
+        },
         ([], near) => say(t.keys_near, near),
         (spent, _) => say(t.keys_spent, spent),
     }
@@ -139,7 +142,7 @@ fn figures(page: &Page, view: &KeysView) -> Markup {
 fn table(page: &Page, view: &KeysView) -> Markup {
     let t = &page.texts().gateway;
     html! {
-        section.panel aria-labelledby="list" {
+        div.panel {
             header { h2 #list { (t.keys) } span.dim.end.opt { (t.keys_caption) } }
             div.scroll tabindex="0" role="region" aria-labelledby="list" {
                 table.table.cards role="table" {
@@ -166,9 +169,9 @@ fn row(page: &Page, view: &KeysView, key: &KeyRow) -> Markup {
     let works = key.state == KeyState::Active;
     html! {
         tr.gone[!works] role="row" {
-            td.wide role="cell" {
+            td.wide.named role="cell" {
                 div.row.row-tight { span.strong { (key.name) } @if key.admin { span.badge { (t.admin) } } }
-                div.meta { span.mono { (key.hint) } " · " (key.project) }
+                div.meta.nowrap { span.mono { (key.hint) } } div.meta { (key.project) }
             }
             td.allowed role="cell" data-label=(t.allowed) {
                 @if key.models.is_empty() { span.dim { (t.all_models) } } @else { span.any { (key.models.join(", ")) } }
@@ -250,7 +253,7 @@ fn limits(page: &Page, key: &KeyRow) -> Markup {
     let mut lines = lines.into_iter().flatten().peekable();
     html! {
         @if lines.peek().is_none() { span.dim { (t.no_limits) } }
-        @for line in lines { div.meta { (line) } }
+        @for line in lines { div.meta.nowrap { (line) } }
     }
 }
 

@@ -24,7 +24,7 @@ pub fn models_page(page: &Page, view: &ModelsView) -> Markup {
             scripts: &["models.js"],
             above: None,
             heading: html! { (t.models) },
-            actions: html! { a.btn href="#try" data-try="" { (Icon::Send.draw()) (t.try_it) } },
+            actions: html! { a.btn href="#try" data-try="" { (Icon::Command.draw()) (t.try_it) } },
             main: html! {
                 div.stack {
                     div.stack #state {
@@ -147,10 +147,10 @@ fn per_minute(rate: f64) -> String {
 fn table(page: &Page, routes: &[RouteView]) -> Markup {
     let t = &page.texts().gateway;
     html! {
-        section.panel aria-labelledby="targets" {
+        div.panel {
             header { h2 #targets { (t.targets) } span.dim.end.opt { (t.targets_caption) } }
             div.scroll tabindex="0" role="region" aria-labelledby="targets" {
-                table.table.cards role="table" {
+                table.table.cards.three role="table" {
                     caption.vh { (t.targets) ". " (t.targets_caption) }
                     thead role="rowgroup" { tr role="row" {
                         th role="columnheader" { (t.target) }
@@ -161,6 +161,7 @@ fn table(page: &Page, routes: &[RouteView]) -> Markup {
                         th.num role="columnheader" { (t.calls) }
                         th.num role="columnheader" { (t.at_once) }
                         th.num role="columnheader" { (t.price) }
+                        th role="columnheader" { span.vh { (t.try_it) } }
                     } }
                     @for route in routes { tbody role="rowgroup" {
                         (route_head(page, route))
@@ -181,19 +182,18 @@ fn route_head(page: &Page, route: &RouteView) -> Markup {
                     span.strong { (route.name) }
                     span.soft { (t.strategy(route.strategy)) }
                     @if route.sticky { span.badge { (t.sticky) } }
-                    (try_link(page, &route.name, "end"))
                 }
             } }
+            td.act role="cell" { @if route.strategy != Strategy::Direct { (try_link(page, &route.name)) } }
         }
     }
 }
 
 /// Puts a model into the field of "Try it".
-fn try_link(page: &Page, name: &str, class: &str) -> Markup {
+fn try_link(page: &Page, name: &str) -> Markup {
     let t = &page.texts().gateway;
-    let label = fill(t.try_this, &[("name", name)]);
     html! {
-        a.btn.btn-quiet.btn-sm.btn-ic.(class) href={ (page.with("model", name)) "#try" } data-try=(name) aria-label=(label) title=(label) { (Icon::Send.draw()) }
+        a href={ (page.with("model", name)) "#try" } data-try=(name) { (t.try_short) span.vh { " " (name) } }
     }
 }
 
@@ -208,12 +208,11 @@ fn target_row(page: &Page, target: &TargetView) -> Markup {
                 div.row {
                     span { (target.provider) "/" span.strong { (target.model) } }
                     @if let Some(share) = target.share { span.badge { (fill(t.share_of, &[("share", &format::portion(share))])) } }
-                    (try_link(page, &full_name(target), ""))
                 }
                 @if let Some(rule) = &target.rule { div.meta.mono { (rule) } }
                 @if !abilities.is_empty() { div.meta { (abilities.join(", ")) } }
             }
-            td.wide role="cell" data-label=(t.health) {
+            td.wide.health role="cell" {
                 (health(page, target.health))
                 @if let Some(error) = target.last_error.as_deref().filter(|_| !target.health.is_up()) {
                     div.meta.bad.said { (format::cut(error, 160)) }
@@ -227,6 +226,7 @@ fn target_row(page: &Page, target: &TargetView) -> Markup {
                 (format::count(target.running)) @if let Some(limit) = target.limit { " / " (format::count(limit)) }
             }
             td.num role="cell" data-label=(t.price) { (price(page, target)) }
+            td.act role="cell" { (try_link(page, &full_name(target))) }
         }
     }
 }
@@ -273,7 +273,7 @@ fn price(page: &Page, target: &TargetView) -> Markup {
 fn providers(page: &Page, providers: &[ProviderView]) -> Markup {
     let t = &page.texts().gateway;
     html! {
-        section.panel aria-labelledby="providers" {
+        div.panel {
             header { h2 #providers { (t.providers) } }
             div.scroll tabindex="0" role="region" aria-labelledby="providers" {
                 table.table.cards role="table" {

@@ -163,7 +163,7 @@ texts! {
         failed: &'static str, unreachable: &'static str, cut_short: &'static str, again: &'static str, covering: &'static str,
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
-        table: &'static str, code: &'static str, took: &'static str, unpriced: &'static str, degraded: &'static str,
+        table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
     }
 }
 

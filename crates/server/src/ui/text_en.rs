@@ -230,7 +230,7 @@ pub(super) const EN: Texts = Texts {
         table: "Table",
         code: "Code",
         took: "in {time}",
-        unpriced: "unpriced",
+        no_cost: "no cost recorded",
         degraded: "Not everything could be passed on: {what}",
     },
 };

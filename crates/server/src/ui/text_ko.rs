@@ -233,7 +233,7 @@ pub(super) const KO: Texts = Texts {
         table: "표",
         code: "코드",
         took: "{time} 걸림",
-        unpriced: "단가 없음",
+        no_cost: "기록된 비용 없음",
         degraded: "그대로 전달하지 못한 것이 있습니다: {what}",
     },
 };
