@@ -146,7 +146,6 @@ impl Samples {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one sample of everything")]
 fn calm() -> ModelsView {
     let route = |name: &str, strategy, targets| RouteView {
         name: name.into(),
