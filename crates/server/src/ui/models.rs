@@ -204,8 +204,8 @@ fn target_row(page: &Page, target: &TargetView) -> Markup {
     let failing = target.errors > 0 && target.errors.saturating_mul(20) >= target.calls;
     html! {
         tr role="row" {
-            td.wide role="cell" {
-                div.row {
+            td.wide.target role="cell" {
+                div.row.row-tight {
                     span { (target.provider) "/" span.strong { (target.model) } }
                     @if let Some(share) = target.share { span.badge { (fill(t.share_of, &[("share", &format::portion(share))])) } }
                 }
@@ -226,7 +226,7 @@ fn target_row(page: &Page, target: &TargetView) -> Markup {
                 (format::count(target.running)) @if let Some(limit) = target.limit { " / " (format::count(limit)) }
             }
             td.num role="cell" data-label=(t.price) { (price(page, target)) }
-            td.act role="cell" { (try_link(page, &full_name(target))) }
+            td.act role="cell" { @if target.chats() { (try_link(page, &full_name(target))) } }
         }
     }
 }

@@ -119,6 +119,12 @@ pub struct TargetView {
 }
 
 impl TargetView {
+    /// Whether it answers chats, as far as is known.
+    pub fn chats(&self) -> bool {
+        let other = |one: &Capability| matches!(one, Capability::Embeddings | Capability::Rerank);
+        self.capabilities.is_empty() || !self.capabilities.iter().all(other)
+    }
+
     /// Whether its calls cannot be priced.
     pub fn unpriced(&self) -> bool {
         !self.local && self.prices.is_none_or(|prices| prices.input.is_none() && prices.output.is_none())
