@@ -8,7 +8,6 @@ const start = (event) => {
 };
 document.getElementById("new-key")?.addEventListener("click", start);
 document.addEventListener("hanok:new", start);
-document.querySelector("[aria-invalid]")?.focus();
 
 // A question opened by key puts the focus on its answer; Escape takes it back.
 for (const question of document.querySelectorAll("details.confirm")) question.addEventListener("toggle", () => {

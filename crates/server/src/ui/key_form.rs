@@ -88,7 +88,7 @@ fn field(view: &KeysView, field: &Field<'_>, input: Input) -> Markup {
             label for=(name) { (label) }
             input.input id=(name) name=(name) type=(kind) value=(value) list=[list] inputmode=[mode] step=[step] min=[least]
                 maxlength=[(kind == "text").then_some("400")] required[matches!(input, Input::Name)] autocomplete="off" spellcheck="false" autocapitalize="off"
-                aria-invalid=[wrong.map(|_| "true")] aria-describedby={ (name) "-hint" };
+                autofocus[wrong.is_some()] aria-invalid=[wrong.map(|_| "true")] aria-describedby={ (name) "-hint" };
             p.hint id={ (name) "-hint" } {
                 @if let Some(wrong) = wrong { span.wrong { (Icon::Warn.draw()) (wrong) } } @else { (hint) }
             }
