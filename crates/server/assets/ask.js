@@ -1,6 +1,7 @@
 // The talk: a question goes out, the answer streams in, its citations become chips and sources.
 import { count, dollars, duration, el, fill, icon, number, root, typing, words } from "./shell.js";
 import { cite, markUncovered, render } from "./answer.js";
+import { chat, failure, note, recorded } from "./chat.js";
 
 const $ = (id) => document.getElementById(id);
 const talk = $("talk"), field = $("ask-q"), state = $("ask-state");
@@ -137,10 +138,6 @@ const follow = (change) => {
   if (near) box.scrollTop = box.scrollHeight;
 };
 
-const note = (kind, text, hint, ...more) =>
-  el("div", { class: `note note-${kind}`, role: kind === "err" ? "alert" : null }, icon("warn"),
-    el("div", { class: "grow" }, el("p", {}, text), hint ? el("p", { class: "dim" }, hint) : null), ...more);
-
 const draw = (turn) => {
   turn.parts ??= {
     question: el("p", { class: "ask-q" }, turn.question),
@@ -201,54 +198,18 @@ const finish = (turn) => {
   meta.replaceChildren(...facts);
 };
 
-// Server-sent events from a body: yields the data of each.
-async function* events(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let buffer = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    buffer += value ?? "";
-    const lines = buffer.split(/\r\n|\n|\r(?!$)/);
-    buffer = done ? "" : lines.pop();
-    for (const line of lines) if (line.startsWith("data:")) yield line.slice(5).trim();
-    if (done) return;
-  }
-}
-
-class Refused extends Error {
-  constructor(error) {
-    super(error?.message || words.failed);
-    this.hint = error?.hint;
-  }
-}
-
 const stream = async (turn, body, signal) => {
   const started = performance.now();
-  const response = await fetch(root + "v1/chat/completions", {
-    method: "POST", headers: { "content-type": "application/json", accept: "text/event-stream" }, body: JSON.stringify(body), signal,
-  }).catch((error) => {
-    throw error.name === "AbortError" ? error : new Refused({ message: words.unreachable });
-  });
-  turn.trace = response.headers.get("x-hanok-trace-id");
-  if (!response.ok) throw new Refused((await response.json().catch(() => null))?.error);
-  let frame = 0, finished = false;
+  let frame = 0;
   const redraw = () => {
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       if (!turn.done) follow(() => draw(turn));
     });
   };
-  for await (const data of events(response.body)) {
-    if (data === "[DONE]") {
-      finished = true;
-      break;
-    }
-    const chunk = JSON.parse(data);
-    if (chunk.error) throw new Refused(chunk.error);
-    if (chunk.usage) turn.usage = chunk.usage;
-    const choice = chunk.choices?.[0];
-    if (!choice) continue;
-    const delta = choice.delta ?? {};
+  for await (const { choices, usage } of chat(body, signal, (headers) => (turn.trace = headers.get("x-hanok-trace-id")))) {
+    if (usage) turn.usage = usage;
+    const delta = choices?.[0]?.delta ?? {};
     const said = delta.content ?? delta.refusal;
     if (said) {
       turn.ttft ??= performance.now() - started;
@@ -256,28 +217,15 @@ const stream = async (turn, body, signal) => {
       redraw();
     }
     for (const { url_citation } of delta.annotations ?? []) if (url_citation) turn.annotations.push(url_citation);
-    if (choice.finish_reason) finished = true;
   }
-  if (!finished) throw new Refused({ message: words.cut_short });
 };
 
-// What the trace knows beyond the answer: how much was retrieved, what it cost. It is written when the answer
-// has ended, so a few moments later.
+// What the trace knows beyond the answer: how much was retrieved, what it cost.
 const lookUp = async (turn) => {
-  for (const wait of [150, 500, 1500]) {
-    await new Promise((done) => setTimeout(done, wait));
-    const response = await fetch(`${root}api/traces/${turn.trace}`).catch(() => null);
-    if (!response) return;
-    if (!response.ok) continue;
-    const { spans = [] } = await response.json();
-    const attribute = (name) => spans.map(({ attributes }) => attributes?.[name]).find((value) => value != null);
-    const hits = attribute("hanok.hits");
-    if (Array.isArray(hits)) turn.hits = hits;
-    const costs = spans.map(({ attributes }) => attributes?.["hanok.cost_usd"]).filter((cost) => typeof cost === "number");
-    if (costs.length) turn.cost = Math.max(...costs);
-    break;
-  }
-  if (!turns.includes(turn)) return;
+  const found = await recorded(turn.trace);
+  if (!found || !turns.includes(turn)) return;
+  if (Array.isArray(found.hits)) turn.hits = found.hits;
+  if (found.cost != null) turn.cost = found.cost;
   follow(() => finish(turn));
   if (pane.turn === turn) showSources(turn);
   keep();
@@ -325,8 +273,7 @@ const ask = async (question, model = chosen()) => {
     await stream(turn, body, running.signal);
   } catch (error) {
     if (error.name === "AbortError") turn.stopped = true;
-    else turn.error = { message: error instanceof Refused ? error.message : words.cut_short, hint: error.hint };
-    if (!(error instanceof Refused) && error.name !== "AbortError") console.warn("the stream broke", error);
+    else turn.error = failure(error);
   }
   running = null;
   turn.done = true;

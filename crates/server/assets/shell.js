@@ -77,7 +77,11 @@ export const localise = (within) => {
     const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
     const today = at.toDateString() === new Date().toDateString();
     const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-    time.textContent = time.dataset.clock === "m" ? clock : `${today ? "" : day + " "}${clock}:${two(at.getSeconds())}`;
+    const form = {
+      m: clock, s: `${today ? "" : day + " "}${clock}:${two(at.getSeconds())}`,
+      d: `${at.getFullYear()}-${day}`, dm: today ? clock : `${at.getFullYear()}-${day} ${clock}`,
+    };
+    time.textContent = form[time.dataset.clock];
   }
 };
 localise(document);
@@ -112,6 +116,7 @@ const act = {
   new: () => { if (!document.dispatchEvent(new CustomEvent("hanok:new", { cancelable: true }))) return; location.href = root; },
   curl: () => document.querySelector("[data-curl]")?.click(),
   live: () => document.getElementById("live")?.click(),
+  out: () => document.getElementById("sign-out").requestSubmit(),
 };
 
 document.addEventListener("click", (event) => {

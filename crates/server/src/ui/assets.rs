@@ -26,16 +26,19 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
     ("shell.js", JS, include_str!("../../assets/shell.js")),
     ("answer.js", JS, include_str!("../../assets/answer.js")),
+    ("chat.js", JS, include_str!("../../assets/chat.js")),
     ("ask.js", JS, include_str!("../../assets/ask.js")),
     ("list.js", JS, include_str!("../../assets/list.js")),
     ("traces.js", JS, include_str!("../../assets/traces.js")),
     ("trace.js", JS, include_str!("../../assets/trace.js")),
+    ("models.js", JS, include_str!("../../assets/models.js")),
+    ("keys.js", JS, include_str!("../../assets/keys.js")),
 ];
 
 static TABLE: LazyLock<Vec<File>> = LazyLock::new(|| {
@@ -94,14 +97,10 @@ mod tests {
                 }
             }
         }
-        assert!(
-            !asset("answer.js").unwrap().body.contains("innerHTML"),
-            "a model's text must never be parsed as HTML"
-        );
-        assert!(
-            !asset("ask.js").unwrap().body.contains("innerHTML"),
-            "a model's text must never be parsed as HTML"
-        );
+        for name in ["answer.js", "chat.js", "ask.js", "models.js"] {
+            let body = asset(name).unwrap().body;
+            assert!(!body.contains("innerHTML"), "{name}: a model's text must never be parsed as HTML");
+        }
         assert!(asset("../lib.rs").is_none());
     }
 }

@@ -64,6 +64,42 @@ pub(super) fn dollars_exact(usd: f64) -> String {
     format!("${usd:.7}")
 }
 
+/// A price, without the digits it does not need: `$2.00`, `$0.075`.
+pub(super) fn price(usd: f64) -> String {
+    if !usd.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("${usd:.5}");
+    let shortest = text.find('.').map_or(text.len(), |dot| dot + 3);
+    let end = text.trim_end_matches('0').len().max(shortest);
+    text.get(..end).unwrap_or(&text).to_owned()
+}
+
+/// A sum or a budget, in cents where it has any: `$25.00`, `$0.31`, `$0.004`.
+pub(super) fn sum(usd: f64) -> String {
+    if usd == 0.0 || usd.abs() >= 0.01 && usd.is_finite() { format!("${usd:.2}") } else { price(usd) }
+}
+
+/// How much of `all` a part is: `0 %`, `0.7 %`, `12 %`; a dash of nothing.
+#[expect(clippy::cast_precision_loss, reason = "rounded to two digits anyway")]
+pub(super) fn share(part: u64, all: u64) -> String {
+    match all {
+        0 => "–".to_owned(),
+        _ => portion(part as f64 / all as f64),
+    }
+}
+
+/// A share from 0 to 1 as a text: `0 %`, `0.7 %`, `12 %`.
+pub(super) fn portion(share: f64) -> String {
+    let percent = if share.is_finite() { share.max(0.0) * 100.0 } else { 0.0 };
+    match percent {
+        _ if percent == 0.0 => "0 %".to_owned(),
+        _ if percent < 0.1 => "<0.1 %".to_owned(),
+        _ if percent < 9.95 => format!("{percent:.1} %"),
+        _ => format!("{percent:.0} %"),
+    }
+}
+
 /// A score with three digits.
 pub(super) fn score(score: f64) -> String {
     if score.is_finite() { format!("{score:.3}") } else { "–".to_owned() }
@@ -83,6 +119,18 @@ pub(super) fn clock(at: Timestamp, with_seconds: bool) -> Markup {
     let full = at.rfc3339();
     let time = full.get(11..if with_seconds { 19 } else { 16 }).unwrap_or_default();
     html! { time datetime=(full) data-clock=(if with_seconds { "s" } else { "m" }) { (time) } }
+}
+
+/// The day, in UTC until the page's script turns it into the reader's zone.
+pub(super) fn day(at: Timestamp) -> Markup {
+    let full = at.rfc3339();
+    html! { time datetime=(full) data-clock="d" { (full.get(..10).unwrap_or_default()) } }
+}
+
+/// Day and time, in UTC until the page's script turns it into the reader's zone.
+pub(super) fn moment(at: Timestamp) -> Markup {
+    let full = at.rfc3339();
+    html! { time datetime=(full) data-clock="dm" { (full.get(..10).unwrap_or_default()) " " (full.get(11..16).unwrap_or_default()) } }
 }
 
 /// Text for a URL's query or path segment.
@@ -134,6 +182,20 @@ mod tests {
         check(seconds(94_100.0), "94.1");
         check(dollars(0.002_51), "$0.00251");
         check(dollars(4.82), "$4.82");
+        check(price(25.0), "$25.00");
+        check(price(0.075), "$0.075");
+        check(price(0.5), "$0.50");
+        check(price(0.000_01), "$0.00001");
+        check(price(f64::NAN), "–");
+        check(sum(f64::INFINITY), "–");
+        check(sum(0.31), "$0.31");
+        check(sum(0.002_51), "$0.00251");
+        check(sum(0.004), "$0.004");
+        check(share(7, 1_000), "0.7 %");
+        check(share(1, 100_000), "<0.1 %");
+        check(share(0, 5), "0 %");
+        check(share(12, 100), "12 %");
+        check(share(0, 0), "–");
         check(percent(0.3333), "33.33%");
         check(percent(1.7), "100%");
         check(percent(f64::INFINITY), "0%");

@@ -24,6 +24,8 @@ pub(super) enum Icon {
     Warn,
     Command,
     Live,
+    Key,
+    Out,
 }
 
 impl Icon {
@@ -56,6 +58,8 @@ impl Icon {
             Self::Warn => r#"<path d="M8 2.5l6 10.5H2zM8 6.5v3M8 11.3v.2"/>"#,
             Self::Command => r#"<path d="M3 4.5L6.5 8 3 11.5M8 12h5"/>"#,
             Self::Live => r#"<circle cx="8" cy="8" r="2"/><circle cx="8" cy="8" r="5.5"/>"#,
+            Self::Key => r#"<circle cx="5" cy="8" r="2.8"/><path d="M7.8 8h6M11.3 8v2.4M13.8 8v1.8"/>"#,
+            Self::Out => r#"<path d="M9.5 2.5h-6v11h6M6.8 8h7M11.2 5.2L14 8l-2.8 2.8"/>"#,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
-//! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`], call a page
+//! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`] and
+//! [`view_gateway`], call a page
 //! function and send what it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
@@ -9,7 +10,11 @@ mod assets;
 mod failure;
 mod format;
 mod icon;
+mod key_form;
+mod keys;
+mod login;
 mod messages;
+mod models;
 mod prefs;
 mod prose;
 mod shell;
@@ -18,20 +23,26 @@ mod span;
 mod start;
 mod text;
 mod text_en;
+mod text_gateway;
 mod text_ko;
 mod trace;
 mod traces;
 mod tree;
 pub mod view;
+pub mod view_gateway;
 
 pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
 pub use failure::{error_page, not_found_page};
+pub use keys::keys_page;
+pub use login::login_page;
+pub use models::models_page;
 pub use prefs::Prefs;
 pub use shell::{Page, Pulse, Theme, Tick};
 pub use source::source_page;
 pub use span::span_pane;
 pub use text::{Count, Lang, ScriptTexts, Texts};
+pub use text_gateway::GatewayTexts;
 pub use trace::trace_page;
 pub use traces::{filter_of_query, trace_row, traces_page};
 

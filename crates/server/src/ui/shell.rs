@@ -5,6 +5,7 @@ use super::format;
 use super::icon::{Icon, mark};
 use super::text::{Lang, Texts};
 use super::view::Kind;
+use super::view_gateway::Viewer;
 use maud::{DOCTYPE, Markup, html};
 
 /// Light or dark.
@@ -58,6 +59,10 @@ pub struct Page {
     pub address: String,
     /// The floor as of now; the live connection keeps it going.
     pub pulse: Pulse,
+    /// Who is signed in; `None` where no key is needed.
+    pub viewer: Option<Viewer>,
+    /// Sent back by every form that changes something, as `csrf`.
+    pub csrf: String,
 }
 
 /// The last minute, for the floor.
@@ -101,7 +106,7 @@ impl Page {
     pub fn new(lang: Lang, theme: Theme, path: &str, query: &str, address: impl Into<String>) -> Self {
         let depth = path.trim_start_matches('/').matches('/').count();
         let root = if depth == 0 { "./".to_owned() } else { "../".repeat(depth) };
-        Self { lang, theme, root, query: query.to_owned(), address: address.into(), pulse: Pulse::default() }
+        Self { lang, theme, root, query: query.to_owned(), address: address.into(), ..Self::default() }
     }
 
     /// The page's texts.
@@ -143,6 +148,8 @@ impl Page {
 pub(super) enum Section {
     Ask,
     Traces,
+    Models,
+    Keys,
     None,
 }
 
@@ -169,24 +176,17 @@ pub(super) struct Room<'a> {
 /// The whole document.
 pub(super) fn document(page: &Page, room: &Room<'_>) -> Markup {
     let t = page.texts();
-    let theme = (page.theme != Theme::System).then(|| page.theme.as_str());
     let words = serde_json::to_string(&t.js).unwrap_or_default();
+    let loaded = html! {
+        meta name="hanok-root" content=(page.root);
+        meta name="hanok-words" content=(words);
+        script type="module" src=(href(&page.root, "shell.js")) {}
+        @for script in room.scripts { script type="module" src=(href(&page.root, script)) {} }
+    };
     html! {
         (DOCTYPE)
-        html lang=(page.lang.as_str()) data-theme=[theme] {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
-                meta name="referrer" content="same-origin";
-                meta name="hanok-root" content=(page.root);
-                meta name="hanok-words" content=(words);
-                title { (room.title) " · Hanok" }
-                link rel="icon" type="image/svg+xml" href=(href(&page.root, "mark.svg"));
-                link rel="stylesheet" href=(href(&page.root, "tokens.css"));
-                link rel="stylesheet" href=(href(&page.root, "app.css"));
-                script type="module" src=(href(&page.root, "shell.js")) {}
-                @for script in room.scripts { script type="module" src=(href(&page.root, script)) {} }
-            }
+        html lang=(page.lang.as_str()) data-theme=[theme(page)] {
+            (head(page, room.title, &loaded))
             body {
                 a.skip href="#main" { (t.skip) }
                 div.house {
@@ -207,37 +207,119 @@ pub(super) fn document(page: &Page, room: &Room<'_>) -> Markup {
                 }
                 (palette(page))
                 (keys(t))
-                (sheet(page))
+                (sheet(page, room.section))
+                @if page.viewer.is_some() {
+                    form #sign-out method="post" action=(page.to("logout")) hidden { (csrf(page)) }
+                }
                 div.toasts #toasts role="status" {}
             }
         }
     }
 }
 
+/// A document without the rooms: for who may not enter them yet. It loads no script and asks for nothing.
+pub(super) fn porch(page: &Page, title: &str, main: &Markup) -> Markup {
+    let t = page.texts();
+    html! {
+        (DOCTYPE)
+        html lang=(page.lang.as_str()) data-theme=[theme(page)] {
+            (head(page, title, &Markup::default()))
+            body {
+                a.skip href="#main" { (t.skip) }
+                div.house.porch {
+                    div.room {
+                        header.head {
+                            span.brand { (mark()) span { "Hanok" } }
+                            div.actions { (theme_link(page, "btn btn-quiet btn-sm")) (language_link(page, "btn btn-quiet btn-sm")) }
+                        }
+                        main.page #main tabindex="-1" { (main) }
+                    }
+                    footer.floor { span.row { span.dot.dot-ok {} span { (t.js.serving) } strong.mono { (page.address) } } }
+                }
+            }
+        }
+    }
+}
+
+fn theme(page: &Page) -> Option<&'static str> {
+    (page.theme != Theme::System).then(|| page.theme.as_str())
+}
+
+fn head(page: &Page, title: &str, more: &Markup) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
+            meta name="referrer" content="same-origin";
+            title { (title) " · Hanok" }
+            link rel="icon" type="image/svg+xml" href=(href(&page.root, "mark.svg"));
+            link rel="stylesheet" href=(href(&page.root, "tokens.css"));
+            link rel="stylesheet" href=(href(&page.root, "app.css"));
+            (more)
+        }
+    }
+}
+
+/// What a form sends back to show that it came from a page of this server.
+pub(super) fn csrf(page: &Page) -> Markup {
+    html! { input type="hidden" name="csrf" value=(page.csrf); }
+}
+
+/// A section: where it is, its name, sign and letter after `g`.
+type Entry = (Section, String, &'static str, Icon, &'static str);
+
+/// The sections; the first two have a place in a phone's tab bar, the others in its sheet.
+fn entries(page: &Page) -> ([Entry; 2], [Entry; 2]) {
+    let t = page.texts();
+    (
+        [
+            (Section::Ask, page.root.clone(), t.ask, Icon::Ask, "A"),
+            (Section::Traces, page.to("traces"), t.traces, Icon::Traces, "T"),
+        ],
+        [
+            (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
+            (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "K"),
+        ],
+    )
+}
+
 fn rail(page: &Page, section: Section) -> Markup {
     let t = page.texts();
-    let entries = [
-        (Section::Ask, page.root.clone(), t.ask, Icon::Ask, "A"),
-        (Section::Traces, page.to("traces"), t.traces, Icon::Traces, "T"),
-    ];
+    let (first, more) = entries(page);
     let current = |this: Section| (this == section).then_some("page");
+    let in_more = more.iter().any(|(this, ..)| *this == section).then_some("true");
     html! {
         nav.rail aria-label=(t.sections) {
             a.brand href=(page.root) { (mark()) span { "Hanok" } }
-            @for (this, to, name, icon, key) in &entries {
-                ul.desk {
+            @for group in [&first, &more] {
+                ul.desk { @for (this, to, name, icon, key) in group {
                     li { a.nav href=(to) aria-current=[current(*this)] title=(name) data-key=(key) {
                         (icon.draw()) span { (name) } kbd { (key) }
                     } }
-                }
+                } }
             }
             ul.tabbar.phone {
-                @for (this, to, name, icon, _) in &entries {
+                @for (this, to, name, icon, _) in &first {
                     li { a.nav href=(to) aria-current=[current(*this)] { (icon.draw()) span { (name) } } }
                 }
-                li { button.nav type="button" popovertarget="more" { (Icon::More.draw()) span { (t.more) } } }
+                li { button.nav type="button" popovertarget="more" aria-current=[in_more] { (Icon::More.draw()) span { (t.more) } } }
             }
+            @if let Some(viewer) = &page.viewer { div.viewer.desk {
+                (who(page, viewer))
+                button.btn.btn-quiet.btn-sm.btn-ic type="submit" form="sign-out" aria-label=(t.gateway.sign_out) title=(t.gateway.sign_out) { (Icon::Out.draw()) }
+            } }
             div.rail-foot.desk { (theme_link(page, "btn btn-quiet btn-sm")) (language_link(page, "btn btn-quiet btn-sm end")) }
+        }
+    }
+}
+
+fn who(page: &Page, viewer: &Viewer) -> Markup {
+    let g = &page.texts().gateway;
+    html! {
+        p.who {
+            span.vh { (g.signed_in) " " }
+            strong.cut { (viewer.key) }
+            span.dim.cut { (viewer.project) @if viewer.admin { " · " (g.admin) } }
         }
     }
 }
@@ -304,6 +386,12 @@ fn palette(page: &Page) -> Markup {
                 li #cmd-traces role="option" data-to=(page.to("traces")) {
                     (Icon::Traces.draw()) span { (t.traces) } span.row { kbd { "G" } kbd { "T" } }
                 }
+                @let (_, more) = entries(page);
+                @for (_, to, name, icon, key) in &more {
+                    li id={ "cmd-" (key) } role="option" data-to=(to) {
+                        (icon.draw()) span { (name) } span.row { kbd { "G" } kbd { (key) } }
+                    }
+                }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -319,6 +407,11 @@ fn palette(page: &Page) -> Markup {
                 li #cmd-lang role="option" data-to=(page.with("lang", other.as_str())) {
                     (Icon::Language.draw()) span { (t.language) } span.dim lang=(other.as_str()) { (other.own_name()) }
                 }
+                @if let Some(viewer) = &page.viewer {
+                    li #cmd-out role="option" data-do="out" {
+                        (Icon::Out.draw()) span { (t.gateway.sign_out) } span.dim { (viewer.key) }
+                    }
+                }
             }
         }
     }
@@ -328,7 +421,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 12] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T"], t.key_go),
+        (&["G", "A", "T", "M", "K"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),
@@ -354,15 +447,23 @@ fn keys(t: &Texts) -> Markup {
     }
 }
 
-fn sheet(page: &Page) -> Markup {
+fn sheet(page: &Page, section: Section) -> Markup {
     let t = page.texts();
+    let (_, more) = entries(page);
     html! {
         div.sheet #more popover {
             ul {
+                @for (this, to, name, icon, _) in &more {
+                    li { a.nav href=(to) aria-current=[(*this == section).then_some("page")] { (icon.draw()) span { (name) } } }
+                }
                 li { (theme_link(page, "nav")) }
                 li { (language_link(page, "nav")) }
                 li { button.nav type="button" popovertarget="palette" { (Icon::Command.draw()) span { (t.commands) } } }
                 li { button.nav type="button" popovertarget="keys" { (Icon::More.draw()) span { (t.keys) } } }
+                @if let Some(viewer) = &page.viewer {
+                    li { (who(page, viewer)) }
+                    li { button.nav type="submit" form="sign-out" { (Icon::Out.draw()) span { (t.gateway.sign_out) } } }
+                }
             }
         }
     }

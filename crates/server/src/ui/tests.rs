@@ -1,10 +1,17 @@
 //! What holds for every page.
 
 use super::view::{
-    AskView, CitationView, CollectionView, HitView, MessageView, PartView, SourceView, SpanPane, SpanRow,
-    StartView, Tab, TraceRow, TraceView, TracesView, UsageView,
+    AskView, CitationView, CollectionView, HitView, MessageView, PartView, PricesView, SourceView, SpanPane,
+    SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, UsageView,
+};
+use super::view_gateway::{
+    BudgetView, Capability, ConfigProblem, CreatedKey, Health, KeyForm, KeyRow, KeyState, KeysView,
+    LoginError, LoginView, ModelsView, Period, ProviderKey, ProviderView, RouteView, Strategy, TargetView,
+    Viewer,
 };
 use super::*;
+use hanok_base::Timestamp;
+use maud::Markup;
 
 const EVIL: &str = "<img src=x onerror=alert(1)>\"'`[1]";
 
@@ -111,7 +118,210 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
         ("not found", not_found_page(&page("/nowhere"))),
     ];
     all.extend(Tab::ALL.map(|tab| (tab.as_str(), trace_page(&page("/traces/x"), &trace(tab)))));
+    all.extend(gateway_pages(lang, theme));
     all.into_iter().map(|(name, page)| (name, page.into_string())).collect()
+}
+
+/// The pages on models, keys and signing in, filled the same way.
+fn gateway_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
+    let evil = || EVIL.to_owned();
+    let page = |path: &str| Page {
+        viewer: Some(Viewer { key: evil(), project: evil(), admin: true }),
+        csrf: evil(),
+        ..Page::new(lang, theme, path, "", evil())
+    };
+    let target = |health| TargetView {
+        provider: evil(),
+        model: evil(),
+        share: Some(f64::NAN),
+        rule: Some(evil()),
+        health,
+        last_error: Some(evil()),
+        p50_ms: Some(f64::NAN),
+        calls: 0,
+        errors: u64::MAX,
+        running: 1,
+        limit: Some(0),
+        capabilities: vec![Capability::Tools],
+        ..TargetView::default()
+    };
+    let healths = [
+        Health::Untried,
+        Health::Ok,
+        Health::Cooling { seconds: 4 },
+        Health::Probing,
+        Health::Open { seconds: 18 },
+        Health::NoKey,
+    ];
+    let route = RouteView {
+        name: evil(),
+        strategy: Strategy::Rule,
+        sticky: true,
+        targets: healths.map(target).into(),
+    };
+    let provider = |key| ProviderView {
+        name: evil(),
+        dialects: vec![evil()],
+        base_url: evil(),
+        key,
+        models: None,
+        last_error: Some((evil(), Timestamp(0))),
+    };
+    let models = ModelsView {
+        config_problem: Some(ConfigProblem { file: evil(), message: evil(), at: None }),
+        routes: vec![route],
+        providers: vec![
+            provider(ProviderKey::Present(Some(evil()))),
+            provider(ProviderKey::Missing(Some(evil()))),
+        ],
+        recovered: Some(1),
+        calls_per_min: f64::NAN,
+        models: vec![evil()],
+        chosen: Some(evil()),
+        ..ModelsView::default()
+    };
+    let budget = |limit_usd| BudgetView {
+        of: Some(evil()),
+        spent_usd: 1.0,
+        reserved_usd: 0.5,
+        limit_usd,
+        ..BudgetView::default()
+    };
+    let key = |state| KeyRow {
+        id: evil(),
+        name: evil(),
+        project: evil(),
+        hint: evil(),
+        admin: true,
+        models: vec![evil()],
+        budgets: vec![budget(0.0), budget(f64::NAN), budget(2.0)],
+        expires_at: Some(Timestamp(i64::MAX)),
+        state,
+        ..KeyRow::default()
+    };
+    let keys = KeysView {
+        keys: vec![key(KeyState::Active), key(KeyState::Expired), key(KeyState::Revoked { at: None })],
+        may_manage: true,
+        created: Some(CreatedKey { name: evil(), secret: evil(), first: true }),
+        form: KeyForm { name: evil(), models: evil(), ..KeyForm::default() },
+        problems: vec![("name".into(), evil()), (String::new(), evil())],
+        projects: vec![evil()],
+        models: vec![evil()],
+    };
+    let login = LoginView { error: Some(LoginError::TooMany { seconds: 9 }), next: Some(evil()) };
+    vec![
+        ("models", models_page(&page("/models"), &models)),
+        ("models, none", models_page(&page("/models"), &ModelsView::default())),
+        ("keys", keys_page(&page("/keys"), &keys)),
+        ("keys, none", keys_page(&page("/keys/x/revoke"), &KeysView::default())),
+        ("login", login_page(&page("/login"), &login)),
+    ]
+}
+
+#[test]
+fn every_form_that_changes_something_says_whose_it_is() {
+    for (name, html) in pages(Lang::En, Theme::System) {
+        let forms: Vec<&str> =
+            html.split("<form ").skip(1).map(|rest| rest.split("</form>").next().unwrap()).collect();
+        for form in forms.iter().filter(|form| form.contains("method=\"post\"")) {
+            assert!(form.contains("name=\"csrf\""), "{name}: {form}");
+        }
+        assert_eq!(
+            forms.iter().filter(|form| form.contains("logout\"")).count(),
+            usize::from(html.contains("form=\"sign-out\"")),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_page_opens_with_its_finding() {
+    let page = Page::new(Lang::En, Theme::System, "/models", "", "");
+    let said = |html: Markup| -> String {
+        let html = html.into_string();
+        let (_, rest) = html.split_once("<p class=\"finding\">").unwrap_or_default();
+        rest.split("</p>").next().unwrap_or_default().to_owned()
+    };
+    let models = |healths: &[Health], want: &str| {
+        let target = |(at, health): (usize, &Health)| TargetView {
+            provider: "p".into(),
+            model: format!("m{at}"),
+            health: *health,
+            ..TargetView::default()
+        };
+        let targets: Vec<TargetView> = healths.iter().enumerate().map(target).collect();
+        // An alias to the same targets counts none of them twice.
+        let routes = vec![
+            RouteView { targets: targets.clone(), ..RouteView::default() },
+            RouteView { targets, ..RouteView::default() },
+        ];
+        assert_eq!(said(models_page(&page, &ModelsView { routes, ..ModelsView::default() })), want);
+    };
+    models(&[], "");
+    models(&[Health::Ok], "The one target is up.");
+    models(&[Health::Ok, Health::Untried], "All 2 targets are up.");
+    models(&[Health::Ok, Health::Cooling { seconds: 1 }], "1 of 2 targets held back for a moment: p/m1.");
+    models(
+        &[Health::Open { seconds: 1 }, Health::Probing, Health::NoKey],
+        "2 of 3 targets down: p/m0, p/m2.",
+    );
+    let keys = |budgets: &[(f64, f64)], state: KeyState, want: &str| {
+        let budgets = budgets
+            .iter()
+            .map(|&(spent_usd, reserved_usd)| BudgetView {
+                spent_usd,
+                reserved_usd,
+                limit_usd: 10.0,
+                period: Period::Day,
+                of: None,
+            })
+            .collect();
+        let key = KeyRow { name: "k".into(), budgets, state, ..KeyRow::default() };
+        assert_eq!(said(keys_page(&page, &KeysView { keys: vec![key], ..KeysView::default() })), want);
+    };
+    keys(&[], KeyState::Active, "1 key is active, and no budget is near its end.");
+    keys(&[(1.0, 6.0)], KeyState::Active, "1 key is active, and no budget is near its end.");
+    keys(&[(1.0, 7.0)], KeyState::Active, "A budget is nearly used up: k.");
+    keys(&[(1.0, 0.0), (10.0, 0.0)], KeyState::Active, "A budget is used up: k. Calls with it are refused.");
+    keys(&[(10.0, 0.0)], KeyState::Expired, "No key is active.");
+}
+
+#[test]
+fn a_model_without_a_price_is_never_free() {
+    let page = Page::new(Lang::En, Theme::System, "/models", "", "");
+    let check = |prices: Option<PricesView>, local: bool, want: &str| {
+        let target = TargetView { prices, local, ..TargetView::default() };
+        let routes = vec![RouteView { targets: vec![target], ..RouteView::default() }];
+        let html = models_page(&page, &ModelsView { routes, ..ModelsView::default() }).into_string();
+        let (_, cell) = html.split_once("data-label=\"Price in / out\">").unwrap();
+        assert_eq!(cell.split("</td>").next().unwrap(), want);
+    };
+    check(None, false, "<span class=\"badge b-warn\">unpriced</span>");
+    check(Some(PricesView::default()), false, "<span class=\"badge b-warn\">unpriced</span>");
+    check(None, true, "<span class=\"dim\">local</span>");
+    let half = PricesView { input: Some(0.25), ..PricesView::default() };
+    check(Some(half), false, "$0.25<span class=\"dim\"> / ?</span>");
+}
+
+#[test]
+fn only_who_may_manage_keys_is_offered_to() {
+    let page = Page::new(Lang::En, Theme::System, "/keys", "", "");
+    let html = |may_manage| {
+        let keys = vec![KeyRow { id: "a/b".into(), ..KeyRow::default() }];
+        keys_page(&page, &KeysView { keys, may_manage, ..KeysView::default() }).into_string()
+    };
+    assert!(
+        html(true).contains("action=\"./keys/a%2Fb/revoke\"") && html(true).contains("action=\"./keys\"")
+    );
+    assert!(!html(false).contains("method=\"post\""));
+}
+
+#[test]
+fn a_new_key_appears_only_where_it_is_shown() {
+    let created = CreatedKey { name: "alice".into(), secret: "hk-secret".into(), first: false };
+    assert!(
+        !format!("{:?}", KeysView { created: Some(created), ..KeysView::default() }).contains("hk-secret")
+    );
 }
 
 #[test]

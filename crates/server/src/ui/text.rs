@@ -1,5 +1,6 @@
 //! Every word of the interface, in every language. A text that is missing in one does not compile.
 
+use super::text_gateway::GatewayTexts;
 use super::view::Kind;
 use serde::Serialize;
 
@@ -83,6 +84,7 @@ macro_rules! texts {
         pub struct $name { $(pub(super) $field: $kind),+ }
     };
 }
+pub(super) use texts;
 
 texts! {
     /// The words that pages are made of.
@@ -139,6 +141,8 @@ texts! {
         to_quote: &'static str,
         // errors
         not_found: &'static str, not_found_hint: &'static str, go_traces: &'static str, go_ask: &'static str,
+        // models, keys, signing in
+        gateway: GatewayTexts,
         // what the scripts say
         js: ScriptTexts,
     }
@@ -159,7 +163,7 @@ texts! {
         failed: &'static str, unreachable: &'static str, cut_short: &'static str, again: &'static str, covering: &'static str,
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
-        table: &'static str, code: &'static str,
+        table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
     }
 }
 

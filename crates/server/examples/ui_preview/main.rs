@@ -2,6 +2,8 @@
 //! `cargo run -p hanok-server --example ui_preview -- FOLDER`, then serve the folder with any file server.
 //! The samples are made up.
 
+mod gateway;
+
 use hanok_base::Timestamp;
 use hanok_server::ui::view::{
     AskView, Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, PricesView,
@@ -13,16 +15,19 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const ASSETS: [&str; 9] = [
+const ASSETS: [&str; 12] = [
     "tokens.css",
     "app.css",
     "mark.svg",
     "shell.js",
     "answer.js",
+    "chat.js",
     "ask.js",
     "list.js",
     "traces.js",
     "trace.js",
+    "models.js",
+    "keys.js",
 ];
 
 fn main() -> io::Result<()> {
@@ -39,15 +44,19 @@ fn main() -> io::Result<()> {
     }
     for lang in [Lang::En, Lang::Ko] {
         pages(&folder, lang)?;
+        gateway::pages(&folder, lang)?;
     }
     Ok(())
 }
 
+/// Writes a page as it is at this name's depth.
+fn save(folder: &Path, lang: Lang, name: &str, render: &dyn Fn(&Page) -> String) -> io::Result<()> {
+    let path = format!("{name}.{}.html", lang.as_str());
+    fs::write(folder.join(&path), render(&page(lang, &path)))
+}
+
 fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
-    let save = |name: &str, render: &dyn Fn(&Page) -> String| {
-        let path = format!("{name}.{}.html", lang.as_str());
-        fs::write(folder.join(&path), render(&page(lang, &path)))
-    };
+    let save = |name: &str, render: &dyn Fn(&Page) -> String| save(folder, lang, name, render);
     let s = Samples { lang };
     save("ask-first", &|page| ui::ask_page(page, &s.ask(StartView::default())).into_string())?;
     save("ask-indexing", &|page| ui::ask_page(page, &s.ask(s.start(12, 40, false))).into_string())?;
