@@ -1,5 +1,7 @@
 //! The store as a whole: records in and out, failures, and a process that is killed.
 
+mod accounts;
+
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
 };
@@ -56,6 +58,8 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
         model: Some(if number.is_multiple_of(2) { "gpt-5-mini" } else { "mistral-large" }.into()),
         provider: Some("openai".into()),
         key_name: None,
+        key_id: None,
+        project: None,
         ttft_ns: Some(2_000),
         input_preview: Some(format!("환불 100% question_{number}")),
         output_preview: None,
@@ -64,7 +68,7 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
 }
 
 async fn submit(store: &Store, batch: TraceBatch) {
-    store.admit().await.unwrap().submit(Box::new(move || vec![batch]), 1_000);
+    store.admit().await.unwrap().submit(Box::new(move || vec![batch]), 1_000, None);
 }
 
 #[test]
@@ -271,7 +275,7 @@ fn a_trace_that_cannot_be_prepared_takes_nothing_with_it() {
     let store = open(folder.path());
     block(async {
         submit(&store, batch(0, vec![span(1, None)])).await;
-        store.admit().await.unwrap().submit(Box::new(|| panic!("on purpose")), 10);
+        store.admit().await.unwrap().submit(Box::new(|| panic!("on purpose")), 10, None);
         submit(&store, batch(1, vec![span(1, None)])).await;
         store.flush().await.unwrap();
         assert_eq!(store.traces().list(TraceQuery::default(), None, 9).await.unwrap().rows.len(), 2);
@@ -292,7 +296,7 @@ fn a_full_disk_holds_everything_and_recovers() {
         store.limit_pages(1);
         for (number, place) in (0..).zip(places) {
             let batch = batch(number, vec![span(1, None), span(2, Some(1))]);
-            place.submit(Box::new(move || vec![batch]), 1_000);
+            place.submit(Box::new(move || vec![batch]), 1_000, None);
         }
         let refused = store.flush().await;
         assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
@@ -305,7 +309,7 @@ fn a_full_disk_holds_everything_and_recovers() {
         store.limit_pages(0);
         let place = store.admit().await.unwrap();
         let batch = batch(50, vec![span(1, None)]);
-        place.submit(Box::new(move || vec![batch]), 1_000);
+        place.submit(Box::new(move || vec![batch]), 1_000, None);
         store.flush().await.unwrap();
         assert_eq!(store.health().state, HealthState::Ok);
         let page = store.traces().list(TraceQuery::default(), None, 100).await.unwrap();
