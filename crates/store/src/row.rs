@@ -24,6 +24,13 @@ impl TraceBatch {
         let counted = self.spans.iter().filter(|span| span.counted).filter_map(|span| span.cost);
         NanoDollars(counted.fold(0, |sum, cost| sum.saturating_add(cost.0)))
     }
+
+    /// The tokens of its counted spans, prompts and answers together.
+    pub fn tokens(&self) -> u64 {
+        let counted = self.spans.iter().filter(|span| span.counted).map(|span| &span.usage);
+        let both = counted.map(|usage| usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0)));
+        both.fold(0, u64::saturating_add)
+    }
 }
 
 /// What the list of traces shows.

@@ -7,7 +7,7 @@ use crate::error::{StoreError, is_store_fault, panic_text};
 use crate::insert::{Inserter, Sums};
 use crate::keys::{TOUCH_EVERY, Touches};
 use crate::row::TraceBatch;
-use hanok_base::{NanoDollars, Settlement, Timestamp};
+use hanok_base::{NanoDollars, Settlement, Spent, Timestamp};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
@@ -99,8 +99,7 @@ impl Job {
             Self::Write(job) => job.answer(Err(StoreError::Closed)),
             Self::Trace(TraceJob { build, settlement: Some(settlement), .. }) => {
                 // The money was spent all the same.
-                let cost = cost_of(&prepare(build));
-                settle(settlement, cost);
+                settle(settlement, spent_by(&prepare(build)));
             }
             Self::Trace(_) => {}
         }
@@ -245,8 +244,9 @@ impl Traces {
     /// Releases what was reserved for them, at what they cost.
     fn settle(self) {
         if let Some(settlement) = self.settlement {
-            let cost = cost_of(&self.batches);
-            settle(settlement, NanoDollars(cost.0.saturating_add(self.lost_nano)));
+            let spent = spent_by(&self.batches);
+            let cost = NanoDollars(spent.cost.0.saturating_add(self.lost_nano));
+            settle(settlement, Spent { cost, ..spent });
         }
     }
 }
@@ -616,13 +616,16 @@ fn prepare(build: Build) -> Vec<TraceBatch> {
     })
 }
 
-fn cost_of(batches: &[TraceBatch]) -> NanoDollars {
-    NanoDollars(batches.iter().fold(0, |sum, batch| sum.saturating_add(batch.cost().0)))
+fn spent_by(batches: &[TraceBatch]) -> Spent {
+    batches.iter().fold(Spent::default(), |sum, batch| Spent {
+        cost: NanoDollars(sum.cost.0.saturating_add(batch.cost().0)),
+        tokens: sum.tokens.saturating_add(batch.tokens()),
+    })
 }
 
 /// Somebody else's code: its panic must not end the writer.
-fn settle(settlement: Box<dyn Settlement>, cost: NanoDollars) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| settlement.settle(cost))) {
+fn settle(settlement: Box<dyn Settlement>, spent: Spent) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| settlement.settle(spent, &[]))) {
         tracing::error!(panic = panic_text(&*panic), "a settlement panicked");
     }
 }

@@ -26,8 +26,8 @@ impl Settlement for Settled {
     fn charges(&self) -> &[Charge] {
         &self.charges
     }
-    fn settle(self: Box<Self>, cost: NanoDollars) {
-        self.sum.fetch_add(cost.0, Ordering::SeqCst);
+    fn settle(self: Box<Self>, spent: hanok_base::Spent, _: &[Charge]) {
+        self.sum.fetch_add(spent.cost.0, Ordering::SeqCst);
     }
 }
 
