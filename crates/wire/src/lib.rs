@@ -17,6 +17,8 @@ pub mod embeddings;
 pub mod error;
 mod guard;
 mod members;
+mod ndjson;
+pub mod ollama;
 pub mod openai_chat;
 mod signature;
 pub mod sse;
