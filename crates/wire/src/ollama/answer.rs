@@ -133,7 +133,8 @@ pub(super) struct Took {
     pub(super) prompt: u64,
 }
 
-/// Writes the members an answer ends with; what `extra` tells of the durations, the server measured itself.
+/// Writes the members an answer ends with. Where `extra` tells durations, the server measured them itself, and
+/// others beside them would not fit.
 pub(super) fn end(
     object: &mut Object,
     reason: Option<&FinishReason>,
@@ -145,17 +146,19 @@ pub(super) fn end(
     if let Some(reason) = reason {
         object.insert("done_reason".into(), done_reason(reason).into());
     }
+    let told = extra.contains_key("total_duration");
+    let seen = |nanos: u64| (!told).then_some(nanos);
     let mut set = |name: &str, value: Option<u64>| {
         if let Some(value) = extra.shift_remove(name).or(value.map(Value::from)) {
             object.insert(name.to_owned(), value);
         }
     };
-    set("total_duration", Some(took.total));
-    set("load_duration", Some(0));
+    set("total_duration", seen(took.total));
+    set("load_duration", seen(0));
     set("prompt_eval_count", usage.input);
-    set("prompt_eval_duration", Some(took.prompt));
+    set("prompt_eval_duration", seen(took.prompt));
     set("eval_count", usage.output);
-    set("eval_duration", Some(took.total.saturating_sub(took.prompt)));
+    set("eval_duration", seen(took.total.saturating_sub(took.prompt)));
     object.extend(extra);
 }
 

@@ -162,7 +162,7 @@ mod tests {
             let body = encode(&problem, Some("r"));
             assert_eq!(decode(problem.kind.status(), &body, &"h".into()).kind, kind);
         };
-        [
+        for kind in [
             ProviderErrorKind::ContextLength,
             ProviderErrorKind::UnknownModel,
             ProviderErrorKind::ContentFilter,
@@ -170,8 +170,9 @@ mod tests {
             ProviderErrorKind::Timeout,
             ProviderErrorKind::Unsupported,
             ProviderErrorKind::InvalidRequest,
-        ]
-        .map(check);
+        ] {
+            check(kind);
+        }
         let problem =
             Problem::new(ErrorKind::NotFound, "model_not_found", "no model x").hint("see /api/tags");
         let expect = r#"{"error":"no model x (see /api/tags)","code":"model_not_found","request_id":"r"}"#;
