@@ -18,6 +18,8 @@ pub mod error;
 pub mod form;
 mod guard;
 mod members;
+mod ndjson;
+pub mod ollama;
 pub mod openai_chat;
 mod signature;
 pub mod sse;

@@ -6,6 +6,8 @@ mod encoding;
 mod fixtures;
 mod generate;
 mod laws;
+mod ollama;
+mod ollama_streams;
 mod streams;
 
 use hanok_base::Dialect;
