@@ -3,29 +3,36 @@
 //! Deliberately not here: constructing providers or stores (the binary does), and any JSON of a dialect
 //! (`hanok-wire` does).
 //!
-//! Reading order: [`settings`], `door` (who may come in), `wire_api` (model calls), `params`, `api` (records and
+//! Reading order: [`settings`], `door` (who may come in), `session` (people who
+//! logged in), `wire_api` (model calls), `params`, `api` (records and
 //! documents), `live` (what just happened, over SSE), `pages` (which page), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
 mod api;
+mod api_keys;
 mod door;
+pub mod keys;
 mod live;
+mod metrics;
 mod pages;
 mod params;
 mod present;
 mod reply;
 mod serve;
+mod session;
 pub mod settings;
 pub mod ui;
 mod wire_api;
 
-pub use serve::serve;
+pub use keys::ConfiguredKey;
+pub use serve::{Tls, serve};
+pub use session::Sessions;
 pub use settings::Settings;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
@@ -47,8 +54,32 @@ pub struct House {
     pub collections: ArcSwap<Vec<(CollectionName, Vec<PathBuf>)>>,
     /// What a command must show to index any path: only the data folder's owner can read it.
     pub token: String,
+    /// Admins' keys of the configuration.
+    pub configured_keys: ArcSwap<Vec<ConfiguredKey>>,
+    /// Why the configuration on disk is not the one that holds; `None` where it is.
+    pub config_problem: ArcSwapOption<ConfigProblem>,
+    /// Who is logged in.
+    pub sessions: Sessions,
     /// Becomes true when the server is asked to stop; live connections end then.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// A configuration on disk that could not be taken.
+#[derive(Clone, Debug)]
+pub struct ConfigProblem {
+    /// The file.
+    pub file: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// When it was read.
+    pub at: hanok_base::Timestamp,
+}
+
+impl House {
+    /// Hands all good keys to the gateway: at the start, and whenever they changed.
+    pub async fn load_keys(&self) -> Result<(), hanok_store::StoreError> {
+        keys::load(self.traces.store(), &self.configured_keys.load(), self.gateway.keys()).await
+    }
 }
 
 /// The routes of model APIs. OpenAI's are known without their `/v1`, too: some clients are told the bare host.
@@ -104,7 +135,12 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/api/traces/{id}", get(api::trace))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))
+        .route("/api/keys", get(api_keys::list).post(api_keys::create))
+        .route("/api/keys/{id}", delete(api_keys::revoke))
+        .route("/api/keys/{id}/reconcile", post(api_keys::reconcile))
         .route("/api/live", get(live::live))
+        .route("/metrics", get(metrics::metrics))
+        .route("/models-page", get(pages::models))
         .route("/", get(pages::ask))
         .route("/traces", get(pages::traces))
         .route("/traces/{id}", get(pages::trace))
