@@ -79,6 +79,15 @@ pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, 
 
 const EXPOSED: &str = "x-hanok-trace-id, x-hanok-target, x-hanok-warnings, x-hanok-cache, retry-after";
 
+/// The door for those who have no key yet: host and origin are checked.
+pub(crate) async fn greet(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    let checked = check(&house.settings.load(), &request);
+    match checked {
+        Ok(_) => next.run(request).await,
+        Err(problem) => pages::refuse(&house, &request.into_parts().0, &problem),
+    }
+}
+
 fn preflight() -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

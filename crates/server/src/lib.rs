@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `live` (what just happened, over SSE), `pages` (which page), `present`
+//! documents), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
@@ -17,6 +17,7 @@ mod live;
 mod metrics;
 mod pages;
 mod params;
+mod people;
 mod present;
 mod reply;
 mod serve;
@@ -26,7 +27,7 @@ pub mod ui;
 mod wire_api;
 
 pub use keys::ConfiguredKey;
-pub use serve::{Tls, serve};
+pub use serve::{Tls, TlsError, serve};
 pub use session::Sessions;
 pub use settings::Settings;
 
@@ -140,17 +141,25 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/api/keys/{id}/reconcile", post(api_keys::reconcile))
         .route("/api/live", get(live::live))
         .route("/metrics", get(metrics::metrics))
-        .route("/models-page", get(pages::models))
+
         .route("/", get(pages::ask))
         .route("/traces", get(pages::traces))
+        .route("/keys", get(people::keys).post(people::create_key))
+        .route("/keys/{id}/revoke", post(people::revoke_key))
+        .route("/logout", post(people::logout))
         .route("/traces/{id}", get(pages::trace))
         .route("/sources/{id}", get(pages::source))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(house.clone(), door::keep));
+    // Whoever comes to log in has no key yet; host and origin are checked all the same.
+    let doors = Router::new()
+        .route("/login", get(people::login).post(people::log_in))
+        .layer(axum::middleware::from_fn_with_state(house.clone(), door::greet));
     // Assets hold nothing of anybody's, and probes have no key.
     Router::new()
         .route("/healthz", get(api::healthz))
+        .merge(doors)
         .route("/assets/{*path}", get(pages::asset))
         .merge(inside)
         .with_state(house)

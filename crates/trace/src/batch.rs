@@ -3,7 +3,7 @@
 use crate::attribute as name;
 use crate::exchange::{self, Decoded};
 use crate::price::Prices;
-use hanok_base::{Attributes, Operation, Span, SpanId, Usage};
+use hanok_base::{Attributes, Caller, Operation, Span, SpanId, Usage};
 use hanok_store::{Slot, SpanRow, Summary, TraceBatch};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// The rows of one trace's spans, root first.
-pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
+pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
     let trace_id = spans.first()?.trace_id;
     let counted = counted(&spans);
     let mut rows = Vec::with_capacity(spans.len());
@@ -24,7 +24,7 @@ pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&rows, &previews)?, spans: rows })
+    Some(TraceBatch { trace_id, summary: summary(&rows, &previews, caller)?, spans: rows })
 }
 
 /// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
@@ -173,7 +173,7 @@ fn large(key: &str, value: &Value) -> Option<Vec<u8>> {
 
 /// What the spans say about the whole trace. Takes the previews of the root, or else of the call that speaks
 /// for the trace.
-fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
+fn summary(rows: &[SpanRow], previews: &[Preview], caller: &Caller) -> Option<Summary> {
     let ids: Vec<SpanId> = rows.iter().map(|row| row.span_id).collect();
     let root = rows
         .iter()
@@ -201,6 +201,8 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
         model: root_row.model.clone().or_else(|| speaker?.model.clone()),
         provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
         key_name: key_name.and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned),
+        key_id: caller.key_id.as_deref().map(ToOwned::to_owned),
+        project: (!caller.project.is_empty()).then(|| caller.project.to_string()),
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_said.input.clone().or_else(|| said?.input.clone()),
         output_preview: root_said.output.clone().or_else(|| said?.output.clone()),
@@ -251,7 +253,7 @@ mod tests {
             call(3, 2, "gpt-5"),
             call(4, 1, "gpt-5-mini"),
         ];
-        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
         let counted: Vec<bool> = batch.spans.iter().map(|span| span.counted).collect();
         assert_eq!(counted, [false, false, true, true]);
         assert_eq!(batch.spans[2].cost, Some(NanoDollars(1_250_000 + 1_000_000)));
@@ -274,7 +276,7 @@ mod tests {
                 (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
             ],
         )];
-        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
         let row = &batch.spans[0];
         assert_eq!(row.attributes, [(Cow::Borrowed("a"), Value::from(2))]);
         assert_eq!(row.ttft_ns, Some(1_500_000));
@@ -286,6 +288,6 @@ mod tests {
     #[test]
     fn a_circle_of_parents_ends() {
         let spans = vec![call(1, 2, "gpt-5"), call(2, 1, "gpt-5")];
-        assert!(batch(spans, &Prices::builtin()).is_some());
+        assert!(batch(spans, &Caller::default(), &Prices::builtin()).is_some());
     }
 }

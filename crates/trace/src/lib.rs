@@ -11,6 +11,7 @@ mod batch;
 mod exchange;
 pub mod filter;
 pub mod message;
+pub mod meter;
 pub mod price;
 mod prices;
 pub mod pulse;
@@ -19,6 +20,7 @@ pub mod recorder;
 pub mod view;
 
 pub use filter::{FilterError, FilterTerm, TraceFilter, parse_filter};
+pub use meter::{Histogram, Meter};
 pub use price::{Price, Prices};
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};

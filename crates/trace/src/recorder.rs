@@ -1,6 +1,7 @@
 //! Where spans go: decoded, priced and summed up on the store's writer thread.
 
 use crate::batch::batch;
+use crate::meter::{Meter, Meters};
 use crate::price::Prices;
 use crate::pulse::Pulse;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
@@ -13,12 +14,18 @@ pub struct TraceStore {
     pub(crate) store: Store,
     pub(crate) prices: Arc<Prices>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) meters: Arc<Meters>,
 }
 
 impl TraceStore {
     /// Traces in this store, priced by these prices.
     pub fn new(store: Store, prices: Arc<Prices>) -> Self {
-        Self { store, prices, pulse: Arc::default() }
+        Self { store, prices, pulse: Arc::default(), meters: Arc::default() }
+    }
+
+    /// Sums of the calls at providers since the start.
+    pub fn meters(&self) -> Vec<Meter> {
+        self.meters.read()
     }
 
     /// The store behind it.
@@ -32,7 +39,8 @@ impl Recorder for TraceStore {
         Box::pin(async move {
             let place = self.store.admit().await.map_err(|full| StoreUnavailable { reason: full.reason })?;
             let (prices, pulse) = (Arc::clone(&self.prices), Arc::clone(&self.pulse));
-            Ok(Box::new(Reserved { place, prices, pulse }) as Box<dyn Place>)
+            let meters = Arc::clone(&self.meters);
+            Ok(Box::new(Reserved { place, prices, pulse, meters }) as Box<dyn Place>)
         })
     }
 }
@@ -41,18 +49,23 @@ struct Reserved {
     place: hanok_store::Place,
     prices: Arc<Prices>,
     pulse: Arc<Pulse>,
+    meters: Arc<Meters>,
 }
 
 impl Place for Reserved {
     fn record(self: Box<Self>, trace: FinishedTrace) {
-        let spans = trace.spans;
-        let Self { place, prices, pulse } = *self;
+        let (spans, caller) = (trace.spans, trace.caller);
+        let Self { place, prices, pulse, meters } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
             pulse.beat(&spans);
-            batch(spans, &prices).into_iter().collect()
+            let batch = batch(spans, &caller, &prices);
+            if let Some(batch) = &batch {
+                meters.count(&batch.spans);
+            }
+            batch.into_iter().collect()
         };
-        place.submit(Box::new(build), bytes);
+        place.submit(Box::new(build), bytes, trace.settlement);
     }
 }
 

@@ -93,6 +93,7 @@ pub(super) fn peek(route: Route, body: &[u8]) -> Result<Peek, WireError> {
             options: found.options.map(|raw| place(text, raw)),
             max_tokens: limit.filter(|_| max_tokens.is_none()).map(|raw| place(text, raw)),
             close: text.rfind('}').unwrap_or_default(),
+            raw: false,
             empty: false,
         },
     })
