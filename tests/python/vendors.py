@@ -211,7 +211,7 @@ class Vendors(upstream.Upstream):
             await call.refuse(400, "invalid", complaint)
         elif model in ERRORS:
             status, kind = ERRORS[model]
-            more = [("retry-after", 7)] if status in (429, 503) else []
+            more = [("retry-after", 20)] if status in (429, 503) else []
             await call.refuse(status, kind, f"refused: {kind}", more)
         elif model == "flaky":
             text = last_text(call.asked)
