@@ -2,9 +2,9 @@
 
     /openai/v1  /responses/v1  /anthropic/v1  /gemini/v1beta  /ollama/api  /azure (deployments)
 
-The model's name picks what is said (`scenes.py`). Two models read the question: `flaky` does the fault named in it
-(`fault=KIND`), `echo` gives it back. Every request is kept: `GET /_requests` gives them (bodies in base64), each with
-what became of it: `outcome` is finished or gone, `ended` the monotonic time of that. `DELETE /_requests` forgets.
+The model's name picks what is said (`scenes.py`). Two models read the question: `flaky` (and what begins so) does the
+fault named in it (`fault=KIND`), `echo` gives it back. Every request is kept: `GET /_requests` gives them (bodies in base64), each with
+what became of it: `outcome` is running, finished or gone; `began` and `ended` are monotonic times. `DELETE /_requests` forgets.
 
     python3 vendors.py [PORT]      # prints {"port": N} once it listens
 """
@@ -164,7 +164,8 @@ class Vendors(upstream.Upstream):
                 self.requests.clear()
             await answer.whole(200, self.requests)
             return
-        record = {"method": method, "path": path, "headers": headers, "body": base64.b64encode(body).decode(), "outcome": "running"}
+        record = {"method": method, "path": path, "headers": headers, "body": base64.b64encode(body).decode(),
+                  "outcome": "running", "began": time.monotonic()}
         self.requests.append(record)
         try:
             await self.dispatch(method, path, headers, body, answer, record)
@@ -213,7 +214,7 @@ class Vendors(upstream.Upstream):
             status, kind = ERRORS[model]
             more = [("retry-after", 20)] if status in (429, 503) else []
             await call.refuse(status, kind, f"refused: {kind}", more)
-        elif model == "flaky":
+        elif model.startswith("flaky"):
             text = last_text(call.asked)
             kind = re.search(r"fault=([a-z0-9-]+)", text)
             scene = Scene([Text(text)])
