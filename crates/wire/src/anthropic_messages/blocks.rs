@@ -201,7 +201,7 @@ fn is_text(block: &Object) -> bool {
 }
 
 /// Adds a citation to a text's block.
-fn cite(block: &mut Object, citation: Value) {
+pub(super) fn cite(block: &mut Object, citation: Value) {
     if let Value::Array(all) = block.entry("citations").or_insert_with(|| json!([])) {
         all.push(citation);
     }
