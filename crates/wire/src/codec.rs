@@ -1,5 +1,6 @@
 //! The face of a dialect.
 
+use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
 use crate::openai_chat::OpenAiChat;
 use bytes::Bytes;
@@ -15,7 +16,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
         Dialect::OpenAiResponses => &OpenAiChat,
-        Dialect::AnthropicMessages => &OpenAiChat,
+        Dialect::AnthropicMessages => &AnthropicMessages,
         Dialect::Gemini => &OpenAiChat,
         Dialect::Ollama => &OpenAiChat,
         Dialect::OllamaGenerate => &OpenAiChat,

@@ -244,6 +244,9 @@ impl State {
         let index = event.index.unwrap_or(0);
         // One that never ended ends where another takes its place.
         self.end(index, events)?;
+        if event.block.is_none() {
+            return Err(WireError::member("content_block", "is required"));
+        }
         let mut object = object(event.block, "content_block")?;
         let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let string = |object: &mut Object, name: &str| -> Result<String, WireError> {
