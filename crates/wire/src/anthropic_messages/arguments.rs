@@ -55,7 +55,7 @@ mod tests {
         check(&["{", "}"], true);
         check(&[r#"{"a":"}"#], false);
         check(&[r#"{"a":"\"#, r#""}"#], false);
-        check(&[r#"{"a":"\"#, r#"""#, "}"], true);
+        check(&[r#"{"a":"\"#, "\"\"", "}"], true);
         check(&[r#"{"a":[1,{"#, "}]"], false);
         check(&["7"], false);
     }

@@ -157,7 +157,8 @@ fn tool_result(mut object: Object, from: From) -> Result<(ToolResult, Object), W
     let is_error = take::boolean(&mut object, "is_error")?;
     let content = take::some(&mut object, "content");
     let empty = content.clone().filter(|content| content.as_str() == Some(""));
-    let Content { parts, unknown } = content.map(|content| decode(content, from)).transpose()?.unwrap_or_default();
+    let Content { parts, unknown } =
+        content.map(|content| decode(content, from)).transpose()?.unwrap_or_default();
     if let Some(form) = unknown.or(empty) {
         object.insert("content".into(), form);
     }
@@ -176,7 +177,8 @@ pub(super) fn encode_answer(parts: &[Part], own: bool) -> Vec<Value> {
             Part::Citation(citation) => {
                 let citation = citation::encode(citation, own, cited);
                 cited += 1;
-                let text = content.iter_mut().rev().filter_map(Value::as_object_mut).find(|block| is_text(block));
+                let text =
+                    content.iter_mut().rev().filter_map(Value::as_object_mut).find(|block| is_text(block));
                 if let Some(block) = text {
                     cite(block, citation);
                 } else {

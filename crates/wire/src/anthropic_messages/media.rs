@@ -16,9 +16,7 @@ pub(super) fn decode(kind: &str, mut object: Object) -> Result<Media, Object> {
     };
     let mut rest = source.clone();
     let mut text = |name: &str| match rest.get(name) {
-        Some(Value::String(_)) => {
-            rest.shift_remove(name).and_then(|value| value.as_str().map(str::to_owned))
-        }
+        Some(Value::String(_)) => rest.shift_remove(name).and_then(|value| value.as_str().map(str::to_owned)),
         _ => None,
     };
     let form = text("type").unwrap_or_default();
@@ -163,7 +161,10 @@ fn source(media: &Media, own: bool, document: bool) -> Result<Object, String> {
 
 fn is_text(mime: &str) -> bool {
     mime.starts_with("text/")
-        || matches!(mime, "application/json" | "application/xml" | "application/yaml" | "application/javascript")
+        || matches!(
+            mime,
+            "application/json" | "application/xml" | "application/yaml" | "application/javascript"
+        )
 }
 
 #[cfg(test)]
@@ -179,13 +180,17 @@ mod tests {
             let media = decode(kind.as_str().unwrap(), object).unwrap();
             assert_eq!(Value::Object(encode(&media, true).unwrap()), block, "{media:?}");
         };
-        check(json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "aa" } }));
+        check(
+            json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "aa" } }),
+        );
         check(json!({ "type": "image", "source": { "type": "url", "url": "https://a/b.pdf" } }));
         check(json!({ "type": "image", "source": { "type": "file", "file_id": "f" } }));
         check(json!({ "type": "document", "source": { "type": "base64", "media_type": PDF, "data": "aa" },
             "title": "t", "context": "c", "citations": { "enabled": true } }));
         check(json!({ "type": "document", "source": { "type": "url", "url": "https://a/b" } }));
-        check(json!({ "type": "document", "source": { "type": "file", "file_id": "f", "x": 1 }, "title": "t" }));
+        check(
+            json!({ "type": "document", "source": { "type": "file", "file_id": "f", "x": 1 }, "title": "t" }),
+        );
         check(json!({ "type": "document", "source": { "type": "text", "media_type": PLAIN, "data": "한" } }));
         check(json!({ "type": "document", "source": { "type": "content", "content": "whole" } }));
         check(json!({ "type": "document", "source": { "type": "content", "content": [
@@ -197,8 +202,7 @@ mod tests {
     #[test]
     fn of_other_dialects() {
         let check = |mime: Option<&str>, source: MediaSource, expect: Result<Value, &str>| {
-            let media =
-                Media { mime: mime.map(str::to_owned), filename: None, source, extra: Object::new() };
+            let media = Media { mime: mime.map(str::to_owned), filename: None, source, extra: Object::new() };
             let got = encode(&media, false).map(Value::Object);
             assert_eq!(got, expect.map_err(str::to_owned));
         };

@@ -29,7 +29,9 @@ use crate::codec::{
 };
 use crate::error::WireError;
 use bytes::Bytes;
-use hanok_base::{ChatRequest, ChatResponse, Dialect, ModelInfo, Problem, ProviderError, ProviderName, Route};
+use hanok_base::{
+    ChatRequest, ChatResponse, Dialect, ModelInfo, Problem, ProviderError, ProviderName, Route,
+};
 use serde_json::json;
 use std::borrow::Cow;
 

@@ -10,8 +10,9 @@ const NANOS: i64 = 1_000_000_000;
 
 pub(super) fn encode_list(models: &[(String, ModelInfo)]) -> Vec<u8> {
     let data: Vec<Value> = models.iter().map(|(id, model)| one(id, model)).collect();
-    let id = |model: Option<&(String, ModelInfo)>| model.map(|(id, _)| id.as_str());
-    let (first, last) = (id(models.first()), id(models.last()));
+    let mut ids = models.iter().map(|(id, _)| id.as_str());
+    let first = ids.next();
+    let last = ids.next_back().or(first);
     json!({ "data": data, "has_more": false, "first_id": first, "last_id": last }).to_string().into_bytes()
 }
 

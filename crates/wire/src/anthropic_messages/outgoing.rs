@@ -228,7 +228,9 @@ fn close(schema: &mut Value) {
                 object.entry("additionalProperties").or_insert(Value::Bool(false));
             }
             // What is no schema is not looked into: it may hold anything.
-            let inner = object.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "enum" | "const" | "default" | "examples"));
+            let inner = object
+                .iter_mut()
+                .filter(|(name, _)| !matches!(name.as_str(), "enum" | "const" | "default" | "examples"));
             inner.for_each(|(_, inner)| close(inner));
         }
         Value::Array(items) => items.iter_mut().for_each(close),

@@ -62,8 +62,11 @@ pub(super) fn encode(request: &ChatRequest, object: &mut Object, lost: &mut Lost
         lost.note("top_k", if thinks { beside } else { gone });
         top_k = None;
     }
-    let numbers =
-        [("temperature", temperature.map(Value::from)), ("top_p", top_p.map(Value::from)), ("top_k", top_k.map(Value::from))];
+    let numbers = [
+        ("temperature", temperature.map(Value::from)),
+        ("top_p", top_p.map(Value::from)),
+        ("top_k", top_k.map(Value::from)),
+    ];
     object.extend(numbers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
 }
 
@@ -85,7 +88,8 @@ fn thinking(
     if wanted.enabled.is_none() && effort.is_none() && wanted.budget_tokens.is_none() {
         return false;
     }
-    if !request.tools.is_empty() && matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_)) {
+    if !request.tools.is_empty() && matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_))
+    {
         lost.note("reasoning", "left out: anthropic-messages does not think where a tool is forced");
         return false;
     }
@@ -94,7 +98,8 @@ fn thinking(
         lost.note("reasoning.effort", format!("left out: anthropic-messages knows no effort {name:?}"));
     }
     // From 4.6 on models settle their own budget by the effort; from 4.7 on they take no other.
-    let adaptive = generation.is_some_and(|of| of >= (4, 7) || of >= (4, 6) && wanted.budget_tokens.is_none());
+    let adaptive =
+        generation.is_some_and(|of| of >= (4, 7) || of >= (4, 6) && wanted.budget_tokens.is_none());
     if adaptive {
         let told = wanted.budget_tokens.map(|budget| {
             let effort = effort::effort(budget);
@@ -111,7 +116,8 @@ fn thinking(
         return true;
     }
     if unthought_call(request) {
-        let why = "left out: the call before has no thoughts of anthropic-messages, which it wants beside thinking";
+        let why =
+            "left out: the call before has no thoughts of anthropic-messages, which it wants beside thinking";
         lost.note("reasoning", why);
         return false;
     }
@@ -192,7 +198,8 @@ mod tests {
 
     #[test]
     fn generations() {
-        let check = |model: &str, expect: Option<(u32, u32)>| assert_eq!(generation(model), expect, "{model}");
+        let check =
+            |model: &str, expect: Option<(u32, u32)>| assert_eq!(generation(model), expect, "{model}");
         check("claude-opus-4-20250514", Some((4, 0)));
         check("claude-sonnet-4-5-20250929", Some((4, 5)));
         check("claude-3-7-sonnet-20250219", Some((3, 7)));

@@ -64,7 +64,8 @@ impl Writer<'_> {
             let mut blocks = self.blocks(&message.parts, None, &place);
             if matches!(message.role, Role::System | Role::Developer) {
                 if !turns.is_empty() && !blocks.is_empty() {
-                    self.lost.note(place, "moved to the system prompt: anthropic-messages has no other place");
+                    self.lost
+                        .note(place, "moved to the system prompt: anthropic-messages has no other place");
                 }
                 system.append(&mut blocks);
                 continue;
@@ -77,7 +78,8 @@ impl Writer<'_> {
             }
         }
         if turns.is_empty() && !system.is_empty() {
-            self.lost.note("messages", "the instructions became the user's turn: anthropic-messages wants one");
+            self.lost
+                .note("messages", "the instructions became the user's turn: anthropic-messages wants one");
             turns.push(("user", std::mem::take(&mut system)));
         }
         for (_, blocks) in turns.iter_mut().filter(|(role, _)| *role == "user") {
@@ -98,9 +100,10 @@ impl Writer<'_> {
             let rest = unknown.and_then(|unknown| unknown.get(blocks.len())).and_then(Value::as_object);
             let block = match part {
                 Part::Citation(citation) => {
-                    let whole = citation.extra.get("citation").or_else(|| {
-                        citation.extra.get("type").map(|_| &Value::Null)
-                    });
+                    let whole = citation
+                        .extra
+                        .get("citation")
+                        .or_else(|| citation.extra.get("type").map(|_| &Value::Null));
                     if let (true, Some(block), Some(value)) =
                         (self.own, blocks.last_mut().and_then(Option::as_mut), whole)
                     {

@@ -29,7 +29,8 @@ impl Counts {
             let of = |name: &str| kinds.get(name).and_then(Value::as_u64);
             let (short, long) = (of("ephemeral_5m_input_tokens"), of("ephemeral_1h_input_tokens"));
             counts.written_long = long;
-            counts.written = counts.written.or(short.zip(long).map(|(short, long)| short.saturating_add(long)));
+            counts.written =
+                counts.written.or(short.zip(long).map(|(short, long)| short.saturating_add(long)));
         }
         if let Some(details) = object.shift_remove("output_tokens_details") {
             counts.thinking = details.get("thinking_tokens").and_then(Value::as_u64);
@@ -134,7 +135,9 @@ mod tests {
     fn later_counts() {
         let counts = |json: Value| Counts::of(Some(json)).0;
         let mut told = counts(json!({ "input_tokens": 9, "cache_read_input_tokens": 2, "output_tokens": 1 }));
-        told.update(counts(json!({ "input_tokens": 0, "cache_read_input_tokens": null, "output_tokens": 8 })));
+        told.update(counts(
+            json!({ "input_tokens": 0, "cache_read_input_tokens": null, "output_tokens": 8 }),
+        ));
         let usage = told.usage();
         assert_eq!((usage.input, usage.output, usage.cached_input), (Some(11), Some(8), Some(2)));
         told.update(counts(json!({ "input_tokens": 10 })));
