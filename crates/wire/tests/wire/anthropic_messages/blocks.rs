@@ -65,7 +65,7 @@ fn checked(bytes: &[u8]) -> Vec<Value> {
                 next += 1;
             }
             "content_block_delta" => {
-                assert_eq!(Some(&value["index"]), open.map(Value::from).as_ref(), "{text}")
+                assert_eq!(Some(&value["index"]), open.map(Value::from).as_ref(), "{text}");
             }
             "content_block_stop" => {
                 assert_eq!(Some(&value["index"]), open.take().map(Value::from).as_ref(), "{text}");
@@ -117,7 +117,9 @@ fn to_the_byte() {
     let options = StreamOptions { model: "ours".into(), ..StreamOptions::default() };
     let mut encoder = wire().stream_encoder(options);
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in &events {
+        encoder.encode(event, &mut out);
+    }
     encoder.finish(&mut out);
     let expect = [
         r#"{"type":"message_start","message":{"id":"c1","type":"message","role":"assistant","model":"ours","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}}"#,
@@ -130,7 +132,7 @@ fn to_the_byte() {
     let mut whole = String::new();
     for data in expect {
         let name = serde_json::from_str::<Value>(data).unwrap()["type"].as_str().unwrap().to_owned();
-        whole.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+        whole.extend(["event: ", &name, "\ndata: ", data, "\n\n"]);
     }
     assert_eq!(String::from_utf8(out).unwrap(), whole);
 }
@@ -360,7 +362,7 @@ fn sums<'a>(parts: impl IntoIterator<Item = &'a Part>) -> (String, String, Vec<(
             Part::Text(text) => sums.0.push_str(text),
             Part::Reasoning(reasoning) => sums.1.push_str(&reasoning.text),
             Part::ToolCall(call) => sums.2.push((call.id.clone(), call.name.clone(), call.arguments.clone())),
-            other => panic!("{other:?}"),
+            other => assert_eq!(None, Some(other), "none of another kind went in"),
         }
     }
     sums
