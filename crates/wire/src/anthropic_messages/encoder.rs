@@ -111,6 +111,8 @@ impl Encoder {
         match event {
             StreamEvent::PartStart { part, value, .. } => match value {
                 Part::CacheBreak(_) => {}
+                // A block for it once there is a word: upstreams refuse a conversation with empty ones.
+                Part::Text(text) if text.is_empty() && !self.own => {}
                 Part::Opaque { dialect, .. } if *dialect != OWN => {}
                 Part::Citation(of) if self.in_text() => {
                     let citation = citation::encode(of, self.own, self.cited);
@@ -120,6 +122,8 @@ impl Encoder {
                 _ if self.may_switch() => self.start(*part, value, out),
                 _ => self.waiting.push(event.clone()),
             },
+            StreamEvent::PartDelta { delta: Delta::Text(text) | Delta::Reasoning(text), .. }
+                if text.is_empty() => {}
             StreamEvent::PartDelta { part, delta, .. } if self.is_open(*part) => self.grow(delta, out),
             StreamEvent::PartDelta { part, delta, .. } if self.may_switch() => self.go_on(*part, delta, out),
             StreamEvent::PartDelta { .. } => self.waiting.push(event.clone()),

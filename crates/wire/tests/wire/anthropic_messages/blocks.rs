@@ -137,14 +137,16 @@ fn to_the_byte() {
     assert_eq!(String::from_utf8(out).unwrap(), whole);
 }
 
+/// The blocks of an answer of these events.
+fn check(events: &[StreamEvent], expect: &[&str]) {
+    let mut all = vec![start()];
+    all.extend_from_slice(events);
+    all.push(finish(FinishReason::Stop));
+    assert_eq!(said(&all), expect);
+}
+
 #[test]
 fn one_block_at_a_time() {
-    let check = |events: &[StreamEvent], expect: &[&str]| {
-        let mut all = vec![start()];
-        all.extend_from_slice(events);
-        all.push(finish(FinishReason::Stop));
-        assert_eq!(said(&all), expect);
-    };
     // Calls that grow in turns: the first streams at once, the second waits and is said in one go.
     check(
         &[
@@ -208,6 +210,22 @@ fn one_block_at_a_time() {
         &[begin(0, call("x")), begin(1, call("y")), end(0), end(1), begin(2, call("z")), begin(3, call("w"))],
         &["tool_use x", ".", "tool_use y", ".", "tool_use z", ".", "tool_use w", "."],
     );
+    // What another dialect alone knows is left out.
+    check(
+        &[
+            begin(0, Part::Opaque { dialect: Dialect::Gemini, value: json!({}) }),
+            begin(1, Part::Text("a".into())),
+        ],
+        &["text", "+\"a\"", "."],
+    );
+    // Nor is there a block without a word.
+    check(&[begin(0, empty()), begin(1, call("x")), text(0, ""), end(0), end(1)], &["tool_use x", "."]);
+    check(&[], &[]);
+}
+
+/// Signatures come whole, and say whose they are.
+#[test]
+fn signatures() {
     // A signature comes whole, at the end of its block, and a foreign one says whose it is.
     let sign =
         |value: &str| grow(0, Delta::Signature(Signature { of: Dialect::Gemini, value: value.into() }));
@@ -238,12 +256,6 @@ fn one_block_at_a_time() {
         &[begin(0, call("x")), arguments(0, "{}"), begin(1, empty()), text(1, "a"), sign("AB")],
         &["tool_use x", "+\"{}\"", ".", "text", "+\"a\"", ".", hidden, "."],
     );
-    // What another dialect alone knows is left out.
-    check(
-        &[begin(0, Part::Opaque { dialect: Dialect::Gemini, value: json!({}) }), begin(1, empty())],
-        &["text", "."],
-    );
-    check(&[], &[]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn an_agent_of_openai() {
             "stop_sequences": ["END"],
         })
     );
-    assert_eq!(lost, ["messages[7]: moved to the system prompt: anthropic-messages has no other place"]);
+    assert_eq!(lost, ["messages[7]: moved to the system prompt: the model takes it nowhere else"]);
 }
 
 #[test]
@@ -405,6 +405,31 @@ fn turns_of_other_dialects() {
                 { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "aa" } }] }] },
         ]),
     );
+}
+
+/// Instructions between turns stay there where the model takes them.
+#[test]
+fn later_instructions() {
+    let check = |model: &str, roles: &[Role], system: Value, expect: &[&str], lost: usize| {
+        let messages = roles.iter().map(|role| Message::text(*role, role.as_str())).collect();
+        let (body, noted) = upstream(&ChatRequest::new(model.into(), messages));
+        let turns = body["messages"].as_array().unwrap().iter();
+        let turns: Vec<&str> = turns.map(|turn| turn["role"].as_str().unwrap()).collect();
+        assert_eq!((&body["system"], turns.as_slice(), noted.len()), (&system, expect, lost), "{roles:?}");
+    };
+    let (s, u, a) = (Role::System, Role::User, Role::Assistant);
+    let both = json!([{ "type": "text", "text": "system" }, { "type": "text", "text": "system" }]);
+    check("claude-opus-4-8", &[s, u, s], json!("system"), &["user", "system"], 0);
+    check(
+        "claude-opus-4-8",
+        &[s, u, s, s, a, u],
+        json!("system"),
+        &["user", "system", "assistant", "user"],
+        0,
+    );
+    check("claude-opus-4-8", &[s, u, a, s, u], both.clone(), &["user", "assistant", "user"], 1);
+    check("claude-opus-4-8", &[s, u, s, u], both.clone(), &["user"], 1);
+    check("claude-opus-4-7", &[s, u, s], both, &["user"], 1);
 }
 
 /// A client that gives an answer back as it got it, over a provider of another dialect: the provider gets its
