@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops on what is wrong")]
 
+mod anthropic_messages;
 mod encoding;
 mod fixtures;
 mod generate;
