@@ -1,6 +1,6 @@
-//! What clients get, to the byte.
+//! What clients of openai-chat get, to the byte.
 
-use crate::wire;
+use crate::{OPENAI, wire};
 use hanok_base::{
     ChatRequest, Citation, Delta, ErrorKind, FinishReason, Message, ModelInfo, Object, OutputFormat, Part,
     Problem, Reasoning, Role, Sampling, StreamEvent, ToolCall, ToolChoice, ToolResult, Usage,
@@ -28,7 +28,7 @@ fn grow(part: usize, delta: Delta) -> StreamEvent {
 
 /// The chunks' choices and usage: what differs from chunk to chunk.
 fn encoded(options: StreamOptions, events: &[StreamEvent]) -> Vec<String> {
-    let mut encoder = wire().stream_encoder(options);
+    let mut encoder = wire(OPENAI).stream_encoder(options);
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);
@@ -115,7 +115,7 @@ fn tool_results() {
     let check = |parts: Vec<Part>, expect: Value| {
         let request =
             ChatRequest::new("m".into(), vec![Message { role: Role::User, parts, extra: Object::new() }]);
-        let bytes = wire().encode_request(&request, RequestOptions::default()).body;
+        let bytes = wire(OPENAI).encode_request(&request, RequestOptions::default()).body;
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["messages"], expect);
     };
     let text = |text: &str| Part::Text(text.to_owned());
@@ -140,25 +140,25 @@ fn errors() {
     let problem =
         Problem::new(ErrorKind::NotFound, "model_not_found", "no model `x`").param("model").hint("try `y`");
     let object = r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":"model","code":"model_not_found","hint":"try `y`"}}"#;
-    let error = |id| String::from_utf8(wire().encode_error(&problem, id)).unwrap();
+    let error = |id| String::from_utf8(wire(OPENAI).encode_error(&problem, id)).unwrap();
     assert_eq!(error(None), object);
     assert_eq!(error(Some("r1")), object.replace("}}", r#","request_id":"r1"}}"#));
 
     let mut out = Vec::new();
-    wire().stream_encoder(StreamOptions::default()).error(&problem, &mut out);
+    wire(OPENAI).stream_encoder(StreamOptions::default()).error(&problem, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), format!("data: {object}\n\n"));
 }
 
 #[test]
 fn models() {
     let model = ModelInfo { name: "gpt".into(), owned_by: None, created: 5 };
-    let list = wire().encode_models(&[("openai/gpt".to_owned(), model.clone())]);
+    let list = wire(OPENAI).encode_models(&[("openai/gpt".to_owned(), model.clone())]);
     let expect =
         r#"{"object":"list","data":[{"id":"openai/gpt","object":"model","created":5,"owned_by":"unknown"}]}"#;
     assert_eq!(String::from_utf8(list).unwrap(), expect);
 
     let check = |body: &str, expect: Result<&[&str], &str>| {
-        let got = wire().decode_models(body.as_bytes());
+        let got = wire(OPENAI).decode_models(body.as_bytes());
         let names =
             got.map(|models| models.iter().map(|model| model.name.as_str().to_owned()).collect::<Vec<_>>());
         match expect {

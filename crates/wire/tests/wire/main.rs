@@ -1,6 +1,11 @@
 //! The dialects against what vendors send, and against laws.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops on what is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops on what is wrong"
+)]
 
 mod encoding;
 mod fixtures;
@@ -11,6 +16,9 @@ mod streams;
 use hanok_base::Dialect;
 use hanok_wire::Codec;
 
-fn wire() -> &'static dyn Codec {
-    hanok_wire::codec(Dialect::OpenAiChat)
+/// The dialect most is asked in.
+const OPENAI: Dialect = Dialect::OpenAiChat;
+
+fn wire(dialect: Dialect) -> &'static dyn Codec {
+    hanok_wire::codec(dialect)
 }
