@@ -1,6 +1,6 @@
 //! Streamed answers as upstreams send them.
 
-use super::{fault, parts, response, usage};
+use super::{fault, parts, reasoning, response, usage};
 use crate::codec::StreamDecoder;
 use crate::error::{WireError, text};
 use crate::members::{Members, Obj, read_into, skip};
@@ -46,10 +46,22 @@ struct Growing {
 struct Open {
     parts: usize,
     text: Option<usize>,
+    /// The thought that is told as a plain text, and that text.
     reasoning: Option<usize>,
+    thought: String,
+    detail: Option<OpenDetail>,
     refusal: Option<usize>,
     calls: Vec<OpenCall>,
+    /// Parts that ended before the choice did.
+    ended: Vec<usize>,
     finished: bool,
+}
+
+/// A thought that is told in pieces of one detail.
+struct OpenDetail {
+    part: usize,
+    /// All of it but its text.
+    said: Object,
 }
 
 struct OpenCall {
@@ -100,6 +112,9 @@ impl State {
         if let Some(text) = self.template.string(data.as_bytes()) {
             if !text.is_empty() {
                 let Growing { choice, part, reasoning } = self.growing;
+                if reasoning && let Some(open) = self.choices.get_mut(&choice) {
+                    open.thought.push_str(text);
+                }
                 let delta = if reasoning { Delta::Reasoning(text.into()) } else { Delta::Text(text.into()) };
                 events.push(StreamEvent::PartDelta { choice, part, delta });
             }
@@ -129,6 +144,10 @@ impl State {
             _ => None,
         };
         for (i, Obj(choice)) in chunk.choices.into_iter().enumerate() {
+            if !choice.delta.details.is_empty() {
+                // The part that was growing may be complete now.
+                self.template = Template::default();
+            }
             self.choice(choice, i, events)?;
         }
         events.extend(told.map(StreamEvent::Usage));
@@ -155,7 +174,7 @@ impl State {
 
     fn choice(
         &mut self,
-        choice: ChunkChoice<'_>,
+        mut choice: ChunkChoice<'_>,
         position: usize,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
@@ -163,12 +182,12 @@ impl State {
         let index = u32::try_from(index).map_err(|_| WireError::member("choices.index", "is too large"))?;
         let open = self.choices.entry(index).or_default();
         open.delta(index, choice.delta, events)?;
+        let reason = response::finish_reason(choice.finish.as_deref().unwrap_or_default(), &mut choice.extra);
         if !choice.extra.is_empty() {
             events.push(StreamEvent::ChoiceExtra { choice: index, extra: choice.extra });
         }
-        // An empty reason is how some vendors say that there is none yet.
-        if let Some(reason) = choice.finish.filter(|reason| !reason.is_empty()) {
-            open.finish(index, response::finish_reason(&reason), events);
+        if let Some(reason) = reason {
+            open.finish(index, reason, events);
         }
         Ok(())
     }
@@ -237,7 +256,9 @@ struct ChunkDelta<'a> {
     reasoning: Option<&'a RawValue>,
     content: Option<&'a RawValue>,
     refusal: Option<&'a RawValue>,
+    details: Vec<Object>,
     calls: Vec<Object>,
+    images: Vec<Object>,
     annotations: Vec<Value>,
 }
 
@@ -248,7 +269,8 @@ impl<'a> ChunkDelta<'a> {
         let mut said = said.into_iter().flatten().filter(|value| value.get() != "\"\"");
         let only = said.next()?;
         let alone = said.next().is_none() && only.get().starts_with('"');
-        (alone && self.calls.is_empty() && self.annotations.is_empty()).then_some(only)
+        let more = self.details.len() + self.calls.len() + self.images.len() + self.annotations.len();
+        (alone && more == 0).then_some(only)
     }
 }
 
@@ -260,6 +282,8 @@ impl<'de> Members<'de> for ChunkDelta<'de> {
             "content" => self.content = map.next_value()?,
             "refusal" => self.refusal = map.next_value()?,
             "tool_calls" => self.calls = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "reasoning_details" => self.details = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "images" => self.images = map.next_value::<Option<_>>()?.unwrap_or_default(),
             "annotations" => self.annotations = map.next_value::<Option<_>>()?.unwrap_or_default(),
             _ => skip(map)?,
         }
@@ -279,7 +303,9 @@ impl Open {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        events.extend((0..self.parts).map(|part| StreamEvent::PartEnd { choice, part }));
+        self.close_detail(choice, events);
+        let open = (0..self.parts).filter(|part| !self.ended.contains(part));
+        events.extend(open.map(|part| StreamEvent::PartEnd { choice, part }));
         events.push(StreamEvent::Finish { choice, reason });
     }
 
@@ -289,8 +315,9 @@ impl Open {
         delta: ChunkDelta<'_>,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
-        // Some vendors tell it in both.
-        for value in [delta.reasoning_content, delta.reasoning].into_iter().flatten() {
+        // Some vendors tell it in both, or in all three.
+        let told = self.details(choice, delta.details, events);
+        for value in [delta.reasoning_content, delta.reasoning].into_iter().flatten().filter(|_| !told) {
             if let Value::String(text) = parse(value)?
                 && !text.is_empty()
             {
@@ -320,6 +347,10 @@ impl Open {
         for call in delta.calls {
             self.call(choice, call, events)?;
         }
+        for image in delta.images {
+            let (part, _) = parts::content_part(image)?;
+            self.begin(choice, part, events);
+        }
         for annotation in delta.annotations {
             self.begin(choice, response::annotation(annotation), events);
         }
@@ -328,6 +359,7 @@ impl Open {
 
     fn text(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
         if !text.is_empty() {
+            self.close_detail(choice, events);
             let known = self.text;
             let part = known.unwrap_or_else(|| self.begin(choice, Part::Text(String::new()), events));
             self.text = Some(part);
@@ -335,8 +367,54 @@ impl Open {
         }
     }
 
+    /// Takes a chunk's details; whether they told some text.
+    fn details(&mut self, choice: u32, details: Vec<Object>, events: &mut Vec<StreamEvent>) -> bool {
+        let mut told = false;
+        for mut detail in details {
+            let text = reasoning::take_text(&mut detail);
+            told |= text.as_ref().is_some_and(|text| !text.is_empty());
+            if let Some(open) = self.detail.as_mut().filter(|open| goes_on(&open.said, &detail)) {
+                let part = open.part;
+                add(&mut open.said, detail);
+                if let Some(text) = text.filter(|text| !text.is_empty()) {
+                    events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Reasoning(text) });
+                }
+                continue;
+            }
+            self.close_detail(choice, events);
+            // What was told as a plain text before is now told with all that belongs to it.
+            let plain = text.as_ref().is_some_and(|text| !text.is_empty() && *text == self.thought);
+            let part = if let (true, Some(part)) = (plain, self.reasoning.take()) {
+                self.thought.clear();
+                part
+            } else {
+                let redacted = !reasoning::grows(&detail);
+                let thought = Reasoning { redacted, ..Reasoning::default() };
+                let part = self.begin(choice, Part::Reasoning(thought), events);
+                if let Some(text) = text.filter(|text| !text.is_empty()) {
+                    events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Reasoning(text) });
+                }
+                part
+            };
+            self.detail = Some(OpenDetail { part, said: detail });
+        }
+        told
+    }
+
+    /// Whatever follows, the open detail is complete.
+    fn close_detail(&mut self, choice: u32, events: &mut Vec<StreamEvent>) {
+        let Some(OpenDetail { part, said }) = self.detail.take() else { return };
+        if let Some(signature) = reasoning::signature_of(said) {
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Signature(signature) });
+        }
+        events.push(StreamEvent::PartEnd { choice, part });
+        self.ended.push(part);
+    }
+
     fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
         if !text.is_empty() {
+            self.close_detail(choice, events);
+            self.thought.push_str(&text);
             let known = self.reasoning;
             let part =
                 known.unwrap_or_else(|| self.begin(choice, Part::Reasoning(Reasoning::default()), events));
@@ -362,8 +440,14 @@ impl Open {
     ) -> Result<(), WireError> {
         let index = take::count(&mut object, "index")?;
         let mut call = parts::tool_call(object)?;
+        self.close_detail(choice, events);
         let arguments = std::mem::take(&mut call.arguments);
         let known = self.known_call(index, &call.id, &call.name);
+        if let Some(part) = known
+            && let Some(signature) = call.signature.take()
+        {
+            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Signature(signature) });
+        }
         let part = known.unwrap_or_else(|| {
             let id = call.id.clone();
             let part = self.begin(choice, Part::ToolCall(call), events);
@@ -392,6 +476,30 @@ impl Open {
             None => newest_first.next(),
         };
         known.map(|call| call.part)
+    }
+}
+
+/// Whether a detail is a further piece of the one that is open.
+fn goes_on(open: &Object, more: &Object) -> bool {
+    let same = |name: &str| open.get(name) == more.get(name);
+    let id = more
+        .get("id")
+        .is_none_or(|id| id.is_null() || open.get("id").is_none_or(|of| of.is_null() || of == id));
+    reasoning::grows(more) && same("type") && same("index") && id
+}
+
+/// Adds what a further piece of a detail says. A signature may come in pieces, or again and again.
+fn add(open: &mut Object, more: Object) {
+    for (name, value) in more {
+        match (open.get_mut(&name), value) {
+            (Some(Value::String(so_far)), Value::String(more)) if name == "signature" => {
+                if *so_far != more {
+                    so_far.push_str(&more);
+                }
+            }
+            (Some(_), Value::Null) => {}
+            (_, value) => drop(open.insert(name, value)),
+        }
     }
 }
 

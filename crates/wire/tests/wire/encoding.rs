@@ -2,8 +2,8 @@
 
 use crate::{OPENAI, wire};
 use hanok_base::{
-    ChatRequest, Citation, Delta, ErrorKind, FinishReason, Message, ModelInfo, Object, OutputFormat, Part,
-    Problem, Reasoning, Role, Sampling, StreamEvent, ToolCall, ToolChoice, ToolResult, Usage,
+    ChatRequest, Citation, Delta, ErrorKind, FinishReason, Message, ModelInfo, Object, Part, Problem,
+    Reasoning, Role, Sampling, StreamEvent, ToolCall, ToolChoice, ToolResult, Usage,
 };
 use hanok_wire::{RequestOptions, StreamOptions};
 use serde_json::{Value, json};
