@@ -91,7 +91,7 @@ fn detail(mut detail: Object) -> Reasoning {
 }
 
 /// The signature of a detail whose text was taken out.
-pub(super) fn signature_of(detail: Object) -> Option<Signature> {
+pub(super) fn signature_of(mut detail: Object) -> Option<Signature> {
     let member = if kind(&detail) == "reasoning.encrypted" { "data" } else { "signature" };
     if let Some(Value::String(text)) = detail.get(member) {
         let found = signature::read(text.clone(), OWN);
@@ -103,6 +103,8 @@ pub(super) fn signature_of(detail: Object) -> Option<Signature> {
     let unsigned = kind(&detail) == "reasoning.text"
         && detail.get("signature") == Some(&Value::Null)
         && detail.keys().all(|name| matches!(name.as_str(), "type" | "signature" | "index"));
+    // Told whole or in pieces, it is the same one.
+    detail.sort_keys();
     (!unsigned).then(|| Signature { of: OWN, value: Value::Object(detail).to_string() })
 }
 

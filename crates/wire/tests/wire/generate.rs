@@ -70,9 +70,9 @@ fn thought(index: usize, text: String, kind: u8, signature: Option<Signature>) -
     let redacted = kind == 2 && signature.is_some();
     let signature = signature.map(|Signature { of, value }| {
         let detail = match kind {
-            0 => json!({ "type": "reasoning.text", "signature": value, "format": "x", "index": index }),
-            1 => json!({ "type": "reasoning.summary", "id": value, "index": index }),
-            _ => json!({ "type": "reasoning.encrypted", "data": value, "index": index }),
+            0 => json!({ "format": "x", "index": index, "signature": value, "type": "reasoning.text" }),
+            1 => json!({ "id": value, "index": index, "type": "reasoning.summary" }),
+            _ => json!({ "data": value, "index": index, "type": "reasoning.encrypted" }),
         };
         Signature { of, value: if own { detail.to_string() } else { value } }
     });

@@ -7,6 +7,7 @@
     reason = "a test stops on what is wrong"
 )]
 
+mod embeddings;
 mod encoding;
 mod fixtures;
 mod generate;
