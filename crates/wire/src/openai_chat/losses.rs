@@ -1,13 +1,16 @@
 //! What a request in another dialect asks for and this one has no way to say. What is harmless by nature gets no
 //! entry: hints for a cache, wishes about the form of a stream, members of history that say nothing to a model.
 
+use super::messages::is_said;
 use super::parts::Reader;
 use super::reasoning;
-use super::request::{is_own, is_said, said_as};
+use super::request::{is_own, said_as};
 use hanok_base::{ChatRequest, Degradation, Message, OutputFormat, Part, ToolChoice};
 
 /// Members of other dialects that ask for nothing of the model.
 const HARMLESS: [&str; 3] = ["stream", "stream_options", "cache_control"];
+
+const MEMBER: &str = "left out: openai-chat has no such member";
 
 pub(super) fn losses(request: &ChatRequest) -> Vec<Degradation> {
     if is_own(request) {
@@ -17,7 +20,6 @@ pub(super) fn losses(request: &ChatRequest) -> Vec<Degradation> {
     let mut lose = |param: String, message: &str| {
         lost.push(Degradation { param, message: message.to_owned() });
     };
-    const MEMBER: &str = "left out: openai-chat has no such member";
     for name in request.extra.keys().filter(|name| !HARMLESS.contains(&name.as_str())) {
         lose(name.clone(), MEMBER);
     }
@@ -74,10 +76,10 @@ fn in_message(message: &Message, place: &str, lose: &mut impl FnMut(String, &str
                     );
                 }
             }
-            Part::Reasoning(thought) if !reasoning::is_for(thought, Reader::Upstream) => {
-                if !thought.text.is_empty() {
-                    lose(place, "left out: the thoughts are signed for another provider");
-                }
+            Part::Reasoning(thought)
+                if !thought.text.is_empty() && !reasoning::is_for(thought, Reader::Upstream) =>
+            {
+                lose(place, "left out: the thoughts are signed for another provider");
             }
             Part::Media(_) if !is_said(part, message.role) => {
                 lose(place, "left out: openai-chat has no media in what the model said");

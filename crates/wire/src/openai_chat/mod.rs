@@ -1,9 +1,11 @@
 //! OpenAI's chat completions, as OpenAI documents them and as compatible vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request`, `losses` (what it cannot say), `response`, `parts`
-//! (of both) with `media` and `reasoning`, `decoder` and `encoder` (streams), `guard` (streams passed on
-//! unchanged), `usage`, `fault` (errors, both directions), `models`, `embeddings`.
+//! Reading order: `peek` (routing without decoding), `request` with `messages` and `losses` (what it cannot say),
+//! `response`, `parts` (of both) with `media` and `reasoning`, `decoder` (streams in) with `chunk` and `open`,
+//! `encoder` (streams out), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
+//! `models`, `embeddings`.
 
+mod chunk;
 mod decoder;
 mod embeddings;
 mod encoder;
@@ -11,7 +13,9 @@ mod fault;
 mod guard;
 mod losses;
 mod media;
+mod messages;
 mod models;
+mod open;
 mod parts;
 mod peek;
 mod reasoning;

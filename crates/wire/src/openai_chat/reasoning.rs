@@ -123,11 +123,8 @@ pub(super) fn encode_detail(thought: &Reasoning, index: usize) -> Value {
     let text = thought.text.as_str();
     match &thought.signature {
         Some(own) if own.of == OWN && !own.value.is_empty() => {
-            let mut detail = match serde_json::from_str(&own.value) {
-                Ok(Value::Object(detail)) => detail,
-                _ => {
-                    return json!({ "type": "reasoning.text", "text": text, "signature": own.value, "index": index });
-                }
+            let Ok(Value::Object(mut detail)) = serde_json::from_str(&own.value) else {
+                return json!({ "type": "reasoning.text", "text": text, "signature": own.value, "index": index });
             };
             if let Some(member) = text_member(kind(&detail))
                 && !detail.contains_key(member)

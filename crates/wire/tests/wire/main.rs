@@ -10,6 +10,7 @@
 mod embeddings;
 mod encoding;
 mod fixtures;
+mod foreign;
 mod generate;
 mod laws;
 mod streams;
