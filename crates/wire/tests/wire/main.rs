@@ -7,12 +7,14 @@
     reason = "a test stops on what is wrong"
 )]
 
+mod clients;
 mod embeddings;
 mod encoding;
 mod fixtures;
 mod foreign;
 mod generate;
 mod laws;
+mod matrix;
 mod streams;
 
 use hanok_base::Dialect;
