@@ -1,6 +1,7 @@
 //! The face of a dialect.
 
 use crate::error::{StreamFault, WireError};
+use crate::ollama::Ollama;
 use crate::openai_chat::OpenAiChat;
 use bytes::Bytes;
 use hanok_base::{
@@ -17,8 +18,8 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiResponses => &OpenAiChat,
         Dialect::AnthropicMessages => &OpenAiChat,
         Dialect::Gemini => &OpenAiChat,
-        Dialect::Ollama => &OpenAiChat,
-        Dialect::OllamaGenerate => &OpenAiChat,
+        Dialect::Ollama => &Ollama::CHAT,
+        Dialect::OllamaGenerate => &Ollama::GENERATE,
     }
 }
 

@@ -4,9 +4,9 @@
 //!
 //! Deliberately not here: sockets, vendors, and any decision about a call.
 //!
-//! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), `guard` (streams that pass unchanged),
-//! `signature` and `effort` (what dialects say differently), the dialects beginning with [`openai_chat`],
-//! [`embeddings`]; beneath them `edit` (bytes, changed in
+//! Reading order: [`codec`] (the face), [`error`], [`sse`] and `ndjson` (framing), `guard` (streams that pass
+//! unchanged), `signature` and `effort` (what dialects say differently), the dialects beginning with
+//! [`openai_chat`], [`embeddings`], [`tokens`] (an estimate of them); beneath them `edit` (bytes, changed in
 //! few places), `take` (members out of a parsed object), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
@@ -17,11 +17,14 @@ pub mod embeddings;
 pub mod error;
 mod guard;
 mod members;
+mod ndjson;
+pub mod ollama;
 pub mod openai_chat;
 mod signature;
 pub mod sse;
 mod take;
 mod template;
+pub mod tokens;
 
 pub use codec::{
     Codec, Encoded, Fed, GuardOptions, Patch, Peek, RequestOptions, StreamDecoder, StreamEncoder,

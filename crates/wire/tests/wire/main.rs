@@ -15,6 +15,8 @@ mod foreign;
 mod generate;
 mod laws;
 mod matrix;
+mod ollama;
+mod ollama_streams;
 mod streams;
 
 use hanok_base::Dialect;
