@@ -1,5 +1,6 @@
 //! The face of a dialect.
 
+use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
 use crate::ollama::Ollama;
 use crate::openai_chat::OpenAiChat;
@@ -16,7 +17,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
         Dialect::OpenAiResponses => &OpenAiChat,
-        Dialect::AnthropicMessages => &OpenAiChat,
+        Dialect::AnthropicMessages => &AnthropicMessages,
         Dialect::Gemini => &OpenAiChat,
         Dialect::Ollama => &Ollama::CHAT,
         Dialect::OllamaGenerate => &Ollama::GENERATE,

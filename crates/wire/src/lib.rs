@@ -10,6 +10,7 @@
 //! few places), `take` (members out of a parsed object), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
+pub mod anthropic_messages;
 pub mod codec;
 mod edit;
 mod effort;

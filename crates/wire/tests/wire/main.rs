@@ -7,6 +7,7 @@
     reason = "a test stops on what is wrong"
 )]
 
+mod anthropic_messages;
 mod clients;
 mod embeddings;
 mod encoding;
