@@ -107,7 +107,7 @@ pub(super) fn decode(mut object: Object, parts: &mut Vec<Part>) -> Result<(), Wi
     let summary = texts(&mut object, "summary")?;
     let content = texts(&mut object, "content")?;
     let encrypted = take::string(&mut object, "encrypted_content")?;
-    object.shift_remove("status");
+    object.retain(|_, value| !value.is_null());
     let id = object.get("id").and_then(Value::as_str);
     let (signature, redacted) = match encrypted.map(|encrypted| read(id, encrypted)) {
         None => (None, false),
