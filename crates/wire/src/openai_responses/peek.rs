@@ -99,12 +99,15 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         Some(_) => return Err(WireError::member("stream", "must be true or false")),
     };
     let limit = found.max_output_tokens;
+    let max_tokens: Option<u64> = limit
+        .map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
+        .map_err(|_| WireError::member("max_output_tokens", "must be a whole number"))?;
     Ok(Peek {
         model: name,
         stream,
         // A stream of this dialect always ends with it.
         include_usage: true,
-        max_tokens: limit.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        max_tokens,
         choices: 1,
         cache_key: found.prompt_cache_key.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         at: Places {
@@ -158,6 +161,7 @@ mod tests {
         check(r#"{"model":""}"#, Err("must not be empty"));
         check(r#"{"model":"m","stream":"yes"}"#, Err("`stream`: must be true or false"));
         check(r#"{"model":"m","store":true,"st\u006fre":false}"#, Err("`store`: stands twice"));
+        check(r#"{"model":"m","max_output_tokens":"9"}"#, Err("`max_output_tokens`: must be a whole number"));
         check("[]", Err("must be a JSON object"));
         check("{\"model\":", Err("not valid JSON"));
     }
