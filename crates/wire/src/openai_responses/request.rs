@@ -7,7 +7,7 @@ use crate::effort;
 use crate::error::WireError;
 use crate::take;
 use hanok_base::{
-    ChatRequest, Degradation, Dialect, Message, Object, OutputFormat, Part, ReasoningOptions, Role, Sampling,
+    ChatRequest, Degradation, Dialect, Message, Object, Part, ReasoningOptions, Role, Sampling,
     ToolResult,
 };
 use serde_json::{Value, json};
@@ -265,8 +265,7 @@ fn text(request: &ChatRequest, own: bool, lost: &mut Lost) -> Option<Value> {
     if let (Some(Dialect::OpenAiChat), Some(verbosity)) = (request.dialect, request.extra.get("verbosity")) {
         object.insert("verbosity".into(), verbosity.clone());
     }
-    let none = object.is_empty() && !matches!(request.output, OutputFormat::Unset);
-    (!object.is_empty() || (none && own)).then(|| object.into())
+    (!object.is_empty()).then(|| object.into())
 }
 
 fn encode_reasoning(request: &ChatRequest, own: bool) -> Option<Value> {
