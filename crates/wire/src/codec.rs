@@ -2,6 +2,7 @@
 
 use crate::error::{StreamFault, WireError};
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
 use hanok_base::{
     ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, ModelInfo, ModelName,
@@ -14,7 +15,7 @@ use std::ops::Range;
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiResponses,
         Dialect::AnthropicMessages => &OpenAiChat,
         Dialect::Gemini => &OpenAiChat,
         Dialect::Ollama => &OpenAiChat,

@@ -18,6 +18,7 @@ pub mod error;
 mod guard;
 mod members;
 pub mod openai_chat;
+pub mod openai_responses;
 mod signature;
 pub mod sse;
 mod take;

@@ -100,12 +100,7 @@ mod tests {
             Some("rate_limit_exceeded"),
         );
         check(r#"{"code":"server_error","message":"boom"}"#, P::Overloaded, "boom", Some("server_error"));
-        check(
-            r#"{"code":"invalid_prompt","message":"no"}"#,
-            P::InvalidRequest,
-            "no",
-            Some("invalid_prompt"),
-        );
+        check(r#"{"code":"invalid_prompt","message":"no"}"#, P::InvalidRequest, "no", Some("invalid_prompt"));
         check(
             r#"{"type":"error","error":{"type":"invalid_request_error","code":"context_length_exceeded","message":"long"}}"#,
             P::ContextLength,

@@ -45,7 +45,7 @@ impl Watch for Events {
                 self.lifecycle(kind, answer)?;
             }
             kind => {
-                self.content |= kind.ends_with(".delta") && told.delta;
+                self.content |= kind.rsplit('.').next() == Some("delta") && told.delta;
                 if kind.is_empty() && told.error.is_some() {
                     return Err(fault::in_answer(&parsed(text)));
                 }
@@ -168,7 +168,10 @@ impl Answer<'_> {
             id: self.id.map(|Text(id)| id.into_owned()).unwrap_or_default(),
             model: self.model.map(|Text(model)| model.into_owned()).unwrap_or_default(),
             usage: self.usage.map(|raw| usage::read(raw.get())).unwrap_or_default(),
-            finish_reasons: ended.map(|status| reason.unwrap_or_else(|| status.to_owned())).into_iter().collect(),
+            finish_reasons: ended
+                .map(|status| reason.unwrap_or_else(|| status.to_owned()))
+                .into_iter()
+                .collect(),
         }
     }
 }

@@ -314,7 +314,7 @@ impl Writer<'_> {
             (Some(_), To::Client { .. }) => item.encrypted = thought::shown(reasoning),
             (Some(signature), To::Upstream) if signature.of == Dialect::OpenAiResponses => {
                 let (id, encrypted) = thought::unpack(signature);
-                item.id = id.unwrap_or_default().to_owned();
+                id.unwrap_or_default().clone_into(&mut item.id);
                 item.encrypted = Some(encrypted.to_owned());
             }
             (Some(_), To::Upstream) => self.foreign = true,
@@ -456,13 +456,17 @@ impl Notes {
                     };
                     let text = before()
                         .filter(holds)
-                        .or_else(|| texts.iter().find(|(_, base, length)| (*base..base + length).contains(&start)))
+                        .or_else(|| {
+                            texts.iter().find(|(_, base, length)| (*base..base + length).contains(&start))
+                        })
                         .or_else(before);
                     let base = text.map_or(0, |(_, base, _)| *base);
                     let value = citation::encode(citation, base, own, quotes);
                     of.push((text.map(|(at, ..)| *at), i, value));
                 }
-                Part::Opaque { dialect: Dialect::OpenAiResponses, value } if citation::is_annotation(value) => {
+                Part::Opaque { dialect: Dialect::OpenAiResponses, value }
+                    if citation::is_annotation(value) =>
+                {
                     of.push((before().map(|(at, ..)| *at), i, value.clone()));
                 }
                 _ => {}

@@ -7,8 +7,7 @@ use crate::effort;
 use crate::error::WireError;
 use crate::take;
 use hanok_base::{
-    ChatRequest, Degradation, Dialect, Message, Object, Part, ReasoningOptions, Role, Sampling,
-    ToolResult,
+    ChatRequest, Degradation, Dialect, Message, Object, Part, ReasoningOptions, Role, Sampling, ToolResult,
 };
 use serde_json::{Value, json};
 
@@ -33,7 +32,9 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     }
     // A prompt kept at the provider, or the conversation before, may be all there is.
     let elsewhere = ["prompt", "previous_response_id", "conversation"];
-    if messages.len() == instructions && !elsewhere.iter().any(|name| extra.get(*name).is_some_and(|at| !at.is_null())) {
+    if messages.len() == instructions
+        && !elsewhere.iter().any(|name| extra.get(*name).is_some_and(|at| !at.is_null()))
+    {
         return Err(WireError::member("input", "is required: a string or an array of items"));
     }
     let tools = tools::decode(take::array(&mut extra, "tools")?)?;
@@ -144,8 +145,8 @@ fn message(mut object: Object) -> Result<Message, WireError> {
 
 fn output(mut object: Object) -> Result<Message, WireError> {
     object.shift_remove("type");
-    let call_id = take::string(&mut object, "call_id")?
-        .ok_or_else(|| WireError::member("call_id", "is required"))?;
+    let call_id =
+        take::string(&mut object, "call_id")?.ok_or_else(|| WireError::member("call_id", "is required"))?;
     let (parts, unknown) = content::decode(take::some(&mut object, "output"), "output")?;
     object.retain(|_, value| !value.is_null());
     if !unknown.is_empty() {
@@ -313,9 +314,19 @@ fn encode_message(message: &Message, own: bool, place: &str, out: &mut Vec<Value
         match part {
             Part::ToolResult(result) => {
                 if result.is_error {
-                    lost.left_out(format!("{place}.content[{i}].is_error"), "openai-responses tells a failure by the output's text only");
+                    lost.left_out(
+                        format!("{place}.content[{i}].is_error"),
+                        "openai-responses tells a failure by the output's text only",
+                    );
                 }
-                out.push(encode_output(result, own, unknown, rest.take(), &format!("{place}.content[{i}]"), lost));
+                out.push(encode_output(
+                    result,
+                    own,
+                    unknown,
+                    rest.take(),
+                    &format!("{place}.content[{i}]"),
+                    lost,
+                ));
             }
             // An item of its own: the output of a tool that we do not know.
             Part::Opaque { dialect: OWN, value } if message.role == Role::Tool => out.push(value.clone()),

@@ -5,8 +5,7 @@ use super::{fault, usage};
 use crate::error::{StreamFault, WireError};
 use crate::take;
 use hanok_base::{
-    ChatResponse, Choice, Dialect, FinishReason, Message, Object, Part, ProviderErrorKind, Role,
-    TraceId,
+    ChatResponse, Choice, Dialect, FinishReason, Message, Object, Part, ProviderErrorKind, Role, TraceId,
 };
 use serde_json::{Value, json};
 
@@ -150,14 +149,22 @@ pub(super) struct Shape {
 
 impl Shape {
     /// `extra` are the answer's unknown members, where they are under this dialect's names.
-    pub(super) fn new(id: String, created: i64, model: String, extra: Option<&Object>, request: &[u8]) -> Self {
+    pub(super) fn new(
+        id: String,
+        created: i64,
+        model: String,
+        extra: Option<&Object>,
+        request: &[u8],
+    ) -> Self {
         let request: Object = serde_json::from_slice(request).unwrap_or_default();
         let mut echo = Object::new();
         // Only an answer of this dialect to nobody can do without.
         if !request.is_empty() || extra.is_none() {
-            echo.extend(DEFAULTS.iter().map(|(name, value)| {
-                ((*name).to_owned(), serde_json::from_str(value).unwrap_or_default())
-            }));
+            echo.extend(
+                DEFAULTS.iter().map(|(name, value)| {
+                    ((*name).to_owned(), serde_json::from_str(value).unwrap_or_default())
+                }),
+            );
         }
         echo.extend(extra.cloned().unwrap_or_default());
         if !request.is_empty() {
@@ -165,7 +172,9 @@ impl Shape {
             echo.insert("store".into(), true.into());
             echo.insert("previous_response_id".into(), Value::Null);
         }
-        for name in DEFAULTS.iter().map(|(name, _)| *name).chain(["prompt", "conversation", "prompt_cache_retention"]) {
+        for name in
+            DEFAULTS.iter().map(|(name, _)| *name).chain(["prompt", "conversation", "prompt_cache_retention"])
+        {
             if let Some(value) = request.get(name).filter(|value| !value.is_null()) {
                 echo.insert(name.to_owned(), echoed(name, value));
             }
@@ -190,7 +199,11 @@ impl Shape {
         object.insert("model".into(), self.model.as_str().into());
         object.insert("output".into(), end.output.into());
         object.extend(self.echo.clone());
-        object.extend(late.iter().filter(|(name, _)| LATE.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())));
+        object.extend(
+            late.iter()
+                .filter(|(name, _)| LATE.contains(&name.as_str()))
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         object.insert("usage".into(), end.usage);
         object
     }

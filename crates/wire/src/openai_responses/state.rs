@@ -114,7 +114,9 @@ fn own_items(
             for raw in items {
                 let item = read_into(Item::default(), raw.get()).map_err(|_| wrong())?;
                 let other = item.reference().and_then(&mut instead);
-                out.extend(Some(other.unwrap_or_else(|| raw.get().to_owned())).filter(|item| !item.is_empty()));
+                out.extend(
+                    Some(other.unwrap_or_else(|| raw.get().to_owned())).filter(|item| !item.is_empty()),
+                );
             }
             Ok(out)
         }
@@ -214,19 +216,21 @@ pub fn for_upstream(body: &Bytes) -> Bytes {
 fn thinks(reasoning: &RawValue) -> bool {
     let options: Option<Object> = serde_json::from_str(reasoning.get()).ok();
     options.is_some_and(|options| {
-        options.get("effort").is_none_or(|effort| effort != "none") && options.values().any(|value| !value.is_null())
+        options.get("effort").is_none_or(|effort| effort != "none")
+            && options.values().any(|value| !value.is_null())
     })
 }
 
 /// The input without thoughts that the upstream cannot read; `None` where it has none.
 fn without_lost_thoughts(input: &RawValue) -> Option<String> {
-    if !input.get().starts_with('[') || memchr::memmem::find(input.get().as_bytes(), b"\"reasoning\"").is_none() {
+    if !input.get().starts_with('[')
+        || memchr::memmem::find(input.get().as_bytes(), b"\"reasoning\"").is_none()
+    {
         return None;
     }
     let items: Vec<&RawValue> = serde_json::from_str(input.get()).ok()?;
-    let lost = |raw: &&RawValue| {
-        read_into(Item::default(), raw.get()).is_ok_and(|item| item.is_lost_thought())
-    };
+    let lost =
+        |raw: &&RawValue| read_into(Item::default(), raw.get()).is_ok_and(|item| item.is_lost_thought());
     if !items.iter().any(lost) {
         return None;
     }
@@ -240,7 +244,8 @@ fn whole_member(text: &str, value: Range<usize>) -> Range<usize> {
     let name = before.strip_suffix('"').unwrap_or(before);
     let mut quote = name.len();
     for (at, _) in name.rmatch_indices('"') {
-        let escapes = name.get(..at).unwrap_or_default().bytes().rev().take_while(|byte| *byte == b'\\').count();
+        let escapes =
+            name.get(..at).unwrap_or_default().bytes().rev().take_while(|byte| *byte == b'\\').count();
         if escapes % 2 == 0 {
             quote = at;
             break;

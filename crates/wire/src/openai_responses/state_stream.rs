@@ -54,7 +54,8 @@ impl StateStream {
     }
 
     fn change(&mut self, whole: Bytes) -> Bytes {
-        let first = !std::mem::replace(&mut self.begun, self.begun || !whole.is_empty());
+        let first = !self.begun;
+        self.begun |= !whole.is_empty();
         if memmem::find(&whole, b"\"response\"").is_none() {
             return whole;
         }
@@ -70,7 +71,9 @@ impl StateStream {
                 }
                 out.extend_from_slice(b"data: ");
                 // Lines within JSON are only space.
-                out.extend(changed.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+                out.extend(
+                    changed.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }),
+                );
                 out.extend_from_slice(b"\n\n");
                 from = event.at.end;
             }

@@ -24,7 +24,9 @@ pub(super) const JOINS: &str = "joins";
 
 /// Whether such a content was made up by us, so that no upstream can read it.
 pub(super) fn is_foreign(encrypted: &str) -> bool {
-    encrypted.starts_with(REDACTED) || encrypted.starts_with(CALL) || signature::read(encrypted.to_owned(), OWN).of != OWN
+    encrypted.starts_with(REDACTED)
+        || encrypted.starts_with(CALL)
+        || signature::read(encrypted.to_owned(), OWN).of != OWN
 }
 
 /// What is in an `encrypted_content`.
@@ -130,8 +132,7 @@ pub(super) fn decode(mut object: Object, parts: &mut Vec<Part>) -> Result<(), Wi
     while let Some((text, kind)) = texts.next() {
         let extra = part_extra(rest.take(), kind);
         let signature = if texts.peek().is_none() { signature.take() } else { None };
-        let redacted = redacted && signature.is_some();
-        parts.push(Part::Reasoning(Reasoning { text, signature, redacted, extra }));
+        parts.push(Part::Reasoning(Reasoning { text, signature, redacted: false, extra }));
     }
     Ok(())
 }
@@ -168,6 +169,11 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// The id a client sees: the provider's where it is known.
+    pub(super) fn shown_id(&self) -> &str {
+        self.rest.get("id").and_then(Value::as_str).unwrap_or(&self.id)
+    }
+
     /// Adds a part's text.
     pub(super) fn push(&mut self, kind: &str, text: String) {
         if kind == CONTENT { self.content.push(text) } else { self.summary.push(text) }
