@@ -17,8 +17,6 @@ use serde_json::{Value, json};
 const OWN: Dialect = Dialect::OpenAiResponses;
 const REDACTED: &str = "hanok+redacted:";
 const CALL: &str = "hanok+call:";
-/// How all that we make up begins.
-pub(super) const MADE_UP: &str = "hanok";
 /// On a part whose text belongs to the item of the part before it.
 pub(super) const JOINS: &str = "joins";
 

@@ -6,6 +6,7 @@ mod encoding;
 mod fixtures;
 mod generate;
 mod laws;
+mod openai_responses;
 mod streams;
 
 use hanok_base::Dialect;
