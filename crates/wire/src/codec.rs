@@ -4,6 +4,7 @@ use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
 use crate::ollama::Ollama;
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
 use hanok_base::{
     ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, ModelInfo, ModelName,
@@ -16,8 +17,10 @@ use std::ops::Range;
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiChat,
         Dialect::AnthropicMessages => &AnthropicMessages,
+        Dialect::AnthropicMessages => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiResponses,
         Dialect::Gemini => &OpenAiChat,
         Dialect::Ollama => &Ollama::CHAT,
         Dialect::OllamaGenerate => &Ollama::GENERATE,

@@ -21,6 +21,7 @@ mod members;
 mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 mod signature;
 pub mod sse;
 mod take;

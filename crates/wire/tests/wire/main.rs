@@ -18,6 +18,7 @@ mod laws;
 mod matrix;
 mod ollama;
 mod ollama_streams;
+mod openai_responses;
 mod streams;
 
 use hanok_base::Dialect;
