@@ -1,6 +1,7 @@
 //! The face of a dialect.
 
 use crate::error::{StreamFault, WireError};
+use crate::gemini::Gemini;
 use crate::openai_chat::OpenAiChat;
 use bytes::Bytes;
 use hanok_base::{
@@ -16,7 +17,7 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiChat => &OpenAiChat,
         Dialect::OpenAiResponses => &OpenAiChat,
         Dialect::AnthropicMessages => &OpenAiChat,
-        Dialect::Gemini => &OpenAiChat,
+        Dialect::Gemini => &Gemini,
         Dialect::Ollama => &OpenAiChat,
         Dialect::OllamaGenerate => &OpenAiChat,
     }

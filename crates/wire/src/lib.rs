@@ -15,6 +15,7 @@ mod edit;
 mod effort;
 pub mod embeddings;
 pub mod error;
+pub mod gemini;
 mod guard;
 mod members;
 pub mod openai_chat;
