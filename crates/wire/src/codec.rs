@@ -3,6 +3,7 @@
 use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
 use crate::ollama::Ollama;
+use crate::gemini::Gemini;
 use crate::openai_chat::OpenAiChat;
 use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
@@ -19,11 +20,14 @@ pub fn codec(dialect: Dialect) -> &'static dyn Codec {
         Dialect::OpenAiChat => &OpenAiChat,
         Dialect::AnthropicMessages => &AnthropicMessages,
         Dialect::AnthropicMessages => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiResponses,
+        Dialect::Gemini => &Gemini,
         Dialect::Gemini => &OpenAiChat,
         Dialect::Ollama => &Ollama::CHAT,
+        Dialect::Ollama => &OpenAiChat,
         Dialect::OllamaGenerate => &Ollama::GENERATE,
+        Dialect::OllamaGenerate => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiResponses,
     }
 }
 

@@ -16,6 +16,7 @@ mod edit;
 mod effort;
 pub mod embeddings;
 pub mod error;
+pub mod gemini;
 mod guard;
 mod members;
 mod ndjson;
