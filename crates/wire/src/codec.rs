@@ -2,8 +2,8 @@
 
 use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
-use crate::ollama::Ollama;
 use crate::gemini::Gemini;
+use crate::ollama::Ollama;
 use crate::openai_chat::OpenAiChat;
 use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
@@ -18,16 +18,11 @@ use std::ops::Range;
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
-        Dialect::AnthropicMessages => &AnthropicMessages,
-        Dialect::AnthropicMessages => &OpenAiChat,
-        Dialect::Gemini => &Gemini,
-        Dialect::Gemini => &OpenAiChat,
-        Dialect::Ollama => &Ollama::CHAT,
-        Dialect::Ollama => &OpenAiChat,
-        Dialect::OllamaGenerate => &Ollama::GENERATE,
-        Dialect::OllamaGenerate => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiChat,
         Dialect::OpenAiResponses => &OpenAiResponses,
+        Dialect::AnthropicMessages => &AnthropicMessages,
+        Dialect::Gemini => &Gemini,
+        Dialect::Ollama => &Ollama::CHAT,
+        Dialect::OllamaGenerate => &Ollama::GENERATE,
     }
 }
 

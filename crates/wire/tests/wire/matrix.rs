@@ -16,7 +16,14 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The dialects that are written, a line each.
-const DIALECTS: &[Dialect] = &[Dialect::OpenAiChat];
+#[rustfmt::skip]
+const DIALECTS: &[Dialect] = &[
+    Dialect::OpenAiChat,
+    Dialect::OpenAiResponses,
+    Dialect::AnthropicMessages,
+    Dialect::Gemini,
+    Dialect::Ollama,
+];
 
 const CASES: [&str; 7] = ["text", "tools", "parallel", "image", "thinking", "structured", "refusal"];
 
