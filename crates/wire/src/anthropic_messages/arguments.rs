@@ -48,7 +48,9 @@ mod tests {
     fn ends() {
         let check = |pieces: &[&str], expect: bool| {
             let mut arguments = Arguments::default();
-            pieces.iter().for_each(|piece| arguments.feed(piece));
+            for piece in pieces {
+                arguments.feed(piece);
+            }
             assert_eq!(arguments.whole(), expect, "{pieces:?}");
         };
         check(&[], false);

@@ -192,6 +192,8 @@ pub(super) fn encode_answer(parts: &[Part], own: bool) -> Vec<Value> {
                 content.extend(signature.map(Value::Object));
                 content.push(tool_use(&call.id, call, own).0.into());
             }
+            // Upstreams refuse a conversation with empty texts.
+            Part::Text(text) if text.is_empty() && !own => {}
             part => content.extend(encode_shown(part, own).map(Value::Object)),
         }
     }

@@ -51,26 +51,23 @@ pub(super) fn encode(citation: &Citation, own: bool, position: usize) -> Value {
     }
     let mut object = Object::new();
     let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
-    match &citation.quote {
-        Some(quote) => {
-            set("type", "search_result_location".into());
-            set("cited_text", quote.text.as_str().into());
-            set("source", quote.source.as_str().into());
-            set("title", citation.title.as_str().into());
-            set("search_result_index", position.into());
-            set("start_block_index", 0.into());
-            set("end_block_index", 1.into());
-            set("url", citation.url.as_str().into());
-            set("start", quote.start.into());
-            set("end", quote.end.into());
-        }
-        None => {
-            set("type", "web_search_result_location".into());
-            set("cited_text", "".into());
-            set("encrypted_index", "".into());
-            set("title", citation.title.as_str().into());
-            set("url", citation.url.as_str().into());
-        }
+    if let Some(quote) = &citation.quote {
+        set("type", "search_result_location".into());
+        set("cited_text", quote.text.as_str().into());
+        set("source", quote.source.as_str().into());
+        set("title", citation.title.as_str().into());
+        set("search_result_index", position.into());
+        set("start_block_index", 0.into());
+        set("end_block_index", 1.into());
+        set("url", citation.url.as_str().into());
+        set("start", quote.start.into());
+        set("end", quote.end.into());
+    } else {
+        set("type", "web_search_result_location".into());
+        set("cited_text", "".into());
+        set("encrypted_index", "".into());
+        set("title", citation.title.as_str().into());
+        set("url", citation.url.as_str().into());
     }
     set("start_index", citation.start_index.into());
     set("end_index", citation.end_index.into());

@@ -98,6 +98,10 @@ impl Encoder {
             })
     }
 
+    fn in_text(&self) -> bool {
+        matches!(self.open, Some(Open { kind: Kind::Text, .. }))
+    }
+
     fn is_open(&self, part: usize) -> bool {
         self.open.as_ref().is_some_and(|open| open.part == part)
     }
@@ -107,8 +111,10 @@ impl Encoder {
         match event {
             StreamEvent::PartStart { part, value, .. } => match value {
                 Part::CacheBreak(_) => {}
+                // A block for it once there is a word: upstreams refuse a conversation with empty ones.
+                Part::Text(text) if text.is_empty() && !self.own => {}
                 Part::Opaque { dialect, .. } if *dialect != OWN => {}
-                Part::Citation(of) if matches!(self.open, Some(Open { kind: Kind::Text, .. })) => {
+                Part::Citation(of) if self.in_text() => {
                     let citation = citation::encode(of, self.own, self.cited);
                     self.cited += 1;
                     self.delta(&json!({ "type": "citations_delta", "citation": citation }), out);
@@ -116,15 +122,13 @@ impl Encoder {
                 _ if self.may_switch() => self.start(*part, value, out),
                 _ => self.waiting.push(event.clone()),
             },
+            StreamEvent::PartDelta { delta: Delta::Text(text) | Delta::Reasoning(text), .. }
+                if text.is_empty() => {}
             StreamEvent::PartDelta { part, delta, .. } if self.is_open(*part) => self.grow(delta, out),
             StreamEvent::PartDelta { part, delta, .. } if self.may_switch() => self.go_on(*part, delta, out),
             StreamEvent::PartDelta { .. } => self.waiting.push(event.clone()),
-            StreamEvent::PartEnd { part, .. } if self.is_open(*part) => {
-                // A text stays open for what is cited behind it.
-                if !matches!(self.open, Some(Open { kind: Kind::Text, .. })) {
-                    self.close(out);
-                }
-            }
+            // A text stays open for what is cited behind it.
+            StreamEvent::PartEnd { part, .. } if self.is_open(*part) && !self.in_text() => self.close(out),
             StreamEvent::PartEnd { .. } if !self.waiting.is_empty() => self.waiting.push(event.clone()),
             _ => {}
         }
@@ -213,12 +217,11 @@ impl Encoder {
             }
             Delta::Signature(signature) => {
                 let call = self.calls.iter().find(|(of, _)| *of == part);
-                let block = match call {
-                    Some((_, id)) => blocks::encode_call_signature(id, Some(signature)),
-                    None => {
-                        let signature = Some(signature.clone());
-                        Some(blocks::thinking(&Reasoning { signature, ..Reasoning::default() }, self.own))
-                    }
+                let block = if let Some((_, id)) = call {
+                    blocks::encode_call_signature(id, Some(signature))
+                } else {
+                    let signature = Some(signature.clone());
+                    Some(blocks::thinking(&Reasoning { signature, ..Reasoning::default() }, self.own))
                 };
                 if let Some(block) = block {
                     self.close(out);
@@ -239,12 +242,12 @@ impl Encoder {
         match (delta, &mut open.kind) {
             (Delta::Text(text), Kind::Text) => self.piece("text_delta", "text", text, out),
             (Delta::Reasoning(text), Kind::Thinking) => self.piece("thinking_delta", "thinking", text, out),
-            (Delta::Arguments(text), Kind::Call(arguments)) => {
-                // Blanks behind the end are no part of it.
-                if !arguments.whole() || !text.trim().is_empty() {
-                    arguments.feed(text);
-                    self.piece("input_json_delta", "partial_json", text, out);
-                }
+            // Blanks behind the end are no part of it.
+            (Delta::Arguments(text), Kind::Call(arguments))
+                if !arguments.whole() || !text.trim().is_empty() =>
+            {
+                arguments.feed(text);
+                self.piece("input_json_delta", "partial_json", text, out);
             }
             (Delta::Signature(more), _) => match &mut open.signature {
                 Some(signature) => signature.value.push_str(&more.value),

@@ -36,10 +36,10 @@ pub(super) fn encode(problem: &Problem, request_id: Option<&str>) -> Vec<u8> {
 
 fn type_of(problem: &Problem) -> &'static str {
     match problem.kind {
-        ErrorKind::InvalidRequest
-        | ErrorKind::MethodNotAllowed
-        | ErrorKind::Conflict
-        | ErrorKind::Unsupported => "invalid_request_error",
+        ErrorKind::InvalidRequest | ErrorKind::MethodNotAllowed | ErrorKind::Unsupported => {
+            "invalid_request_error"
+        }
+        ErrorKind::Conflict => "conflict_error",
         ErrorKind::Unauthenticated => "authentication_error",
         ErrorKind::Forbidden => "permission_error",
         ErrorKind::NotFound => "not_found_error",
@@ -90,7 +90,8 @@ fn read(value: &Value) -> Said {
     let message = text(inner)
         .or_else(|| inner.get("message").and_then(text))
         .or_else(|| inner.get("detail").and_then(text));
-    Said { message, kind: inner.get("type").and_then(text), code: inner.get("code").and_then(text) }
+    let code = inner.get("code").or(inner.pointer("/details/error_code")).and_then(text);
+    Said { message, kind: inner.get("type").and_then(text), code }
 }
 
 impl Said {
@@ -171,6 +172,8 @@ mod tests {
         check(418, "new_error", "what", P::InvalidRequest);
         let bare = decode(529, b"<html>", &"p".into());
         assert_eq!((bare.kind, bare.message.as_str()), (P::Overloaded, "answered 529 without saying why"));
+        let body = br#"{"error":{"type":"invalid_request_error","details":{"error_code":"too_many"}}}"#;
+        assert_eq!(decode(400, body, &"p".into()).code.as_deref(), Some("too_many"));
         let words = decode(400, br#"{"detail":"no such thing"}"#, &"p".into());
         assert_eq!((words.kind, words.message.as_str()), (P::InvalidRequest, "no such thing"));
     }

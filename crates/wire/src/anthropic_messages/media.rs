@@ -114,13 +114,12 @@ fn mime(media: &Media) -> Option<&str> {
 pub(super) fn encode(media: &Media, own: bool) -> Result<Object, String> {
     let document = is_document(media, own);
     let told = media.extra.get("source").and_then(Value::as_object).filter(|_| own);
-    let source = match told.filter(|source| source.contains_key("type")) {
-        Some(whole) => whole.clone(),
-        None => {
-            let mut source = source(media, own, document)?;
-            source.extend(told.cloned().unwrap_or_default());
-            source
-        }
+    let source = if let Some(whole) = told.filter(|source| source.contains_key("type")) {
+        whole.clone()
+    } else {
+        let mut source = source(media, own, document)?;
+        source.extend(told.cloned().unwrap_or_default());
+        source
     };
     let mut block = Object::new();
     block.insert("type".into(), if document { "document" } else { "image" }.into());

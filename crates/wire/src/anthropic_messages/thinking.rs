@@ -97,6 +97,9 @@ fn thinking(
     if let (Some(name), None) = (effort, known) {
         lost.note("reasoning.effort", format!("left out: anthropic-messages knows no effort {name:?}"));
     }
+    if effort == Some("xhigh") && known == Some("high") && generation.is_some() {
+        lost.note("reasoning.effort", "xhigh became high: this model of anthropic-messages has no more");
+    }
     // From 4.6 on models settle their own budget by the effort; from 4.7 on they take no other.
     let adaptive =
         generation.is_some_and(|of| of >= (4, 7) || of >= (4, 6) && wanted.budget_tokens.is_none());
@@ -163,9 +166,8 @@ fn known_effort(name: &str, generation: Option<(u32, u32)>) -> Option<&'static s
     Some(match name {
         "minimal" | "low" => "low",
         "medium" => "medium",
-        "high" => "high",
         "xhigh" if generation >= Some((4, 7)) => "xhigh",
-        "xhigh" => "high",
+        "high" | "xhigh" => "high",
         "max" => "max",
         _ => return None,
     })

@@ -1,7 +1,7 @@
 //! A conversation as upstreams want it: a system prompt beside turns of user and assistant.
 
 use super::outgoing::Lost;
-use super::{OWN, blocks, media};
+use super::{OWN, blocks, media, thinking};
 use hanok_base::{ChatRequest, Message, Object, Part, Reasoning, Role, ToolCall, ToolResult};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -62,15 +62,22 @@ impl Writer<'_> {
                 }
             }
             let mut blocks = self.blocks(&message.parts, None, &place);
-            if matches!(message.role, Role::System | Role::Developer) {
+            let instructs = instructs(message);
+            if instructs {
+                let said = blocks.len();
+                blocks.retain(|block| block.get("type").and_then(Value::as_str) == Some("text"));
+                if blocks.len() < said {
+                    self.lost.note(&place, "left out but for its text: anthropic-messages instructs by text");
+                }
+            }
+            if instructs && (blocks.is_empty() || !stays(request, i, turns.last())) {
                 if !turns.is_empty() && !blocks.is_empty() {
-                    self.lost
-                        .note(place, "moved to the system prompt: anthropic-messages has no other place");
+                    self.lost.note(&place, "moved to the system prompt: the model takes it nowhere else");
                 }
                 system.append(&mut blocks);
                 continue;
             }
-            let role = role(message);
+            let role = if instructs { "system" } else { role(message) };
             match turns.last_mut() {
                 _ if blocks.is_empty() => {}
                 Some((last, all)) if *last == role => all.append(&mut blocks),
@@ -201,6 +208,18 @@ impl Writer<'_> {
         }
         block
     }
+}
+
+fn instructs(message: &Message) -> bool {
+    matches!(message.role, Role::System | Role::Developer)
+}
+
+/// Whether instructions may stand where they do: newer models take them between a user's turn and the model's.
+fn stays(request: &ChatRequest, at: usize, last: Option<&(&str, Vec<Value>)>) -> bool {
+    let next = request.messages.iter().skip(at).find(|message| !instructs(message));
+    thinking::generation(request.model.as_str()) >= Some((4, 8))
+        && last.is_some_and(|(role, _)| matches!(*role, "user" | "system"))
+        && next.is_none_or(|message| message.role == Role::Assistant)
 }
 
 fn role(message: &Message) -> &'static str {

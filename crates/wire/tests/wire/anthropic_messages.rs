@@ -254,6 +254,7 @@ fn errors() {
     check(ErrorKind::Unauthenticated, "x", "authentication_error", "why");
     check(ErrorKind::Forbidden, "x", "permission_error", "why");
     check(ErrorKind::NotFound, "model_not_found", "not_found_error", "why");
+    check(ErrorKind::Conflict, "x", "conflict_error", "why");
     check(ErrorKind::TooLarge, "x", "request_too_large", "why");
     check(ErrorKind::BudgetSpent, "x", "billing_error", "why");
     check(ErrorKind::Internal, "x", "api_error", "why");

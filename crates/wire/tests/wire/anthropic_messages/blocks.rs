@@ -65,7 +65,7 @@ fn checked(bytes: &[u8]) -> Vec<Value> {
                 next += 1;
             }
             "content_block_delta" => {
-                assert_eq!(Some(&value["index"]), open.map(Value::from).as_ref(), "{text}")
+                assert_eq!(Some(&value["index"]), open.map(Value::from).as_ref(), "{text}");
             }
             "content_block_stop" => {
                 assert_eq!(Some(&value["index"]), open.take().map(Value::from).as_ref(), "{text}");
@@ -117,7 +117,9 @@ fn to_the_byte() {
     let options = StreamOptions { model: "ours".into(), ..StreamOptions::default() };
     let mut encoder = wire().stream_encoder(options);
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in &events {
+        encoder.encode(event, &mut out);
+    }
     encoder.finish(&mut out);
     let expect = [
         r#"{"type":"message_start","message":{"id":"c1","type":"message","role":"assistant","model":"ours","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":0,"output_tokens":0}}}"#,
@@ -130,19 +132,21 @@ fn to_the_byte() {
     let mut whole = String::new();
     for data in expect {
         let name = serde_json::from_str::<Value>(data).unwrap()["type"].as_str().unwrap().to_owned();
-        whole.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+        whole.extend(["event: ", &name, "\ndata: ", data, "\n\n"]);
     }
     assert_eq!(String::from_utf8(out).unwrap(), whole);
 }
 
+/// The blocks of an answer of these events.
+fn check(events: &[StreamEvent], expect: &[&str]) {
+    let mut all = vec![start()];
+    all.extend_from_slice(events);
+    all.push(finish(FinishReason::Stop));
+    assert_eq!(said(&all), expect);
+}
+
 #[test]
 fn one_block_at_a_time() {
-    let check = |events: &[StreamEvent], expect: &[&str]| {
-        let mut all = vec![start()];
-        all.extend_from_slice(events);
-        all.push(finish(FinishReason::Stop));
-        assert_eq!(said(&all), expect);
-    };
     // Calls that grow in turns: the first streams at once, the second waits and is said in one go.
     check(
         &[
@@ -206,6 +210,22 @@ fn one_block_at_a_time() {
         &[begin(0, call("x")), begin(1, call("y")), end(0), end(1), begin(2, call("z")), begin(3, call("w"))],
         &["tool_use x", ".", "tool_use y", ".", "tool_use z", ".", "tool_use w", "."],
     );
+    // What another dialect alone knows is left out.
+    check(
+        &[
+            begin(0, Part::Opaque { dialect: Dialect::Gemini, value: json!({}) }),
+            begin(1, Part::Text("a".into())),
+        ],
+        &["text", "+\"a\"", "."],
+    );
+    // Nor is there a block without a word.
+    check(&[begin(0, empty()), begin(1, call("x")), text(0, ""), end(0), end(1)], &["tool_use x", "."]);
+    check(&[], &[]);
+}
+
+/// Signatures come whole, and say whose they are.
+#[test]
+fn signatures() {
     // A signature comes whole, at the end of its block, and a foreign one says whose it is.
     let sign =
         |value: &str| grow(0, Delta::Signature(Signature { of: Dialect::Gemini, value: value.into() }));
@@ -236,12 +256,6 @@ fn one_block_at_a_time() {
         &[begin(0, call("x")), arguments(0, "{}"), begin(1, empty()), text(1, "a"), sign("AB")],
         &["tool_use x", "+\"{}\"", ".", "text", "+\"a\"", ".", hidden, "."],
     );
-    // What another dialect alone knows is left out.
-    check(
-        &[begin(0, Part::Opaque { dialect: Dialect::Gemini, value: json!({}) }), begin(1, empty())],
-        &["text", "."],
-    );
-    check(&[], &[]);
 }
 
 #[test]
@@ -360,7 +374,7 @@ fn sums<'a>(parts: impl IntoIterator<Item = &'a Part>) -> (String, String, Vec<(
             Part::Text(text) => sums.0.push_str(text),
             Part::Reasoning(reasoning) => sums.1.push_str(&reasoning.text),
             Part::ToolCall(call) => sums.2.push((call.id.clone(), call.name.clone(), call.arguments.clone())),
-            other => panic!("{other:?}"),
+            other => assert_eq!(None, Some(other), "none of another kind went in"),
         }
     }
     sums

@@ -3,7 +3,7 @@
 use super::{all, collect, decode, encode, openai, wire};
 use hanok_base::{
     ChatRequest, Dialect, FinishReason, Media, MediaSource, Message, Object, OutputFormat, Part, Reasoning,
-    ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
+    Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 use hanok_wire::RequestOptions;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn an_agent_of_openai() {
             "stop_sequences": ["END"],
         })
     );
-    assert_eq!(lost, ["messages[7]: moved to the system prompt: anthropic-messages has no other place"]);
+    assert_eq!(lost, ["messages[7]: moved to the system prompt: the model takes it nowhere else"]);
 }
 
 #[test]
@@ -108,132 +108,128 @@ fn asking(model: &str) -> ChatRequest {
     ChatRequest::new(model.into(), vec![Message::text(Role::User, "a")])
 }
 
+/// What becomes of limits, sampling and thinking.
+fn limits(model: &str, change: &dyn Fn(&mut ChatRequest), expect: &Value, lost: &[&str]) {
+    let mut request = asking(model);
+    change(&mut request);
+    let (body, noted) = upstream(&request);
+    let names = ["max_tokens", "thinking", "output_config", "temperature", "top_p", "top_k"];
+    let got: Object =
+        names.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
+    assert_eq!(&Value::Object(got), expect, "{model}");
+    let noted: Vec<&str> = noted.iter().map(|note| note.split(':').next().unwrap()).collect();
+    assert_eq!(noted, lost, "{model}");
+}
+
+const OLD: &str = "claude-sonnet-4-5-20250929";
+const MID: &str = "claude-opus-4-6";
+const NEW: &str = "claude-opus-4-7";
+
+fn enabled(budget: u64) -> Value {
+    json!({ "type": "enabled", "budget_tokens": budget })
+}
+
+fn adaptive() -> Value {
+    json!({ "type": "adaptive", "display": "summarized" })
+}
+
+/// An effort of a client, and what is sent.
 #[test]
-fn thinking_as_each_generation_takes_it() {
-    let check = |model: &str, change: &dyn Fn(&mut ChatRequest), expect: Value, lost: &[&str]| {
-        let mut request = asking(model);
-        change(&mut request);
-        let (body, noted) = upstream(&request);
-        let names = ["max_tokens", "thinking", "output_config", "temperature", "top_p", "top_k"];
-        let got: Object =
-            names.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone()))).collect();
-        assert_eq!(Value::Object(got), expect, "{model}");
-        let noted: Vec<&str> = noted.iter().map(|note| note.split(':').next().unwrap()).collect();
-        assert_eq!(noted, lost, "{model}");
+fn efforts() {
+    let check = |model: &str, effort: Option<&str>, expect: Value, lost: &[&str]| {
+        let change = |request: &mut ChatRequest| request.reasoning.effort = effort.map(str::to_owned);
+        limits(model, &change, &expect, lost);
     };
-    let (old, mid, new) = ("claude-sonnet-4-5-20250929", "claude-opus-4-6", "claude-opus-4-7");
-    let effort =
-        |name: &'static str| move |request: &mut ChatRequest| request.reasoning.effort = Some(name.into());
-    let enabled = |budget: u64| json!({ "type": "enabled", "budget_tokens": budget });
-    let adaptive = json!({ "type": "adaptive", "display": "summarized" });
-    let sampled = |request: &mut ChatRequest| {
-        request.reasoning.effort = Some("low".into());
-        request.sampling = Sampling {
-            temperature: Some(0.2),
-            top_p: Some(0.5),
-            top_k: Some(4),
-            max_tokens: Some(9_000),
-            ..Sampling::default()
-        };
-    };
-    check(old, &|_| {}, json!({ "max_tokens": 4096 }), &[]);
-    check(old, &effort("medium"), json!({ "max_tokens": 12_288, "thinking": enabled(8_192) }), &[]);
-    check("kimi-k2", &effort("low"), json!({ "max_tokens": 5_120, "thinking": enabled(1_024) }), &[]);
-    check(
-        mid,
-        &effort("xhigh"),
-        json!({ "max_tokens": 4096, "thinking": adaptive, "output_config": { "effort": "high" } }),
-        &[],
-    );
-    check(
-        new,
-        &effort("xhigh"),
-        json!({ "max_tokens": 4096, "thinking": adaptive, "output_config": { "effort": "xhigh" } }),
-        &[],
-    );
-    check(new, &effort("odd"), json!({ "max_tokens": 4096, "thinking": adaptive }), &["reasoning.effort"]);
-    check(new, &effort("none"), json!({ "max_tokens": 4096, "thinking": { "type": "disabled" } }), &[]);
-    let budget = |budget: u64, limit: Option<u64>| {
-        move |request: &mut ChatRequest| {
-            request.reasoning =
-                ReasoningOptions { budget_tokens: Some(budget), ..ReasoningOptions::default() };
+    let with = |effort: &str| json!({ "max_tokens": 4096, "thinking": adaptive(), "output_config": { "effort": effort } });
+    check(OLD, None, json!({ "max_tokens": 4096 }), &[]);
+    check(OLD, Some("medium"), json!({ "max_tokens": 12_288, "thinking": enabled(8_192) }), &[]);
+    check("kimi-k2", Some("low"), json!({ "max_tokens": 5_120, "thinking": enabled(1_024) }), &[]);
+    check(MID, Some("xhigh"), with("high"), &["reasoning.effort"]);
+    check(MID, Some("max"), with("max"), &[]);
+    check(NEW, Some("xhigh"), with("xhigh"), &[]);
+    check(NEW, Some("minimal"), with("low"), &[]);
+    check(NEW, Some("odd"), json!({ "max_tokens": 4096, "thinking": adaptive() }), &["reasoning.effort"]);
+    check(NEW, Some("none"), json!({ "max_tokens": 4096, "thinking": { "type": "disabled" } }), &[]);
+}
+
+/// A budget of a client, and what is sent.
+#[test]
+fn budgets() {
+    let check = |model: &str, budget: u64, limit: Option<u64>, expect: Value, lost: &[&str]| {
+        let change = |request: &mut ChatRequest| {
+            request.reasoning.budget_tokens = Some(budget);
             request.sampling.max_tokens = limit;
-        }
+        };
+        limits(model, &change, &expect, lost);
     };
-    check(mid, &budget(2_000, None), json!({ "max_tokens": 6_096, "thinking": enabled(2_000) }), &[]);
-    check(
-        new,
-        &budget(2_000, None),
-        json!({ "max_tokens": 4096, "thinking": adaptive, "output_config": { "effort": "medium" } }),
-        &["reasoning.budget_tokens"],
-    );
-    check(
-        old,
-        &budget(5_000, Some(4_000)),
-        json!({ "max_tokens": 4_000, "thinking": enabled(2_000) }),
-        &["reasoning.budget_tokens"],
-    );
-    check(
-        old,
-        &budget(100, Some(4_000)),
-        json!({ "max_tokens": 4_000, "thinking": enabled(1_024) }),
-        &["reasoning.budget_tokens"],
-    );
-    check(old, &budget(5_000, Some(500)), json!({ "max_tokens": 500 }), &["reasoning"]);
-    check(
-        old,
-        &sampled,
-        json!({ "max_tokens": 9_000, "thinking": enabled(1_024) }),
-        &["temperature", "top_p", "top_k"],
-    );
-    let sampling = |temperature: Option<f64>, top_p: Option<f64>| {
-        move |request: &mut ChatRequest| {
-            request.sampling = Sampling { temperature, top_p, ..Sampling::default() };
-        }
+    let budget = ["reasoning.budget_tokens"];
+    check(MID, 2_000, None, json!({ "max_tokens": 6_096, "thinking": enabled(2_000) }), &[]);
+    let medium =
+        json!({ "max_tokens": 4096, "thinking": adaptive(), "output_config": { "effort": "medium" } });
+    check(NEW, 2_000, None, medium, &budget);
+    check(OLD, 5_000, Some(4_000), json!({ "max_tokens": 4_000, "thinking": enabled(2_000) }), &budget);
+    check(OLD, 100, Some(4_000), json!({ "max_tokens": 4_000, "thinking": enabled(1_024) }), &budget);
+    check(OLD, 5_000, Some(500), json!({ "max_tokens": 500 }), &["reasoning"]);
+    check(OLD, 0, Some(500), json!({ "max_tokens": 500, "thinking": { "type": "disabled" } }), &[]);
+}
+
+#[test]
+fn sampling_as_each_generation_takes_it() {
+    let check = |model: &str, thinks: bool, sampling: [Option<f64>; 2], expect: Value, lost: &[&str]| {
+        let [temperature, top_p] = sampling;
+        let change = |request: &mut ChatRequest| {
+            let top_k = thinks.then_some(4);
+            let max_tokens = Some(9_000);
+            request.sampling = Sampling { temperature, top_p, top_k, max_tokens, ..Sampling::default() };
+            request.reasoning.enabled = thinks.then_some(true);
+            request.reasoning.effort = thinks.then(|| "low".to_owned());
+        };
+        let mut expect = expect;
+        expect["max_tokens"] = 9_000.into();
+        limits(model, &change, &expect, lost);
     };
-    check(
-        old,
-        &sampling(Some(1.7), None),
-        json!({ "max_tokens": 4096, "temperature": 1.0 }),
-        &["temperature"],
-    );
-    check(
-        old,
-        &sampling(Some(0.2), Some(0.9)),
-        json!({ "max_tokens": 4096, "temperature": 0.2 }),
-        &["top_p"],
-    );
-    check(
-        "claude-3-7-sonnet-20250219",
-        &sampling(Some(0.2), Some(0.9)),
-        json!({ "max_tokens": 4096, "temperature": 0.2, "top_p": 0.9 }),
-        &[],
-    );
-    check(old, &sampling(Some(0.2), Some(1.0)), json!({ "max_tokens": 4096, "temperature": 0.2 }), &[]);
-    check(new, &sampling(Some(0.2), Some(0.9)), json!({ "max_tokens": 4096 }), &["temperature", "top_p"]);
+    let thinking = json!({ "thinking": enabled(1_024) });
+    check(OLD, true, [Some(0.2), Some(0.5)], thinking, &["temperature", "top_p", "top_k"]);
+    let fits = json!({ "thinking": enabled(1_024), "top_p": 0.96 });
+    check(OLD, true, [None, Some(0.96)], fits, &["top_k"]);
+    check(OLD, false, [Some(1.7), None], json!({ "temperature": 1.0 }), &["temperature"]);
+    check(OLD, false, [Some(0.2), Some(0.9)], json!({ "temperature": 0.2 }), &["top_p"]);
+    check(OLD, false, [Some(0.2), Some(1.0)], json!({ "temperature": 0.2 }), &[]);
+    let both = json!({ "temperature": 0.2, "top_p": 0.9 });
+    check("claude-3-7-sonnet-20250219", false, [Some(0.2), Some(0.9)], both, &[]);
+    check(NEW, false, [Some(0.2), Some(0.9)], json!({}), &["temperature", "top_p"]);
+}
+
+/// Where upstreams refuse to think.
+#[test]
+fn thinking_and_tools() {
+    let low = |max_tokens: u64, thinking: Value| json!({ "max_tokens": max_tokens, "thinking": thinking });
+    let mut adapts = low(4_096, adaptive());
+    adapts["output_config"] = json!({ "effort": "low" });
     let forced = |request: &mut ChatRequest| {
-        request.reasoning.effort = Some("high".into());
+        request.reasoning.effort = Some("low".into());
         request.tools = vec![spec("f")];
         request.tool_choice = ToolChoice::Required;
     };
-    check(new, &forced, json!({ "max_tokens": 4096 }), &["reasoning"]);
+    limits(NEW, &forced, &json!({ "max_tokens": 4096 }), &["reasoning"]);
     // A call whose thoughts the client could not keep: with a budget the upstream would refuse.
     let going_on = |request: &mut ChatRequest| {
         request.reasoning.effort = Some("low".into());
         request.messages.extend([assistant(vec![called("x", "{}")]), answered("x", "1")]);
     };
-    check(old, &going_on, json!({ "max_tokens": 4096 }), &["reasoning"]);
-    check(
-        new,
-        &going_on,
-        json!({ "max_tokens": 4096, "thinking": adaptive, "output_config": { "effort": "low" } }),
-        &[],
-    );
+    limits(OLD, &going_on, &json!({ "max_tokens": 4096 }), &["reasoning"]);
+    limits(NEW, &going_on, &adapts, &[]);
     let kept = |request: &mut ChatRequest| {
         going_on(request);
         request.messages[1].parts.insert(0, thought(Dialect::AnthropicMessages));
     };
-    check(old, &kept, json!({ "max_tokens": 5_120, "thinking": enabled(1_024) }), &[]);
+    limits(OLD, &kept, &low(5_120, enabled(1_024)), &[]);
+    // The next turn is another one.
+    let asked_on = |request: &mut ChatRequest| {
+        going_on(request);
+        request.messages.push(Message::text(Role::User, "and?"));
+    };
+    limits(OLD, &asked_on, &low(5_120, enabled(1_024)), &[]);
 }
 
 fn spec(name: &str) -> ToolSpec {
@@ -409,6 +405,31 @@ fn turns_of_other_dialects() {
                 { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "aa" } }] }] },
         ]),
     );
+}
+
+/// Instructions between turns stay there where the model takes them.
+#[test]
+fn later_instructions() {
+    let check = |model: &str, roles: &[Role], system: Value, expect: &[&str], lost: usize| {
+        let messages = roles.iter().map(|role| Message::text(*role, role.as_str())).collect();
+        let (body, noted) = upstream(&ChatRequest::new(model.into(), messages));
+        let turns = body["messages"].as_array().unwrap().iter();
+        let turns: Vec<&str> = turns.map(|turn| turn["role"].as_str().unwrap()).collect();
+        assert_eq!((&body["system"], turns.as_slice(), noted.len()), (&system, expect, lost), "{roles:?}");
+    };
+    let (s, u, a) = (Role::System, Role::User, Role::Assistant);
+    let both = json!([{ "type": "text", "text": "system" }, { "type": "text", "text": "system" }]);
+    check("claude-opus-4-8", &[s, u, s], json!("system"), &["user", "system"], 0);
+    check(
+        "claude-opus-4-8",
+        &[s, u, s, s, a, u],
+        json!("system"),
+        &["user", "system", "assistant", "user"],
+        0,
+    );
+    check("claude-opus-4-8", &[s, u, a, s, u], both.clone(), &["user", "assistant", "user"], 1);
+    check("claude-opus-4-8", &[s, u, s, u], both.clone(), &["user"], 1);
+    check("claude-opus-4-7", &[s, u, s], both, &["user"], 1);
 }
 
 /// A client that gives an answer back as it got it, over a provider of another dialect: the provider gets its
