@@ -4,6 +4,7 @@
 
 mod encoding;
 mod fixtures;
+mod gemini;
 mod generate;
 mod laws;
 mod streams;
