@@ -2,7 +2,7 @@
 //! thoughts go out as they grow, calls whole; the end of a choice waits for the tokens that are told behind it.
 
 use super::response::{self, Ending};
-use super::{fault, forms, parts, seal, usage};
+use super::{fault, parts, seal, usage};
 use crate::codec::{StreamEncoder, StreamOptions};
 use hanok_base::{Citation, Delta, Dialect, Object, Part, Problem, Reasoning, Signature, StreamEvent, Usage};
 use serde_json::{Value, json};

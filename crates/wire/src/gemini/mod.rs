@@ -3,12 +3,13 @@
 //!
 //! Deliberately not here: streams without `alt=sse` (one JSON array), Vertex AI's own members, the Live API.
 //!
-//! Reading order: `forms` (how the API reads JSON), `peek` (routing without decoding), `request` with `tools`,
-//! `schema` and `thinking`, `parts`, `calls` (ids that calls lack) and `seal` (signatures) of both directions,
-//! `decoder` and `encoder` (streams; a whole answer is a stream of one chunk), `response`, `grounding`
-//! (citations), `guard` (streams passed on unchanged), `usage`, `fault`, `embed`, `models`.
+//! Reading order: `forms` (how the API reads JSON), `peek` (routing without decoding), `request` and `contents`
+//! with `tools`, `schema` and `thinking`, `parts`, `calls` (ids that calls lack) and `seal` (signatures) of both
+//! directions, `decoder` and `encoder` (streams; a whole answer is a stream of one chunk), `response`,
+//! `grounding` (citations), `guard` (streams passed on unchanged), `usage`, `fault`, `embed`, `models`.
 
 mod calls;
+mod contents;
 mod decoder;
 mod embed;
 mod encoder;

@@ -1,19 +1,16 @@
 //! Requests: what clients send, what upstreams want.
 
 use super::parts::{self, Read, Said};
-use super::{calls, forms, thinking, tools};
+use super::{calls, contents, forms, schema, thinking, tools};
 use crate::codec::Encoded;
 use crate::error::WireError;
 use crate::take;
 use hanok_base::{
-    ChatRequest, Degradation, Dialect, Message, Object, OutputFormat, Part, ReasoningOptions, Role, Sampling,
-    ToolResult,
+    ChatRequest, Degradation, Dialect, Message, Object, OutputFormat, Part, Reasoning, ReasoningOptions,
+    Role, Sampling, Signature, ToolChoice, ToolResult,
 };
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
-/// What Google documents to send in place of the signature of a call that another model made.
-const UNSIGNED: &str = "skip_thought_signature_validator";
 /// The name that a schema gets which other dialects want named.
 const SCHEMA_NAME: &str = "response";
 
@@ -28,18 +25,31 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     if extra.get("contents").is_none_or(Value::is_null) {
         return Err(WireError::member("contents", "is required: an array of contents"));
     }
-    let mut messages = Vec::new();
+    let mut turns: Vec<Turn> = Vec::new();
     let mut asked = calls::Asked::default();
-    if let Some(content) = forms::map(&mut extra, "systemInstruction")? {
-        let read = content_of(content, Some(Role::System), 0, &mut asked);
-        messages.push(read.map_err(|error| take::under("systemInstruction", error))?);
+    if let Some(mut content) = forms::map(&mut extra, "systemInstruction")? {
+        let told = |error| take::under("systemInstruction", error);
+        let mut turn = Turn::of(&mut content, Some(Role::System)).map_err(told)?;
+        turn.read(&mut content, 0, &mut asked).map_err(told)?;
+        turns.push(turn);
     }
     for (i, value) in forms::list(&mut extra, "contents")?.into_iter().enumerate() {
         let place = format!("contents[{i}]");
-        let object = take::item(value, &place)?;
-        let read = content_of(object, None, i, &mut asked);
-        messages.push(read.map_err(|error| take::under(&place, error))?);
+        let told = |error| take::under(&place, error);
+        let mut content = take::item(value, &place)?;
+        forms::camel(&mut content);
+        let turn = Turn::of(&mut content, None).map_err(told)?;
+        // An answer that was streamed may come back as a content for each chunk.
+        let goes_on = turn.role == Role::Assistant
+            && turns.last().is_some_and(|last| last.role == Role::Assistant && last.extra == turn.extra);
+        if !goes_on {
+            turns.push(turn);
+        }
+        if let Some(turn) = turns.last_mut() {
+            turn.read(&mut content, i, &mut asked).map_err(told)?;
+        }
     }
+    let messages: Vec<Message> = turns.into_iter().map(Turn::message).collect();
     if !messages.iter().any(|message| message.role != Role::System) {
         return Err(WireError::member("contents", "must hold at least one content"));
     }
@@ -47,7 +57,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     let mut config = forms::map(&mut extra, "toolConfig")?;
     let tool_choice = match &mut config {
         Some(config) => tools::decode_choice(config, &mut specs)?,
-        None => hanok_base::ToolChoice::Unset,
+        None => ToolChoice::Unset,
     };
     forms::put_back(&mut extra, "toolConfig", config);
     let mut generation = forms::map(&mut extra, "generationConfig")?.unwrap_or_default();
@@ -76,83 +86,132 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     })
 }
 
-/// A content as a message; the system's where a role is given. Unknown members of parts that have no place for
-/// them are left in `parts`, an object for each part, so that they find back.
-fn content_of(
-    mut object: Object,
-    role: Option<Role>,
-    at: usize,
-    asked: &mut calls::Asked,
-) -> Result<Message, WireError> {
-    forms::camel(&mut object);
-    let name = object.get("role").and_then(Value::as_str).unwrap_or_default();
-    let role = match (role, name) {
-        (Some(role), _) => role,
-        (None, "user" | "function" | "") => Role::User,
-        (None, "model") => Role::Assistant,
-        (None, other) => {
-            return Err(WireError::member("role", format!("must be user or model, not {other:?}")));
-        }
-    };
-    if role != Role::System {
-        object.shift_remove("role");
-    }
-    let mut unknown = Vec::new();
-    let mut read = Vec::new();
-    let mut nth = 0;
-    for (i, value) in forms::list(&mut object, "parts")?.into_iter().enumerate() {
-        let place = format!("parts[{i}]");
-        let item = take::item(value, &place)?;
-        let mut rest = Object::new();
-        match parts::read(item).map_err(|error| take::under(&place, error))? {
-            Read::Text(mut text) => {
-                rest = std::mem::take(&mut text.rest);
-                text_parts(text, &mut read);
-            }
-            Read::Call(mut call) => {
-                call.id = asked.call(Some(std::mem::take(&mut call.id)), at, nth, &call.name);
-                nth += 1;
-                read.push(Part::ToolCall(call));
-            }
-            Read::Answer(answer) => {
-                let told = answer.id.filter(|id| !id.is_empty());
-                let call_id = asked.answer(told.as_deref(), &answer.name);
-                rest = answer.rest;
-                if let Some(told) = told.filter(|told| *told != call_id) {
-                    let id = Object::from_iter([("id".to_owned(), Value::from(told))]);
-                    forms::fill(&mut rest, &Object::from_iter([("functionResponse".to_owned(), id.into())]));
-                }
-                let result = ToolResult { call_id, parts: answer.parts, is_error: answer.is_error };
-                read.push(Part::ToolResult(result));
-            }
-            Read::Part(part) => read.push(part),
-        }
-        unknown.push(rest);
-    }
-    if unknown.iter().any(|rest| !rest.is_empty()) {
-        object.insert("parts".into(), unknown.into_iter().map(Value::Object).collect());
-    }
-    let answers = !read.is_empty() && read.iter().all(|part| matches!(part, Part::ToolResult(_)));
-    Ok(Message { role: if answers { Role::Tool } else { role }, parts: read, extra: object })
+/// A message while its contents are read.
+struct Turn {
+    role: Role,
+    parts: Vec<Part>,
+    /// Unknown members of parts that have no place for them, an object for each part on the wire, so that they
+    /// find back.
+    unknown: Vec<Object>,
+    /// Unknown members of the content.
+    extra: Object,
 }
 
-/// A text of a request as parts. A signature on a text that is no thought is a part behind it.
-fn text_parts(text: Said, read: &mut Vec<Part>) {
-    let Said { text, thought, signature, hidden, .. } = text;
-    let reasoning = |text, extra| {
-        Part::Reasoning(hanok_base::Reasoning { text, signature: signature.clone(), redacted: hidden, extra })
-    };
-    let mark = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
-    match (thought, text.is_empty(), signature.is_some()) {
-        (true, true, true) if !hidden => read.push(reasoning(text, mark("thought", true.into()))),
-        (true, ..) => read.push(reasoning(text, Object::new())),
-        // In a part of its own, so that it is not given back on the text before it.
-        (false, true, true) => read.push(reasoning(text, mark("text", "".into()))),
-        (false, _, false) => read.push(Part::Text(text)),
-        (false, false, true) => {
-            read.push(Part::Text(text));
-            read.push(reasoning(String::new(), Object::new()));
+impl Turn {
+    /// A content without its parts; the system's where a role is given.
+    fn of(object: &mut Object, role: Option<Role>) -> Result<Self, WireError> {
+        let name = object.get("role").and_then(Value::as_str).unwrap_or_default();
+        let role = match (role, name) {
+            (Some(role), _) => role,
+            (None, "user" | "function" | "") => Role::User,
+            (None, "model") => Role::Assistant,
+            (None, other) => {
+                return Err(WireError::member("role", format!("must be user or model, not {other:?}")));
+            }
+        };
+        let mut extra: Object =
+            object.iter().filter(|(name, _)| *name != "parts").map(|(k, v)| (k.clone(), v.clone())).collect();
+        if role != Role::System {
+            extra.shift_remove("role");
         }
+        Ok(Self { role, parts: Vec::new(), unknown: Vec::new(), extra })
+    }
+
+    /// Reads the parts of a content, the `at`th.
+    fn read(&mut self, object: &mut Object, at: usize, asked: &mut calls::Asked) -> Result<(), WireError> {
+        let mut nth = 0;
+        for (i, value) in forms::list(object, "parts")?.into_iter().enumerate() {
+            let place = format!("parts[{i}]");
+            let item = take::item(value, &place)?;
+            let mut rest = Object::new();
+            match parts::read(item).map_err(|error| take::under(&place, error))? {
+                // The end of a stream, in a history that keeps each chunk.
+                Read::Text(Said { text, thought: false, signature: None, .. }) if text.is_empty() => continue,
+                Read::Text(mut text) => {
+                    rest = std::mem::take(&mut text.rest);
+                    self.text(text);
+                }
+                Read::Call(mut call) => {
+                    call.id = asked.call(Some(std::mem::take(&mut call.id)), at, nth, &call.name);
+                    nth += 1;
+                    self.parts.push(Part::ToolCall(call));
+                }
+                Read::Answer(answer) => {
+                    let told = answer.id.filter(|id| !id.is_empty());
+                    let call_id = asked.answer(told.as_deref(), &answer.name);
+                    rest = answer.rest;
+                    if let Some(told) = told.filter(|told| *told != call_id) {
+                        let id = Object::from_iter([("id".to_owned(), Value::from(told))]);
+                        forms::fill(
+                            &mut rest,
+                            &Object::from_iter([("functionResponse".to_owned(), id.into())]),
+                        );
+                    }
+                    let result = ToolResult { call_id, parts: answer.parts, is_error: answer.is_error };
+                    self.parts.push(Part::ToolResult(result));
+                }
+                Read::Part(part) => self.parts.push(part),
+            }
+            self.unknown.push(rest);
+        }
+        Ok(())
+    }
+
+    /// A signature on a text that is no thought is a part behind it.
+    fn text(&mut self, text: Said) {
+        let Said { text, thought, signature, hidden, .. } = text;
+        let mark = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+        let extra = match (thought, text.is_empty(), &signature) {
+            (true, true, Some(signature)) if !hidden => {
+                if signature.of != Dialect::Gemini && self.seal(signature) {
+                    return;
+                }
+                mark("thought", true.into())
+            }
+            (true, ..) => Object::new(),
+            // In a part of its own, so that it is not given back on the text before it.
+            (false, true, _) => mark("text", "".into()),
+            (false, false, _) => {
+                self.parts.push(Part::Text(text));
+                if signature.is_some() {
+                    self.parts.push(Part::Reasoning(Reasoning { signature, ..Reasoning::default() }));
+                }
+                return;
+            }
+        };
+        self.parts.push(Part::Reasoning(Reasoning { text, signature, redacted: hidden, extra }));
+    }
+
+    /// Gives a foreign signature to the thought that was streamed before it, in pieces, of which a history may
+    /// have kept each: its provider wants it as one. `false` where there is none.
+    fn seal(&mut self, signature: &Signature) -> bool {
+        let is_piece = |part: &Part| matches!(part, Part::Reasoning(thought) if thought.signature.is_none());
+        let pieces = self.parts.iter().rev().take_while(|part| is_piece(part)).count();
+        let from = self.parts.len() - pieces;
+        let mut text = String::new();
+        for part in self.parts.drain(from..) {
+            if let Part::Reasoning(thought) = part {
+                text.push_str(&thought.text);
+            }
+        }
+        if pieces == 0 {
+            return false;
+        }
+        // The caller notes this part's.
+        self.unknown.truncate(self.unknown.len().saturating_sub(pieces));
+        let signature = Some(signature.clone());
+        self.parts.push(Part::Reasoning(Reasoning { text, signature, ..Reasoning::default() }));
+        true
+    }
+
+    fn message(mut self) -> Message {
+        if self.unknown.iter().any(|rest| !rest.is_empty()) {
+            self.extra.insert("parts".into(), self.unknown.into_iter().map(Value::Object).collect());
+        }
+        let answers =
+            !self.parts.is_empty() && self.parts.iter().all(|part| matches!(part, Part::ToolResult(_)));
+        let role = if answers { Role::Tool } else { self.role };
+        Message { role, parts: self.parts, extra: self.extra }
     }
 }
 
@@ -185,7 +244,7 @@ fn output_format(config: &mut Object) -> Result<OutputFormat, WireError> {
         (Some("application/json"), None, None) => OutputFormat::Json,
         (None | Some("application/json"), schema, json_schema) => {
             let mut extra = Object::new();
-            let as_json = schema.as_ref().map(super::schema::to_json_schema);
+            let as_json = schema.as_ref().map(schema::to_json_schema);
             if let Some(schema) = schema {
                 extra.insert("responseSchema".into(), schema);
             }
@@ -205,7 +264,7 @@ pub(super) fn encode(request: &ChatRequest) -> Encoded {
     let own = request.dialect == Some(Dialect::Gemini);
     let mut lost = Vec::new();
     let mut object = Object::new();
-    contents(request, own, &mut object, &mut lost);
+    contents::encode(request, own, &mut object, &mut lost);
     let declared = tools::encode(&request.tools, own, &mut lost);
     if !declared.is_empty() {
         object.insert("tools".into(), declared.into());
@@ -285,198 +344,4 @@ fn encode_output(output: &OutputFormat, own: bool, config: &mut Object, lost: &m
         }
     };
     config.insert("responseMimeType".into(), mime.into());
-}
-
-/// Writes `systemInstruction` and `contents`.
-fn contents(request: &ChatRequest, own: bool, object: &mut Object, lost: &mut Vec<Degradation>) {
-    let mut writer = Writer {
-        own,
-        names: calls::names(request),
-        marks_unsigned: !own && thinking::is_leveled(request.model.as_str()),
-        lost,
-    };
-    let mut system: Option<Object> = None;
-    let mut contents: Vec<Object> = Vec::new();
-    // Whether the last content holds nothing but answers of tools.
-    let mut answers = false;
-    for (i, message) in request.messages.iter().enumerate() {
-        let parts = writer.parts(i, message);
-        if parts.is_empty() && !own {
-            continue;
-        }
-        if matches!(message.role, Role::System | Role::Developer) {
-            if !contents.is_empty() {
-                writer.note(
-                    format!("messages[{i}]"),
-                    "moved into systemInstruction: gemini knows no later one",
-                );
-            }
-            let content = system.get_or_insert_with(Object::new);
-            append(content, parts);
-            writer.unknown(message, content);
-            continue;
-        }
-        let is_answers = message.parts.iter().all(|part| matches!(part, Part::ToolResult(_)));
-        match contents.last_mut() {
-            // The dialect wants the answers to calls that were made together in one content.
-            Some(last) if answers && is_answers && !own => append(last, parts),
-            _ => {
-                let role = if message.role == Role::Assistant { "model" } else { "user" };
-                let mut content = Object::from_iter([("role".to_owned(), Value::from(role))]);
-                append(&mut content, parts);
-                writer.unknown(message, &mut content);
-                contents.push(content);
-            }
-        }
-        answers = is_answers;
-    }
-    if contents.is_empty()
-        && let Some(mut content) = system.take()
-    {
-        writer.note("messages".to_owned(), "sent as the user's: gemini wants something to answer to");
-        content.insert("role".into(), "user".into());
-        contents.push(content);
-    }
-    if let Some(system) = system {
-        object.insert("systemInstruction".into(), system.into());
-    }
-    object.insert("contents".into(), contents.into_iter().map(Value::Object).collect());
-}
-
-fn append(content: &mut Object, parts: Vec<Value>) {
-    match content.get_mut("parts") {
-        Some(Value::Array(there)) => there.extend(parts),
-        _ => drop(content.insert("parts".into(), parts.into())),
-    }
-}
-
-struct Writer<'a> {
-    own: bool,
-    /// Which function each call is of.
-    names: HashMap<&'a str, &'a str>,
-    /// Whether the model refuses calls without a signature.
-    marks_unsigned: bool,
-    lost: &'a mut Vec<Degradation>,
-}
-
-impl Writer<'_> {
-    fn note(&mut self, param: String, message: &str) {
-        self.lost.push(Degradation { param, message: message.to_owned() });
-    }
-
-    /// Writes a message's unknown members.
-    fn unknown(&self, message: &Message, content: &mut Object) {
-        if !self.own {
-            return;
-        }
-        let rest = message.extra.get("parts").and_then(Value::as_array);
-        if let (Some(rest), Some(Value::Array(parts))) = (rest, content.get_mut("parts")) {
-            for (part, rest) in parts.iter_mut().zip(rest) {
-                if let (Some(part), Some(rest)) = (part.as_object_mut(), rest.as_object()) {
-                    forms::fill(part, rest);
-                }
-            }
-        }
-        forms::fill(content, &message.extra);
-    }
-
-    fn parts(&mut self, i: usize, message: &Message) -> Vec<Value> {
-        let mut out: Vec<Value> = Vec::new();
-        let mut called = false;
-        for (j, part) in message.parts.iter().enumerate() {
-            let place = || format!("messages[{i}].content[{j}]");
-            match part {
-                Part::Text(text) if text.is_empty() && !self.own => {}
-                Part::Text(text) | Part::Refusal(text) => out.push(parts::encode_text(text, false, None)),
-                Part::Reasoning(reasoning) => self.reasoning(reasoning, &mut out),
-                Part::ToolCall(call) => {
-                    if parts::arguments(&call.arguments).is_err() {
-                        self.note(place(), "arguments that are no JSON object became a text in one");
-                    }
-                    let own = call.signature.as_ref().filter(|signature| signature.of == Dialect::Gemini);
-                    let unsigned = (self.marks_unsigned && !called).then_some(UNSIGNED);
-                    let signature = own.map(|signature| signature.value.as_str()).or(unsigned);
-                    called = true;
-                    out.push(parts::encode_call(call, id(&call.id), signature, self.own));
-                }
-                Part::ToolResult(result) => {
-                    let value = self.result(i, j, result);
-                    out.push(value);
-                }
-                Part::Media(media) => match parts::encode_media(media, self.own) {
-                    Some(value) => out.push(value),
-                    None => self.note(place(), "left out: a file of another provider"),
-                },
-                Part::Opaque { dialect: Dialect::Gemini, value } => out.push(value.clone()),
-                Part::Opaque { .. } => self.note(place(), "left out: gemini has no such part"),
-                // What the client was told about the answer, and a hint for caches.
-                Part::Citation(_) | Part::CacheBreak(_) => {}
-            }
-        }
-        out
-    }
-
-    /// Thoughts go back to where they came from; another model's are of no use.
-    fn reasoning(&self, reasoning: &hanok_base::Reasoning, out: &mut Vec<Value>) {
-        let own = reasoning.signature.as_ref().filter(|signature| signature.of == Dialect::Gemini);
-        let signature = own.map(|signature| signature.value.as_str());
-        if signature.is_none() && !self.own {
-            return;
-        }
-        let marked = |name: &str| reasoning.extra.contains_key(name);
-        if !reasoning.text.is_empty() || signature.is_none() || marked("thought") {
-            out.push(parts::encode_text(&reasoning.text, true, signature));
-            return;
-        }
-        // The signature of the text before it, or of nothing that is shown.
-        let text = out.last_mut().and_then(Value::as_object_mut).filter(|part| {
-            part.contains_key("text")
-                && !part.contains_key("thought")
-                && !part.contains_key("thoughtSignature")
-        });
-        match (text, signature) {
-            (Some(text), Some(signature)) if !marked("text") => {
-                text.insert("thoughtSignature".into(), signature.into());
-            }
-            _ => out.push(parts::encode_text("", false, signature)),
-        }
-    }
-
-    fn result(&mut self, i: usize, j: usize, result: &ToolResult) -> Value {
-        let mut function = Object::new();
-        if let Some(id) = id(&result.call_id).filter(|id| self.names.contains_key(id)) {
-            function.insert("id".into(), id.into());
-        }
-        let name = self.names.get(result.call_id.as_str()).copied().unwrap_or(&result.call_id);
-        function.insert("name".into(), name.into());
-        let mut texts: Option<String> = None;
-        let mut others = Vec::new();
-        for part in &result.parts {
-            match part {
-                Part::Text(text) => texts.get_or_insert_default().push_str(text),
-                Part::Media(media) => match parts::encode_media(media, self.own) {
-                    Some(value) => others.push(value),
-                    None => self
-                        .note(format!("messages[{i}].content[{j}]"), "left out: a file of another provider"),
-                },
-                Part::Opaque { dialect: Dialect::Gemini, value } => others.push(value.clone()),
-                Part::CacheBreak(_) => {}
-                _ => self
-                    .note(format!("messages[{i}].content[{j}]"), "a part of the tool's answer was left out"),
-            }
-        }
-        if texts.is_some() || !self.own {
-            let response = parts::response_of(&texts.unwrap_or_default(), result.is_error);
-            function.insert("response".into(), response);
-        }
-        if !others.is_empty() {
-            function.insert("parts".into(), others.into());
-        }
-        json!({ "functionResponse": function })
-    }
-}
-
-/// A call's id, where a provider or a client gave it.
-fn id(id: &str) -> Option<&str> {
-    Some(id).filter(|id| !id.is_empty() && !calls::is_made(id))
 }

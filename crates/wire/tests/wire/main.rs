@@ -13,6 +13,7 @@ mod embeddings;
 mod encoding;
 mod fixtures;
 mod foreign;
+mod gemini;
 mod generate;
 mod laws;
 mod matrix;
