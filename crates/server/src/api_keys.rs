@@ -24,7 +24,11 @@ pub(crate) fn problem_of(error: &KeysError) -> Problem {
         KeysError::Ambiguous { .. } => Problem::new(ErrorKind::Conflict, "ambiguous_name", error.to_string()),
         KeysError::Store(error) => {
             tracing::error!(error = error as &dyn std::error::Error, "keys cannot be read or changed");
-            Problem::new(ErrorKind::Unavailable, "store_unavailable", "the store cannot be read or changed now")
+            Problem::new(
+                ErrorKind::Unavailable,
+                "store_unavailable",
+                "the store cannot be read or changed now",
+            )
         }
     }
 }
@@ -36,7 +40,10 @@ fn answer(result: Result<Value, Problem>) -> Response {
     }
 }
 
-pub(crate) async fn list(State(house): State<Arc<House>>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(crate) async fn list(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     let policy = house.gateway.policy();
     let only = visitor.only_project();
     let listed = keys::list(house.traces.store(), Some(&policy.ledger), only).await;

@@ -99,9 +99,8 @@ pub async fn create(store: &Store, wish: KeyRequest) -> Result<(hanok_store::Key
     };
     let mut budgets = Vec::new();
     if let Some(text) = wish.budget_usd.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        let limit: NanoDollars = text
-            .parse()
-            .map_err(|error: hanok_base::usage::NotMoney| bad("budget", &error.to_string()))?;
+        let limit: NanoDollars =
+            text.parse().map_err(|error: hanok_base::usage::NotMoney| bad("budget", &error.to_string()))?;
         budgets.push(hanok_store::Budget { limit, period, model: None });
     }
     let models = wish.models.iter().map(|model| model.trim().to_owned()).filter(|model| !model.is_empty());
@@ -166,7 +165,11 @@ pub async fn reconcile(store: &Store, wanted: &str) -> Result<(hanok_store::Key,
 }
 
 /// All keys with what they used, as `GET /api/keys` tells them. `ledger` knows what is reserved just now.
-pub async fn list(store: &Store, ledger: Option<&Ledger>, only: Option<&str>) -> Result<Vec<Value>, KeysError> {
+pub async fn list(
+    store: &Store,
+    ledger: Option<&Ledger>,
+    only: Option<&str>,
+) -> Result<Vec<Value>, KeysError> {
     let books = Books::read(store).await?;
     let mut keys = store.keys().list().await?;
     keys.retain(|key| only.is_none_or(|project| *key.project == *project));
@@ -226,10 +229,8 @@ pub fn described(key: &hanok_store::Key, books: &Books, ledger: Option<&Ledger>,
             })
         })
         .collect();
-    let month = books.of(&Charge {
-        account: format!("key:{}", key.id).into(),
-        period: BudgetPeriod::Month.of(now),
-    });
+    let month =
+        books.of(&Charge { account: format!("key:{}", key.id).into(), period: BudgetPeriod::Month.of(now) });
     let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
     json!({
         "id": key.id,
@@ -271,7 +272,8 @@ pub struct ConfiguredKey {
 pub async fn load(store: &Store, configured: &[ConfiguredKey], ring: &KeyRing) -> Result<(), StoreError> {
     let stored = store.keys().list().await?;
     let admins = configured.iter().map(|key| (hanok_store::hash_secret(&key.secret), admin(&key.name)));
-    let virtual_keys = stored.into_iter().filter(|key| key.revoked.is_none()).map(|key| (key.hash, ours(key)));
+    let virtual_keys =
+        stored.into_iter().filter(|key| key.revoked.is_none()).map(|key| (key.hash, ours(key)));
     ring.replace(admins.chain(virtual_keys));
     Ok(())
 }

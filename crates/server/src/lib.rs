@@ -57,12 +57,29 @@ pub struct House {
     pub token: String,
     /// Admins' keys of the configuration.
     pub configured_keys: ArcSwap<Vec<ConfiguredKey>>,
+    /// Providers as configured, for people.
+    pub providers: ArcSwap<Vec<ProviderInfo>>,
     /// Why the configuration on disk is not the one that holds; `None` where it is.
     pub config_problem: ArcSwapOption<ConfigProblem>,
     /// Who is logged in.
     pub sessions: Sessions,
     /// Becomes true when the server is asked to stop; live connections end then.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// A provider as configured, without any secret.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it answers.
+    pub base_url: String,
+    /// Whether its key is there.
+    pub has_key: bool,
+    /// Whether it wants one.
+    pub wants_key: bool,
+    /// The environment variable of the key, where one is named.
+    pub key_variable: Option<String>,
 }
 
 /// A configuration on disk that could not be taken.
@@ -141,7 +158,6 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/api/keys/{id}/reconcile", post(api_keys::reconcile))
         .route("/api/live", get(live::live))
         .route("/metrics", get(metrics::metrics))
-
         .route("/", get(pages::ask))
         .route("/traces", get(pages::traces))
         .route("/keys", get(people::keys).post(people::create_key))

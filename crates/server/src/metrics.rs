@@ -13,7 +13,10 @@ use std::sync::Arc;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(crate) async fn metrics(State(house): State<Arc<House>>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(crate) async fn metrics(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     if let Err(problem) = visitor.must_be_admin() {
         return reply::problem(Dialect::OpenAiChat, &problem, None);
     }
@@ -49,10 +52,15 @@ fn calls(meters: &[Meter], out: &mut String) {
             let _infallible = writeln!(out, "gen_ai_client_token_usage_total{{{labels}}} {tokens}");
         }
     });
-    family("hanok_cost_usd_total", "counter", "What calls cost, in US dollars; unpriced calls are not in it.", &|meter, out| {
-        let labels = labels(meter, &[]);
-        let _infallible = writeln!(out, "hanok_cost_usd_total{{{labels}}} {}", meter.cost.dollars());
-    });
+    family(
+        "hanok_cost_usd_total",
+        "counter",
+        "What calls cost, in US dollars; unpriced calls are not in it.",
+        &|meter, out| {
+            let labels = labels(meter, &[]);
+            let _infallible = writeln!(out, "hanok_cost_usd_total{{{labels}}} {}", meter.cost.dollars());
+        },
+    );
     family("hanok_unpriced_calls_total", "counter", "Calls whose model has no price.", &|meter, out| {
         let labels = labels(meter, &[]);
         let _infallible = writeln!(out, "hanok_unpriced_calls_total{{{labels}}} {}", meter.unpriced);
@@ -106,7 +114,9 @@ fn targets(house: &House, out: &mut String) {
             seen.push(id);
         }
     }
-    out.push_str("# HELP hanok_target_up Whether a configured target takes calls.\n# TYPE hanok_target_up gauge\n");
+    out.push_str(
+        "# HELP hanok_target_up Whether a configured target takes calls.\n# TYPE hanok_target_up gauge\n",
+    );
     out.push_str(&rows);
 }
 

@@ -5,11 +5,11 @@ use crate::door::Visitor;
 use crate::params::{Path, Query};
 use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
 use crate::ui::{self, Lang, Page, Prefs};
+use crate::wire_api::speech::dialect_of;
 use crate::{House, people, present, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use crate::wire_api::speech::dialect_of;
 use hanok_base::{ErrorKind, Problem, SpanId, Timestamp, TraceId};
 use hanok_trace::{TraceError, parse_filter};
 use http::header::{

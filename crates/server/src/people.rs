@@ -5,7 +5,8 @@ use crate::keys::{self, Books, KeyRequest, KeysError};
 use crate::pages::Visit;
 use crate::params::{Path, Query};
 use crate::ui::view_gateway::{
-    BudgetView, CreatedKey, KeyForm, KeyRow, KeyState, KeyUsage, KeysView, LoginError, LoginView, Period, Viewer,
+    BudgetView, CreatedKey, KeyForm, KeyRow, KeyState, KeyUsage, KeysView, LoginError, LoginView, Period,
+    Viewer,
 };
 use crate::{House, api_keys, present, session, ui};
 use axum::Extension;
@@ -33,15 +34,20 @@ fn check_csrf(house: &House, visitor: &Visitor, given: &str) -> Result<(), Probl
     if given == csrf_of(house, visitor) {
         return Ok(());
     }
-    Err(Problem::new(ErrorKind::Forbidden, "stale_form", "this form is not from a page of this server, or is too old")
-        .hint("open the page again and send it from there"))
+    Err(Problem::new(
+        ErrorKind::Forbidden,
+        "stale_form",
+        "this form is not from a page of this server, or is too old",
+    )
+    .hint("open the page again and send it from there"))
 }
 
 /// Where somebody without a key goes, and what to open afterwards.
 pub(crate) fn to_login(uri: &Uri) -> Response {
     let place = uri.path_and_query().map_or("", |place| place.as_str()).trim_start_matches('/');
     let up = "../".repeat(uri.path().trim_start_matches('/').matches('/').count());
-    let next: String = percent_encoding::utf8_percent_encode(place, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let next: String =
+        percent_encoding::utf8_percent_encode(place, percent_encoding::NON_ALPHANUMERIC).to_string();
     let next = if place.is_empty() { String::new() } else { format!("?next={next}") };
     see_other(&format!("{up}login{next}"), None)
 }
@@ -79,7 +85,10 @@ pub(crate) async fn login(
 
 /// Whether a place is one of this server's, seen from its root.
 fn is_inside(place: &str) -> bool {
-    !place.starts_with(['/', '\\']) && !place.contains("//") && !place.contains(':') && !place.contains('\\')
+    !place.starts_with(['/', '\\'])
+        && !place.contains("//")
+        && !place.contains(':')
+        && !place.contains('\\')
         && !place.chars().any(char::is_control)
 }
 
@@ -154,9 +163,10 @@ pub(crate) async fn logout(
 pub(crate) async fn models(house: &House, visitor: &Visitor, uri: &Uri, headers: &HeaderMap) -> Response {
     let visit = Visit::of(house, visitor, uri, headers).await;
     let chosen = uri.query().and_then(|query| {
-        query.split('&').find_map(|pair| pair.strip_prefix("model=")).map(|model| {
-            percent_encoding::percent_decode_str(model).decode_utf8_lossy().into_owned()
-        })
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("model="))
+            .map(|model| percent_encoding::percent_decode_str(model).decode_utf8_lossy().into_owned())
     });
     let view = present::models(house, visitor, chosen).await;
     visit.answer(StatusCode::OK, ui::models_page(&visit.page, &view))
@@ -173,7 +183,13 @@ pub(crate) async fn keys(
 }
 
 /// The page with what `begun` already says.
-async fn show_keys(house: &House, visitor: &Visitor, visit: &Visit, status: StatusCode, begun: KeysView) -> Response {
+async fn show_keys(
+    house: &House,
+    visitor: &Visitor,
+    visit: &Visit,
+    status: StatusCode,
+    begun: KeysView,
+) -> Response {
     match filled(house, visitor, begun).await {
         Ok(view) => visit.answer(status, ui::keys_page(&visit.page, &view)),
         Err(error) => visit.failed(&api_keys::problem_of(&error)),
@@ -321,7 +337,9 @@ pub(crate) async fn create_key(
         Err(problem) => problem,
         Ok(wish) => match api_keys::made(&house, wish).await {
             Ok(made) => {
-                let text = |name: &str| made.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+                let text = |name: &str| {
+                    made.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+                };
                 let created = CreatedKey { name: text("name"), secret: text("secret"), first };
                 let view = KeysView { created: Some(created), ..KeysView::default() };
                 return show_keys(&house, &visitor, &visit, StatusCode::OK, view).await;

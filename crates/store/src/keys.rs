@@ -208,8 +208,7 @@ impl Keys<'_> {
             revoked: None,
             last_used: None,
         };
-        let (models, limits, budgets) =
-            (json(&key.models)?, json(&key.limits)?, json(&key.budgets)?);
+        let (models, limits, budgets) = (json(&key.models)?, json(&key.limits)?, json(&key.budgets)?);
         let row = key.clone();
         self.store
             .write_synced(move |tx| {
@@ -338,8 +337,8 @@ fn json(value: &impl Serialize) -> Result<String, StoreError> {
 /// Random bytes as base32 (RFC 4648's alphabet, in lower case): eight characters for five bytes.
 fn random_text<const BYTES: usize>() -> Result<String, StoreError> {
     const ALPHABET: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u',
-        'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't',
+        'u', 'v', 'w', 'x', 'y', 'z', '2', '3', '4', '5', '6', '7',
     ];
     let mut bytes = [0_u8; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| StoreError::NoRandomness(error.to_string()))?;
@@ -412,9 +411,11 @@ mod tests {
     #[test]
     fn periods() {
         let at = Timestamp::parse_rfc3339("2026-11-20T23:59:59+00:00").unwrap();
-        for (period, expect) in
-            [(BudgetPeriod::Day, "2026-11-20"), (BudgetPeriod::Month, "2026-11"), (BudgetPeriod::Total, "total")]
-        {
+        for (period, expect) in [
+            (BudgetPeriod::Day, "2026-11-20"),
+            (BudgetPeriod::Month, "2026-11"),
+            (BudgetPeriod::Total, "total"),
+        ] {
             assert_eq!(&*period.of(at), expect);
         }
     }

@@ -150,10 +150,8 @@ fn balance(row: &Row<'_>) -> rusqlite::Result<Balance> {
 
 /// When the file is opened for writing: the slabs of a process that did not close them are written off.
 pub(crate) fn write_off_open_slabs(conn: &Connection) -> rusqlite::Result<()> {
-    let open = conn.execute(
-        "UPDATE ledger SET written_off = drawn - spent WHERE drawn > spent + written_off",
-        [],
-    )?;
+    let open =
+        conn.execute("UPDATE ledger SET written_off = drawn - spent WHERE drawn > spent + written_off", [])?;
     if open > 0 {
         tracing::warn!(
             accounts = open,

@@ -32,7 +32,7 @@ mod writer;
 
 pub use admission::{Place, Unavailable};
 pub use error::StoreError;
-pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret};
+pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
 pub use responses::{NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};

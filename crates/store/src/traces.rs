@@ -186,8 +186,9 @@ impl<'a> Traces<'a> {
         self.store
             .read(move |conn| {
                 let sums = sums(conn, &scope, i64::MIN / MINUTE_NS, i64::MAX / MINUTE_NS, i64::MAX)?;
-                let (traces, spans) =
-                    sums.iter().fold((0, 0), |(traces, spans), (_, sums)| (traces + sums.traces, spans + sums.spans));
+                let (traces, spans) = sums
+                    .iter()
+                    .fold((0, 0), |(traces, spans), (_, sums)| (traces + sums.traces, spans + sums.spans));
                 let file_bytes = conn.query_row(
                     "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
                     [],
@@ -323,7 +324,9 @@ fn conditions(query: &TraceQuery, values: &mut Vec<Sql>) -> String {
                 let glob = parameter(glob_pattern(glob));
                 if column == "model" {
                     // A model is asked for as `provider/model`, and looked for by its own name too.
-                    format!("lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}")
+                    format!(
+                        "lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}"
+                    )
                 } else {
                     format!("lower(text) GLOB {glob}")
                 }
@@ -428,7 +431,8 @@ fn get(
         .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
         .query_row([trace_id.as_bytes()], trace_row)
         .optional()?;
-    let seen = |row: &TraceRow| scope.0.as_deref().is_none_or(|only| only == row.project.as_deref().unwrap_or(""));
+    let seen =
+        |row: &TraceRow| scope.0.as_deref().is_none_or(|only| only == row.project.as_deref().unwrap_or(""));
     let Some(row) = row.filter(seen) else { return Ok(None) };
     let mut statement = conn.prepare_cached(
         "SELECT span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model, provider,

@@ -10,17 +10,20 @@
 //! few places), `take` (members out of a parsed object), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
+pub mod anthropic_messages;
 pub mod codec;
 mod edit;
 mod effort;
 pub mod embeddings;
 pub mod error;
 pub mod form;
+pub mod gemini;
 mod guard;
 mod members;
 mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 mod signature;
 pub mod sse;
 mod take;

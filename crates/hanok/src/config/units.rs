@@ -135,10 +135,16 @@ mod tests {
     #[test]
     fn times_and_money() {
         let time = |text: &str| text.parse::<Seconds>().ok().map(|seconds| seconds.0);
-        assert_eq!((time("10m"), time("1.5"), time("7d"), time("250ms")), (Some(600.0), Some(1.5), Some(604_800.0), Some(0.25)));
+        assert_eq!(
+            (time("10m"), time("1.5"), time("7d"), time("250ms")),
+            (Some(600.0), Some(1.5), Some(604_800.0), Some(0.25))
+        );
         assert_eq!((time("soon"), time("-1"), time("0"), time("1y")), (None, None, None, None));
         let money = |text: &str| text.parse::<Dollars>().ok().map(|dollars| dollars.0.0);
-        assert_eq!((money("25"), money("$0.1"), money("0.000000001")), (Some(25_000_000_000), Some(100_000_000), Some(1)));
+        assert_eq!(
+            (money("25"), money("$0.1"), money("0.000000001")),
+            (Some(25_000_000_000), Some(100_000_000), Some(1))
+        );
         assert_eq!((money(""), money("-1"), money("1e3"), money("0.0000000001")), (None, None, None, None));
     }
 }

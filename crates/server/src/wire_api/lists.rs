@@ -29,9 +29,9 @@ pub(crate) async fn models(
     headers: HeaderMap,
 ) -> Response {
     // People and OpenAI's clients come by one path.
-    let wants_page = headers.get(http::header::ACCEPT).is_some_and(|accept| {
-        accept.to_str().is_ok_and(|accept| accept.contains("text/html"))
-    });
+    let wants_page = headers
+        .get(http::header::ACCEPT)
+        .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
     if uri.path() == "/models" && wants_page {
         return crate::people::models(&house, &visitor, &uri, &headers).await;
     }

@@ -35,7 +35,9 @@ pub(crate) fn calls(
     route: Route,
 ) -> impl Fn(State<Arc<House>>, Extension<Visitor>, Request) -> Answering + Clone {
     move |State(house), Extension(visitor), request| {
-        Box::pin(async move { call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await })
+        Box::pin(async move {
+            call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await
+        })
     }
 }
 

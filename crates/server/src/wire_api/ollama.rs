@@ -19,7 +19,10 @@ const LARGEST: usize = 64 << 10;
 /// The version of Ollama's API that is spoken here. Editors refuse older ones.
 const SPOKEN: &str = "0.12.6";
 
-pub(crate) async fn tags(State(house): State<Arc<House>>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(crate) async fn tags(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
     let list = offered(&house, &visitor).await;
     reply::bytes(StatusCode::OK, "application/json", codec(Dialect::Ollama).encode_models(&list))
 }

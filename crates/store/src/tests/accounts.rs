@@ -5,7 +5,7 @@ use crate::{
     Balance, Bodies, Budget, BudgetPeriod, Limits, NewKey, NewResponse, Options, Secret, SpanRow, Store,
     StoreError, TraceBatch, TraceQuery,
 };
-use hanok_base::{Charge, NanoDollars, Settlement, SpanId, Timestamp, Usage};
+use hanok_base::{Charge, NanoDollars, Settlement, Timestamp, TraceId, Usage};
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ impl Books {
         Self { settled: Arc::default() }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as `submit` takes it")]
     fn settlement(&self, accounts: &[&str]) -> Option<Box<dyn Settlement>> {
         let charges = accounts.iter().map(|account| charge(account)).collect();
         Some(Box::new(Settled { charges, sum: Arc::clone(&self.settled) }))
@@ -73,7 +74,13 @@ fn what_spans_cost_is_charged_once_and_settled_after_the_commit() {
     block(async {
         // 7 nano-dollars a counted span, 12 tokens.
         books.submit(&store, batch(0, vec![uncounted(1), span(2, Some(1))]), &["key:a", "project:p"]).await;
-        books.submit(&store, batch(1, vec![uncounted(1), span(2, Some(1)), span(3, Some(1))]), &["key:b", "project:p"]).await;
+        books
+            .submit(
+                &store,
+                batch(1, vec![uncounted(1), span(2, Some(1)), span(3, Some(1))]),
+                &["key:b", "project:p"],
+            )
+            .await;
         store.flush().await.unwrap();
         assert_eq!(spent(&store, "key:a").await, (7, 1, 12));
         assert_eq!(spent(&store, "key:b").await, (14, 1, 24));
@@ -310,7 +317,9 @@ fn responses_are_their_projects_and_make_conversations() {
         assert!(store.responses().delete("p", "r3").await.unwrap());
         let rows = async || {
             store
-                .read(|conn| Ok(conn.query_row("SELECT count(*) FROM responses", [], |row| row.get::<_, i64>(0))?))
+                .read(|conn| {
+                    Ok(conn.query_row("SELECT count(*) FROM responses", [], |row| row.get::<_, i64>(0))?)
+                })
                 .await
                 .unwrap()
         };
@@ -456,10 +465,9 @@ const THREADS: u64 = 64;
 fn child_that_spends() {
     let Ok(folder) = std::env::var(CHILD) else { return };
     let store = open(Path::new(&folder));
-    let seed = store.traces();
-    let begin = block(seed.counts()).unwrap().traces;
-    let number = Arc::new(std::sync::atomic::AtomicU64::new(begin));
-    let drawn = Arc::new(Mutex::new(0_i64));
+    let number = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let before = block(store.ledger().balance(&charge("project:p"))).unwrap();
+    let drawn = Arc::new(Mutex::new(before.used().0));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (store, number, drawn) = (store.clone(), Arc::clone(&number), Arc::clone(&drawn));
@@ -473,7 +481,7 @@ fn child_that_spends() {
                         row.summary.key_id = Some(format!("{}", thread % 4));
                         row.summary.project = Some("p".into());
                         row.spans[1].cost = Some(NanoDollars(i64::try_from(number % 1_000).unwrap()));
-                        row.spans[1].span_id = SpanId::random();
+                        row.trace_id = TraceId::random();
                         books.submit(&store, row, &[&account, "project:p"]).await;
                         if number.is_multiple_of(500) {
                             let mark = {
@@ -481,7 +489,11 @@ fn child_that_spends() {
                                 *drawn += 1_000_000;
                                 *drawn
                             };
-                            store.ledger().draw(vec![(charge("project:p"), NanoDollars(mark))]).await.unwrap();
+                            store
+                                .ledger()
+                                .draw(vec![(charge("project:p"), NanoDollars(mark))])
+                                .await
+                                .unwrap();
                             println!("committed {mark}");
                         }
                     }
