@@ -1,10 +1,10 @@
 //! Anthropic's Messages, as Anthropic documents them (docs.anthropic.com/en/api/messages) and as compatible
 //! vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request` (what clients send), `outgoing` and `turns` (what upstreams
-//! want) with `thinking` (what each generation of models takes), `blocks`, `media` and `citation` (the pieces of
-//! content, of both), `response`, `decoder` and `encoder` (streams) with `arguments` (where a call's end is),
-//! `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`.
+//! Reading order: `peek` (routing without decoding), `request` (what clients send), `outgoing` and `turns` (what
+//! upstreams want) with `thinking` (what each generation of models takes), `blocks`, `media` and `citation` (the
+//! pieces of content, of both), `response`, `decoder` and `encoder` (streams) with `arguments` (where a call's end
+//! is), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions), `models`.
 
 mod arguments;
 mod blocks;
