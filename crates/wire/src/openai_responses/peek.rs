@@ -24,12 +24,13 @@ pub(super) struct Body<'a> {
     pub(super) input: Option<&'a RawValue>,
     pub(super) include: Option<&'a RawValue>,
     pub(super) reasoning: Option<&'a RawValue>,
-    any: bool,
+    /// How many members there are.
+    members: usize,
 }
 
 impl<'de> Members<'de> for Body<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        self.any = true;
+        self.members += 1;
         let (name, at) = match name {
             "model" => ("model", &mut self.model),
             "stream" => ("stream", &mut self.stream),
@@ -66,9 +67,10 @@ impl<'a> Body<'a> {
         Ok((text, found))
     }
 
-    /// Where members can be added.
-    pub(super) fn places(&self, text: &str) -> Places {
-        Places { close: text.rfind('}').unwrap_or_default(), empty: !self.any, ..Places::default() }
+    /// Where members can be added, after so many were removed.
+    pub(super) fn places(&self, text: &str, removed: usize) -> Places {
+        let close = text.rfind('}').unwrap_or_default();
+        Places { close, empty: self.members <= removed, ..Places::default() }
     }
 
     pub(super) fn state(&self) -> State {
@@ -113,7 +115,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         at: Places {
             model: Some(place(text, model)),
             max_tokens: limit.filter(|raw| raw.get() == "null").map(|raw| place(text, raw)),
-            ..found.places(text)
+            ..found.places(text, 0)
         },
     })
 }

@@ -58,7 +58,7 @@ pub fn expand(body: &Bytes, previous_items: &[Value]) -> Result<Bytes, WireError
             edits.replace(place(text, raw), format!("[{}]", items.join(",")));
         }
     }
-    Ok(edits.apply(body, &found.places(text)))
+    Ok(edits.apply(body, &found.places(text, usize::from(found.previous_response_id.is_some()))))
 }
 
 /// The ids of the items that the request refers to (`item_reference`).
@@ -89,7 +89,7 @@ pub fn resolve(body: &Bytes, known: &[Value]) -> Result<Bytes, WireError> {
             edits.replace(place(text, raw), format!("[{}]", items.join(",")));
         }
     }
-    Ok(edits.apply(body, &found.places(text)))
+    Ok(edits.apply(body, &found.places(text, 0)))
 }
 
 fn find<'a>(items: &'a [Value], id: &str) -> Option<&'a Value> {
@@ -210,7 +210,7 @@ pub fn for_upstream(body: &Bytes) -> Bytes {
     {
         edits.replace(place(text, raw), kept);
     }
-    edits.apply(body, &found.places(text))
+    edits.apply(body, &found.places(text, 0))
 }
 
 fn thinks(reasoning: &RawValue) -> bool {

@@ -46,7 +46,8 @@ fn all(below: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/openai-responses").join(name)).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/openai-responses").join(name))
+        .unwrap()
 }
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<StreamEvent>, Result<(), WireError>) {
@@ -154,7 +155,12 @@ fn response(parts: Vec<Part>, finish: FinishReason) -> ChatResponse {
 }
 
 fn call(id: &str, arguments: &str) -> ToolCall {
-    ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: arguments.to_owned(), ..ToolCall::default() }
+    ToolCall {
+        id: id.to_owned(),
+        name: "f".to_owned(),
+        arguments: arguments.to_owned(),
+        ..ToolCall::default()
+    }
 }
 
 fn start() -> StreamEvent {

