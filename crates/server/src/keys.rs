@@ -178,10 +178,11 @@ pub async fn list(
 }
 
 /// What the ledger has, by account and period.
-pub(crate) struct Books(HashMap<Charge, Balance>);
+pub struct Books(HashMap<Charge, Balance>);
 
 impl Books {
-    pub(crate) async fn read(store: &Store) -> Result<Self, StoreError> {
+    /// Reads all of it.
+    pub async fn read(store: &Store) -> Result<Self, StoreError> {
         let balances = store.ledger().balances().await?;
         Ok(Self(balances.into_iter().map(|balance| (balance.charge.clone(), balance)).collect()))
     }

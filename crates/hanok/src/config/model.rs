@@ -73,14 +73,6 @@ pub(crate) struct Rule {
 }
 
 impl Target {
-    /// `provider/model`.
-    pub(crate) fn model(&self) -> &str {
-        match self {
-            Self::Name(name) => name,
-            Self::Table(table) => &table.model,
-        }
-    }
-
     /// All there is to say of it.
     pub(crate) fn table(&self) -> TargetTable {
         match self {

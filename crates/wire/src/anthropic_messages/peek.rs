@@ -99,7 +99,7 @@ pub(super) fn peek(route: Route, body: &[u8]) -> Result<Peek, WireError> {
             options: None,
             max_tokens: found.max_tokens.map(|raw| place(text, raw)),
             close: text.rfind('}').unwrap_or_default(),
-            empty: false,
+            ..Places::default()
         },
     })
 }

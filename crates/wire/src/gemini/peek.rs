@@ -119,6 +119,7 @@ pub(super) fn peek(bytes: &[u8]) -> Result<Peek, WireError> {
             max_tokens: generation.max_tokens.filter(is_null).map(|raw| place(text, raw)),
             close: text.rfind('}').unwrap_or_default(),
             empty: found.empty.0,
+            raw: false,
         },
     })
 }
