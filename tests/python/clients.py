@@ -374,7 +374,7 @@ class Gemini:
 
     def go_on(self, said, results, stream=False):
         answers = [
-            gt.Part(function_response=gt.FunctionResponse(id=call[0], name=call[1], response={"result": text}))
+            gt.Part(function_response=gt.FunctionResponse(id=call[0], name=call[1], response={"output": text}))
             for call, text in zip(said.calls, results, strict=True)
         ]
         contents = [*said.request["contents"], said.message, gt.Content(role="user", parts=answers)]

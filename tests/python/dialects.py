@@ -31,6 +31,15 @@ def text_of(content):
     return "".join(part.get("text") or "" for part in content or [])
 
 
+def result_text(text):
+    """What a tool said. Gemini wraps it in an object, which others may get as JSON."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text
+    return said["output"] if isinstance(said, dict) and set(said) == {"output"} else text
+
+
 def data_url(url):
     mime, _, data = url.removeprefix("data:").partition(";base64,")
     return ("image", mime, data)
@@ -54,7 +63,7 @@ class OpenAiChat:
                 continue
             parts = []
             if role == "tool":
-                parts.append(("result", message["tool_call_id"], text_of(content)))
+                parts.append(("result", message["tool_call_id"], result_text(text_of(content))))
                 # Results of one round are one turn, as other dialects have it.
                 if turns and turns[-1]["role"] == "tool":
                     turns[-1]["parts"] += parts
@@ -188,7 +197,7 @@ class OpenAiResponses:
             elif kind == "function_call":
                 add("assistant", ("call", item["call_id"], item["name"], json.loads(item["arguments"])))
             elif kind == "function_call_output":
-                add("tool", ("result", item["call_id"], text_of(item["output"])))
+                add("tool", ("result", item["call_id"], result_text(text_of(item["output"]))))
             elif kind == "reasoning":
                 add("assistant", ("thought", text_of(item.get("summary")), item.get("encrypted_content")))
         form = (body.get("text") or {}).get("format") or {}
@@ -318,7 +327,7 @@ class Anthropic:
                     case "tool_use":
                         parts.append(("call", part["id"], part["name"], part["input"]))
                     case "tool_result":
-                        results.append(("result", part["tool_use_id"], text_of(part.get("content"))))
+                        results.append(("result", part["tool_use_id"], result_text(text_of(part.get("content")))))
                     case "thinking":
                         parts.append(("thought", part["thinking"], part["signature"]))
                     case "redacted_thinking":
@@ -573,7 +582,7 @@ class Ollama:
                 system.append(message["content"])
                 continue
             if message["role"] == "tool":
-                part = ("result", message.get("tool_call_id") or message.get("tool_name"), message["content"])
+                part = ("result", message.get("tool_call_id") or message.get("tool_name"), result_text(message["content"]))
                 if turns and turns[-1]["role"] == "tool":
                     turns[-1]["parts"].append(part)
                 else:

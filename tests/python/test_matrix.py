@@ -111,7 +111,8 @@ def test_tools_in_two_turns(house, vendors, kind, provider, stream):
     assert (after.text, after.finish) == ("tools said: 맑음, 21°; 09:00\n\"KST\"", "stop")
     asked = arrived(vendors, provider)
     assert [turn["role"] for turn in asked["turns"]] == ["user", "assistant", "tool"]
-    assert parts(asked, "text") == [("text", "weather and time?"), ("text", "Two at once.")]
+    texts = ["".join(part[1] for part in turn["parts"] if part[0] == "text") for turn in asked["turns"]]
+    assert texts == ["weather and time?", "Two at once.", ""]
     calls, results = parts(asked, "call"), parts(asked, "result")
     assert [call[2:] for call in calls] == [(WEATHER.name, WEATHER.arguments), (TIME.name, TIME.arguments)]
     assert [result[2] for result in results] == ["맑음, 21°", "09:00\n\"KST\""]
@@ -142,9 +143,11 @@ def test_thinking_is_shown_and_signed_thoughts_come_back(house, vendors, kind, p
         case "anthropic":
             assert asked["body"]["thinking"]["type"] in ("enabled", "adaptive")
         case "gemini":
-            assert asked["body"]["generationConfig"]["thinkingConfig"]["includeThoughts"] is True
+            config = asked["body"]["generationConfig"]["thinkingConfig"]
+            # Google's own client writes the second spelling, which goes to Google as it is.
+            assert config.get("includeThoughts") or config.get("include_thoughts")
         case "responses":
-            assert asked["body"]["reasoning"]["effort"] and "reasoning.encrypted_content" in asked["body"]["include"]
+            assert asked["body"]["reasoning"] and "reasoning.encrypted_content" in asked["body"]["include"]
         case "ollama":
             assert asked["body"]["think"]
         case _:
@@ -221,7 +224,8 @@ STATUS = {
 def test_errors_in_the_clients_own_shape(house, vendors, kind, provider, stream, model):
     client = kind(house.url)
     with pytest.raises(Exception) as raised:
-        client.ask(f"{provider}/{model}", "hi", stream=stream)
+        # A target of its own: the breaker of one must not answer for the next.
+        client.ask(f"{provider}/{model}~{kind.name}{stream}", "hi", stream=stream)
     told = client.fault(raised.value)
     assert told, f"not an error of the client's own: {raised.value!r}"
     assert told[0] in STATUS[model], told

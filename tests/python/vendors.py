@@ -164,6 +164,10 @@ class Vendors(upstream.Upstream):
                 self.requests.clear()
             await answer.whole(200, self.requests)
             return
+        if method == "GET":
+            # A list of models is asked for when nobody waits for it.
+            await self.dispatch(method, path, headers, body, answer, {})
+            return
         record = {"method": method, "path": path, "headers": headers, "body": base64.b64encode(body).decode(),
                   "outcome": "running", "began": time.monotonic()}
         self.requests.append(record)
@@ -195,7 +199,7 @@ class Vendors(upstream.Upstream):
             if parsed["stream"] and query.get("alt") != "sse":
                 raise ConnectionResetError
         elif prefix == "azure":
-            found = re.fullmatch(r"openai/deployments/([^/]+)/(.+)", rest)
+            found = re.fullmatch(r"openai/deployments/([^/]+)/(chat/completions|embeddings)", rest)
             if not found or query.get("api-version") != API_VERSION or "api-key" not in headers:
                 await answer.whole(404, {"error": {"code": "404", "message": "Resource not found"}})
                 return
@@ -210,9 +214,10 @@ class Vendors(upstream.Upstream):
             call.streaming = stream
         if complaint := dialect.complaint(parsed, headers):
             await call.refuse(400, "invalid", complaint)
-        elif model in ERRORS:
-            status, kind = ERRORS[model]
-            more = [("retry-after", 20)] if status in (429, 503) else []
+        elif model.split("~")[0] in ERRORS:
+            # What follows `~` only tells targets apart, so that one's breaker is not another's.
+            status, kind = ERRORS[model.split("~")[0]]
+            more = [("retry-after", 100)] if status in (429, 503) else []
             await call.refuse(status, kind, f"refused: {kind}", more)
         elif model.startswith("flaky"):
             text = last_text(call.asked)
