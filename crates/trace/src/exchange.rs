@@ -268,25 +268,23 @@ fn preview(parts: &[Part]) -> Option<String> {
     })?;
     let mut line = String::with_capacity(PREVIEW_COLUMNS + 8);
     let mut columns = 0;
+    let mut gap = false;
     // Only as much is looked at as can be shown, however long the text is.
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
+    for char in text.chars() {
+        if char == ' ' || char.is_whitespace() {
+            gap = !line.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
             line.push(' ');
             columns += 1;
         }
-        if word.len() <= PREVIEW_COLUMNS.saturating_sub(columns) && word.is_ascii() {
-            line.push_str(word);
-            columns += word.len();
-            continue;
+        columns += if char >= '\u{1100}' { 2 } else { 1 };
+        if columns > PREVIEW_COLUMNS {
+            line.push('…');
+            break;
         }
-        for char in word.chars() {
-            columns += if char >= '\u{1100}' { 2 } else { 1 };
-            if columns > PREVIEW_COLUMNS {
-                line.push('…');
-                return Some(line);
-            }
-            line.push(char);
-        }
+        line.push(char);
     }
     Some(line)
 }
