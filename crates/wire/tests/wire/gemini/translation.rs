@@ -156,16 +156,14 @@ fn a_request_for_openai() {
     let answers: Vec<(&str, &str)> = messages
         .iter()
         .filter(|message| message["role"] == "tool")
-        .map(|message| {
-            (message["tool_call_id"].as_str().unwrap(), message["content"].as_str().unwrap_or("parts"))
-        })
+        .map(|message| (message["tool_call_id"].as_str().unwrap(), message["content"].as_str().unwrap()))
         .collect();
     assert_eq!(
         answers,
         [
             ("hanok_3_1", r#"{"output":"text"}"#),
             ("hanok_3_0", r#"{"error":"no"}"#),
-            ("x9", "parts"),
+            ("x9", r#"{"ok":true}"#),
             ("h", r#"{"a":1}"#),
         ]
     );
