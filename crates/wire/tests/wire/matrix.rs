@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// The dialects that are written, a line each.
 #[rustfmt::skip]
-const DIALECTS: &[Dialect] = &[
+pub(crate) const DIALECTS: &[Dialect] = &[
     Dialect::OpenAiChat,
     Dialect::OpenAiResponses,
     Dialect::AnthropicMessages,
