@@ -243,6 +243,15 @@ fn foreign_calls() {
         Part::ToolResult(ToolResult { call_id: id.to_owned(), parts, is_error })
     };
     check_message(
+        Role::Tool,
+        vec![result("a", vec![text("1")], false), png()],
+        &json!([
+            { "role": "tool", "tool_call_id": "a", "content": "1" },
+            { "role": "user", "content": [png_written()] },
+        ]),
+        none,
+    );
+    check_message(
         Role::User,
         vec![result("a", vec![png()], false), result("b", vec![text("1"), png()], true), text("and?")],
         &json!([
