@@ -107,7 +107,9 @@ impl Cell {
         };
         let mut encoder = wire(self.client).stream_encoder(options);
         let mut out = Vec::new();
-        self.events.iter().for_each(|event| encoder.encode(event, &mut out));
+        for event in &self.events {
+            encoder.encode(event, &mut out);
+        }
         encoder.finish(&mut out);
         out
     }
@@ -200,7 +202,7 @@ fn says(answer: &ChatResponse, through: Dialect) -> Said {
             Part::Refusal(text) => {
                 said.text.push_str(text);
                 if can_refuse {
-                    said.finish = FinishReason::ContentFilter.as_str().to_owned();
+                    FinishReason::ContentFilter.as_str().clone_into(&mut said.finish);
                 }
             }
             Part::Reasoning(thought) => said.thoughts.push_str(&thought.text),
@@ -389,7 +391,9 @@ fn cuts_reach_clients() {
 fn failed(client: Dialect, events: &[StreamEvent], problem: &Problem) -> Result<(), WireError> {
     let mut encoder = wire(client).stream_encoder(StreamOptions::default());
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in events {
+        encoder.encode(event, &mut out);
+    }
     encoder.error(problem, &mut out);
     let guarded = guard(client, GuardOptions::default(), [out.as_slice()]);
     assert!(guarded.fault.is_some() && !guarded.complete, "{}", String::from_utf8_lossy(&out));

@@ -3,13 +3,13 @@
 
 use crate::clients::keeps_ids;
 use crate::matrix::DIALECTS;
-use crate::streams::{collect, cut, decode, guard};
+use crate::streams::{collect, cut, decode, encode, guard};
 use crate::wire;
 use hanok_base::{
     ChatResponse, Delta, Dialect, FinishReason, Object, Part, Reasoning, Signature, StreamEvent, ToolCall,
     Usage,
 };
-use hanok_wire::{GuardOptions, StreamOptions};
+use hanok_wire::GuardOptions;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -131,11 +131,7 @@ proptest! {
         let answer = collect(events.clone()).unwrap();
         for dialect in DIALECTS {
             let dialect = *dialect;
-            let options = StreamOptions { include_usage: true, ..StreamOptions::default() };
-            let mut encoder = wire(dialect).stream_encoder(options);
-            let mut bytes = Vec::new();
-            events.iter().for_each(|event| encoder.encode(event, &mut bytes));
-            encoder.finish(&mut bytes);
+            let bytes = encode(dialect, &events);
             let shown = String::from_utf8_lossy(&bytes);
             let name = dialect.as_str();
             let decoded = decode(dialect, cut(&bytes, &cuts));
