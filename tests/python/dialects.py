@@ -129,14 +129,14 @@ class OpenAiChat:
             message["tool_calls"] = calls
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finishes[scene.finish]}
         return {
-            "id": "chatcmpl-up", "object": "chat.completion", "created": 1700000000, "model": model, "choices": [choice],
+            "id": f"chatcmpl-up{scene.number}", "object": "chat.completion", "created": 1700000000, "model": model, "choices": [choice],
             "usage": self.usage(scene.usage), "service_tier": "default", "system_fingerprint": "fp_1",
         }
 
     def frames(self, model, scene, body):
         def chunk(delta, finish=None, **more):
             choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]
-            return sse({"id": "chatcmpl-up", "object": "chat.completion.chunk", "created": 1700000000, "model": model,
+            return sse({"id": f"chatcmpl-up{scene.number}", "object": "chat.completion.chunk", "created": 1700000000, "model": model,
                         "choices": choices, **more})
 
         yield chunk({"role": "assistant", "content": "", "refusal": None})
@@ -155,7 +155,7 @@ class OpenAiChat:
                 yield chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
         yield chunk({}, self.finishes[scene.finish])
         if (body.get("stream_options") or {}).get("include_usage"):
-            yield sse({"id": "chatcmpl-up", "object": "chat.completion.chunk", "created": 1700000000, "model": model,
+            yield sse({"id": f"chatcmpl-up{scene.number}", "object": "chat.completion.chunk", "created": 1700000000, "model": model,
                        "choices": [], "usage": self.usage(scene.usage)})
         yield b"data: [DONE]\n\n"
 
@@ -250,7 +250,7 @@ class OpenAiResponses:
         }
         status = status or ("incomplete" if short else "completed")
         return {
-            "id": "resp_up1", "object": "response", "created_at": 1700000000, "status": status, "error": None,
+            "id": f"resp_up{scene.number}", "object": "response", "created_at": 1700000000, "status": status, "error": None,
             "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
             "instructions": body.get("instructions"), "max_output_tokens": body.get("max_output_tokens"), "metadata": {},
             "model": model, "output": list(self.items(scene)) if items is None else items, "parallel_tool_calls": True,
@@ -398,7 +398,7 @@ class Anthropic:
 
     def whole(self, model, scene, body=None):
         return {
-            "id": "msg_up1", "type": "message", "role": "assistant", "model": model,
+            "id": f"msg_up{scene.number}", "type": "message", "role": "assistant", "model": model,
             "content": [self.block(part) for part in scene.parts], "stop_reason": self.finishes[scene.finish],
             "stop_sequence": None, "usage": self.usage(scene.usage),
         }
@@ -530,7 +530,7 @@ class Gemini:
             candidate["content"] = {"role": "model", "parts": parts}
         if finish:
             candidate["finishReason"] = finish
-        return {"candidates": [candidate], "usageMetadata": metadata, "modelVersion": model, "responseId": "gem_up1"}
+        return {"candidates": [candidate], "usageMetadata": metadata, "modelVersion": model, "responseId": f"gem_up{scene.number}"}
 
     def parts(self, scene):
         """A thought's signature stands on the part behind it."""

@@ -1,7 +1,10 @@
 """What the scripted models say, in no dialect: `dialects.py` writes it in each. The model's name picks the scene."""
 
+import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+NUMBERS = itertools.count(1)
 
 
 @dataclass
@@ -45,6 +48,12 @@ class Scene:
     # stop, length, tool or refusal
     finish: str = "stop"
     usage: Usage = field(default_factory=Usage)
+    # What makes the answer's id.
+    number: int = 0
+
+    def told(self):
+        """The scene as it is told once, under an id of its own."""
+        return replace(self, number=next(NUMBERS))
 
     def of(self, kind):
         return [part for part in self.parts if isinstance(part, kind)]

@@ -142,7 +142,8 @@ def all_vendors(vendors, names=VENDORS, more=""):
     tables = []
     for name in names:
         dialect, path = VENDORS[name]
-        kind = 'vendor = "azure"\napi_version = "2024-10-21"' if name == "azure" else f'dialect = "{dialect}"'
+        known = {"azure": 'vendor = "azure"\napi_version = "2024-10-21"', "anthropic": 'vendor = "anthropic"'}
+        kind = known.get(name, f'dialect = "{dialect}"')
         tables.append(f'[providers.{name}]\n{kind}\nbase_url = "{vendors.url}{path}"\nkey = "env:MOCK_KEY"\n{more}\n')
     return "\n".join(tables)
 

@@ -84,8 +84,10 @@ def test_several_choices_are_not_given_up_silently(sdk, vendors, provider):
     except openai.APIStatusError as error:
         assert error.status_code in (400, 422)
         return
-    answer = raw.parse()
-    assert len(answer.choices) == 2 or "n" in raw.headers.get("x-hanok-warnings", ""), dict(raw.headers)
+    if provider == "gemini":
+        assert bodies(vendors)[-1]["generationConfig"]["candidateCount"] == 2
+    else:
+        assert "n" in raw.headers["x-hanok-warnings"], dict(raw.headers)
 
 
 # -- Responses
@@ -174,6 +176,10 @@ def test_every_event_of_a_stream(sdk, provider):
         model=f"{provider}/think", input="why?", stream=True, reasoning={"effort": "low", "summary": "auto"}, store=False
     )]
     collapsed = [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
+    if provider == "gemini":
+        # The signature of the text is an item of its own.
+        assert collapsed[-3:-1] == ["response.output_item.added", "response.output_item.done"]
+        del collapsed[-3:-1]
     assert collapsed == [
         "response.created", "response.in_progress",
         "response.output_item.added", "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",

@@ -43,6 +43,7 @@ class Call:
         self.streaming = body.get("stream", default)
 
     async def say(self, scene, pause=0.0):
+        scene = scene.told()
         if not self.streaming:
             await self.answer.whole(200, self.dialect.whole(self.model, scene, self.body))
             return
@@ -182,6 +183,9 @@ class Vendors(upstream.Upstream):
         parts = urllib.parse.urlsplit(path)
         _, prefix, *rest = parts.path.split("/")
         query = dict(urllib.parse.parse_qsl(parts.query))
+        if "openai" in rest[1:] or rest[:1] == ["v1"] and prefix == "ollama":
+            # What these vendors speak beside their own.
+            prefix, rest = "openai", [part for part in rest if part not in ("v1beta", "openai")]
         dialect = DIALECTS[PREFIXES[prefix]]
         rest = "/".join(rest).removeprefix("v1beta/").removeprefix("v1/").removeprefix("api/")
         if method == "GET":
@@ -222,7 +226,7 @@ class Vendors(upstream.Upstream):
         elif model.startswith("flaky"):
             text = last_text(call.asked)
             kind = re.search(r"fault=([a-z0-9-]+)", text)
-            scene = Scene([Text(text)])
+            scene = Scene([Text(text)]).told()
             await (fault(call, kind[1], scene) if kind else call.say(scene))
         elif model == "forever":
             await call.half(Scene([Text("word " * 40)]))
