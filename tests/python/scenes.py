@@ -112,5 +112,7 @@ def last_text(asked):
     return ""
 
 
-def pieces(text, size=7):
+def pieces(text, size=None):
+    """A text in pieces as a model streams it; a long one in larger ones, to be kind to the machine."""
+    size = size or max(7, len(text) // 12)
     return [text[at : at + size] for at in range(0, len(text), size)] or [""]
