@@ -11,9 +11,9 @@ use crate::stream::{Stage, Streamed};
 use crate::vendors::{MaxTokens, Quirks, StreamUsage};
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialects, EmbedRequest,
-    EmbedResponse, EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, RawBody, RawCall, RawResponse, Route, Timestamp,
+    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialects, EmbedRequest, EmbedResponse,
+    EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName,
+    RawBody, RawCall, RawResponse, Route, Timestamp,
 };
 use hanok_net::{Client, Coalesced, HeaderMap, NetError, Request, Response, Timeouts, Url};
 use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
