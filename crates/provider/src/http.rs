@@ -191,6 +191,7 @@ impl HttpProvider {
     async fn events(&self, out: &Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
         let status = response.status.as_u16();
         match Form::of(&response.headers) {
+            _ if out.unread() => Ok(response.body.coalesced(PIECE)),
             Form::Events | Form::Unknown => Ok(response.body.coalesced(PIECE)),
             Form::Json => {
                 let body =
