@@ -188,10 +188,15 @@ impl HttpProvider {
     }
 
     /// The body of a streamed answer.
-    async fn events(&self, out: &Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
+    async fn events(&self, out: &mut Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
         let status = response.status.as_u16();
         match Form::of(&response.headers) {
-            _ if out.unread() => Ok(response.body.coalesced(PIECE)),
+            form if out.unread() => {
+                if form != Form::Events {
+                    out.recording.keep_nothing();
+                }
+                Ok(response.body.coalesced(PIECE))
+            }
             Form::Events | Form::Unknown => Ok(response.body.coalesced(PIECE)),
             Form::Json => {
                 let body =
@@ -307,7 +312,19 @@ impl HttpProvider {
         let batch = face.codec.path(Route::BatchEmbeddings, request.model.as_str(), false).is_some();
         let route = if batch { Route::BatchEmbeddings } else { Route::Embeddings };
         let call = RawCall::new(face.dialect, route, request.model.clone(), encoded.body.into());
-        self.typed_whole(cx, face, call, |body| face.codec.decode_embed_response(body)).await
+        let asked = request.inputs.len();
+        let decode = |body: &[u8]| {
+            let response = face.codec.decode_embed_response(body)?;
+            let got = response.vectors.len();
+            // Vectors belong to their texts by their place.
+            if got == asked {
+                Ok(response)
+            } else {
+                let message = format!("has {got} vectors for {asked} texts");
+                Err(WireError::Member { param: "embeddings".to_owned(), message })
+            }
+        };
+        self.typed_whole(cx, face, call, decode).await
     }
 
     async fn pass(&self, cx: &CallContext, call: RawCall) -> Result<RawResponse, ProviderError> {

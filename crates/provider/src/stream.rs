@@ -118,23 +118,21 @@ impl<S: Stage> Streamed<S> {
     }
 
     fn take(&mut self, piece: Bytes, cx: &mut Context<'_>) {
-        if let Some(recording) = &mut self.recording {
-            recording.piece(&piece);
-        }
-        if let Err(error) = self.stage.push(piece, &mut self.items) {
-            self.fail(error);
-            return;
-        }
         let Some(recording) = &mut self.recording else {
             return;
         };
-        if self.stage.has_content() {
+        recording.piece(&piece);
+        let pushed = self.stage.push(piece, &mut self.items);
+        if self.waiting && self.stage.has_content() {
+            self.waiting = false;
             recording.first_token();
-            if std::mem::take(&mut self.waiting)
-                && let Some(upstream) = &mut self.upstream
-            {
+            if let Some(upstream) = &mut self.upstream {
                 upstream.set_deadline(None);
             }
+        }
+        if let Err(error) = pushed {
+            self.fail(error);
+            return;
         }
         if self.stage.is_complete() {
             // A client may go away on the last event; the answer is whole all the same.
