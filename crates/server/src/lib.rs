@@ -103,7 +103,7 @@ impl House {
 /// The routes of model APIs. OpenAI's are known without their `/v1`, too: some clients are told the bare host.
 fn wire_routes() -> Router<Arc<House>> {
     use hanok_base::{Dialect as D, Route as R};
-    use wire_api::{calls, gemini, lists, ollama};
+    use wire_api::{calls, gemini, lists, ollama, responses};
     let mut routes = Router::new();
     let openai = [
         ("/chat/completions", D::OpenAiChat, R::Chat),
@@ -124,6 +124,12 @@ fn wire_routes() -> Router<Arc<House>> {
         routes = routes
             .route(&format!("/v1{path}"), post(calls(dialect, route)))
             .route(path, post(calls(dialect, route)));
+    }
+    for under in ["/v1", ""] {
+        routes = routes
+            .route(&format!("{under}/responses/{{id}}"), get(responses::get).delete(responses::delete))
+            .route(&format!("{under}/responses/{{id}}/cancel"), post(responses::cancel))
+            .route(&format!("{under}/responses/{{id}}/input_items"), get(responses::input_items));
     }
     for under in ["/v1", "/v1beta", ""] {
         routes = routes

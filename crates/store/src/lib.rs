@@ -34,7 +34,7 @@ pub use admission::{Place, Unavailable};
 pub use error::StoreError;
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
-pub use responses::{NewResponse, Responses, StoredResponse, Turn};
+pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};

@@ -5,6 +5,7 @@ mod models;
 mod money;
 mod network;
 mod providers;
+mod shelf;
 
 pub(crate) use check::{check, is_missing, provider_routes};
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
@@ -42,7 +43,8 @@ impl Rooms {
         let store = Store::open(data, Options::default())?;
         let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)));
         let library = Library::open(store.clone(), data).await?;
-        let gateway = Arc::new(Gateway::new(Routes::default()));
+        let shelf = Arc::new(shelf::Shelf(store.clone()));
+        let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
         let rooms = Self { store, traces, library, gateway, ledger };
         rooms.route(effective)?;
