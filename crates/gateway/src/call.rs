@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::key::{Key, KeyRing};
 use crate::plan::{Facts, Step, plan};
 use crate::policy::Policy;
-use crate::retry::{RetryBudget, Verdict, backoff, verdict};
+use crate::retry::{RetryBudget, Verdict, backoff, may_cost, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
 use crate::stored::{Running, Shelf};
@@ -16,8 +16,8 @@ use crate::tariff::Tariff;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem, ProviderError,
-    ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
+    BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
+    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
 };
 use hanok_wire::{Peek, codec, form};
 use std::sync::{Arc, OnceLock};
@@ -75,6 +75,9 @@ impl Call {
         self.dialect == Dialect::OpenAiResponses && self.route == Route::Chat
     }
 }
+
+/// Sets money aside for one more try.
+pub(crate) type More<'a> = dyn Fn() -> BoxFuture<'a, Result<(), Problem>> + Sync + 'a;
 
 /// Routes calls to providers.
 pub struct Gateway {
@@ -258,7 +261,14 @@ impl Gateway {
             query: call.query.as_deref(),
             max_tokens,
         };
-        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client)).await {
+        let cx = scope.context().clone();
+        let more = || -> BoxFuture<'_, Result<(), Problem>> {
+            Box::pin(async {
+                let reserved = self.policy.load().reserve(&cx, key, &bill, facts.input_tokens).await;
+                reserved.map(drop)
+            })
+        };
+        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client), &more).await {
             Ok(found) => found,
             Err(Failure::Request(problem)) => return Err(problem),
             Err(Failure::Provider(error)) => {
@@ -277,12 +287,14 @@ impl Gateway {
     }
 
     /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
+    /// `more` sets money aside for another try where the one before may be charged for all the same.
     pub(crate) async fn route(
         &self,
         scope: &mut SpanScope,
         model: &Model,
         facts: &Facts<'_>,
         ask: &Ask<'_>,
+        more: &More<'_>,
     ) -> Result<(Reply, Held), Failure> {
         self.retries.deposit();
         let tariff = self.policy.load().tariff.clone();
@@ -291,6 +303,7 @@ impl Gateway {
         let mut dead: Vec<String> = Vec::new();
         let mut tries = 0_u32;
         let mut away = None;
+        let mut owed = false;
         for round in 0..=model.retries {
             let steps = match self.steps(model, facts, tariff.as_ref(), round).await {
                 Ok(steps) => steps,
@@ -310,6 +323,9 @@ impl Gateway {
                 let Some(seat) = take_seat(step, wait).await? else {
                     continue;
                 };
+                if std::mem::take(&mut owed) && more().await.is_err() {
+                    return Err(last.map_or_else(|| nobody(None), Failure::Provider));
+                }
                 let Some(mut under_way) = step.target.state.begin() else {
                     // Another call has taken it upon itself to look whether it is well again.
                     away = Some(Duration::ZERO);
@@ -345,6 +361,7 @@ impl Gateway {
                             Verdict::Elsewhere => dead.push(id),
                             Verdict::Again => {}
                         }
+                        owed = may_cost(error.kind);
                         last = Some(error);
                     }
                 }
