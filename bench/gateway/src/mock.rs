@@ -80,14 +80,12 @@ fn whole(case: &str) -> Bytes {
     ))
 }
 
-/// A streamed answer. Between two chunks the connection is given the chance to flush, so that each chunk
-/// travels alone, as a model's do.
+/// A streamed answer, as fast as the connection takes it, or paced.
 struct Stream {
     case: String,
     sent: u32,
     wants_usage: bool,
     pace: Option<Pace>,
-    rest: bool,
     over: bool,
 }
 
@@ -110,7 +108,6 @@ impl Stream {
             sent: 0,
             wants_usage: memmem::find(request, br#""include_usage":true"#).is_some(),
             pace,
-            rest: false,
             over: false,
         }
     }
@@ -177,10 +174,6 @@ impl Body for Stream {
             // From the last deadline, so that lateness does not add up.
             let next = pace.next.deadline() + pace.delay;
             pace.next.as_mut().reset(next.max(Instant::now()));
-        } else if std::mem::replace(&mut self.rest, true) {
-            self.rest = false;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
         }
         Poll::Ready(Some(Ok(Frame::data(self.chunk()))))
     }

@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// Milliseconds between the chunks of paced streams
     #[arg(long, value_name = "MS", default_value_t = 5)]
     pub(crate) chunk_delay_ms: u64,
+    /// Go before other programs of a shared machine: niceness, below 0 as root only
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) nice: Option<i8>,
     /// Write all figures as one JSON document
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -151,6 +154,9 @@ pub(crate) fn run(options: &Options) -> Result<Results> {
     ensure!(options.rounds > 0 && options.secs > 0.0, "--rounds and --secs begin at something");
     ensure!(options.connections.iter().all(|count| *count > 0), "--connections begin at 1");
     let load_before = proc::machine_load();
+    if let Some(nice) = options.nice {
+        proc::be_nice(nice)?;
+    }
     let folder = tempfile::Builder::new().prefix("gateway-bench").tempdir()?;
     let (_mock, mock) = target::mock().context("starting the mock")?;
     let setup = Setup { mock, folder: folder.path().into(), starts: 5, chunk_delay: options.chunk_delay_ms };

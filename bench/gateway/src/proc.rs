@@ -1,7 +1,8 @@
 //! What a process and its children have used, as the kernel counts it (Linux).
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The kernel's unit of `utime` and `stime`: a hundredth of a second on every architecture it is built for.
@@ -33,6 +34,20 @@ pub(crate) fn resident(root: u32) -> Result<u64> {
 /// How many runnable tasks the machine had over the last minute.
 pub(crate) fn machine_load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// Gives this process, and with it all that it starts from now on, another niceness.
+pub(crate) fn be_nice(nice: i8) -> Result<()> {
+    // Where the kernel groups tasks by session, only the group's own niceness counts between sessions.
+    let group = "/proc/self/autogroup";
+    if fs::exists(group)? {
+        fs::write(group, nice.to_string()).with_context(|| format!("writing {nice} to {group}"))?;
+    }
+    let pid = std::process::id().to_string();
+    let done =
+        Command::new("renice").args(["-n", &nice.to_string(), "-p", &pid]).stdout(Stdio::null()).status()?;
+    ensure!(done.success(), "`renice -n {nice} -p {pid}` failed");
+    Ok(())
 }
 
 struct Stat {

@@ -83,11 +83,13 @@ impl Target {
         let mut took = Vec::new();
         loop {
             let begun = Instant::now();
-            let (process, address) =
+            let (mut process, address) =
                 launch(&what, mock, &folder).with_context(|| format!("starting {}", what.name()))?;
             let door = Door { address, authorization: authorization.clone() };
-            first_answer(&door, begun)
-                .with_context(|| format!("{} ({})", what.name(), folder.join("log").display()))?;
+            if let Err(error) = first_answer(&door, begun, &mut process) {
+                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+                return Err(error.context(format!("{} does not answer; its log:\n{log}", what.name())));
+            }
             took.push(begun.elapsed());
             if took.len() >= setup.starts {
                 took.sort();
@@ -187,7 +189,7 @@ fn haproxy(address: SocketAddr, mock: SocketAddr) -> String {
 }
 
 /// Asks until the first good answer.
-fn first_answer(door: &Door, begun: Instant) -> Result<()> {
+fn first_answer(door: &Door, begun: Instant, process: &mut Process) -> Result<()> {
     let body = request(MODEL, false, 0);
     let key = door.authorization.to_str()?;
     let mut bytes = format!(
@@ -204,6 +206,9 @@ fn first_answer(door: &Door, begun: Instant) -> Result<()> {
             Ok((status, said)) => anyhow::anyhow!("{status}: {}", String::from_utf8_lossy(&said)),
             Err(error) => error,
         };
+        if let Some(status) = process.0.try_wait()? {
+            return Err(failed.context(format!("it ended with {status}")));
+        }
         if begun.elapsed() > PATIENCE {
             return Err(failed.context(format!("no good answer within {PATIENCE:?} of the start")));
         }
