@@ -54,6 +54,30 @@ impl NanoDollars {
     }
 }
 
+/// Not an amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an amount of US dollars, such as 25 or 0.50")]
+pub struct NotMoney(String);
+
+impl std::str::FromStr for NanoDollars {
+    type Err = NotMoney;
+
+    /// US dollars in decimals, digit by digit: a float would round what a ledger must not.
+    fn from_str(text: &str) -> Result<Self, NotMoney> {
+        let bad = || NotMoney(text.to_owned());
+        let amount = text.trim().trim_start_matches('$');
+        let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || part.len() > 9 || !digits(whole) || !digits(part) {
+            return Err(bad());
+        }
+        let nano: i64 = format!("{part:0<9}").parse().map_err(|_| bad())?;
+        let dollars: i64 = whole.parse().map_err(|_| bad())?;
+        let sum = dollars.checked_mul(1_000_000_000).and_then(|dollars| dollars.checked_add(nano));
+        sum.map(Self).ok_or_else(bad)
+    }
+}
+
 impl fmt::Display for NanoDollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${}", self.dollars())

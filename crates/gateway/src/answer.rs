@@ -33,9 +33,12 @@ pub struct Answer {
 pub enum AnswerBody {
     /// Whole.
     Whole(Bytes),
-    /// Streamed.
-    Stream(AnswerStream),
+    /// Streamed, as [`AnswerStream`] says.
+    Stream(Pieces),
 }
+
+/// A streamed answer's bytes.
+pub type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
 /// A streamed answer in the client's dialect. Ends after the dialect's own end mark, or after its explicit
 /// error event. Dropping it early cancels the provider and records the call as cancelled.

@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::retry::{RetryBudget, Verdict, backoff, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
+use crate::stored::{Running, Shelf};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
@@ -18,7 +19,7 @@ use hanok_base::{
     ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
 };
 use hanok_wire::{Peek, codec, form};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The longest wait for a target that asked to be left alone, before the client is told to wait itself.
@@ -66,6 +67,11 @@ impl Call {
             body,
         }
     }
+
+    /// Whether its answer may be asked back.
+    pub(crate) fn keeps_responses(&self) -> bool {
+        self.dialect == Dialect::OpenAiResponses && self.route == Route::Chat
+    }
 }
 
 /// Routes calls to providers.
@@ -77,6 +83,9 @@ pub struct Gateway {
     policy: ArcSwap<Policy>,
     retries: RetryBudget,
     cache: Cache,
+    /// Set once, before the first call.
+    shelf: OnceLock<Arc<dyn Shelf>>,
+    pub(crate) running: Running,
 }
 
 impl Gateway {
@@ -90,7 +99,21 @@ impl Gateway {
             policy: ArcSwap::from_pointee(Policy::default()),
             retries: RetryBudget::default(),
             cache: Cache::default(),
+            shelf: OnceLock::new(),
+            running: Running::default(),
         }
+    }
+
+    /// The same with a place to keep responses that clients may ask back.
+    #[must_use]
+    pub fn keeping(self, shelf: Arc<dyn Shelf>) -> Self {
+        let _first = self.shelf.set(shelf);
+        self
+    }
+
+    /// Where responses are kept, where they are.
+    pub(crate) fn shelf(&self) -> Option<Arc<dyn Shelf>> {
+        self.shelf.get().cloned()
     }
 
     /// Exchanges the routes; calls under way finish on the old ones. How targets do is remembered.
@@ -474,7 +497,7 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
                 }
                 RawBody::Stream(bytes) => {
                     let stream = AnswerStream::raw(call.dialect, bytes, scope, held);
-                    AnswerBody::Stream(kept_streaming(stream, cache, &raw.content_type, &trace_id))
+                    AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &raw.content_type, &trace_id)))
                 }
             };
             Answer { status: raw.status, content_type: raw.content_type, headers, body }
@@ -496,7 +519,7 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             let request = call.body.clone();
             let stream = AnswerStream::typed(call.dialect, provider, events, options, request, scope, held);
             let content_type = content_type(true);
-            let body = AnswerBody::Stream(kept_streaming(stream, cache, &content_type, &trace_id));
+            let body = AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &content_type, &trace_id)));
             Answer { status: 200, content_type, headers, body }
         }
     }

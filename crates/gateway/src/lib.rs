@@ -6,7 +6,7 @@
 //! is itself a [`hanok_base::Provider`], so that answerers can call models through it.
 //!
 //! Reading order: [`call`] (one call, top to bottom), `attempt` (one try at one target), [`answer`] (what goes
-//! back), `inner` (calls of other rooms); whom to try: [`routes`] (names to models), [`route`] (a model and its
+//! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back); whom to try: [`routes`] (names to models), [`route`] (a model and its
 //! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, [`catalog`] (what providers
 //! offer); who may: [`key`], [`limit`], `admission`, [`policy`], [`budget`] (money), [`tariff`] (prices);
 //! `cache` (answers given again).
@@ -26,10 +26,11 @@ pub mod policy;
 mod retry;
 pub mod route;
 pub mod routes;
+pub mod stored;
 pub mod target;
 pub mod tariff;
 
-pub use answer::{Answer, AnswerBody, AnswerStream};
+pub use answer::{Answer, AnswerBody, AnswerStream, Pieces};
 pub use budget::{Balance, Bound, Ledger, NoVault, Vault};
 pub use call::{Call, Gateway};
 pub use catalog::{Catalog, ProviderHealth};
@@ -38,5 +39,6 @@ pub use limit::{Limits, Meter};
 pub use policy::Policy;
 pub use route::{Entry, Model, Rule, Strategy};
 pub use routes::{Routes, RoutesError};
+pub use stored::{KeptResponse, Shelf, Turn};
 pub use target::{Target, TargetHealth, TargetState, TargetStates};
 pub use tariff::{Tariff, Unpriced};

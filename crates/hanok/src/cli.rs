@@ -2,7 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "help texts are read in a terminal")]
 
-use crate::config::{LogFormat, Overrides};
+use crate::config::{Dollars, LogFormat, Overrides, Period, Seconds};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Look at recorded calls
     #[command(subcommand)]
     Trace(Trace),
+    /// Make, list and revoke keys for clients
+    #[command(subcommand)]
+    Keys(Keys),
     /// Say what is configured, what answers, what is missing and what to do
     #[command(after_help = "Example:\n  hanok doctor")]
     Doctor(Json),
@@ -183,6 +186,73 @@ pub(crate) enum Trace {
         #[command(flatten)]
         json: Json,
     },
+}
+
+/// `hanok keys`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key; it is shown once
+    #[command(after_help = "Examples:\n  hanok keys create alice\n  \
+        hanok keys create ci --project web --models 'fast,openai/*' --budget 5 --period day --expires 30d")]
+    Create(NewKey),
+    /// List keys with what they used
+    #[command(after_help = "Example:\n  hanok keys ls --json")]
+    Ls(Json),
+    /// Revoke a key: it stops working at once
+    #[command(after_help = "Example:\n  hanok keys revoke alice")]
+    Revoke {
+        /// Its id, or its name where only one has it
+        key: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Give back what a crash left counted as spent, though no record says so
+    #[command(after_help = "Example:\n  hanok keys reconcile alice")]
+    Reconcile {
+        /// Its id, or its name where only one has it
+        key: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// `hanok keys create`
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    /// Its name, as traces show it
+    pub(crate) name: String,
+    /// The project its calls belong to
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) project: String,
+    /// Models it may call, `*` stands for any text [default: all]
+    #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',')]
+    pub(crate) models: Vec<String>,
+    /// Money it may spend in each period, in US dollars
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) budget: Option<Dollars>,
+    /// The budget's period, in UTC
+    #[arg(long, value_enum, value_name = "PERIOD", default_value = "month")]
+    pub(crate) period: Period,
+    /// Most requests a minute
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_minute: Option<u64>,
+    /// Most tokens a minute, of prompts and answers
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_minute: Option<u64>,
+    /// Most calls at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrent: Option<u64>,
+    /// Most tokens of one answer
+    #[arg(long, value_name = "N")]
+    pub(crate) max_output_tokens: Option<u64>,
+    /// When it stops working, from now: 12h, 30d [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires: Option<Seconds>,
+    /// May see every project, and make and revoke keys
+    #[arg(long)]
+    pub(crate) admin: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// `hanok config`

@@ -12,8 +12,12 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 pub(crate) fn from_net(provider: &ProviderName, error: NetError) -> ProviderError {
     use ProviderErrorKind as P;
     let kind = match error.kind() {
-        NetErrorKind::BadUrl => P::Internal,
-        NetErrorKind::Dns | NetErrorKind::Refused | NetErrorKind::Tls | NetErrorKind::Closed => P::Transport,
+        NetErrorKind::BadUrl | NetErrorKind::Forbidden | NetErrorKind::Cassette => P::Internal,
+        NetErrorKind::Dns
+        | NetErrorKind::Refused
+        | NetErrorKind::Tls
+        | NetErrorKind::Closed
+        | NetErrorKind::Proxy => P::Transport,
         NetErrorKind::ConnectTimeout | NetErrorKind::FirstByteTimeout | NetErrorKind::IdleTimeout => {
             P::Timeout
         }

@@ -20,7 +20,7 @@ use hanok_net::{
 };
 use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The largest whole answer that is taken.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -105,7 +105,7 @@ impl HttpProvider {
             idle: cx.patience.between.unwrap_or(self.timeouts.idle),
             ..self.timeouts
         };
-        let deadline = tokio::time::Instant::now() + timeouts.first_byte;
+        let deadline = Instant::now() + timeouts.first_byte;
         let wire = codec(call.dialect);
         Ok(Outgoing {
             wire,
@@ -371,7 +371,7 @@ struct Outgoing<'a> {
     headers: Cow<'a, HeaderMap>,
     timeouts: Timeouts,
     /// When the first token is late.
-    deadline: tokio::time::Instant,
+    deadline: Instant,
     recording: Recording,
 }
 

@@ -5,14 +5,13 @@ use crate::recording::Recording;
 use crate::secret::Redactor;
 use bytes::Bytes;
 use futures_core::Stream;
-use hanok_base::{ProviderError, ProviderErrorKind, ProviderName};
+use hanok_base::{ProviderError, ProviderName};
 use hanok_net::Coalesced;
 use std::collections::VecDeque;
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use std::time::{Duration, Instant};
 
 /// How long each further piece may take once the answer itself is complete. Usage and the end mark may still
 /// come, and the body's end lets the connection be used again; a longer wait gains nothing.
@@ -46,8 +45,8 @@ pub(crate) struct Streamed<S: Stage> {
     recording: Option<Recording>,
     provider: ProviderName,
     redactor: Redactor,
-    /// When the first token is late; gone once it is here.
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// The first token is not here yet, and may become late.
+    waiting: bool,
 }
 
 /// How long an answer's head is kept back for its first token: until then another target can still take over
@@ -56,13 +55,14 @@ const HOLD: Duration = Duration::from_secs(3);
 
 impl<S: Stage> Streamed<S> {
     pub(crate) fn new(
-        upstream: Coalesced,
+        mut upstream: Coalesced,
         stage: S,
         recording: Recording,
         provider: ProviderName,
         redactor: Redactor,
         deadline: Instant,
     ) -> Self {
+        upstream.set_deadline(Some(deadline));
         Self {
             upstream: Some(upstream),
             stage,
@@ -71,7 +71,7 @@ impl<S: Stage> Streamed<S> {
             recording: Some(recording),
             provider,
             redactor,
-            deadline: Some(Box::pin(tokio::time::sleep_until(deadline))),
+            waiting: true,
         }
     }
 
@@ -79,7 +79,7 @@ impl<S: Stage> Streamed<S> {
     /// error of the whole call.
     pub(crate) async fn primed(mut self) -> Result<Self, ProviderError> {
         let first = poll_fn(|cx| {
-            while self.deadline.is_some() && self.upstream.is_some() {
+            while self.waiting && self.upstream.is_some() {
                 ready!(self.advance(cx));
             }
             Poll::Ready(())
@@ -99,20 +99,7 @@ impl<S: Stage> Streamed<S> {
         let Some(upstream) = &mut self.upstream else {
             return Poll::Ready(());
         };
-        let piece = match Pin::new(upstream).poll_next(cx) {
-            Poll::Ready(piece) => piece,
-            Poll::Pending => {
-                let Some(deadline) = &mut self.deadline else {
-                    return Poll::Pending;
-                };
-                ready!(deadline.as_mut().poll(cx));
-                let message = "no token in time";
-                let late = ProviderError::new(ProviderErrorKind::Timeout, &self.provider, message);
-                self.fail(late);
-                return Poll::Ready(());
-            }
-        };
-        match piece {
+        match ready!(Pin::new(upstream).poll_next(cx)) {
             Some(Ok(piece)) => self.take(piece),
             // Only what follows the answer is missing, and the stage knows what to put in its place.
             Some(Err(_)) if self.stage.is_complete() => self.end(),
@@ -135,7 +122,11 @@ impl<S: Stage> Streamed<S> {
         };
         if self.stage.has_content() {
             recording.first_token();
-            self.deadline = None;
+            if std::mem::take(&mut self.waiting)
+                && let Some(upstream) = &mut self.upstream
+            {
+                upstream.set_deadline(None);
+            }
         }
         if self.stage.is_complete() {
             // A client may go away on the last event; the answer is whole all the same.

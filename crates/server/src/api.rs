@@ -34,7 +34,7 @@ pub(crate) async fn healthz(State(house): State<Arc<House>>) -> Response {
 }
 
 /// Why the store cannot commit now.
-fn store_trouble(house: &House) -> Option<String> {
+pub(crate) fn store_trouble(house: &House) -> Option<String> {
     match house.traces.store().health().state {
         HealthState::Ok => None,
         HealthState::Failing { reason, .. } => Some(reason),

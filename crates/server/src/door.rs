@@ -2,26 +2,52 @@
 //! against everybody else.
 
 use crate::settings::Settings;
-use crate::{House, pages};
+use crate::{House, pages, session};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use hanok_base::{ErrorKind, Problem};
+use hanok_base::{ErrorKind, Problem, Timestamp};
+use hanok_gateway::Key;
+use hanok_store::hash_secret;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, COOKIE, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A request that may come in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Visitor {
     /// The host it asked for, port included.
     pub(crate) host: String,
-    /// The key it came with.
-    pub(crate) key_name: Option<Arc<str>>,
+    /// The key it came with, itself or by a login.
+    pub(crate) key: Option<Arc<Key>>,
+    /// The cookie of the login it came by.
+    pub(crate) session: Option<String>,
+    /// Sees and changes everything: the owner of the data folder, an admin's key, or anybody on a server
+    /// without keys.
+    pub(crate) admin: bool,
+}
+
+impl Visitor {
+    /// The project to which all that is shown is limited; `None` for no limit.
+    pub(crate) fn only_project(&self) -> Option<&str> {
+        match &self.key {
+            Some(key) if !self.admin => Some(&key.project),
+            _ => None,
+        }
+    }
+
+    /// Refuses what is for admins only.
+    pub(crate) fn must_be_admin(&self) -> Result<(), Problem> {
+        if self.admin {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorKind::Forbidden, "admin_only", "this is for an admin's key only")
+            .hint("make one with `hanok keys create NAME --admin`"))
+    }
 }
 
 /// The door itself: lets a request in with its [`Visitor`] beside it, or answers why not.
@@ -30,9 +56,9 @@ pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, 
     let origin = request.headers().get(ORIGIN).cloned();
     let mut response = match check(&settings, &request) {
         Ok(_) if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
-        Ok(host) => match check_key(&settings, &house.token, request.headers()) {
-            Ok(key_name) => {
-                request.extensions_mut().insert(Visitor { host, key_name });
+        Ok(host) => match visitor(&house, host, &request) {
+            Ok(visitor) => {
+                request.extensions_mut().insert(visitor);
                 drop(settings);
                 next.run(request).await
             }
@@ -45,17 +71,28 @@ pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, 
     if let Some(origin) = origin {
         // Only origins that passed the check come here.
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-hanok-trace-id"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     response
+}
+
+const EXPOSED: &str = "x-hanok-trace-id, x-hanok-target, x-hanok-warnings, x-hanok-cache, retry-after";
+
+/// The door for those who have no key yet: host and origin are checked.
+pub(crate) async fn greet(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    let checked = check(&house.settings.load(), &request);
+    match checked {
+        Ok(_) => next.run(request).await,
+        Err(problem) => pages::refuse(&house, &request.into_parts().0, &problem),
+    }
 }
 
 fn preflight() -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*, authorization"));
     response
 }
@@ -87,27 +124,29 @@ fn check(settings: &Settings, request: &Request) -> Result<String, Problem> {
     Ok(host.to_owned())
 }
 
-fn check_key(settings: &Settings, token: &str, headers: &HeaderMap) -> Result<Option<Arc<str>>, Problem> {
-    if settings.keys.is_empty() || is_owner(token, headers) {
-        return Ok(None);
+/// Who comes, or what key is missing.
+fn visitor(house: &House, host: String, request: &Request) -> Result<Visitor, Problem> {
+    let headers = request.headers();
+    let keys = house.gateway.keys();
+    let guest = Visitor { host, key: None, session: None, admin: true };
+    if keys.is_empty() || is_owner(&house.token, headers) {
+        return Ok(guest);
     }
-    let Some(given) = given_key(headers) else {
-        return Err(Problem::new(
-            ErrorKind::Unauthenticated,
-            "missing_api_key",
-            "this server needs an API key",
-        )
-        .hint("send it as `Authorization: Bearer KEY` or `x-api-key: KEY`"));
-    };
-    settings
-        .keys
-        .iter()
-        .find(|key| same(key.secret.as_bytes(), given.as_bytes()))
-        .map(|key| Some(key.name.clone()))
-        .ok_or_else(|| {
-            Problem::new(ErrorKind::Unauthenticated, "invalid_api_key", "this API key is not known here")
-                .hint("keys are set under [[keys]] in hanok.toml")
-        })
+    let now = Timestamp::now();
+    if let Some(given) = given_key(headers, request.uri()) {
+        let key = keys.find(&hash_secret(&given), now)?;
+        return Ok(Visitor { admin: key.admin, key: Some(key), ..guest });
+    }
+    let cookies = headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let session = session::cookie(cookies, session::COOKIE);
+    if let Some(session) = session
+        && let Some(hash) = house.sessions.key(session)
+        && let Ok(key) = keys.find(&hash, now)
+    {
+        return Ok(Visitor { admin: key.admin, key: Some(key), session: Some(session.to_owned()), ..guest });
+    }
+    Err(Problem::new(ErrorKind::Unauthenticated, "missing_api_key", "this server needs an API key")
+        .hint("send it as `Authorization: Bearer KEY`, `x-api-key: KEY` or `x-goog-api-key: KEY`"))
 }
 
 /// Whether a request comes from a command of the data folder's owner, who can read the token there.
@@ -116,24 +155,30 @@ pub(crate) fn is_owner(token: &str, headers: &HeaderMap) -> bool {
     !token.is_empty() && same(token.as_bytes(), given)
 }
 
-/// The key of a request: a bearer token, `x-api-key`, or the password of HTTP basic authentication, with
-/// which browsers can log in.
-fn given_key(headers: &HeaderMap) -> Option<String> {
-    if let Some(value) = headers.get("x-api-key") {
-        return Some(value.to_str().ok()?.trim().to_owned());
+/// The key of a request, by any way a client of any dialect shows one: a header, a bearer token, the password
+/// of HTTP basic authentication, or Gemini's `?key=`.
+fn given_key(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    for name in ["x-api-key", "x-goog-api-key", "api-key"] {
+        if let Some(value) = headers.get(name) {
+            return Some(value.to_str().ok()?.trim().to_owned());
+        }
     }
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, rest) = value.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(rest.trim().to_owned());
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(rest.trim().to_owned());
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            use base64::Engine as _;
+            let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
+            let text = String::from_utf8(decoded).ok()?;
+            return text.split_once(':').map(|(_, password)| password.to_owned());
+        }
+        return None;
     }
-    if scheme.eq_ignore_ascii_case("basic") {
-        use base64::Engine as _;
-        let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok()?;
-        let text = String::from_utf8(decoded).ok()?;
-        return text.split_once(':').map(|(_, password)| password.to_owned());
-    }
-    None
+    let gemini = uri.path().starts_with("/v1beta/") || uri.path().starts_with("/v1/models");
+    let query = uri.query().filter(|_| gemini)?;
+    query.split('&').find_map(|pair| pair.strip_prefix("key=")).map(str::to_owned)
 }
 
 /// Whether two secrets are the same, in time that does not tell where they differ.
@@ -193,7 +238,6 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::ApiKey;
 
     fn settings() -> Settings {
         Settings::new("127.0.0.1:4141".parse().unwrap())
@@ -229,24 +273,24 @@ mod tests {
 
     #[test]
     fn keys_by_every_way_clients_send_them() {
-        let mut settings = settings();
-        settings.keys.push(ApiKey { name: "alice".into(), secret: "sk-1".into() });
         let check = |name: &'static str, value: &str, expect: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, value.parse().unwrap());
-            let name_found = check_key(&settings, "t0ken", &headers).ok().flatten();
-            assert_eq!(name_found.as_deref(), expect, "{name}: {value}");
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            let uri = Uri::from_static("/v1/chat/completions?key=sk-9");
+            assert_eq!(given_key(&headers, &uri).as_deref(), expect, "{name}: {value}");
         };
-        check("authorization", "Bearer sk-1", Some("alice"));
-        check("authorization", "bearer  sk-1 ", Some("alice"));
-        check("x-api-key", "sk-1", Some("alice"));
-        check("authorization", "Basic eDpzay0x", Some("alice"));
-        check("authorization", "Bearer sk-2", None);
+        check("authorization", "Bearer sk-1", Some("sk-1"));
+        check("authorization", "bearer  sk-1 ", Some("sk-1"));
+        check("x-api-key", "sk-1", Some("sk-1"));
+        check("x-goog-api-key", "sk-1", Some("sk-1"));
+        check("api-key", "sk-1", Some("sk-1"));
+        check("authorization", "Basic eDpzay0x", Some("sk-1"));
         check("authorization", "sk-1", None);
         check("x-other", "sk-1", None);
-        let owner = |token: &str| {
-            let headers = HeaderMap::from_iter([("x-hanok-token".parse().unwrap(), token.parse().unwrap())]);
-            check_key(&settings, "t0ken", &headers).is_ok()
+        let gemini = Uri::from_static("/v1beta/models/g:generateContent?alt=sse&key=sk-9");
+        assert_eq!(given_key(&HeaderMap::new(), &gemini).as_deref(), Some("sk-9"));
+        let owner = |given: &str| {
+            let headers = HeaderMap::from_iter([("x-hanok-token".parse().unwrap(), given.parse().unwrap())]);
+            is_owner("t0ken", &headers)
         };
         assert!(owner("t0ken") && !owner("other") && !owner(""));
     }

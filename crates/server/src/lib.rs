@@ -3,29 +3,37 @@
 //! Deliberately not here: constructing providers or stores (the binary does), and any JSON of a dialect
 //! (`hanok-wire` does).
 //!
-//! Reading order: [`settings`], `door` (who may come in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `live` (what just happened, over SSE), `pages` (which page), `present`
+//! Reading order: [`settings`], `door` (who may come in), `session` (people who
+//! logged in), `wire_api` (model calls), `params`, `api` (records and
+//! documents), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
 mod api;
+mod api_keys;
 mod door;
+pub mod keys;
 mod live;
+mod metrics;
 mod pages;
 mod params;
+mod people;
 mod present;
 mod reply;
 mod serve;
+mod session;
 pub mod settings;
 pub mod ui;
 mod wire_api;
 
-pub use serve::serve;
+pub use keys::ConfiguredKey;
+pub use serve::{Tls, TlsError, serve};
+pub use session::Sessions;
 pub use settings::Settings;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
@@ -47,14 +55,55 @@ pub struct House {
     pub collections: ArcSwap<Vec<(CollectionName, Vec<PathBuf>)>>,
     /// What a command must show to index any path: only the data folder's owner can read it.
     pub token: String,
+    /// Admins' keys of the configuration.
+    pub configured_keys: ArcSwap<Vec<ConfiguredKey>>,
+    /// Providers as configured, for people.
+    pub providers: ArcSwap<Vec<ProviderInfo>>,
+    /// Why the configuration on disk is not the one that holds; `None` where it is.
+    pub config_problem: ArcSwapOption<ConfigProblem>,
+    /// Who is logged in.
+    pub sessions: Sessions,
     /// Becomes true when the server is asked to stop; live connections end then.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// A provider as configured, without any secret.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it answers.
+    pub base_url: String,
+    /// Whether its key is there.
+    pub has_key: bool,
+    /// Whether it wants one.
+    pub wants_key: bool,
+    /// The environment variable of the key, where one is named.
+    pub key_variable: Option<String>,
+}
+
+/// A configuration on disk that could not be taken.
+#[derive(Clone, Debug)]
+pub struct ConfigProblem {
+    /// The file.
+    pub file: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// When it was read.
+    pub at: hanok_base::Timestamp,
+}
+
+impl House {
+    /// Hands all good keys to the gateway: at the start, and whenever they changed.
+    pub async fn load_keys(&self) -> Result<(), hanok_store::StoreError> {
+        keys::load(self.traces.store(), &self.configured_keys.load(), self.gateway.keys()).await
+    }
 }
 
 /// The routes of model APIs. OpenAI's are known without their `/v1`, too: some clients are told the bare host.
 fn wire_routes() -> Router<Arc<House>> {
     use hanok_base::{Dialect as D, Route as R};
-    use wire_api::{calls, gemini, lists, ollama};
+    use wire_api::{calls, gemini, lists, ollama, responses};
     let mut routes = Router::new();
     let openai = [
         ("/chat/completions", D::OpenAiChat, R::Chat),
@@ -75,6 +124,12 @@ fn wire_routes() -> Router<Arc<House>> {
         routes = routes
             .route(&format!("/v1{path}"), post(calls(dialect, route)))
             .route(path, post(calls(dialect, route)));
+    }
+    for under in ["/v1", ""] {
+        routes = routes
+            .route(&format!("{under}/responses/{{id}}"), get(responses::get).delete(responses::delete))
+            .route(&format!("{under}/responses/{{id}}/cancel"), post(responses::cancel))
+            .route(&format!("{under}/responses/{{id}}/input_items"), get(responses::input_items));
     }
     for under in ["/v1", "/v1beta", ""] {
         routes = routes
@@ -104,17 +159,29 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/api/traces/{id}", get(api::trace))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))
+        .route("/api/keys", get(api_keys::list).post(api_keys::create))
+        .route("/api/keys/{id}", delete(api_keys::revoke))
+        .route("/api/keys/{id}/reconcile", post(api_keys::reconcile))
         .route("/api/live", get(live::live))
+        .route("/metrics", get(metrics::metrics))
         .route("/", get(pages::ask))
         .route("/traces", get(pages::traces))
+        .route("/keys", get(people::keys).post(people::create_key))
+        .route("/keys/{id}/revoke", post(people::revoke_key))
+        .route("/logout", post(people::logout))
         .route("/traces/{id}", get(pages::trace))
         .route("/sources/{id}", get(pages::source))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(house.clone(), door::keep));
+    // Whoever comes to log in has no key yet; host and origin are checked all the same.
+    let doors = Router::new()
+        .route("/login", get(people::login).post(people::log_in))
+        .layer(axum::middleware::from_fn_with_state(house.clone(), door::greet));
     // Assets hold nothing of anybody's, and probes have no key.
     Router::new()
         .route("/healthz", get(api::healthz))
+        .merge(doors)
         .route("/assets/{*path}", get(pages::asset))
         .merge(inside)
         .with_state(house)

@@ -1,18 +1,20 @@
 //! Which page an address is, and what a wrong one gets.
 
 use crate::api::{find_source, trace_problem};
+use crate::door::Visitor;
 use crate::params::{Path, Query};
 use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
 use crate::ui::{self, Lang, Page, Prefs};
-use crate::{House, present, reply};
+use crate::wire_api::speech::dialect_of;
+use crate::{House, people, present, reply};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use crate::wire_api::speech::dialect_of;
 use hanok_base::{ErrorKind, Problem, SpanId, Timestamp, TraceId};
 use hanok_trace::{TraceError, parse_filter};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, REFERRER_POLICY, SET_COOKIE, WWW_AUTHENTICATE,
+    IF_NONE_MATCH, REFERRER_POLICY, SET_COOKIE,
 };
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
@@ -25,20 +27,22 @@ use std::time::Instant;
 const ROWS: usize = 50;
 
 /// The reader's page, and the cookies that keep what was just chosen.
-struct Visit {
-    page: Page,
-    cookies: Vec<String>,
+pub(crate) struct Visit {
+    pub(crate) page: Page,
+    pub(crate) cookies: Vec<String>,
 }
 
 impl Visit {
-    async fn of(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(crate) async fn of(house: &House, visitor: &Visitor, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut visit = Self::quick(house, uri, headers);
+        visit.page.viewer = people::viewer(visitor);
+        visit.page.csrf = people::csrf_of(house, visitor);
         visit.page.pulse = present::pulse(house).await;
         visit
     }
 
     /// Without asking the store for anything.
-    fn quick(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(crate) fn quick(house: &House, uri: &Uri, headers: &HeaderMap) -> Self {
         let text =
             |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let query = uri.query().unwrap_or_default();
@@ -51,7 +55,7 @@ impl Visit {
         }
     }
 
-    fn answer(&self, status: StatusCode, markup: Markup) -> Response {
+    pub(crate) fn answer(&self, status: StatusCode, markup: Markup) -> Response {
         let mut response = reply::bytes(status, "text/html; charset=utf-8", markup.into_string());
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ui::CSP));
@@ -65,7 +69,7 @@ impl Visit {
         response
     }
 
-    fn failed(&self, problem: &Problem) -> Response {
+    pub(crate) fn failed(&self, problem: &Problem) -> Response {
         let markup = if problem.kind == ErrorKind::NotFound {
             ui::not_found_page(&self.page)
         } else {
@@ -83,11 +87,12 @@ pub(crate) struct AskQuery {
 
 pub(crate) async fn ask(
     State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
     Query(query): Query<AskQuery>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&house, &uri, &headers).await;
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let start = start(&house, visit.page.lang).await;
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
     let examples = present::example_titles(&house, visit.page.lang).await;
@@ -120,11 +125,12 @@ pub(crate) struct TracesQuery {
 
 pub(crate) async fn traces(
     State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
     Query(query): Query<TracesQuery>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&house, &uri, &headers).await;
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let began = Instant::now();
     let text = ui::filter_of_query(uri.query().unwrap_or_default());
     let mut view = TracesView {
@@ -163,12 +169,13 @@ pub(crate) struct TraceQuery {
 
 pub(crate) async fn trace(
     State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
     Path(id): Path,
     Query(query): Query<TraceQuery>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&house, &uri, &headers).await;
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let missing = || Problem::new(ErrorKind::NotFound, "trace_not_found", "there is no such trace");
     let Ok(id) = id.parse::<TraceId>() else {
         return visit.failed(&missing());
@@ -198,12 +205,13 @@ pub(crate) struct SourceQuery {
 
 pub(crate) async fn source(
     State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
     Path(id): Path,
     Query(query): Query<SourceQuery>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let visit = Visit::of(&house, &uri, &headers).await;
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     match find_source(&house, &id).await {
         Ok(source) => {
             let heading = present::heading_above(&source.text, query.start);
@@ -271,10 +279,8 @@ pub(crate) fn refuse(house: &House, parts: &Parts, problem: &Problem) -> Respons
     if !wants_html || path.starts_with("/v1") || path.starts_with("/api") {
         return reply::problem(dialect_of(path, &parts.headers), problem, None);
     }
-    let mut response = Visit::quick(house, &parts.uri, &parts.headers).failed(problem);
     if problem.kind == ErrorKind::Unauthenticated {
-        // Browsers ask for name and password then; the password is the key.
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"hanok\""));
+        return people::to_login(&parts.uri);
     }
-    response
+    Visit::quick(house, &parts.uri, &parts.headers).failed(problem)
 }

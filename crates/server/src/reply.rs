@@ -5,7 +5,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_core::Stream;
 use hanok_base::{Dialect, ErrorKind, Problem, TraceId};
-use hanok_gateway::{Answer, AnswerBody, AnswerStream};
+use hanok_gateway::{Answer, AnswerBody, Pieces};
 use hanok_wire::codec;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -100,7 +100,7 @@ pub(crate) fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// A stream of pieces as a body; its failures are already events inside it.
-struct StreamBody(AnswerStream);
+struct StreamBody(Pieces);
 
 impl http_body::Body for StreamBody {
     type Data = Bytes;

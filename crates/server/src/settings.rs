@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct Settings {
     /// The address it is bound to.
     pub bind: SocketAddr,
+    /// Whether it serves HTTPS itself.
+    pub tls: bool,
     /// Most bytes of a request's body.
     pub body_limit: usize,
     /// The URL clients reach it by, where that is not the bind address (behind a proxy).
@@ -27,12 +29,18 @@ impl Settings {
     pub fn new(bind: SocketAddr) -> Self {
         Self {
             bind,
+            tls: false,
             body_limit: 100 * 1024 * 1024,
             public_url: None,
             hosts: Vec::new(),
             allowed_origins: Vec::new(),
             version: "",
         }
+    }
+
+    /// Whether people reach the server by HTTPS.
+    pub fn is_https(&self) -> bool {
+        self.tls || self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
     /// The URL of the server for people on this machine.
@@ -43,13 +51,15 @@ impl Settings {
             IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
             IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
         };
-        format!("http://{}", SocketAddr::new(ip, self.bind.port()))
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(ip, self.bind.port()))
     }
 
     /// The caller as seen in a request that came under this host name.
     pub(crate) fn caller(&self, host: &str, key: Option<&Key>) -> Arc<Caller> {
         let base_url = match &self.public_url {
             Some(url) => url.trim_end_matches('/').into(),
+            None if self.tls => format!("https://{host}").into(),
             None => format!("http://{host}").into(),
         };
         Arc::new(Caller {

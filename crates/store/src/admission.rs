@@ -2,6 +2,7 @@
 //! synchronous and cannot fail.
 
 use crate::writer::{Build, Job, Shared, TraceJob};
+use hanok_base::Settlement;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,15 +28,18 @@ pub struct Unavailable {
 
 impl Place {
     /// Hands over a trace's records. Neither blocks nor fails. `build` runs later, on the writer thread;
-    /// `approx_bytes` is about how much memory it holds on to.
-    pub fn submit(mut self, build: Build, approx_bytes: usize) {
+    /// `approx_bytes` is about how much memory it holds on to. The trace's cost is charged to the accounts of
+    /// `settlement` in the transaction that commits it; then the settlement is told, on the writer thread.
+    pub fn submit(mut self, build: Build, approx_bytes: usize, settlement: Option<Box<dyn Settlement>>) {
         let Some(shared) = self.shared.take() else { return };
         shared.queued_bytes.fetch_add(approx_bytes, Ordering::Relaxed);
         // The place itself is given back by the writer, after the commit.
-        if shared.push(Job::Trace(TraceJob { build, bytes: approx_bytes }), false).is_err() {
+        let job = Job::Trace(TraceJob { build, bytes: approx_bytes, settlement });
+        if let Err(job) = shared.push(job, false) {
             shared.queued_bytes.fetch_sub(approx_bytes, Ordering::Relaxed);
             shared.places.add_permits(1);
             tracing::error!("a trace was handed over after the store was closed, and is lost");
+            job.abandon();
         }
     }
 }

@@ -226,7 +226,7 @@ impl Pack {
     }
 }
 
-fn push_varint(bytes: &mut Vec<u8>, mut rest: u64) {
+pub(crate) fn push_varint(bytes: &mut Vec<u8>, mut rest: u64) {
     loop {
         let [low, ..] = rest.to_le_bytes();
         rest >>= 7;
@@ -238,7 +238,7 @@ fn push_varint(bytes: &mut Vec<u8>, mut rest: u64) {
     }
 }
 
-fn pop_varint(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
+pub(crate) fn pop_varint(bytes: &mut std::slice::Iter<'_, u8>) -> Option<u64> {
     let (mut number, mut shift) = (0_u64, 0_u32);
     loop {
         let byte = bytes.next()?;

@@ -90,6 +90,9 @@ pub enum StoreError {
     /// A defect: the job's own code panicked. Nothing of it was written.
     #[error("a job of the store panicked: {0}")]
     Panicked(String),
+    /// The system gave no random bytes, without which no key can be made.
+    #[error("the system's random generator failed: {0}")]
+    NoRandomness(String),
     /// SQLite said no.
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),

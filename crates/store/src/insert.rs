@@ -1,9 +1,11 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
 use crate::blobs::{self, Blobs};
+use crate::ledger::{Due, Dues};
 use crate::names::Names;
 use crate::row::{SpanRow, TraceBatch};
-use hanok_base::{Attributes, SpanId, SpanStatus, Timestamp, Usage};
+use crate::tokens;
+use hanok_base::{Attributes, Charge, SpanId, SpanStatus, Timestamp, TraceId, Usage};
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
@@ -11,6 +13,7 @@ use std::io::Write as _;
 /// The bits of a span's row id that number the spans of one trace.
 pub(crate) const SPAN_BITS: u32 = 20;
 const MOST_SPANS: i64 = 1 << SPAN_BITS;
+const MOST: usize = 1 << SPAN_BITS;
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// What the writer keeps between commits.
@@ -24,13 +27,15 @@ pub(crate) struct Inserter {
     /// Tells commits of other processes.
     data_version: i64,
     minutes: HashMap<i64, Sums>,
+    dues: Dues,
     attributes: Vec<u8>,
     references: Vec<u8>,
+    rare_tokens: Vec<u8>,
 }
 
-/// What a batch adds to its trace and to its minute.
+/// What a batch adds to its trace, to its minute and to the accounts that bear it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sums {
+pub(crate) struct Sums {
     traces: i64,
     errors: i64,
     spans: i64,
@@ -55,8 +60,10 @@ impl Inserter {
             arrived_ms,
             data_version: data_version(conn)?,
             minutes: HashMap::new(),
+            dues: Dues::default(),
             attributes: Vec::new(),
             references: Vec::new(),
+            rare_tokens: Vec::new(),
         })
     }
 
@@ -77,6 +84,7 @@ impl Inserter {
     /// At the end of a transaction, before its commit.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
         self.blobs.finish(tx)?;
+        self.dues.finish(tx)?;
         let mut upsert = tx.prepare_cached(
             "INSERT INTO minutes (minute, traces, errors, spans, input_tokens, output_tokens, cost_nano)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -116,12 +124,24 @@ impl Inserter {
         self.blobs.rolled_back();
         self.last_seq = self.committed_seq;
         self.minutes.clear();
+        self.dues.rolled_back();
     }
 
-    /// Inserts a batch, or merges it into what is there of its trace.
-    pub(crate) fn insert(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<()> {
+    /// Charges what was newly stored of a trace to the accounts that bear it, and what could not be stored of it.
+    pub(crate) fn charge(&mut self, charges: &[Charge], stored: &Sums, lost_nano: i64) {
+        let tokens = stored.input_tokens.unwrap_or(0).saturating_add(stored.output_tokens.unwrap_or(0));
+        let (spent, calls) = (stored.cost_nano.unwrap_or(0), i64::from(stored.spans > 0));
+        self.dues.add(charges, Due { spent, written_off: lost_nano, calls, tokens });
+    }
+
+    /// Inserts a batch, or merges it into what is there of its trace; the sums over what is new.
+    pub(crate) fn insert(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<Sums> {
+        self.insert_as(tx, batch, batch.trace_id)
+    }
+
+    fn insert_as(&mut self, tx: &Transaction<'_>, batch: &TraceBatch, trace_id: TraceId) -> Result<Sums> {
         let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else {
-            return Ok(());
+            return Ok(Sums::default());
         };
         let end = batch.spans.iter().map(end_of).max().unwrap_or(start);
         let summary = &batch.summary;
@@ -131,28 +151,31 @@ impl Inserter {
         let model = self.names.optional(tx, summary.model.as_deref())?;
         let provider = self.names.optional(tx, summary.provider.as_deref())?;
         let key_name = self.names.optional(tx, summary.key_name.as_deref())?;
+        let key_id = self.names.optional(tx, summary.key_id.as_deref())?;
+        let project = self.names.optional(tx, summary.project.as_deref())?;
 
         let seq = self.last_seq + 1;
         let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
-        for span in new_spans(&batch.spans, &HashSet::new()) {
+        for span in new_spans(&batch.spans, &HashSet::new()).take(MOST) {
             sums.add(span);
         }
         let inserted = tx
             .prepare_cached(
                 "INSERT INTO traces (seq, trace_id, arrived_ms, start_ns, duration_ns, status, span_count, name,
                     operation, model, provider, key_name, input_tokens, output_tokens, cost_nano, ttft_ns, error,
-                    input_preview, output_preview)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                    input_preview, output_preview, key_id, project)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                    ?20, ?21)
                  ON CONFLICT (trace_id) DO NOTHING",
             )?
             .execute(params![
                 seq,
-                batch.trace_id.as_bytes(),
+                trace_id.as_bytes(),
                 self.arrived_ms,
                 start,
                 end.saturating_sub(start),
                 status,
-                sums.spans.min(MOST_SPANS),
+                sums.spans,
                 name,
                 operation,
                 model,
@@ -165,23 +188,41 @@ impl Inserter {
                 error,
                 summary.input_preview,
                 summary.output_preview,
+                key_id,
+                project,
             ])?;
         if inserted == 0 {
-            return self.merge(tx, batch, [Some(name), Some(operation), model, provider, key_name]);
+            let names = Numbers { name, operation, model, provider, key_name, key_id };
+            return match self.merge(tx, batch, trace_id, project, names)? {
+                Some(sums) => Ok(sums),
+                // Whoever guesses or copies an id must not write into another project's trace.
+                None => self.insert_as(tx, batch, TraceId::timely()),
+            };
         }
         self.last_seq = seq;
         self.insert_spans(tx, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
         self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
-        Ok(())
+        Ok(sums)
     }
 
-    /// Adds the spans of a batch that are new to a trace, and what they say to its row.
-    fn merge(&mut self, tx: &Transaction<'_>, batch: &TraceBatch, names: [Option<i64>; 5]) -> Result<()> {
+    /// Adds the spans of a batch that are new to a trace, and what they say to its row; the sums over them.
+    /// `None` when the trace is another project's.
+    fn merge(
+        &mut self,
+        tx: &Transaction<'_>,
+        batch: &TraceBatch,
+        trace_id: TraceId,
+        project: Option<i64>,
+        names: Numbers,
+    ) -> Result<Option<Sums>> {
         let there = tx
             .prepare_cached(
-                "SELECT seq, start_ns, duration_ns, status, span_count FROM traces WHERE trace_id = ?1",
+                "SELECT seq, start_ns, duration_ns, status, span_count, project FROM traces WHERE trace_id = ?1",
             )?
-            .query_row([batch.trace_id.as_bytes()], There::read)?;
+            .query_row([trace_id.as_bytes()], There::read)?;
+        if there.project != project {
+            return Ok(None);
+        }
         let mut known = HashSet::new();
         let mut rooted = false;
         {
@@ -196,7 +237,7 @@ impl Inserter {
         let new = || new_spans(&batch.spans, &known);
         let sums = self.insert_spans(tx, there.seq, there.span_count, new())?;
         if sums.spans == 0 {
-            return Ok(());
+            return Ok(Some(sums));
         }
         let start = new().map(|span| span.start.0).fold(there.start, i64::min);
         let end = new().map(end_of).fold(there.start.saturating_add(there.duration), i64::max);
@@ -204,7 +245,7 @@ impl Inserter {
         let (status, error) = status_columns(&summary.status);
         // The root's word on how it ended is final; without a root, one failure is the trace's.
         let speaks = summary.rooted || (!rooted && status > there.status);
-        let [name, operation, model, provider, key_name] = names;
+        let Numbers { name, operation, model, provider, key_name, key_id } = names;
         tx.prepare_cached(
             "UPDATE traces SET
                 start_ns = ?2, duration_ns = ?3, span_count = span_count + ?4,
@@ -220,7 +261,8 @@ impl Inserter {
                 ttft_ns = CASE WHEN ?8 THEN coalesce(?16, ttft_ns) ELSE coalesce(ttft_ns, ?16) END,
                 input_preview = CASE WHEN ?8 THEN coalesce(?17, input_preview) ELSE coalesce(input_preview, ?17) END,
                 output_preview = CASE WHEN ?8 THEN coalesce(?18, output_preview) ELSE coalesce(output_preview, ?18) END,
-                operation = CASE WHEN ?8 THEN ?19 ELSE operation END
+                operation = CASE WHEN ?8 THEN ?19 ELSE operation END,
+                key_id = coalesce(key_id, ?20)
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -243,12 +285,13 @@ impl Inserter {
             summary.input_preview,
             summary.output_preview,
             operation,
+            key_id,
         ])?;
         // Counted in the minute the trace was first counted in, even if it turns out to have begun earlier.
         let errors = if speaks { status - there.status } else { 0 };
         let minute = self.minutes.entry(there.start.div_euclid(MINUTE_NS)).or_default();
         minute.merge(&Sums { traces: 0, errors, ..sums });
-        Ok(())
+        Ok(Some(sums))
     }
 
     /// Inserts spans after the `already` ones of their trace; the sums over them.
@@ -287,11 +330,14 @@ impl Inserter {
         let attributes = std::str::from_utf8(&self.attributes).ok().filter(|text| !text.is_empty());
         let references = Some(&self.references).filter(|references| !references.is_empty());
         let Usage { input, output, cached_input, cache_write, reasoning, .. } = span.usage;
+        tokens::pack(&mut self.rare_tokens, &span.usage);
+        let rare_tokens = Some(&self.rare_tokens).filter(|counts| !counts.is_empty());
         tx.prepare_cached(
             "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted,
                 model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
-                cost_nano, ttft_ns, error, attributes, bodies)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                cost_nano, ttft_ns, error, attributes, bodies, rare_tokens)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                ?21, ?22)",
         )?
         .execute(params![
             id,
@@ -305,16 +351,17 @@ impl Inserter {
             span.counted,
             model,
             provider,
-            tokens(input),
-            tokens(output),
-            tokens(cached_input),
-            tokens(cache_write),
-            tokens(reasoning),
+            count(input),
+            count(output),
+            count(cached_input),
+            count(cache_write),
+            count(reasoning),
             span.cost.map(|cost| cost.0),
             span.ttft_ns,
             error,
             attributes,
             references,
+            rare_tokens,
         ])?;
         Ok(())
     }
@@ -341,13 +388,13 @@ impl Sums {
     fn add(&mut self, span: &SpanRow) {
         self.spans += 1;
         if span.counted {
-            add(&mut self.input_tokens, tokens(span.usage.input));
-            add(&mut self.output_tokens, tokens(span.usage.output));
+            add(&mut self.input_tokens, count(span.usage.input));
+            add(&mut self.output_tokens, count(span.usage.output));
             add(&mut self.cost_nano, span.cost.map(|cost| cost.0));
         }
     }
 
-    fn merge(&mut self, more: &Self) {
+    pub(crate) fn merge(&mut self, more: &Self) {
         self.traces += more.traces;
         self.errors += more.errors;
         self.spans += more.spans;
@@ -364,6 +411,18 @@ struct There {
     duration: i64,
     status: i64,
     span_count: i64,
+    project: Option<i64>,
+}
+
+/// A summary's texts by number.
+#[derive(Clone, Copy)]
+struct Numbers {
+    name: i64,
+    operation: i64,
+    model: Option<i64>,
+    provider: Option<i64>,
+    key_name: Option<i64>,
+    key_id: Option<i64>,
 }
 
 impl There {
@@ -374,6 +433,7 @@ impl There {
             duration: row.get(2)?,
             status: row.get(3)?,
             span_count: row.get(4)?,
+            project: row.get(5)?,
         })
     }
 }
@@ -423,7 +483,7 @@ fn status_columns(status: &SpanStatus) -> (i64, Option<&str>) {
     }
 }
 
-fn tokens(count: Option<u64>) -> Option<i64> {
+fn count(count: Option<u64>) -> Option<i64> {
     count.map(|count| i64::try_from(count).unwrap_or(i64::MAX))
 }
 

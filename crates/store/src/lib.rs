@@ -6,7 +6,8 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `insert` (traces in), [`traces`] (traces out), [`documents`].
+//! stored once), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -15,18 +16,25 @@ mod blobs;
 pub mod documents;
 mod error;
 mod insert;
+pub mod keys;
+pub mod ledger;
 mod names;
 mod readers;
+pub mod responses;
 pub mod row;
 mod schema;
 pub mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
 pub use error::StoreError;
+pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
+pub use ledger::{Balance, Ledger};
+pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};

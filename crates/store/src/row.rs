@@ -6,7 +6,8 @@ use std::borrow::Cow;
 /// Some or all spans of one trace, with what they say about the whole.
 ///
 /// A later batch of the same trace merges into the row: spans already there are left out (a replay changes
-/// nothing), sums grow by the new spans, and what the root says wins over what other spans say.
+/// nothing), sums grow by the new spans, and what the root says wins over what other spans say. A batch of
+/// another project becomes a trace of its own, under an id of its own.
 #[derive(Clone, Debug)]
 pub struct TraceBatch {
     /// The trace.
@@ -15,6 +16,21 @@ pub struct TraceBatch {
     pub summary: Summary,
     /// The spans, parents before children.
     pub spans: Vec<SpanRow>,
+}
+
+impl TraceBatch {
+    /// What its counted and priced spans cost together.
+    pub fn cost(&self) -> NanoDollars {
+        let counted = self.spans.iter().filter(|span| span.counted).filter_map(|span| span.cost);
+        NanoDollars(counted.fold(0, |sum, cost| sum.saturating_add(cost.0)))
+    }
+
+    /// The tokens of its counted spans, prompts and answers together.
+    pub fn tokens(&self) -> u64 {
+        let counted = self.spans.iter().filter(|span| span.counted).map(|span| &span.usage);
+        let both = counted.map(|usage| usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0)));
+        both.fold(0, u64::saturating_add)
+    }
 }
 
 /// What the list of traces shows.
@@ -32,8 +48,12 @@ pub struct Summary {
     pub model: Option<String>,
     /// The provider that answered.
     pub provider: Option<String>,
-    /// The key it was called with.
+    /// The name of the key it was called with.
     pub key_name: Option<String>,
+    /// The id of that key.
+    pub key_id: Option<String>,
+    /// The project it belongs to.
+    pub project: Option<String>,
     /// Nanoseconds from the trace's start to the first token of the answer.
     pub ttft_ns: Option<i64>,
     /// The beginning of what was asked.
@@ -136,8 +156,12 @@ pub struct TraceRow {
     pub model: Option<String>,
     /// The provider that answered.
     pub provider: Option<String>,
-    /// The key it was called with.
+    /// The name of the key it was called with.
     pub key_name: Option<String>,
+    /// The id of that key.
+    pub key_id: Option<String>,
+    /// The project it belongs to.
+    pub project: Option<String>,
     /// Tokens of all prompts; `None` when no provider said.
     pub input_tokens: Option<u64>,
     /// Tokens of all answers; `None` when no provider said.

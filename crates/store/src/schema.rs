@@ -6,8 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// In the order they are applied; `user_version` counts those a file has seen.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_records.sql"), include_str!("../migrations/0002_documents.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_records.sql"),
+    include_str!("../migrations/0002_documents.sql"),
+    include_str!("../migrations/0003_accounts.sql"),
+];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.
 const APPLICATION_ID: i64 = 0x4841_4e4f;

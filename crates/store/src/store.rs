@@ -3,6 +3,8 @@
 use crate::admission::{self, Place, Unavailable};
 use crate::error::{StoreError, is_store_fault, panic_text};
 use crate::insert::Inserter;
+use crate::keys::Touches;
+use crate::ledger;
 use crate::readers::Readers;
 use crate::schema;
 use crate::traces::Traces;
@@ -85,6 +87,8 @@ pub enum HealthState {
 struct Inner {
     folder: PathBuf,
     readers: Readers,
+    /// Counts the changes of keys.
+    keys_changed: watch::Sender<u64>,
     /// `None` when opened for reading only.
     writer: Option<WriterHandle>,
 }
@@ -104,6 +108,7 @@ impl Store {
         } else {
             make_folder(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
             let conn = schema::open_writer(&path)?;
+            ledger::write_off_open_slabs(&conn)?;
             let inserter = Inserter::new(&conn)?;
             let shared = Arc::new(Shared::new(options.queue, options.queued_bytes));
             let writer = Writer::new(conn, inserter, Arc::clone(&shared));
@@ -115,7 +120,8 @@ impl Store {
             Some(WriterHandle { shared, committed, thread: Mutex::new(Some(thread)) })
         };
         let readers = Readers::start(&path, options.readers, options.waiting_reads, options.read_timeout)?;
-        Ok(Self { inner: Arc::new(Inner { folder: folder.to_owned(), readers, writer }) })
+        let keys_changed = watch::Sender::new(0);
+        Ok(Self { inner: Arc::new(Inner { folder: folder.to_owned(), readers, keys_changed, writer }) })
     }
 
     /// The data folder.
@@ -152,6 +158,30 @@ impl Store {
         write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.enqueue(false, write).await
+    }
+
+    /// The same, and on the disk when it returns, so that it survives a power cut.
+    pub(crate) async fn write_synced<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.enqueue(true, write).await
+    }
+
+    /// A number that grows with every change of keys made through this store, for whoever keeps keys in memory.
+    pub fn keys_changed(&self) -> watch::Receiver<u64> {
+        self.inner.keys_changed.subscribe()
+    }
+
+    pub(crate) fn keys_did_change(&self) {
+        self.inner.keys_changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// Does something with the uses of keys that are not written yet; nothing when opened for reading only.
+    pub(crate) fn with_touches(&self, act: impl FnOnce(&mut Touches)) {
+        if let Some(writer) = &self.inner.writer {
+            act(&mut writer.shared.touches.lock());
+        }
     }
 
     /// Returns once everything handed over before is committed.

@@ -3,17 +3,21 @@
 //! Lists go through the traces from the newest to older ones by sequence number, so a page costs the same
 //! however many traces there are. A filter reads the rows it passes over (about 0.2 µs each); when matches
 //! are so rare that a page is not full after [`PATIENCE`], the page ends early, with a cursor to go on from.
+//!
+//! Every query may be restricted to a project: it then sees that project's traces and no others, by an index.
 
 use crate::StoreError;
 use crate::blobs;
-use crate::insert::{first_span, span_id};
+use crate::insert::first_span;
 use crate::names::Texts;
 use crate::row::{Bodies, StoredSpan, StoredTrace, TraceRow};
 use crate::store::Store;
+use crate::tokens;
 use hanok_base::{NanoDollars, Object, SpanStatus, Timestamp, TraceId, Usage};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Rows of one step of a filtered scan.
@@ -29,6 +33,10 @@ pub struct TraceQuery {
     pub models: Vec<String>,
     /// Providers, any of them; likewise.
     pub providers: Vec<String>,
+    /// Names of keys, any of them, likewise; or their ids.
+    pub keys: Vec<String>,
+    /// Projects, any of them; likewise.
+    pub projects: Vec<String>,
     /// Only failed ones, or only those that did not fail.
     pub failed: Option<bool>,
     /// Begun then or later.
@@ -79,14 +87,21 @@ pub struct Counts {
 }
 
 /// Queries over the recorded traces.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Traces<'a> {
     store: &'a Store,
+    scope: Scope,
 }
 
 impl<'a> Traces<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
-        Self { store }
+        Self { store, scope: Scope(None) }
+    }
+
+    /// The same, of this project only; the empty name is that of traces without a project. `None` is all of them.
+    #[must_use]
+    pub fn of(self, project: Option<Arc<str>>) -> Self {
+        Self { scope: Scope(project), ..self }
     }
 
     /// A page of at most `limit` traces older than `before`, newest first.
@@ -96,15 +111,19 @@ impl<'a> Traces<'a> {
         before: Option<i64>,
         limit: usize,
     ) -> Result<TraceRows, StoreError> {
-        self.store.read(move |conn| list(conn, &query, before, limit)).await
+        let scope = self.scope.clone();
+        self.store.read(move |conn| list(conn, &scope, &query, before, limit)).await
     }
 
     /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
     pub async fn recent(&self, seq: i64, limit: usize) -> Result<Vec<TraceRow>, StoreError> {
+        let scope = self.scope.clone();
         self.store
             .read(move |conn| {
-                let sql = format!("{ROW} WHERE t.seq > ?1 ORDER BY t.seq DESC LIMIT ?2");
-                let mut rows = read_rows(conn, &sql, vec![Sql::Integer(seq), integer(limit)])?;
+                let mut values = vec![Sql::Integer(seq), integer(limit)];
+                let (from, within) = scope.sql(&mut values);
+                let sql = row_sql(from, &format!("WHERE t.seq > ?1{within} ORDER BY t.seq DESC LIMIT ?2"));
+                let mut rows = read_rows(conn, &sql, values)?;
                 rows.reverse();
                 Ok(rows)
             })
@@ -113,21 +132,26 @@ impl<'a> Traces<'a> {
 
     /// One trace with its spans, and with the large values asked for.
     pub async fn get(&self, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
-        self.store.read(move |conn| get(conn, trace_id, bodies)).await
+        let scope = self.scope.clone();
+        self.store.read(move |conn| get(conn, &scope, trace_id, bodies)).await
     }
 
     /// The ids of the traces that arrived just after and just before this one.
     pub async fn neighbours(&self, seq: i64) -> Result<(Option<TraceId>, Option<TraceId>), StoreError> {
+        let scope = self.scope.clone();
         self.store
             .read(move |conn| {
-                let one = |sql: &str| -> rusqlite::Result<Option<TraceId>> {
-                    conn.prepare_cached(sql)?
-                        .query_row([seq], |row| Ok(TraceId::from_bytes(row.get(0)?)))
+                let one = |is: &str, order: &str| -> rusqlite::Result<Option<TraceId>> {
+                    let mut values = vec![Sql::Integer(seq)];
+                    let (from, within) = scope.sql(&mut values);
+                    let sql = format!(
+                        "SELECT t.trace_id FROM {from} WHERE t.seq {is} ?1{within} ORDER BY t.seq {order} LIMIT 1"
+                    );
+                    conn.prepare_cached(&sql)?
+                        .query_row(params_from_iter(values), |row| Ok(TraceId::from_bytes(row.get(0)?)))
                         .optional()
                 };
-                let newer = one("SELECT trace_id FROM traces WHERE seq > ?1 ORDER BY seq LIMIT 1")?;
-                let older = one("SELECT trace_id FROM traces WHERE seq < ?1 ORDER BY seq DESC LIMIT 1")?;
-                Ok((newer, older))
+                Ok((one(">", "ASC")?, one("<", "DESC")?))
             })
             .await
     }
@@ -140,27 +164,31 @@ impl<'a> Traces<'a> {
         until: Timestamp,
         buckets: usize,
     ) -> Result<Vec<Bucket>, StoreError> {
-        self.store.read(move |conn| rate(conn, since, until, buckets)).await
+        let scope = self.scope.clone();
+        self.store.read(move |conn| rate(conn, &scope, since, until, buckets)).await
     }
 
     /// The sums over everything that began at `since` (rounded down to the minute) or later.
     pub async fn totals(&self, since: Timestamp) -> Result<Bucket, StoreError> {
+        let scope = self.scope.clone();
         self.store
             .read(move |conn| {
-                let sql = format!("SELECT 0, {SUMS} FROM minutes WHERE minute >= ?1");
-                let row = conn.prepare_cached(&sql)?.query_row([since.0.div_euclid(MINUTE_NS)], bucket)?;
-                Ok(Bucket { start: since, ..row })
+                let first = since.0.div_euclid(MINUTE_NS);
+                let sums = sums(conn, &scope, first, i64::MAX / MINUTE_NS, i64::MAX)?;
+                Ok(Bucket { start: since, ..sums.first().map(|(_, sums)| *sums).unwrap_or_default() })
             })
             .await
     }
 
-    /// How much is stored.
+    /// How much is stored; the file's bytes are everybody's.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let scope = self.scope.clone();
         self.store
-            .read(|conn| {
-                let (traces, spans) = conn
-                    .prepare_cached("SELECT coalesce(sum(traces), 0), coalesce(sum(spans), 0) FROM minutes")?
-                    .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .read(move |conn| {
+                let sums = sums(conn, &scope, i64::MIN / MINUTE_NS, i64::MAX / MINUTE_NS, i64::MAX)?;
+                let (traces, spans) = sums
+                    .iter()
+                    .fold((0, 0), |(traces, spans), (_, sums)| (traces + sums.traces, spans + sums.spans));
                 let file_bytes = conn.query_row(
                     "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
                     [],
@@ -172,22 +200,49 @@ impl<'a> Traces<'a> {
     }
 }
 
+/// Whose traces are seen; `None` is everybody's.
+#[derive(Clone)]
+struct Scope(Option<Arc<str>>);
+
+impl Scope {
+    /// What to select from, and the condition on `t` with its value.
+    fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
+        match self.0.as_deref() {
+            None => ("traces AS t", String::new()),
+            Some("") => ("traces AS t", " AND t.project IS NULL".to_owned()),
+            Some(project) => {
+                values.push(Sql::Text(project.to_owned()));
+                let is = format!(" AND t.project = (SELECT id FROM names WHERE text = ?{})", values.len());
+                // Said, not left to the planner: without statistics it cannot know which of two ranges is shorter.
+                ("traces AS t INDEXED BY traces_by_project", is)
+            }
+        }
+    }
+}
+
+fn row_sql(from: &str, rest: &str) -> String {
+    format!("{ROW} FROM {from} {NAMES} {rest}")
+}
+
 const ROW: &str =
     "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
         provider.text, key.text, t.input_tokens, t.output_tokens, t.cost_nano, t.ttft_ns, t.span_count,
-        t.input_preview, t.output_preview, operation.text
-    FROM traces AS t
-    LEFT JOIN names AS name ON name.id = t.name
+        t.input_preview, t.output_preview, operation.text, key_id.text, project.text";
+
+const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
     LEFT JOIN names AS operation ON operation.id = t.operation
     LEFT JOIN names AS model ON model.id = t.model
     LEFT JOIN names AS provider ON provider.id = t.provider
-    LEFT JOIN names AS key ON key.id = t.key_name";
+    LEFT JOIN names AS key ON key.id = t.key_name
+    LEFT JOIN names AS key_id ON key_id.id = t.key_id
+    LEFT JOIN names AS project ON project.id = t.project";
 
 const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
     coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
 
 fn list(
     conn: &Connection,
+    scope: &Scope,
     query: &TraceQuery,
     before: Option<i64>,
     limit: usize,
@@ -204,15 +259,19 @@ fn list(
         None => oldest,
     };
     let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
-    let (filter, values) = conditions(query);
-    let sql = format!("{ROW} WHERE t.seq < ?1 AND t.seq >= ?2{filter} ORDER BY t.seq DESC LIMIT ?3");
+    // The first three are of each step.
+    let mut values = vec![Sql::Null, Sql::Null, Sql::Null];
+    let filter = conditions(query, &mut values);
+    let (from, within) = scope.sql(&mut values);
+    let rest = format!("WHERE t.seq < ?1 AND t.seq >= ?2{within}{filter} ORDER BY t.seq DESC LIMIT ?3");
+    let sql = row_sql(from, &rest);
     let began = Instant::now();
     let mut page = TraceRows::default();
     while upper > floor && page.rows.len() < limit {
         let lower = if filter.is_empty() { floor } else { floor.max(upper - STEP) };
         let wanted = limit - page.rows.len();
-        let mut all = vec![Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
-        all.extend(values.iter().cloned());
+        let step = [Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
+        let all = step.into_iter().chain(values.iter().skip(3).cloned()).collect();
         let found = read_rows(conn, &sql, all)?;
         upper = match found.last() {
             Some(last) if found.len() == wanted => last.seq,
@@ -245,26 +304,39 @@ fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result
     Ok(low)
 }
 
-/// The SQL of a filter and its values; parameters start at 4.
-fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
+/// The SQL of a filter; its values are put behind those that are there.
+fn conditions(query: &TraceQuery, values: &mut Vec<Sql>) -> String {
     let mut conditions = Vec::new();
-    let mut values = Vec::new();
     let mut parameter = |value: Sql| {
         values.push(value);
-        format!("?{}", values.len() + 3)
+        format!("?{}", values.len())
     };
-    for (column, globs) in [("model", &query.models), ("provider", &query.providers)] {
+    let named = [
+        ("model", &query.models),
+        ("provider", &query.providers),
+        ("key", &query.keys),
+        ("project", &query.projects),
+    ];
+    for (column, globs) in named.into_iter().filter(|(_, globs)| !globs.is_empty()) {
         let any: Vec<String> = globs
             .iter()
             .map(|glob| {
                 let glob = parameter(glob_pattern(glob));
-                // A model is asked for as `provider/model`, and looked for by its own name too.
-                format!("lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}")
+                if column == "model" {
+                    // A model is asked for as `provider/model`, and looked for by its own name too.
+                    format!(
+                        "lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}"
+                    )
+                } else {
+                    format!("lower(text) GLOB {glob}")
+                }
             })
             .collect();
-        if !any.is_empty() {
-            conditions.push(format!("t.{column} IN (SELECT id FROM names WHERE {})", any.join(" OR ")));
-        }
+        let is = format!("IN (SELECT id FROM names WHERE {})", any.join(" OR "));
+        conditions.push(match column {
+            "key" => format!("(t.key_name {is} OR t.key_id {is})"),
+            column => format!("t.{column} {is}"),
+        });
     }
     if let Some(failed) = query.failed {
         conditions.push(format!("t.status = {}", u8::from(failed)));
@@ -284,8 +356,7 @@ fn conditions(query: &TraceQuery) -> (String, Vec<Sql>) {
                 OR t.provider IN {named} OR t.key_name IN {named})"
         ));
     }
-    let sql = conditions.iter().flat_map(|condition| [" AND ", condition]).collect();
-    (sql, values)
+    conditions.iter().flat_map(|condition| [" AND ", condition]).collect()
 }
 
 /// Only `*` is special to us.
@@ -341,6 +412,8 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
         span_count: row.get(14)?,
         input_preview: row.get(15)?,
         output_preview: row.get(16)?,
+        key_id: row.get(18)?,
+        project: row.get(19)?,
     })
 }
 
@@ -348,16 +421,23 @@ fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 
-fn get(conn: &Connection, trace_id: TraceId, bodies: Bodies) -> Result<Option<StoredTrace>, StoreError> {
+fn get(
+    conn: &Connection,
+    scope: &Scope,
+    trace_id: TraceId,
+    bodies: Bodies,
+) -> Result<Option<StoredTrace>, StoreError> {
     let row = conn
-        .prepare_cached(&format!("{ROW} WHERE t.trace_id = ?1"))?
+        .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
         .query_row([trace_id.as_bytes()], trace_row)
         .optional()?;
-    let Some(row) = row else { return Ok(None) };
+    let seen =
+        |row: &TraceRow| scope.0.as_deref().is_none_or(|only| only == row.project.as_deref().unwrap_or(""));
+    let Some(row) = row.filter(seen) else { return Ok(None) };
     let mut statement = conn.prepare_cached(
         "SELECT span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model, provider,
             input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns,
-            attributes, bodies
+            attributes, bodies, rare_tokens
          FROM spans WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
     let mut found = statement.query(params![first_span(row.seq), first_span(row.seq + 1) - 1])?;
@@ -383,9 +463,22 @@ fn get(conn: &Connection, trace_id: TraceId, bodies: Bodies) -> Result<Option<St
 
 fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
     let attributes = row.get_ref(17)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let span_id = crate::insert::span_id(row.get(0)?);
+    let mut usage = Usage {
+        input: row.get(10)?,
+        output: row.get(11)?,
+        cached_input: row.get(12)?,
+        cache_write: row.get(13)?,
+        reasoning: row.get(14)?,
+        ..Usage::default()
+    };
+    if let Some(rare) = row.get_ref(19)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
+        tokens::unpack(rare, &mut usage)
+            .ok_or_else(|| StoreError::Damaged(format!("the tokens of span {span_id}")))?;
+    }
     Ok(StoredSpan {
-        span_id: span_id(row.get(0)?),
-        parent_id: row.get::<_, Option<i64>>(1)?.map(span_id),
+        span_id,
+        parent_id: row.get::<_, Option<i64>>(1)?.map(crate::insert::span_id),
         name: texts.get(conn, row.get(2)?)?,
         operation: texts.get(conn, row.get(3)?)?,
         start: Timestamp(row.get(4)?),
@@ -393,14 +486,7 @@ fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<St
         status: status(row.get(6)?, row.get(7)?),
         model: texts.optional(conn, row.get(8)?)?,
         provider: texts.optional(conn, row.get(9)?)?,
-        usage: Usage {
-            input: row.get(10)?,
-            output: row.get(11)?,
-            cached_input: row.get(12)?,
-            cache_write: row.get(13)?,
-            reasoning: row.get(14)?,
-            ..Usage::default()
-        },
+        usage,
         cost: row.get::<_, Option<i64>>(15)?.map(NanoDollars),
         ttft_ns: row.get(16)?,
         attributes: read_attributes(conn, texts, attributes)?,
@@ -426,6 +512,7 @@ fn read_attributes(conn: &Connection, texts: &mut Texts, json: Option<&str>) -> 
 
 fn rate(
     conn: &Connection,
+    scope: &Scope,
     since: Timestamp,
     until: Timestamp,
     buckets: usize,
@@ -435,13 +522,7 @@ fn rate(
     let width = minutes.div_euclid(i64::try_from(buckets.max(1)).unwrap_or(i64::MAX)).max(1);
     let width =
         if minutes > width * i64::try_from(buckets.max(1)).unwrap_or(i64::MAX) { width + 1 } else { width };
-    let sql = format!(
-        "SELECT (minute - ?1) / ?3, {SUMS} FROM minutes WHERE minute >= ?1 AND minute < ?2 GROUP BY 1 ORDER BY 1"
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let found = statement
-        .query_map(params![first, first + minutes, width], |row| Ok((row.get::<_, i64>(0)?, bucket(row)?)))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let found = sums(conn, scope, first, first.saturating_add(minutes), width)?;
     let mut found = found.into_iter().peekable();
     let count = (minutes + width - 1).div_euclid(width);
     Ok((0..count)
@@ -451,6 +532,36 @@ fn rate(
             Bucket { start, ..sums }
         })
         .collect())
+}
+
+/// The sums over the traces that began in the minutes from `first` until `end`, by stretches of `width` minutes,
+/// numbered from 0; those without traces are left out. A project's are summed over its traces, as the sums by
+/// minute are everybody's.
+fn sums(
+    conn: &Connection,
+    scope: &Scope,
+    first: i64,
+    end: i64,
+    width: i64,
+) -> Result<Vec<(i64, Bucket)>, StoreError> {
+    let mut values = vec![Sql::Integer(first), Sql::Integer(end), Sql::Integer(width)];
+    let sql = if scope.0.is_none() {
+        format!(
+            "SELECT (minute - ?1) / ?3, {SUMS} FROM minutes WHERE minute >= ?1 AND minute < ?2
+             GROUP BY 1 ORDER BY 1"
+        )
+    } else {
+        let (from, within) = scope.sql(&mut values);
+        format!(
+            "SELECT (start_ns / {MINUTE_NS} - ?1) / ?3, count(*), sum(status), sum(span_count),
+                coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)
+             FROM {from} WHERE start_ns >= ?1 * {MINUTE_NS} AND start_ns < ?2 * {MINUTE_NS}{within}
+             GROUP BY 1 ORDER BY 1"
+        )
+    };
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| Ok((row.get(0)?, bucket(row)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {

@@ -4,9 +4,10 @@
 //! every quarter of a second to every second, and nothing is given up.
 
 use crate::error::{StoreError, is_store_fault, panic_text};
-use crate::insert::Inserter;
+use crate::insert::{Inserter, Sums};
+use crate::keys::{TOUCH_EVERY, Touches};
 use crate::row::TraceBatch;
-use hanok_base::Timestamp;
+use hanok_base::{NanoDollars, Settlement, Spent, Timestamp};
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::VecDeque;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) room: Notify,
     /// Bytes held by what is queued.
     pub(crate) queued_bytes: AtomicUsize,
+    /// Uses of keys that are not written yet.
+    pub(crate) touches: Mutex<Touches>,
     bytes_limit: usize,
     trouble: Mutex<Option<Trouble>>,
     failing: AtomicBool,
@@ -86,6 +89,21 @@ pub(crate) enum Job {
 pub(crate) struct TraceJob {
     pub(crate) build: Build,
     pub(crate) bytes: usize,
+    pub(crate) settlement: Option<Box<dyn Settlement>>,
+}
+
+impl Job {
+    /// Tells whoever waits that nothing will come of it.
+    pub(crate) fn abandon(self) {
+        match self {
+            Self::Write(job) => job.answer(Err(StoreError::Closed)),
+            Self::Trace(TraceJob { build, settlement: Some(settlement), .. }) => {
+                // The money was spent all the same.
+                settle(settlement, spent_by(&prepare(build)));
+            }
+            Self::Trace(_) => {}
+        }
+    }
 }
 
 /// A write whose caller waits for its commit.
@@ -109,6 +127,7 @@ impl Shared {
             places: Semaphore::new(places),
             room: Notify::new(),
             queued_bytes: AtomicUsize::new(0),
+            touches: Mutex::default(),
             bytes_limit,
             trouble: Mutex::new(None),
             failing: AtomicBool::new(false),
@@ -196,9 +215,7 @@ impl Drop for ShutOnPanic {
             self.0.close();
             let left = std::mem::take(&mut self.0.queue.lock().jobs);
             for (_, job) in left {
-                if let Job::Write(job) = job {
-                    job.answer(Err(StoreError::Closed));
-                }
+                job.abandon();
             }
         }
     }
@@ -211,8 +228,27 @@ struct Pending {
 }
 
 enum Work {
-    Traces { batches: Vec<TraceBatch>, bytes: usize },
+    Traces(Traces),
     Write(Box<dyn WriteJob>),
+}
+
+struct Traces {
+    batches: Vec<TraceBatch>,
+    bytes: usize,
+    settlement: Option<Box<dyn Settlement>>,
+    /// What the batches cost that could never be stored, in nano-dollars.
+    lost_nano: i64,
+}
+
+impl Traces {
+    /// Releases what was reserved for them, at what they cost.
+    fn settle(self) {
+        if let Some(settlement) = self.settlement {
+            let spent = spent_by(&self.batches);
+            let cost = NanoDollars(spent.cost.0.saturating_add(self.lost_nano));
+            settle(settlement, Spent { cost, ..spent });
+        }
+    }
 }
 
 /// The writer thread's own state.
@@ -224,12 +260,17 @@ pub(crate) struct Writer {
     committed: watch::Sender<i64>,
     /// Whether the write-ahead log may hold something.
     dirty: bool,
+    /// When uses of keys were written last.
+    touched: Instant,
+    /// Those that the open transaction writes.
+    touching: Touches,
 }
 
 impl Writer {
     pub(crate) fn new(conn: Connection, inserter: Inserter, shared: Arc<Shared>) -> Self {
         let committed = watch::Sender::new(inserter.newest_committed());
-        Self { conn, inserter, shared, committed, dirty: true }
+        let (touched, touching) = (Instant::now(), Touches::default());
+        Self { conn, inserter, shared, committed, dirty: true, touched, touching }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
@@ -243,7 +284,7 @@ impl Writer {
             let mut group: Vec<Pending> = jobs.into_iter().map(build).collect();
             self.commit(&mut group);
         }
-        self.empty_log();
+        self.rest();
     }
 
     fn next_group(&mut self) -> Option<Vec<(Instant, Job)>> {
@@ -264,7 +305,7 @@ impl Writer {
                 shared.wake.wait(&mut queue);
             } else if shared.wake.wait_for(&mut queue, QUIET).timed_out() && queue.jobs.is_empty() {
                 queue.idle = false;
-                parking_lot::MutexGuard::unlocked(&mut queue, || self.empty_log());
+                parking_lot::MutexGuard::unlocked(&mut queue, || self.rest());
             }
         }
         queue.idle = false;
@@ -317,11 +358,12 @@ impl Writer {
         let mut done = Vec::new();
         for Pending { since, work } in group.drain(..) {
             match work {
-                Work::Traces { bytes, .. } => {
+                Work::Traces(traces) => {
                     places += 1;
-                    freed += bytes;
+                    freed += traces.bytes;
                     let lag = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
                     self.shared.lag_ns.store(lag, Ordering::Relaxed);
+                    traces.settle();
                 }
                 Work::Write(job) => done.push(job),
             }
@@ -362,24 +404,51 @@ impl Writer {
     }
 
     fn transaction(&mut self, group: &mut [Pending]) -> Result<i64, Failed> {
+        if self.touched.elapsed() >= TOUCH_EVERY {
+            self.take_touches();
+        }
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)?;
         let inserted = self.inserter.begin(&tx).map_err(Failed::Store).and_then(|()| {
             for pending in &mut *group {
                 match &mut pending.work {
-                    Work::Traces { batches, .. } => insert(&mut self.inserter, &tx, batches)?,
+                    Work::Traces(traces) => insert(&mut self.inserter, &tx, traces)?,
                     Work::Write(job) => write(&tx, job.as_mut())?,
                 }
+            }
+            if !self.touching.is_empty() {
+                self.touching.write(&tx)?;
             }
             Ok(self.inserter.finish(&tx)?)
         });
         let committed = inserted.and_then(|()| Ok(tx.commit()?));
         match committed {
-            Ok(()) => Ok(self.inserter.committed()),
+            Ok(()) => {
+                self.touching = Touches::default();
+                Ok(self.inserter.committed())
+            }
             Err(failed) => {
                 self.inserter.rolled_back();
                 Err(failed)
             }
         }
+    }
+
+    /// Takes over the uses of keys that are to be written. They stay here until a commit succeeds.
+    fn take_touches(&mut self) {
+        self.touched = Instant::now();
+        let newer = std::mem::take(&mut *self.shared.touches.lock());
+        self.touching.merge(newer);
+    }
+
+    /// What is done when there is nothing to do.
+    fn rest(&mut self) {
+        self.take_touches();
+        if !self.touching.is_empty()
+            && let Err(error) = self.attempt(&mut [])
+        {
+            tracing::warn!(%error, "the last uses of keys could not be written yet");
+        }
+        self.empty_log();
     }
 
     fn fail(&self, error: &rusqlite::Error) {
@@ -471,7 +540,10 @@ impl Writer {
             let mut lost = 0;
             for pending in group.drain(..) {
                 match pending.work {
-                    Work::Traces { batches, .. } => lost += batches.len(),
+                    Work::Traces(traces) => {
+                        lost += traces.batches.len();
+                        traces.settle();
+                    }
                     Work::Write(job) => job.answer(Err(StoreError::Unavailable { reason: reason.clone() })),
                 }
             }
@@ -527,32 +599,58 @@ impl From<rusqlite::Error> for Failed {
 fn build((since, job): (Instant, Job)) -> Pending {
     let work = match job {
         Job::Write(job) => Work::Write(job),
-        Job::Trace(TraceJob { build, bytes }) => {
-            let batches = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
-                tracing::error!(panic = panic_text(&*panic), "a trace could not be prepared and is lost");
-                Vec::new()
-            });
-            Work::Traces { batches, bytes }
+        Job::Trace(TraceJob { build, bytes, settlement }) => {
+            Work::Traces(Traces { batches: prepare(build), bytes, settlement, lost_nano: 0 })
         }
     };
     Pending { since, work }
 }
 
-fn insert(
-    inserter: &mut Inserter,
-    tx: &Transaction<'_>,
-    batches: &mut Vec<TraceBatch>,
-) -> Result<(), Failed> {
-    for at in 0..batches.len() {
-        let Some(batch) = batches.get(at) else { break };
-        if let Err(error) = inserter.insert(tx, batch) {
-            if is_store_fault(&error) || tx.is_autocommit() {
-                return Err(Failed::Store(error));
+fn prepare(build: Build) -> Vec<TraceBatch> {
+    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
+        tracing::error!(
+            panic = panic_text(&*panic),
+            "a trace could not be prepared and is lost, its cost with it"
+        );
+        Vec::new()
+    })
+}
+
+fn spent_by(batches: &[TraceBatch]) -> Spent {
+    batches.iter().fold(Spent::default(), |sum, batch| Spent {
+        cost: NanoDollars(sum.cost.0.saturating_add(batch.cost().0)),
+        tokens: sum.tokens.saturating_add(batch.tokens()),
+    })
+}
+
+/// Somebody else's code: its panic must not end the writer.
+fn settle(settlement: Box<dyn Settlement>, spent: Spent) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| settlement.settle(spent, &[]))) {
+        tracing::error!(panic = panic_text(&*panic), "a settlement panicked");
+    }
+}
+
+fn insert(inserter: &mut Inserter, tx: &Transaction<'_>, traces: &mut Traces) -> Result<(), Failed> {
+    let mut stored = Sums::default();
+    for at in 0..traces.batches.len() {
+        let Some(batch) = traces.batches.get(at) else { break };
+        match inserter.insert(tx, batch) {
+            Ok(sums) => stored.merge(&sums),
+            Err(error) if is_store_fault(&error) || tx.is_autocommit() => return Err(Failed::Store(error)),
+            Err(error) => {
+                let cost = batch.cost();
+                tracing::error!(
+                    %error, trace_id = %batch.trace_id, %cost,
+                    "a trace cannot be stored and is lost; its cost is written off"
+                );
+                traces.lost_nano = traces.lost_nano.saturating_add(cost.0);
+                traces.batches.swap_remove(at);
+                return Err(Failed::Record);
             }
-            tracing::error!(%error, trace_id = %batch.trace_id, "a trace cannot be stored and is lost");
-            batches.swap_remove(at);
-            return Err(Failed::Record);
         }
+    }
+    if let Some(settlement) = &traces.settlement {
+        inserter.charge(settlement.charges(), &stored, traces.lost_nano);
     }
     Ok(())
 }

@@ -35,6 +35,20 @@ pub const CACHED_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 pub const CACHE_WRITE_TOKENS: &str = "gen_ai.usage.cache_creation.input_tokens";
 /// Of the output, tokens spent on reasoning.
 pub const REASONING_TOKENS: &str = "gen_ai.usage.reasoning.output_tokens";
+/// Of the tokens written to the provider's cache, those kept for an hour.
+pub const CACHE_WRITE_LONG_TOKENS: &str = "hanok.usage.cache_creation_1h.input_tokens";
+/// Of the input, tokens of audio.
+pub const INPUT_AUDIO_TOKENS: &str = "hanok.usage.audio.input_tokens";
+/// Of the input, tokens of images.
+pub const INPUT_IMAGE_TOKENS: &str = "hanok.usage.image.input_tokens";
+/// Of the output, tokens of audio.
+pub const OUTPUT_AUDIO_TOKENS: &str = "hanok.usage.audio.output_tokens";
+/// Of the output, tokens of images.
+pub const OUTPUT_IMAGE_TOKENS: &str = "hanok.usage.image.output_tokens";
+/// True where some of the counts of tokens are estimated.
+pub const USAGE_ESTIMATED: &str = "hanok.usage_estimated";
+/// The service tier that answered, where it is not the standard one.
+pub const SERVICE_TIER: &str = "openai.response.service_tier";
 /// The conversation sent.
 pub const INPUT_MESSAGES: &str = "gen_ai.input.messages";
 /// The answers that came.
@@ -57,3 +71,5 @@ pub const RAW_REQUEST: &str = "hanok.request.body";
 pub const RAW_RESPONSE: &str = "hanok.response.body";
 /// Why the request or the answer could not be read.
 pub const UNREADABLE: &str = "hanok.exchange.unreadable";
+/// Bytes that went over the wire and are not kept: files rather than words.
+pub const BYTES_NOT_KEPT: &str = "hanok.exchange.bytes_not_kept";

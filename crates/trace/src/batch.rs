@@ -1,9 +1,10 @@
 //! Spans to rows: exchanges decoded, costs computed, the trace summed up.
 
 use crate::attribute as name;
-use crate::exchange::{self, Decoded};
-use crate::price::Prices;
-use hanok_base::{Attributes, Operation, Span, SpanId, Usage};
+use crate::exchange::{self, Decoded, Seen};
+use crate::price::ServiceTier;
+use crate::price_list::Prices;
+use hanok_base::{Attributes, Caller, Operation, Span, SpanId, SpanStatus, Usage};
 use hanok_store::{Slot, SpanRow, Summary, TraceBatch};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// The rows of one trace's spans, root first.
-pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
+pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
     let trace_id = spans.first()?.trace_id;
     let counted = counted(&spans);
     let mut rows = Vec::with_capacity(spans.len());
@@ -24,13 +25,18 @@ pub(crate) fn batch(spans: Vec<Span>, prices: &Prices) -> Option<TraceBatch> {
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&rows, &previews)?, spans: rows })
+    Some(TraceBatch { trace_id, summary: summary(&rows, &mut previews, caller)?, spans: rows })
 }
 
 /// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
 /// calls. So a parent that repeats what its children used is never counted beside them.
 fn counted(spans: &[Span]) -> Vec<bool> {
-    let calls = |span: &Span| matches!(span.operation, Operation::Chat | Operation::Embeddings);
+    let calls = |span: &Span| match span.operation {
+        Operation::Chat | Operation::Embeddings => true,
+        // Our own reranking has none.
+        Operation::Rerank | Operation::Forward => span.exchange.is_some(),
+        _ => false,
+    };
     let mut counted: Vec<bool> = spans.iter().map(calls).collect();
     if counted.iter().filter(|counted| **counted).count() < 2 {
         return counted;
@@ -64,26 +70,37 @@ fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
     let Decoded {
         model,
         response_model,
+        tier,
         mut usage,
+        seen,
         attributes: read,
         mut bodies,
         input_preview,
         output_preview,
     } = decoded;
     let mut kept = Kept { model, ..Kept::default() };
-    for (key, value) in read {
-        set(&mut kept.attributes, key, value);
-    }
+    kept.attributes = read;
+    kept.attributes.reserve(attributes.len());
     // What was set on the span wins over what its bytes say.
     for (key, value) in attributes {
         kept.take(key, value, &mut usage, &mut bodies);
     }
+    if counted && complete_usage(&mut usage, &seen, &status, &kept.attributes) {
+        set(&mut kept.attributes, Cow::Borrowed(name::USAGE_ESTIMATED), true.into());
+    }
     let cost = match &kept.provider {
-        Some(provider) if counted => prices
-            .find(provider, kept.model.as_deref(), response_model.as_deref())
-            .and_then(|price| price.cost(&usage)),
+        Some(provider) if counted => {
+            let price = prices.find(provider, kept.model.as_deref(), response_model.as_deref());
+            price.and_then(|price| match &tier {
+                Some(tier) => price.tier(ServiceTier::parse(tier)).cost(&usage),
+                None => price.cost(&usage),
+            })
+        }
         _ => None,
     };
+    if let Some(tier) = tier {
+        set(&mut kept.attributes, Cow::Borrowed(name::SERVICE_TIER), tier.into());
+    }
     let row = SpanRow {
         span_id,
         parent_id,
@@ -102,6 +119,36 @@ fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
         bodies,
     };
     (row, Preview { input: input_preview, output: output_preview })
+}
+
+/// Estimates what the provider did not tell of a call it worked on; whether anything was. What a completed call
+/// was told is never touched, and a call that was refused costs nothing.
+fn complete_usage(usage: &mut Usage, seen: &Seen, status: &SpanStatus, attributes: &Attributes) -> bool {
+    let failed = |kinds: &[&str]| {
+        let kind = attributes.iter().rev().find(|(key, _)| key == name::ERROR_TYPE);
+        kind.and_then(|(_, kind)| kind.as_str()).is_some_and(|kind| kinds.contains(&kind))
+    };
+    // Where we stopped listening, the provider had been at work already.
+    let worked = seen.answered
+        || *status == SpanStatus::Ok
+        || failed(&["cancelled", "timeout", "truncated", "decode"]);
+    if !worked {
+        return false;
+    }
+    let mut estimated = false;
+    if usage.input.is_none()
+        && let Some(request) = &seen.request
+    {
+        usage.input = Some(request.tokens());
+        estimated = true;
+    }
+    if seen.answered && (usage.output.is_none() || !seen.complete) && seen.output > usage.output.unwrap_or(0)
+    {
+        // Of a stream that was cut, the last number told may be its first.
+        usage.output = Some(seen.output);
+        estimated = true;
+    }
+    estimated
 }
 
 /// Attributes that have columns of their own, and the rest.
@@ -132,6 +179,11 @@ impl Kept {
             (name::CACHED_TOKENS, value) => tokens(&value, &mut usage.cached_input),
             (name::CACHE_WRITE_TOKENS, value) => tokens(&value, &mut usage.cache_write),
             (name::REASONING_TOKENS, value) => tokens(&value, &mut usage.reasoning),
+            (name::CACHE_WRITE_LONG_TOKENS, value) => tokens(&value, &mut usage.cache_write_long),
+            (name::INPUT_AUDIO_TOKENS, value) => tokens(&value, &mut usage.input_audio),
+            (name::INPUT_IMAGE_TOKENS, value) => tokens(&value, &mut usage.input_image),
+            (name::OUTPUT_AUDIO_TOKENS, value) => tokens(&value, &mut usage.output_audio),
+            (name::OUTPUT_IMAGE_TOKENS, value) => tokens(&value, &mut usage.output_image),
             (name::TIME_TO_FIRST_TOKEN, value) => self.ttft_ns = value.as_f64().map(nanos),
             // Written from columns when read back.
             (name::OPERATION | name::COST, _) => {}
@@ -173,12 +225,12 @@ fn large(key: &str, value: &Value) -> Option<Vec<u8>> {
 
 /// What the spans say about the whole trace. Takes the previews of the root, or else of the call that speaks
 /// for the trace.
-fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
-    let ids: Vec<SpanId> = rows.iter().map(|row| row.span_id).collect();
+fn summary(rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Option<Summary> {
+    let within = |parent: SpanId| rows.iter().any(|row| row.span_id == parent);
     let root = rows
         .iter()
         .position(|row| row.parent_id.is_none())
-        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !ids.contains(&parent))))
+        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !within(parent))))
         .unwrap_or(0);
     let call = rows
         .iter()
@@ -188,11 +240,15 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
         .max_by_key(|(_, row)| (row.operation == Operation::Chat.as_str(), row.start))
         .map(|(at, _)| at);
     let speaker = call.and_then(|call| rows.get(call));
-    let said = call.and_then(|call| previews.get(call));
+    let mut said = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
+    let (root_input, root_output) = said(root)?;
+    let (input, output) = call.and_then(said).unwrap_or_default();
     let root_row = rows.get(root)?;
-    let root_said = previews.get(root)?;
     let first_token = |row: &SpanRow| Some(row.ttft_ns?.saturating_add(row.start.0 - root_row.start.0));
-    let key_name = root_row.attributes.iter().find(|(key, _)| key == name::KEY);
+    let key_name = || {
+        let (_, value) = root_row.attributes.iter().find(|(key, _)| key == name::KEY)?;
+        value.as_str().map(ToOwned::to_owned)
+    };
     Some(Summary {
         rooted: root_row.parent_id.is_none(),
         name: root_row.name.clone(),
@@ -200,17 +256,19 @@ fn summary(rows: &[SpanRow], previews: &[Preview]) -> Option<Summary> {
         status: root_row.status.clone(),
         model: root_row.model.clone().or_else(|| speaker?.model.clone()),
         provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
-        key_name: key_name.and_then(|(_, value)| value.as_str()).map(ToOwned::to_owned),
+        key_name: caller.key_name.as_deref().map(ToOwned::to_owned).or_else(key_name),
+        key_id: caller.key_id.as_deref().map(ToOwned::to_owned),
+        project: Some(&*caller.project).filter(|project| !project.is_empty()).map(ToOwned::to_owned),
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
-        input_preview: root_said.input.clone().or_else(|| said?.input.clone()),
-        output_preview: root_said.output.clone().or_else(|| said?.output.clone()),
+        input_preview: root_input.or(input),
+        output_preview: root_output.or(output),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hanok_base::{NanoDollars, SpanStatus, Timestamp, TraceId};
+    use hanok_base::{NanoDollars, Timestamp, TraceId};
     use std::time::Duration;
 
     fn span(id: u8, parent: Option<u8>, operation: Operation, attributes: &[(&'static str, Value)]) -> Span {
@@ -251,7 +309,7 @@ mod tests {
             call(3, 2, "gpt-5"),
             call(4, 1, "gpt-5-mini"),
         ];
-        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
         let counted: Vec<bool> = batch.spans.iter().map(|span| span.counted).collect();
         assert_eq!(counted, [false, false, true, true]);
         assert_eq!(batch.spans[2].cost, Some(NanoDollars(1_250_000 + 1_000_000)));
@@ -274,7 +332,7 @@ mod tests {
                 (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
             ],
         )];
-        let batch = batch(spans, &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
         let row = &batch.spans[0];
         assert_eq!(row.attributes, [(Cow::Borrowed("a"), Value::from(2))]);
         assert_eq!(row.ttft_ns, Some(1_500_000));
@@ -286,6 +344,6 @@ mod tests {
     #[test]
     fn a_circle_of_parents_ends() {
         let spans = vec![call(1, 2, "gpt-5"), call(2, 1, "gpt-5")];
-        assert!(batch(spans, &Prices::builtin()).is_some());
+        assert!(batch(spans, &Caller::default(), &Prices::builtin()).is_some());
     }
 }

@@ -1,11 +1,11 @@
 //! The bytes of a call, decoded: messages, usage, and what the answer says of itself.
 
 use crate::attribute as name;
-use crate::message;
+use crate::{estimate, message};
 use hanok_base::stream::Collector;
 use hanok_base::{
-    Attributes, ChatRequest, ChatResponse, Exchange, FinishReason, Operation, Part, ResponseBytes, Role,
-    Usage,
+    Attributes, ChatRequest, ChatResponse, EmbedRequest, Exchange, FinishReason, Operation, Part,
+    ResponseBytes, Role, Route, Usage,
 };
 use hanok_store::Slot;
 use hanok_wire::codec;
@@ -19,8 +19,12 @@ pub(crate) struct Decoded {
     pub(crate) model: Option<String>,
     /// The model that answered.
     pub(crate) response_model: Option<String>,
-    /// Tokens.
+    /// The service tier that answered, where it is not the standard one.
+    pub(crate) tier: Option<String>,
+    /// Tokens, as the provider told.
     pub(crate) usage: Usage,
+    /// How much there was, for an estimate.
+    pub(crate) seen: Seen,
     /// The rest that has a name.
     pub(crate) attributes: Attributes,
     /// Messages, or raw bytes where they could not be read.
@@ -31,31 +35,130 @@ pub(crate) struct Decoded {
     pub(crate) output_preview: Option<String>,
 }
 
+/// What can be said of a call's tokens without a count.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// What was asked, where it may have to be estimated.
+    pub(crate) request: Option<Asked>,
+    /// About how many tokens came, where the provider told no number, or not the last one.
+    pub(crate) output: u64,
+    /// Some of an answer came.
+    pub(crate) answered: bool,
+    /// The answer came to its end.
+    pub(crate) complete: bool,
+}
+
+/// A request that was read.
+pub(crate) enum Asked {
+    Chat(Box<ChatRequest>),
+    Embed(EmbedRequest),
+}
+
+impl Asked {
+    /// About how many tokens it has.
+    pub(crate) fn tokens(&self) -> u64 {
+        match self {
+            Self::Chat(request) => estimate::request(request),
+            Self::Embed(request) => estimate::embed(request),
+        }
+    }
+}
+
+/// Larger bodies of routes that nobody translates are not kept: they are files, not words.
+const MOST_RAW: usize = 256 << 10;
+
 /// Reads an exchange. What cannot be read is kept as it came.
 pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
+    match operation {
+        Operation::Embeddings => embeddings(exchange),
+        // Other bodies than a chat's.
+        Operation::Forward | Operation::Rerank => raw(exchange),
+        _ => chat(exchange),
+    }
+}
+
+/// The texts are kept; the vectors are not: they are many times larger, and can be computed again.
+fn embeddings(exchange: &Exchange) -> Decoded {
     let mut decoded = Decoded::default();
-    if operation == Operation::Embeddings {
-        // The texts are kept; the vectors are not: they are many times larger, and can be computed again.
-        keep(&mut decoded, Slot::RawRequest, exchange.request.to_vec());
-        if let ResponseBytes::Whole(body) = &exchange.response {
-            decoded.usage = hanok_wire::embeddings::embeddings_usage(body);
-        }
-        return decoded;
-    }
-    match codec(exchange.dialect).decode_request(&exchange.request) {
-        Ok(request) => take_request(&mut decoded, request),
-        Err(error) => {
-            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string());
+    let wire = codec(exchange.dialect);
+    if let ResponseBytes::Whole(body) = &exchange.response {
+        decoded.seen.answered = !body.is_empty();
+        decoded.seen.complete = decoded.seen.answered;
+        decoded.usage = hanok_wire::embeddings::embeddings_usage(body);
+        if decoded.usage.is_empty()
+            && let Ok(response) = wire.decode_embed_response(body)
+        {
+            decoded.usage = response.usage;
         }
     }
+    if decoded.usage.input.is_none() {
+        let request = [Route::Embeddings, Route::BatchEmbeddings]
+            .into_iter()
+            .find_map(|route| wire.decode_embed_request(route, &exchange.request).ok());
+        decoded.seen.request = request.map(Asked::Embed);
+    }
+    keep(&mut decoded, Slot::RawRequest, exchange.request.to_vec());
+    decoded
+}
+
+/// Kept where it is text of some size that a person may want to read.
+fn raw(exchange: &Exchange) -> Decoded {
+    let mut decoded = Decoded::default();
+    let json = |body: &[u8]| {
+        let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+        body.len() <= MOST_RAW && matches!(first, Some(b'{' | b'[')) && std::str::from_utf8(body).is_ok()
+    };
+    let mut left_out = 0;
+    let mut take = |slot: Slot, body: &[u8], decoded: &mut Decoded| {
+        if json(body) {
+            keep(decoded, slot, body.to_vec());
+        } else {
+            left_out += body.len();
+        }
+    };
+    take(Slot::RawRequest, &exchange.request, &mut decoded);
     match &exchange.response {
         ResponseBytes::None => {}
-        ResponseBytes::Whole(body) => match codec(exchange.dialect).decode_response(body) {
-            Ok(response) => take_response(&mut decoded, response),
+        ResponseBytes::Whole(body) => {
+            take(Slot::RawResponse, body, &mut decoded);
+            decoded.seen.complete = true;
+        }
+        ResponseBytes::Streamed(pieces) => {
+            for piece in pieces {
+                take(Slot::RawResponse, piece, &mut decoded);
+            }
+        }
+    }
+    if left_out > 0 {
+        decoded.attributes.push((Cow::Borrowed(name::BYTES_NOT_KEPT), left_out.into()));
+    }
+    decoded
+}
+
+fn chat(exchange: &Exchange) -> Decoded {
+    let mut decoded = Decoded::default();
+    let wire = codec(exchange.dialect);
+    let request = match wire.decode_request(&exchange.request) {
+        Ok(request) => {
+            take_request(&mut decoded, &request);
+            Some(request)
+        }
+        Err(error) => {
+            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string());
+            None
+        }
+    };
+    match &exchange.response {
+        ResponseBytes::None => {}
+        ResponseBytes::Whole(body) => match wire.decode_response(body) {
+            Ok(response) => {
+                decoded.seen.complete = true;
+                take_response(&mut decoded, response);
+            }
             Err(error) => unreadable(&mut decoded, Slot::RawResponse, body.to_vec(), &error.to_string()),
         },
         ResponseBytes::Streamed(pieces) => {
-            let mut events_of = codec(exchange.dialect).stream_decoder();
+            let mut events_of = wire.stream_decoder();
             let mut collector = Collector::default();
             let mut events = Vec::new();
             let mut fault = None;
@@ -67,6 +170,7 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
                     break;
                 }
             }
+            decoded.seen.complete = collector.is_complete();
             let cut = FinishReason::Other("truncated".to_owned());
             let partial = collector.into_partial(&cut);
             let nothing = partial.is_none();
@@ -79,10 +183,13 @@ pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
             }
         }
     }
+    if decoded.usage.input.is_none() {
+        decoded.seen.request = request.map(|request| Asked::Chat(Box::new(request)));
+    }
     decoded
 }
 
-fn take_request(decoded: &mut Decoded, request: ChatRequest) {
+fn take_request(decoded: &mut Decoded, request: &ChatRequest) {
     let ChatRequest { model, messages, tools, sampling, .. } = request;
     decoded.model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Option<Value>| {
@@ -94,22 +201,31 @@ fn take_request(decoded: &mut Decoded, request: ChatRequest) {
     set(name::TOP_P, sampling.top_p.map(Value::from));
     set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
     set(name::SEED, sampling.seed.map(Value::from));
-    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop)));
+    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop.as_slice())));
     set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
     decoded.bodies.reserve(messages.len() + 2);
-    for message in &messages {
+    for message in messages {
         decoded.bodies.push((Slot::Input, message::input(message)));
     }
     if !tools.is_empty() {
-        decoded.bodies.push((Slot::Tools, message::tools(&tools)));
+        decoded.bodies.push((Slot::Tools, message::tools(tools)));
     }
     let asked = messages.iter().rev().find(|message| message.role == Role::User).or(messages.last());
     decoded.input_preview = asked.and_then(|message| preview(&message.parts));
 }
 
 fn take_response(decoded: &mut Decoded, response: ChatResponse) {
-    let ChatResponse { id, model, choices, usage, .. } = response;
+    let ChatResponse { id, model, choices, usage, extra, .. } = response;
     decoded.usage = usage;
+    decoded.seen.answered = true;
+    if usage.output.is_none() || !decoded.seen.complete {
+        decoded.seen.output = choices.iter().map(|choice| estimate::parts(&choice.message.parts)).sum();
+    }
+    decoded.tier = extra
+        .get("service_tier")
+        .and_then(Value::as_str)
+        .filter(|tier| !matches!(*tier, "default" | "standard" | "auto"))
+        .map(ToOwned::to_owned);
     decoded.response_model = Some(model.as_str().to_owned());
     let mut set = |key: &'static str, value: Value| decoded.attributes.push((Cow::Borrowed(key), value));
     set(name::RESPONSE_ID, id.as_str().into());

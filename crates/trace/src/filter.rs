@@ -1,7 +1,7 @@
 //! The filter language, shared by API, command line and pages:
-//! `model:gpt* status:error provider:openai since:7d until:2026-11-01 refund "two words"`.
+//! `model:gpt* status:error provider:openai key:ci project:shop since:7d until:2026-11-01 refund "two words"`.
 //!
-//! Terms are joined by *and*; several models (or providers) by *or*. Times without an offset are UTC.
+//! Terms are joined by *and*; several models (or providers, keys, projects) by *or*. Times without an offset are UTC.
 
 use hanok_base::Timestamp;
 use hanok_store::TraceQuery;
@@ -22,6 +22,10 @@ pub enum FilterTerm {
     Model(String),
     /// The provider that answered; likewise.
     Provider(String),
+    /// The key it was called with, by name or by id; likewise.
+    Key(String),
+    /// The project it belongs to; likewise.
+    Project(String),
     /// How it ended.
     Status {
         /// Whether failed ones are wanted.
@@ -55,7 +59,7 @@ pub struct FilterError {
     pub problem: String,
 }
 
-const KEYS: &str = "model, provider, status, since, until";
+const KEYS: &str = "model, provider, key, project, status, since, until";
 
 /// Reads a filter. `now` is what `since:7d` counts from.
 pub fn parse_filter(text: &str, now: Timestamp) -> Result<TraceFilter, FilterError> {
@@ -76,6 +80,8 @@ pub fn parse_filter(text: &str, now: Timestamp) -> Result<TraceFilter, FilterErr
         let term = match key.as_str() {
             "model" => FilterTerm::Model(value),
             "provider" => FilterTerm::Provider(value),
+            "key" => FilterTerm::Key(value),
+            "project" => FilterTerm::Project(value),
             "status" => {
                 once(|term| matches!(term, FilterTerm::Status { .. }))?;
                 match value.as_str() {
@@ -120,6 +126,8 @@ impl TraceFilter {
             match term {
                 FilterTerm::Model(model) => query.models.push(model.clone()),
                 FilterTerm::Provider(provider) => query.providers.push(provider.clone()),
+                FilterTerm::Key(key) => query.keys.push(key.clone()),
+                FilterTerm::Project(project) => query.projects.push(project.clone()),
                 FilterTerm::Status { failed } => query.failed = Some(*failed),
                 FilterTerm::Since { at, .. } => query.since = Some(*at),
                 FilterTerm::Until { at, .. } => query.until = Some(*at),
@@ -147,6 +155,8 @@ impl fmt::Display for FilterTerm {
         match self {
             Self::Model(model) => write!(f, "model:{}", Quoted(model)),
             Self::Provider(provider) => write!(f, "provider:{}", Quoted(provider)),
+            Self::Key(key) => write!(f, "key:{}", Quoted(key)),
+            Self::Project(project) => write!(f, "project:{}", Quoted(project)),
             Self::Status { failed: true } => f.write_str("status:error"),
             Self::Status { failed: false } => f.write_str("status:ok"),
             Self::Since { text, .. } => write!(f, "since:{}", Quoted(text)),
@@ -279,6 +289,10 @@ mod tests {
             ("model:gpt*", vec![FilterTerm::Model("gpt*".into())]),
             ("model:\"a b\"", vec![FilterTerm::Model("a b".into())]),
             ("model:openai/gpt-5:free", vec![FilterTerm::Model("openai/gpt-5:free".into())]),
+            (
+                "key:\"my key\" project:shop*",
+                vec![FilterTerm::Key("my key".into()), FilterTerm::Project("shop*".into())],
+            ),
             ("status:error", vec![FilterTerm::Status { failed: true }]),
             ("12:30", vec![word("12:30")]),
             ("\"a:b\"", vec![word("a:b")]),

@@ -3,15 +3,20 @@
 //! Deliberately not here: SQL (the store's), the JSON of any dialect (`hanok-wire`'s), and pages.
 //!
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `exchange`
-//! (bytes of a call to messages and usage), [`price`], `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`pulse`] (the last minute).
+//! (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
+//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
+//! [`meter`] (sums since the start).
 
 pub mod attribute;
 mod batch;
+pub mod estimate;
 mod exchange;
 pub mod filter;
 pub mod message;
+pub mod meter;
 pub mod price;
+mod price_list;
 mod prices;
 pub mod pulse;
 pub mod read;
@@ -19,7 +24,9 @@ pub mod recorder;
 pub mod view;
 
 pub use filter::{FilterError, FilterTerm, TraceFilter, parse_filter};
-pub use price::{Price, Prices};
+pub use meter::{Histogram, Meter};
+pub use price::{Price, ServiceTier};
+pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;

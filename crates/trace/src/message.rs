@@ -152,8 +152,11 @@ fn media<S: Serializer>(map: &mut S::SerializeMap, medium: &Media) -> Result<(),
         map.serialize_entry("mime_type", mime)?;
         map.serialize_entry("modality", mime.split('/').next().unwrap_or_default())?;
     }
+    if let Some(filename) = &medium.filename {
+        map.serialize_entry("filename", filename)?;
+    }
     map.serialize_entry(key, value)?;
-    extra::<S>(map, &medium.extra, &["type", "mime_type", "modality", key])
+    extra::<S>(map, &medium.extra, &["type", "mime_type", "modality", "filename", key])
 }
 
 fn extra<S: Serializer>(map: &mut S::SerializeMap, extra: &Object, known: &[&str]) -> Result<(), S::Error> {
@@ -220,7 +223,7 @@ mod tests {
             id: "c1".into(),
             name: "f".into(),
             arguments: arguments.into(),
-            extra: Object::new(),
+            ..ToolCall::default()
         })
     }
 
@@ -247,6 +250,7 @@ mod tests {
         check(
             Part::Media(Media {
                 mime: Some("image/png".into()),
+                filename: None,
                 source: MediaSource::Base64("AA==".into()),
                 extra: Object::new(),
             }),

@@ -4,6 +4,7 @@ use hanok_base::{NanoDollars, Span, SpanStatus, Timestamp};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How far back it goes.
@@ -44,13 +45,14 @@ pub(crate) struct Pulse {
 
 #[derive(Default)]
 struct State {
-    ticks: VecDeque<Tick>,
+    /// With the project each belongs to.
+    ticks: VecDeque<(Arc<str>, Tick)>,
     /// Seconds since the epoch, and spans that ended in each.
     seconds: VecDeque<(i64, u32)>,
 }
 
 impl Pulse {
-    pub(crate) fn beat(&self, spans: &[Span]) {
+    pub(crate) fn beat(&self, spans: &[Span], project: &Arc<str>) {
         let mut state = self.state.lock();
         for span in spans {
             let at = span.start.after(span.duration);
@@ -58,7 +60,8 @@ impl Pulse {
                 state.ticks.pop_front();
             }
             let error = matches!(span.status, SpanStatus::Error(_));
-            state.ticks.push_back(Tick { at, operation: span.operation.as_str(), error });
+            let tick = Tick { at, operation: span.operation.as_str(), error };
+            state.ticks.push_back((Arc::clone(project), tick));
         }
         let count = u32::try_from(spans.len()).unwrap_or(u32::MAX);
         let now = Timestamp::now().seconds();
@@ -71,17 +74,25 @@ impl Pulse {
         }
     }
 
-    /// The ticks of the last `seconds`, and spans per second over them.
-    pub(crate) fn last(&self, seconds: u64) -> (Vec<Tick>, f64) {
+    /// The ticks of the last `seconds`, and spans per second over them; of one project, these are counted by
+    /// its ticks.
+    pub(crate) fn last(&self, seconds: u64, project: Option<&str>) -> (Vec<Tick>, f64) {
         let window = Duration::from_secs(seconds.max(1)).min(WINDOW);
         let since = Timestamp::now().before(window);
         let state = self.state.lock();
-        let mut ticks: Vec<Tick> = state.ticks.iter().filter(|tick| tick.at >= since).copied().collect();
-        let spans: u32 = state
-            .seconds
+        let wanted = state
+            .ticks
             .iter()
-            .filter(|(second, _)| *second > since.seconds())
-            .fold(0, |sum, (_, count)| sum.saturating_add(*count));
+            .filter(|(whose, tick)| tick.at >= since && project.is_none_or(|project| project == &**whose));
+        let mut ticks: Vec<Tick> = wanted.map(|(_, tick)| *tick).collect();
+        let spans = match project {
+            Some(_) => u32::try_from(ticks.len()).unwrap_or(u32::MAX),
+            None => state
+                .seconds
+                .iter()
+                .filter(|(second, _)| *second > since.seconds())
+                .fold(0, |sum: u32, (_, count)| sum.saturating_add(*count)),
+        };
         drop(state);
         ticks.sort_by_key(|tick| tick.at);
         (ticks, f64::from(spans) / window.as_secs_f64())

@@ -5,7 +5,7 @@ use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
 use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
-use hanok_store::{Bodies, Bucket, Counts, Store, StoreError};
+use hanok_store::{Bodies, Bucket, Counts, StoreError};
 use tokio::sync::watch;
 
 /// Most traces that one arrival hands out; older ones of a burst are in the list.
@@ -34,31 +34,31 @@ impl TraceStore {
             Some(text) => Some(text.parse().map_err(|_| TraceError::BadCursor(text.to_owned()))?),
             None => None,
         };
-        let page = self.store.traces().list(filter.query(), before, limit).await?;
+        let page = self.rows().list(filter.query(), before, limit).await?;
         let traces = page.rows.into_iter().map(TraceSummary::from).collect();
         Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
     }
 
     /// A trace with everything in it.
     pub async fn get(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self.store.traces().get(trace_id, Bodies::All).await?.map(TraceDetail::from))
+        Ok(self.rows().get(trace_id, Bodies::All).await?.map(TraceDetail::from))
     }
 
     /// A trace without messages and other large values.
     pub async fn get_light(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self.store.traces().get(trace_id, Bodies::None).await?.map(TraceDetail::from))
+        Ok(self.rows().get(trace_id, Bodies::None).await?.map(TraceDetail::from))
     }
 
     /// One span with everything in it.
     pub async fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanView>, TraceError> {
-        let trace = self.store.traces().get(trace_id, Bodies::Of(span_id)).await?;
+        let trace = self.rows().get(trace_id, Bodies::Of(span_id)).await?;
         let span = trace.and_then(|trace| trace.spans.into_iter().find(|span| span.span_id == span_id));
         Ok(span.map(SpanView::from))
     }
 
     /// The traces beside one in the order of arrival.
     pub async fn neighbours(&self, summary: &TraceSummary) -> Result<Neighbours, TraceError> {
-        let (newer, older) = self.store.traces().neighbours(summary.seq).await?;
+        let (newer, older) = self.rows().neighbours(summary.seq).await?;
         Ok(Neighbours { newer: newer.map(|id| id.to_string()), older: older.map(|id| id.to_string()) })
     }
 
@@ -70,20 +70,20 @@ impl TraceStore {
         until: Timestamp,
         buckets: usize,
     ) -> Result<Vec<Bucket>, TraceError> {
-        Ok(self.store.traces().rate(since, until, buckets).await?)
+        Ok(self.rows().rate(since, until, buckets).await?)
     }
 
     /// How much is stored.
     pub async fn counts(&self) -> Result<Counts, TraceError> {
-        Ok(self.store.traces().counts().await?)
+        Ok(self.rows().counts().await?)
     }
 
     /// The last `seconds` (60 at most), and today.
     pub async fn pulse(&self, seconds: u64) -> Result<PulseView, TraceError> {
         const DAY: i64 = 86_400_000_000_000;
-        let (ticks, spans_per_second) = self.pulse.last(seconds);
+        let (ticks, spans_per_second) = self.pulse.last(seconds, self.scope.as_deref());
         let midnight = Timestamp(Timestamp::now().0.div_euclid(DAY) * DAY);
-        let today = self.store.traces().totals(midnight).await?;
+        let today = self.rows().totals(midnight).await?;
         Ok(PulseView {
             ticks,
             spans_per_second,
@@ -97,13 +97,13 @@ impl TraceStore {
     pub fn live(&self) -> Option<Live> {
         let mut committed = self.store.subscribe()?;
         let seq = *committed.borrow_and_update();
-        Some(Live { store: self.store.clone(), committed, seq })
+        Some(Live { traces: self.clone(), committed, seq })
     }
 }
 
 /// Traces as they arrive. A slow reader misses the older ones of a burst and holds nothing up.
 pub struct Live {
-    store: Store,
+    traces: TraceStore,
     committed: watch::Receiver<i64>,
     seq: i64,
 }
@@ -115,12 +115,14 @@ impl Live {
             if self.committed.changed().await.is_err() {
                 return Ok(None);
             }
-            self.committed.borrow_and_update();
-            let rows = self.store.traces().recent(self.seq, ARRIVALS).await?;
+            let newest = *self.committed.borrow_and_update();
+            let rows = self.traces.rows().recent(self.seq, ARRIVALS).await?;
             if let Some(newest) = rows.last() {
                 self.seq = newest.seq;
                 return Ok(Some(rows.into_iter().map(TraceSummary::from).collect()));
             }
+            // None of them is the project's.
+            self.seq = self.seq.max(newest);
         }
     }
 }

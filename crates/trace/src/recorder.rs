@@ -1,29 +1,66 @@
 //! Where spans go: decoded, priced and summed up on the store's writer thread.
 
 use crate::batch::batch;
-use crate::price::Prices;
+use crate::meter::{Meter, Meters};
+use crate::price_list::Prices;
 use crate::pulse::Pulse;
+use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
-use hanok_store::Store;
+use hanok_store::{Store, Traces};
 use std::sync::Arc;
 
 /// Records and reads traces. Cheap to clone.
 #[derive(Clone)]
 pub struct TraceStore {
     pub(crate) store: Store,
-    pub(crate) prices: Arc<Prices>,
+    pub(crate) prices: Arc<ArcSwap<Prices>>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) meters: Arc<Meters>,
+    /// Whose traces are read; `None` is everybody's.
+    pub(crate) scope: Option<Arc<str>>,
 }
 
 impl TraceStore {
     /// Traces in this store, priced by these prices.
     pub fn new(store: Store, prices: Arc<Prices>) -> Self {
-        Self { store, prices, pulse: Arc::default() }
+        Self {
+            store,
+            prices: Arc::new(ArcSwap::new(prices)),
+            pulse: Arc::default(),
+            meters: Arc::default(),
+            scope: None,
+        }
+    }
+
+    /// Sums of the calls at providers since the start.
+    pub fn meters(&self) -> Vec<Meter> {
+        self.meters.read()
     }
 
     /// The store behind it.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The prices now.
+    pub fn prices(&self) -> Arc<Prices> {
+        self.prices.load_full()
+    }
+
+    /// Exchanges the prices, for this and all its clones. What is recorded keeps its cost.
+    pub fn set_prices(&self, prices: Arc<Prices>) {
+        self.prices.store(prices);
+    }
+
+    /// The same, reading the traces of this project only; the empty name is that of traces without a project.
+    /// `None` reads all. Recording is not restricted.
+    #[must_use]
+    pub fn of(&self, project: Option<Arc<str>>) -> Self {
+        Self { scope: project, ..self.clone() }
+    }
+
+    pub(crate) fn rows(&self) -> Traces<'_> {
+        self.store.traces().of(self.scope.clone())
     }
 }
 
@@ -32,27 +69,33 @@ impl Recorder for TraceStore {
         Box::pin(async move {
             let place = self.store.admit().await.map_err(|full| StoreUnavailable { reason: full.reason })?;
             let (prices, pulse) = (Arc::clone(&self.prices), Arc::clone(&self.pulse));
-            Ok(Box::new(Reserved { place, prices, pulse }) as Box<dyn Place>)
+            let meters = Arc::clone(&self.meters);
+            Ok(Box::new(Reserved { place, prices, pulse, meters }) as Box<dyn Place>)
         })
     }
 }
 
 struct Reserved {
     place: hanok_store::Place,
-    prices: Arc<Prices>,
+    prices: Arc<ArcSwap<Prices>>,
     pulse: Arc<Pulse>,
+    meters: Arc<Meters>,
 }
 
 impl Place for Reserved {
     fn record(self: Box<Self>, trace: FinishedTrace) {
-        let spans = trace.spans;
-        let Self { place, prices, pulse } = *self;
+        let FinishedTrace { spans, caller, settlement } = trace;
+        let Self { place, prices, pulse, meters } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
-            pulse.beat(&spans);
-            batch(spans, &prices).into_iter().collect()
+            pulse.beat(&spans, &caller.project);
+            let batch = batch(spans, &caller, &prices.load());
+            if let Some(batch) = &batch {
+                meters.count(&batch.spans);
+            }
+            batch.into_iter().collect()
         };
-        place.submit(Box::new(build), bytes);
+        place.submit(Box::new(build), bytes, settlement);
     }
 }
 

@@ -62,6 +62,12 @@ pub struct TraceSummary {
     /// The name of the key it was called with.
     #[serde(skip)]
     pub key: Option<String>,
+    /// The id of that key.
+    #[serde(skip)]
+    pub key_id: Option<String>,
+    /// The project it belongs to.
+    #[serde(skip)]
+    pub project: Option<String>,
     /// The beginning of what was asked, on one line.
     #[serde(skip)]
     pub input: Option<String>,
@@ -142,6 +148,8 @@ impl From<TraceRow> for TraceSummary {
             time_to_first_token_ms: row.ttft_ns.map(milliseconds),
             span_count: row.span_count,
             key: row.key_name,
+            key_id: row.key_id,
+            project: row.project,
             input: row.input_preview,
             output: row.output_preview,
         }
@@ -174,6 +182,11 @@ impl From<StoredSpan> for SpanView {
         set(name::CACHED_TOKENS, count(span.usage.cached_input));
         set(name::CACHE_WRITE_TOKENS, count(span.usage.cache_write));
         set(name::REASONING_TOKENS, count(span.usage.reasoning));
+        set(name::CACHE_WRITE_LONG_TOKENS, count(span.usage.cache_write_long));
+        set(name::INPUT_AUDIO_TOKENS, count(span.usage.input_audio));
+        set(name::INPUT_IMAGE_TOKENS, count(span.usage.input_image));
+        set(name::OUTPUT_AUDIO_TOKENS, count(span.usage.output_audio));
+        set(name::OUTPUT_IMAGE_TOKENS, count(span.usage.output_image));
         set(name::COST, span.cost.map(|cost| cost.dollars().into()));
         set(name::TIME_TO_FIRST_TOKEN, span.ttft_ns.map(|ttft| milliseconds(ttft).into()));
         attributes.extend(span.attributes);

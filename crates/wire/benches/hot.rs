@@ -7,8 +7,8 @@
 )]
 
 use bytes::Bytes;
-use hanok_base::Dialect;
-use hanok_wire::{Codec, GuardOptions, codec};
+use hanok_base::{Dialect, Route};
+use hanok_wire::{Codec, GuardOptions, Patch, codec};
 use std::fmt::Write;
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,7 +1,11 @@
 //! The face of a dialect.
 
+use crate::anthropic_messages::AnthropicMessages;
 use crate::error::{StreamFault, WireError};
+use crate::gemini::Gemini;
+use crate::ollama::Ollama;
 use crate::openai_chat::OpenAiChat;
+use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
 use hanok_base::{
     ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, ModelInfo, ModelName,
@@ -14,11 +18,11 @@ use std::ops::Range;
 pub fn codec(dialect: Dialect) -> &'static dyn Codec {
     match dialect {
         Dialect::OpenAiChat => &OpenAiChat,
-        Dialect::OpenAiResponses => &OpenAiChat,
-        Dialect::AnthropicMessages => &OpenAiChat,
-        Dialect::Gemini => &OpenAiChat,
-        Dialect::Ollama => &OpenAiChat,
-        Dialect::OllamaGenerate => &OpenAiChat,
+        Dialect::OpenAiResponses => &OpenAiResponses,
+        Dialect::AnthropicMessages => &AnthropicMessages,
+        Dialect::Gemini => &Gemini,
+        Dialect::Ollama => &Ollama::CHAT,
+        Dialect::OllamaGenerate => &Ollama::GENERATE,
     }
 }
 

@@ -32,8 +32,6 @@ pub(crate) enum Verdict {
     Pass,
     /// Kept from the client.
     Withhold,
-    /// These bytes, a whole event, in its place.
-    Replace(Vec<u8>),
 }
 
 /// What a dialect sees in its events. After an error nothing more is shown to it.
@@ -94,7 +92,7 @@ impl<W: Watch> Guard<W> {
     /// Checks `whole`, which ends at an event's end.
     fn check(&mut self, whole: Bytes) -> Fed {
         let mut passed = 0;
-        let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::new();
+        let mut withheld: Vec<Range<usize>> = Vec::new();
         let mut fault = None;
         let first = !self.begun;
         self.begun |= !whole.is_empty();
@@ -104,8 +102,7 @@ impl<W: Watch> Guard<W> {
             }
             match self.event(&event) {
                 Ok(Verdict::Pass) => {}
-                Ok(Verdict::Withhold) => edits.push((event.at.clone(), Vec::new())),
-                Ok(Verdict::Replace(bytes)) => edits.push((event.at.clone(), bytes)),
+                Ok(Verdict::Withhold) => withheld.push(event.at.clone()),
                 Err(found) => {
                     self.phase = Phase::Failed;
                     fault = Some(found);
@@ -114,14 +111,13 @@ impl<W: Watch> Guard<W> {
             }
             passed = event.at.end;
         }
-        let bytes = if edits.is_empty() {
+        let bytes = if withheld.is_empty() {
             if passed == whole.len() { whole } else { whole.slice(..passed) }
         } else {
             let mut kept = BytesMut::with_capacity(passed);
             let mut from = 0;
-            for (gap, bytes) in edits {
+            for gap in withheld {
                 kept.extend_from_slice(whole.get(from..gap.start).unwrap_or_default());
-                kept.extend_from_slice(&bytes);
                 from = gap.end;
             }
             kept.extend_from_slice(whole.get(from..passed).unwrap_or_default());

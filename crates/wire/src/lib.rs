@@ -4,21 +4,26 @@
 //!
 //! Deliberately not here: sockets, vendors, and any decision about a call.
 //!
-//! Reading order: [`codec`] (the face), [`error`], [`sse`] (framing), `guard` (streams that pass unchanged),
-//! `signature` and `effort` (what dialects say differently), the dialects beginning with [`openai_chat`],
-//! [`embeddings`], [`form`] (multipart), [`tokens`] (estimates); beneath them `edit` (bytes, changed in
+//! Reading order: [`codec`] (the face), [`error`], [`sse`] and `ndjson` (framing), `guard` (streams that pass
+//! unchanged), `signature` and `effort` (what dialects say differently), the dialects beginning with
+//! [`openai_chat`], [`embeddings`], [`form`] (multipart), [`tokens`] (an estimate of them); beneath them `edit` (bytes, changed in
 //! few places), `take` (members out of a parsed object), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
+pub mod anthropic_messages;
 pub mod codec;
 mod edit;
 mod effort;
 pub mod embeddings;
 pub mod error;
 pub mod form;
+pub mod gemini;
 mod guard;
 mod members;
+mod ndjson;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 mod signature;
 pub mod sse;
 mod take;

@@ -11,8 +11,7 @@ use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
 use hanok_base::stream::Collector;
 use hanok_base::{
-    CallContext, Caller, ChatRequest, Delta, Dialect, Message, Object, OutputFormat, Part, Recorder as _,
-    Role, Route, Sampling, StreamEvent, ToolChoice,
+    CallContext, Caller, ChatRequest, Delta, Dialect, Message, Part, Recorder as _, Role, Route, StreamEvent,
 };
 use hanok_gateway::{AnswerBody, Call};
 use hanok_wire::{RequestOptions, StreamDecoder, codec};

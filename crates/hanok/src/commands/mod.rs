@@ -7,6 +7,8 @@ mod doctor;
 mod eval;
 mod index;
 mod init;
+mod keys;
+mod reload;
 mod search;
 mod trace;
 mod up;
@@ -40,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ask(ask) => block_on(ask::run(effective, ask)),
         Command::Chat(chat) => block_on(chat::run(effective, chat)),
         Command::Trace(trace) => block_on(trace::run(effective, trace)),
+        Command::Keys(keys) => block_on(keys::run(effective, keys)),
         Command::Doctor(json) => block_on(doctor::run(effective, json)),
         Command::Eval(eval) => block_on(eval::run(eval)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) => Ok(ExitCode::SUCCESS),

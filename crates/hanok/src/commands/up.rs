@@ -1,15 +1,16 @@
 //! `hanok up`
 
+use super::reload;
 use crate::config::Effective;
 use crate::output;
 use crate::ownership::Owned;
 use crate::progress::Shown;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, anyhow, bail};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, TraceId};
 use hanok_retrieval::{Cancel, Library};
-use hanok_server::{House, Settings, router, serve};
+use hanok_server::{House, Sessions, Tls, router, serve};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,8 +37,13 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let listener = bind(address, &effective).await?;
     let settings = wiring::settings(&effective, listener.local_addr()?)?;
     let url = settings.local_url();
+    let tls = match wiring::certificate(&effective)? {
+        Some((chain, key)) => Some(Tls::from_pem(&chain, &key)?),
+        None => None,
+    };
 
     let rooms = Rooms::open(&effective).await?;
+    let configured = wiring::configured_keys(&effective)?;
     // Two ids, since one alone holds less than a token's worth of chance.
     let token = format!("{}{}", TraceId::random(), TraceId::random());
     let (stop, stopping) = watch::channel(false);
@@ -51,14 +57,21 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         traces: rooms.traces.clone(),
         collections: ArcSwap::from_pointee(collections.clone()),
         token: token.clone(),
+        sessions: Sessions::default(),
+        configured_keys: ArcSwap::from_pointee(configured),
+        providers: ArcSwap::from_pointee(wiring::provider_infos(&effective)),
+        config_problem: ArcSwapOption::empty(),
         stopping: stopping.clone(),
     });
+    house.load_keys().await?;
+    wiring::check_bind(&effective, settings.bind, !house.gateway.keys().is_empty())?;
     owned.announce(&url, &token).context("the data folder cannot be written")?;
 
     let mut asked = stopping.clone();
     let server = tokio::spawn(serve(
         listener,
-        router(house),
+        tls.clone(),
+        router(house.clone()),
         async move {
             // The sender lives until the end of `run`.
             let _ = asked.wait_for(|stop| *stop).await;
@@ -67,14 +80,19 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     ));
     let mut stops = Stops::listen()?;
     output::line(format!("hanok is ready: {url}"))?;
-    introduce(&settings, &url, &collections, &rooms);
+    introduce(&url, &collections, &rooms);
 
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
     tokio::spawn(async move { catalog.catalog().refresh(catalog.routes().providers()).await });
 
+    let rooms = Arc::new(rooms);
+    let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls));
     stops.next().await;
+    watching.abort();
+    // Ended for sure, so that the rooms are ours alone.
+    let _aborted = watching.await;
     output::note("stopping: running answers finish first; once more to stop at once");
     cancel.cancel();
     let _ = stop.send(true);
@@ -88,6 +106,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         }
         () = stops.next() => return Ok(ExitCode::from(130)),
     }
+    let rooms = Arc::into_inner(rooms).context("the rooms are still in use")?;
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
@@ -104,7 +123,7 @@ async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpL
     })
 }
 
-fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &Rooms) {
+fn introduce(url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &Rooms) {
     output::note(format!("  open   {url}/"));
     output::note(format!("  client base_url = {url}/v1"));
     let providers: Vec<String> =
@@ -112,7 +131,7 @@ fn introduce(settings: &Settings, url: &str, collections: &[(CollectionName, Vec
     if !providers.is_empty() {
         output::note(format!("  models of {}: {url}/v1/models", providers.join(", ")));
     }
-    let key = if settings.keys.is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
+    let key = if rooms.gateway.keys().is_empty() { "" } else { " -H 'authorization: Bearer YOUR_KEY'" };
     let model = match collections.first() {
         Some((name, _)) if name.as_str() != "default" => format!("hanok/extract@{name}"),
         _ => "hanok/extract".to_owned(),

@@ -72,6 +72,9 @@ pub(crate) struct Effective {
     pub(crate) log_format: Setting<LogFormat>,
     /// Everything else, as the file has it.
     pub(crate) config: Config,
+    /// What the command line said, for reading the file again.
+    #[serde(skip)]
+    pub(crate) overrides: Overrides,
 }
 
 const DEFAULT_FILE: &str = "hanok.toml";
@@ -138,7 +141,7 @@ impl Effective {
             value: config.server.body_limit.unwrap_or(Size(100_000_000)),
             origin: from_file(config.server.body_limit.is_some()),
         };
-        Ok(Self { file, data, bind, body_limit, log_level, log_format, config })
+        Ok(Self { file, data, bind, body_limit, log_level, log_format, config, overrides: overrides.clone() })
     }
 
     /// The address to bind, parsed.

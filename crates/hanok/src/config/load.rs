@@ -112,7 +112,7 @@ mod tests {
             key = "env:ALICE"
         "#;
         let config = parse(Path::new("f"), text).unwrap();
-        assert_eq!(config.models["fast"].targets, ["mock/mock-model"]);
+        assert_eq!(config.models["fast"].targets[0].table().model, "mock/mock-model");
         assert_eq!(config.keys[0].key.variable(), "ALICE");
     }
 }

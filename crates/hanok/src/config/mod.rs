@@ -2,9 +2,13 @@
 
 mod effective;
 mod load;
+mod model;
+mod units;
 
 pub(crate) use effective::{Effective, Origin, Overrides};
 pub(crate) use load::{ConfigError, parse};
+pub(crate) use model::{Model, Rule, Target};
+pub(crate) use units::{Dollars, Seconds, Size};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +30,14 @@ pub(crate) struct Config {
     pub(crate) collections: BTreeMap<String, Collection>,
     /// Answers from documents.
     pub(crate) answers: Answers,
-    /// API keys that may call this server. With none, anybody on this machine may.
+    /// What applies to all model calls.
+    pub(crate) gateway: Gateway,
+    /// The way out: proxy, certificates.
+    pub(crate) network: Network,
+    /// Projects by name; keys belong to them.
+    pub(crate) projects: BTreeMap<String, Project>,
+    /// Admins' keys of the configuration; others are made by `hanok keys create`. With no key at all, anybody
+    /// on this machine may call.
     pub(crate) keys: Vec<Key>,
     /// Prices in US dollars per million tokens, by `provider/model`; `*` matches any rest.
     pub(crate) prices: BTreeMap<String, Price>,
@@ -46,6 +57,87 @@ pub(crate) struct Server {
     pub(crate) hosts: Vec<String>,
     /// Origins of web pages that may call the server.
     pub(crate) allowed_origins: Vec<String>,
+    /// Serve HTTPS with this certificate chain (PEM), relative to the configuration file; needs `tls_key`.
+    pub(crate) tls_cert: Option<std::path::PathBuf>,
+    /// The certificate's private key (PEM).
+    pub(crate) tls_key: Option<std::path::PathBuf>,
+}
+
+/// `[gateway]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Gateway {
+    /// Refuse a call rather than leave out what its target cannot do (default false: left out, and told in
+    /// the header `x-hanok-warnings` and the trace).
+    pub(crate) strict: Option<bool>,
+    /// How often a model's targets are gone through again after all failed (default 1).
+    pub(crate) retries: Option<u32>,
+    /// Most tokens of an answer where nobody says any; only for calls under a budget (default 4096).
+    pub(crate) max_output_tokens: Option<u64>,
+    /// Money for all calls together.
+    pub(crate) budgets: Vec<Budget>,
+}
+
+/// `[projects.NAME]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Project {
+    /// Money for the project's calls together.
+    pub(crate) budgets: Vec<Budget>,
+}
+
+/// Money for a period.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Budget {
+    /// US dollars.
+    pub(crate) limit: Dollars,
+    /// `day`, `month` (the default) or `total`, in UTC.
+    #[serde(default)]
+    pub(crate) period: Period,
+    /// For models of this name only, as clients ask for them; `*` stands for any text.
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+}
+
+/// How long a budget lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Period {
+    /// A day.
+    Day,
+    /// A month.
+    #[default]
+    Month,
+    /// For good.
+    Total,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Network {
+    /// The way to providers: `http://host:port`, or `env:NAME` where it holds a password.
+    pub(crate) proxy: Option<String>,
+    /// Hosts that are reached without the proxy: `example.com`, `.example.com`, `10.0.0.0/8`.
+    pub(crate) no_proxy: Vec<String>,
+    /// Further certificate authorities to trust (PEM files, relative to the configuration file).
+    pub(crate) ca: Vec<std::path::PathBuf>,
+    /// A file to record upstream traffic into, or to replay it from; for tests.
+    pub(crate) cassette: Option<std::path::PathBuf>,
+    /// `record` or `replay` (the default).
+    pub(crate) cassette_mode: CassetteMode,
+}
+
+/// What a cassette is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CassetteMode {
+    /// Traffic is recorded.
+    Record,
+    /// Recorded traffic is answered from; the network is not used.
+    #[default]
+    Replay,
 }
 
 /// `[log]`
@@ -75,12 +167,14 @@ pub(crate) enum LogFormat {
 pub(crate) struct Provider {
     /// A known vendor (`openai`, `openrouter`, `ollama`, …), in place of dialect and URL.
     pub(crate) vendor: Option<String>,
-    /// The wire format: `openai-chat`.
+    /// The wire format: `openai-chat`, `openai-responses`, `anthropic-messages`, `gemini` or `ollama`.
     pub(crate) dialect: Option<String>,
     /// Where it is, with or without `/v1`.
     pub(crate) base_url: Option<String>,
     /// Its key, as `env:NAME`.
     pub(crate) key: Option<SecretRef>,
+    /// The dated API of an Azure deployment, such as `2024-10-21`; leave it out for Azure's `/openai/v1`.
+    pub(crate) api_version: Option<String>,
     /// Further headers for every request.
     pub(crate) headers: BTreeMap<String, String>,
     /// Seconds to wait for the connection (default 10).
@@ -89,14 +183,6 @@ pub(crate) struct Provider {
     pub(crate) response_timeout: Option<f64>,
     /// Seconds to wait between two pieces of a stream (default 120).
     pub(crate) idle_timeout: Option<f64>,
-}
-
-/// `[models.NAME]`
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Model {
-    /// `provider/model`, tried in order.
-    pub(crate) targets: Vec<String>,
 }
 
 /// `[collections.NAME]`
@@ -167,48 +253,6 @@ impl<'de> Deserialize<'de> for SecretRef {
             _ => Err(serde::de::Error::custom(
                 "a secret is given by the name of its environment variable, such as key = \"env:OPENAI_API_KEY\"",
             )),
-        }
-    }
-}
-
-/// A size in bytes: a number, or text such as `"1MB"`, `"512KiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(with = "String")]
-pub(crate) struct Size(pub(crate) usize);
-
-impl std::str::FromStr for Size {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("`{text}` is not a size; write a number with B, KB, MB, GB, KiB, MiB or GiB");
-        let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(at);
-        let number: usize = number.parse().map_err(|_| bad())?;
-        let factor = match unit.trim().to_ascii_lowercase().as_str() {
-            "" | "b" => 1,
-            "kb" => 1_000,
-            "mb" => 1_000_000,
-            "gb" => 1_000_000_000,
-            "kib" => 1 << 10,
-            "mib" => 1 << 20,
-            "gib" => 1 << 30,
-            _ => return Err(bad()),
-        };
-        number.checked_mul(factor).map(Self).ok_or_else(bad)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Number(usize),
-            Text(String),
-        }
-        match Form::deserialize(deserializer)? {
-            Form::Number(bytes) => Ok(Self(bytes)),
-            Form::Text(text) => text.parse().map_err(serde::de::Error::custom),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be said of a configuration without starting anything.
 
-use super::{providers, settings};
+use super::{certificate, configured_keys, providers, settings};
 use crate::config::Effective;
 use anyhow::bail;
 use hanok_base::Provider;
@@ -13,6 +13,10 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     let mut notes = Vec::new();
     let address = effective.address().map_err(anyhow::Error::msg)?;
     settings(effective, address)?;
+    configured_keys(effective)?;
+    if let Some((chain, key)) = certificate(effective)? {
+        hanok_server::Tls::from_pem(&chain, &key)?;
+    }
     let routes = provider_routes(effective)?;
     if let Some(target) = &effective.config.answers.target
         && !routes.knows(target)

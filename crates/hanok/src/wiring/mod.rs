@@ -1,21 +1,25 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod models;
+mod money;
+mod network;
 mod providers;
+mod shelf;
 
 pub(crate) use check::{check, is_missing, provider_routes};
-pub(crate) use providers::summaries as provider_summaries;
+pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use hanok_base::{CollectionName, ModelName};
-use hanok_gateway::{Gateway, Routes};
+use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
-use hanok_server::{ApiKey, Settings};
+use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
-use hanok_trace::{Price, Prices, TraceStore};
+use hanok_trace::TraceStore;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 /// The rooms of a house that may write.
@@ -28,6 +32,8 @@ pub(crate) struct Rooms {
     pub(crate) library: Arc<Library>,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
+    /// Money.
+    ledger: Arc<Ledger>,
 }
 
 impl Rooms {
@@ -35,10 +41,12 @@ impl Rooms {
     pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
         let data = &effective.data.value;
         let store = Store::open(data, Options::default())?;
-        let traces = TraceStore::new(store.clone(), Arc::new(prices(effective)));
+        let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)));
         let library = Library::open(store.clone(), data).await?;
-        let gateway = Arc::new(Gateway::new(Routes::default()));
-        let rooms = Self { store, traces, library, gateway };
+        let shelf = Arc::new(shelf::Shelf(store.clone()));
+        let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
+        let ledger = money::ledger(store.clone());
+        let rooms = Self { store, traces, library, gateway, ledger };
         rooms.route(effective)?;
         Ok(rooms)
     }
@@ -49,9 +57,14 @@ impl Rooms {
         let target = effective.config.answers.target.as_deref().map(ModelName::from);
         let ask = AskAnswerer::new(self.library.clone(), gateway, target);
         let routes = Routes::default()
+            .keeping(self.gateway.states())
             .answerer("extract", Arc::new(ExtractAnswerer::new(self.library.clone())))
             .answerer("ask", Arc::new(ask));
-        self.gateway.replace(providers::add_to(routes, effective)?);
+        // Nothing is exchanged before all of it is known to be good.
+        let routes = providers::add_to(routes, effective)?;
+        self.traces.set_prices(Arc::new(money::prices(effective)));
+        self.gateway.set_policy(money::policy(effective, &self.traces, self.ledger.clone()));
+        self.gateway.replace(routes);
         Ok(())
     }
 
@@ -69,6 +82,8 @@ impl Rooms {
         let store = self.store.clone();
         drop(self);
         store.flush().await?;
+        // All is recorded: what was drawn and not spent is not lost.
+        store.ledger().close_slabs().await?;
         tokio::task::spawn_blocking(move || store.close()).await?;
         Ok(())
     }
@@ -76,7 +91,7 @@ impl Rooms {
 
 /// The records of a data folder, for a command that only reads them.
 pub(crate) fn records_to_read(effective: &Effective) -> anyhow::Result<TraceStore> {
-    Ok(TraceStore::new(store_to_read(effective)?, Arc::new(prices(effective))))
+    Ok(TraceStore::new(store_to_read(effective)?, Arc::new(money::prices(effective))))
 }
 
 /// The store of a data folder, for a command that only reads it.
@@ -92,23 +107,48 @@ pub(crate) fn store_to_read(effective: &Effective) -> anyhow::Result<Store> {
     Ok(Store::open(data, Options { read_only: true, ..Options::default() })?)
 }
 
-/// The server's settings; refuses a bind beyond loopback without a key.
-pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Result<Settings> {
+/// The keys of the configuration, which are admins'.
+pub(crate) fn configured_keys(effective: &Effective) -> anyhow::Result<Vec<ConfiguredKey>> {
     let mut keys = Vec::new();
     for key in &effective.config.keys {
         let Some(secret) = key.key.read() else {
             bail!("keys: `{}`: the environment variable {} is not set", key.name, key.key.variable());
         };
-        keys.push(ApiKey { name: key.name.as_str().into(), secret });
+        keys.push(ConfiguredKey { name: key.name.as_str().into(), secret });
     }
-    if keys.is_empty() && !bind.ip().is_loopback() {
-        bail!(
-            "binding {bind} ({}) would let anybody on the network spend your money: add a key under [[keys]] in \
-             hanok.toml, or bind a loopback address such as 127.0.0.1:{}",
-            effective.bind.origin,
-            bind.port()
-        );
+    Ok(keys)
+}
+
+/// Refuses a bind beyond loopback without a key.
+pub(crate) fn check_bind(effective: &Effective, bind: SocketAddr, has_keys: bool) -> anyhow::Result<()> {
+    if has_keys || bind.ip().is_loopback() {
+        return Ok(());
     }
+    bail!(
+        "binding {bind} ({}) would let anybody on the network spend your money: make a key with `hanok keys create \
+         NAME`, add one under [[keys]] in hanok.toml, or bind a loopback address such as 127.0.0.1:{}",
+        effective.bind.origin,
+        bind.port()
+    )
+}
+
+/// The certificate to serve HTTPS with, where one is configured: chain and key, PEM.
+pub(crate) fn certificate(effective: &Effective) -> anyhow::Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let server = &effective.config.server;
+    let read = |name: &str, path: &Path| {
+        let path = effective.beside_file(path);
+        std::fs::read(&path).with_context(|| format!("server.{name}: {}", path.display()))
+    };
+    match (&server.tls_cert, &server.tls_key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some((read("tls_cert", cert)?, read("tls_key", key)?))),
+        (Some(_), None) => bail!("server.tls_cert needs server.tls_key beside it"),
+        (None, Some(_)) => bail!("server.tls_key needs server.tls_cert beside it"),
+    }
+}
+
+/// The server's settings.
+pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Result<Settings> {
     let server = &effective.config.server;
     if let Some(url) = &server.public_url
         && !url
@@ -125,7 +165,7 @@ pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Resul
         public_url: server.public_url.clone(),
         hosts: server.hosts.clone(),
         allowed_origins: server.allowed_origins.clone(),
-        keys,
+        tls: server.tls_cert.is_some(),
         version: env!("CARGO_PKG_VERSION"),
         ..Settings::new(bind)
     })
@@ -147,15 +187,4 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         found.insert(0, ("default".into(), paths.to_vec()));
     }
     found
-}
-
-fn prices(effective: &Effective) -> Prices {
-    effective.config.prices.iter().fold(Prices::builtin(), |prices, (pattern, price)| {
-        prices.with_override(
-            pattern,
-            Price::per_million(price.input, price.output)
-                .cached(price.cached_input.unwrap_or(price.input))
-                .cache_write(price.cache_write.unwrap_or(price.input)),
-        )
-    })
 }

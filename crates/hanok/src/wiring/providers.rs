@@ -1,42 +1,53 @@
 //! From `[providers]` and the environment to providers.
 
+use super::{models, network};
 use crate::config::{self, Effective, Origin};
 use anyhow::{Context as _, bail};
 use hanok_base::{Dialect, Provider, ProviderName};
 use hanok_gateway::Routes;
 use hanok_net::{Client, ClientOptions, Timeouts};
-use hanok_provider::{HttpProvider, ProviderConfig, Secret, VENDORS, detect_from_env, vendor};
+use hanok_provider::{Also, HttpProvider, ProviderConfig, Secret, VENDORS, detect_from_env, vendor};
+use hanok_server::ProviderInfo;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Adds the configured providers and aliases.
+/// Adds the configured providers and models.
 pub(super) fn add_to(mut routes: Routes, effective: &Effective) -> anyhow::Result<Routes> {
-    let mut clients = Clients::default();
-    for (config, _) in providers(effective)? {
-        let (config, connect_timeout) = config;
+    let found = providers(effective)?;
+    let hosts: Vec<&str> = found.iter().map(|((config, _), _)| host(&config.base_url)).collect();
+    let mut clients = Clients { options: network::options(effective, &hosts)?, made: HashMap::new() };
+    for ((config, connect_timeout), _) in found {
         let provider = HttpProvider::new(config, clients.with(connect_timeout)?)?;
         routes = routes.provider(Arc::new(provider) as Arc<dyn Provider>)?;
     }
-    for (alias, model) in &effective.config.models {
-        routes = routes.alias(alias.as_str().into(), &model.targets)?;
+    for (name, model) in &effective.config.models {
+        let model = models::model(&routes, name, model, &effective.config.gateway)?;
+        routes = routes.model(name.as_str().into(), model)?;
     }
     Ok(routes)
 }
 
+/// `host[:port]` of a base URL.
+fn host(base_url: &str) -> &str {
+    let rest = base_url.trim().split_once("://").map_or(base_url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 /// One client for each connect timeout in use; connections are pooled per client.
-#[derive(Default)]
-struct Clients(HashMap<Duration, Client>);
+struct Clients {
+    options: ClientOptions,
+    made: HashMap<Duration, Client>,
+}
 
 impl Clients {
     fn with(&mut self, connect_timeout: Option<Duration>) -> anyhow::Result<Client> {
-        let default = ClientOptions::default();
-        let connect_timeout = connect_timeout.unwrap_or(default.connect_timeout);
-        if let Some(client) = self.0.get(&connect_timeout) {
+        let connect_timeout = connect_timeout.unwrap_or(self.options.connect_timeout);
+        if let Some(client) = self.made.get(&connect_timeout) {
             return Ok(client.clone());
         }
-        let client = Client::new(ClientOptions { connect_timeout, ..default })?;
-        self.0.insert(connect_timeout, client.clone());
+        let client = Client::new(ClientOptions { connect_timeout, ..self.options.clone() })?;
+        self.made.insert(connect_timeout, client.clone());
         Ok(client)
     }
 }
@@ -70,11 +81,14 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
             .filter(|name| vendor(name).is_some())
     });
     let mut config = match (vendor_name, &entry.dialect, &entry.base_url) {
-        (Some(wanted), None, _) => {
+        (Some(wanted), dialect, _) => {
             let Some(vendor) = vendor(wanted) else {
                 bail!("there is no vendor `{wanted}`; known: {}; or give dialect and base_url", known());
             };
             let mut config = ProviderConfig::of_vendor(vendor);
+            if let Some(dialect) = dialect {
+                config = speaking(config, dialect)?;
+            }
             if entry.key.is_none()
                 && let Some(key) = vendor.key_env.and_then(|name| std::env::var(name).ok())
                 && !key.trim().is_empty()
@@ -83,11 +97,11 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
             }
             config
         }
-        (Some(_), Some(_), _) => bail!("give either vendor or dialect, not both"),
         (None, dialect, Some(base_url)) => {
             let dialect = dialect.as_deref().unwrap_or("openai-chat");
             let Some(dialect) = Dialect::parse(dialect) else {
-                bail!("there is no dialect `{dialect}`; known: openai-chat");
+                let known: Vec<&str> = Dialect::ALL.iter().map(|dialect| dialect.as_str()).collect();
+                bail!("there is no dialect `{dialect}`; known: {}", known.join(", "));
             };
             ProviderConfig::custom(name.into(), dialect, base_url.as_str())
         }
@@ -96,6 +110,12 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
     config.name = ProviderName::from(name);
     if let Some(base_url) = &entry.base_url {
         config.base_url.clone_from(base_url);
+    }
+    config.api_version.clone_from(&entry.api_version);
+    if config.base_url.is_empty() {
+        bail!(
+            "give base_url: the address of your own resource, such as https://NAME.openai.azure.com/openai/v1"
+        );
     }
     if let Some(key) = &entry.key {
         // Without it the provider would only ever refuse, so it is left to `doctor` to say.
@@ -112,12 +132,52 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
     Ok((config, seconds("connect_timeout", entry.connect_timeout)?))
 }
 
+/// A vendor's calls in another of the dialects it speaks.
+fn speaking(config: ProviderConfig, dialect: &str) -> anyhow::Result<ProviderConfig> {
+    let wanted = Dialect::parse(dialect);
+    let also = config.also.iter().find(|also| Some(also.dialect) == wanted).copied();
+    match (wanted, also) {
+        (Some(wanted), _) if wanted == config.dialect => Ok(config),
+        (Some(wanted), Some(also)) => {
+            let root = config.base_url.strip_suffix(also.instead_of).unwrap_or(&config.base_url);
+            let base_url = format!("{root}{}", also.suffix);
+            let back = Also { dialect: config.dialect, instead_of: also.suffix, suffix: also.instead_of };
+            Ok(ProviderConfig { dialect: wanted, also: vec![back], base_url, ..config })
+        }
+        _ => {
+            let mut known = vec![config.dialect.as_str()];
+            known.extend(config.also.iter().map(|also| also.dialect.as_str()));
+            bail!("this vendor does not speak `{dialect}`; it speaks {}", known.join(", "))
+        }
+    }
+}
+
 fn seconds(name: &str, value: Option<f64>) -> anyhow::Result<Option<Duration>> {
     let Some(value) = value else { return Ok(None) };
     match Duration::try_from_secs_f64(value) {
         Ok(duration) if !duration.is_zero() => Ok(Some(duration)),
         _ => bail!("{name} must be a number of seconds above 0, not {value}"),
     }
+}
+
+/// The providers as the page on models shows them.
+pub(crate) fn infos(effective: &Effective) -> Vec<ProviderInfo> {
+    let Ok(found) = providers(effective) else {
+        return Vec::new();
+    };
+    let info = |((config, _), _): (Configured, Origin)| {
+        let entry = effective.config.providers.get(config.name.as_str());
+        let vendor = vendor(entry.and_then(|entry| entry.vendor.as_deref()).unwrap_or(config.name.as_str()));
+        let named = entry.and_then(|entry| entry.key.as_ref()).map(|key| key.variable().to_owned());
+        ProviderInfo {
+            name: config.name.to_string(),
+            base_url: config.base_url,
+            has_key: config.key.is_some(),
+            wants_key: named.is_some() || vendor.is_some_and(|vendor| vendor.key_env.is_some()),
+            key_variable: named.or_else(|| vendor.and_then(|vendor| vendor.key_env).map(str::to_owned)),
+        }
+    };
+    found.into_iter().map(info).collect()
 }
 
 /// A provider in one line, and who set it.

@@ -39,8 +39,13 @@ impl Provider for Scripted {
         request: &'a ChatRequest,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
         self.asked.lock().push((request.clone(), cx.depth));
-        let head =
-            StreamEvent::Start { id: "up".into(), model: "real".into(), created: 7, extra: Object::new() };
+        let head = StreamEvent::Start {
+            id: "up".into(),
+            model: "real".into(),
+            created: 7,
+            dialect: None,
+            extra: Object::new(),
+        };
         let mut events =
             vec![head, StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) }];
         let letters = self.says.chars().map(|c| StreamEvent::PartDelta {

@@ -1,9 +1,8 @@
 //! A library in a folder of its own.
 
 use hanok_base::{
-    CallContext, Caller, ChatRequest, ChatResponse, CollectionName, Hit, Message, OutputFormat, Part, Place,
-    Provider, ProviderError, RetrievalError, Retriever, Role, Sampling, SearchQuery, SearchResult, Span,
-    ToolChoice,
+    CallContext, Caller, ChatRequest, ChatResponse, CollectionName, Hit, Message, Part, Place, Provider,
+    ProviderError, RetrievalError, Retriever, Role, SearchQuery, SearchResult, Span,
 };
 use hanok_retrieval::{Cancel, ExtractAnswerer, Library, SyncReport};
 use hanok_store::{Options, Store};

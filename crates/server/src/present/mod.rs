@@ -1,7 +1,9 @@
 //! Records and documents as what pages show.
 
+mod gateway;
 mod pane;
 
+pub(crate) use gateway::models;
 pub(crate) use pane::span_pane;
 
 use crate::House;

@@ -55,13 +55,17 @@ mod tests {
     fn methods() {
         let check = |path: &str, query: &str, expect: Option<(&str, Route, bool)>| {
             let got = asked(path, query).ok();
-            let got = got.as_ref().map(|asked| {
-                (asked.model.as_deref().unwrap(), asked.route, asked.stream.unwrap())
-            });
+            let got = got
+                .as_ref()
+                .map(|asked| (asked.model.as_deref().unwrap(), asked.route, asked.stream.unwrap()));
             assert_eq!(got, expect, "{path}?{query}");
         };
         check("g-2:generateContent", "", Some(("g-2", Route::Chat, false)));
-        check("openai/gpt-5:streamGenerateContent", "key=x&alt=sse", Some(("openai/gpt-5", Route::Chat, true)));
+        check(
+            "openai/gpt-5:streamGenerateContent",
+            "key=x&alt=sse",
+            Some(("openai/gpt-5", Route::Chat, true)),
+        );
         check("ollama/qwen3:8b:countTokens", "", Some(("ollama/qwen3:8b", Route::CountTokens, false)));
         check("g-2:streamGenerateContent", "", None);
         check("g-2:predict", "", None);

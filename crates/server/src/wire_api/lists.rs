@@ -28,6 +28,13 @@ pub(crate) async fn models(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    // People and OpenAI's clients come by one path.
+    let wants_page = headers
+        .get(http::header::ACCEPT)
+        .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
+    if uri.path() == "/models" && wants_page {
+        return crate::people::models(&house, &visitor, &uri, &headers).await;
+    }
     let list = offered(&house, &visitor).await;
     let wire = codec(dialect_of(uri.path(), &headers));
     reply::bytes(StatusCode::OK, "application/json", wire.encode_models(&list))

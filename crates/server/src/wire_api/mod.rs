@@ -1,11 +1,12 @@
 //! The doors clients of model APIs come in by.
 //!
 //! Reading order: `speech` (which dialect), this file (calls), `gemini` (calls whose model stands in the path),
-//! `lists` (models), `ollama` (what editors ask beside).
+//! `lists` (models), `ollama` (what editors ask beside), `responses` (responses asked back).
 
 pub(crate) mod gemini;
 pub(crate) mod lists;
 pub(crate) mod ollama;
+pub(crate) mod responses;
 pub(crate) mod speech;
 
 use crate::House;
@@ -35,7 +36,9 @@ pub(crate) fn calls(
     route: Route,
 ) -> impl Fn(State<Arc<House>>, Extension<Visitor>, Request) -> Answering + Clone {
     move |State(house), Extension(visitor), request| {
-        Box::pin(async move { call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await })
+        Box::pin(async move {
+            call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await
+        })
     }
 }
 
@@ -57,7 +60,7 @@ pub(crate) async fn call(house: &House, visitor: &Visitor, request: Request, ask
     let trace_id = cx.trace_id();
     let (parts, body) = request.into_parts();
     let answered = match read(&parts.headers, body, house.settings.load().body_limit).await {
-        Ok(body) => house.gateway.call(&cx, described(asked, visitor, &parts, body)).await,
+        Ok(body) => house.gateway.serve(cx.clone(), described(asked, visitor, &parts, body)).await,
         Err(problem) => {
             let mut scope = cx.span(Operation::Gateway, "unread request");
             scope.fail("invalid_request", problem.message.clone());

@@ -16,7 +16,8 @@ pub(crate) fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
         return Dialect::Gemini;
     }
     match path {
-        "/api/chat" | "/api/embed" | "/api/embeddings" | "/api/tags" | "/api/show" | "/api/version" | "/api/ps" => {
+        "/api/chat" | "/api/embed" | "/api/embeddings" | "/api/tags" | "/api/show" | "/api/version"
+        | "/api/ps" => {
             return Dialect::Ollama;
         }
         "/api/generate" => return Dialect::OllamaGenerate,
@@ -44,7 +45,8 @@ pub(crate) fn passed_headers(dialect: Dialect, headers: &HeaderMap) -> Vec<(Stri
     let mut passed = Vec::new();
     for name in names {
         // A header that may come several times is a list.
-        let values: Vec<&str> = headers.get_all(*name).iter().filter_map(|value| value.to_str().ok()).collect();
+        let values: Vec<&str> =
+            headers.get_all(*name).iter().filter_map(|value| value.to_str().ok()).collect();
         if !values.is_empty() {
             passed.push(((*name).to_owned(), values.join(",")));
         }

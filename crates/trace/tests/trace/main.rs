@@ -1,6 +1,8 @@
 //! Calls recorded as the gateway records them, and read back as the API gives them out.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
+mod costs;
+
 use bytes::Bytes;
 use hanok_base::{
     CallContext, Caller, Dialect, Exchange, Operation, Recorder, ResponseBytes, SpanId, Timestamp, TraceId,
@@ -155,8 +157,10 @@ fn failures_keep_what_came() {
         traces.store().flush().await.unwrap();
         let trace = get(&traces, cut).await;
         assert_eq!(trace.summary.error.as_deref(), Some("the stream was cut"));
-        assert_eq!((trace.summary.cost_usd, trace.summary.input_tokens), (None, None));
         let span = &trace.spans[1].attributes;
+        assert_eq!(span["hanok.usage_estimated"], true);
+        // "half" is one token at ten dollars a million, the request 55 at one.
+        assert_eq!((trace.summary.cost_usd, trace.summary.input_tokens), (Some(0.000_065), Some(55)));
         assert_eq!(span["gen_ai.output.messages"][0]["parts"][0]["content"], "half");
         assert_eq!(span["gen_ai.response.finish_reasons"], json!(["truncated"]));
         assert_eq!(span["error.type"], "truncated");

@@ -1,16 +1,15 @@
 //! Streamed answers as upstreams send them.
 
-use super::{fault, parts, response, usage};
+use super::chunk::{Chunk, ChunkChoice, parse};
+use super::open::Open;
+use super::{fault, response, usage};
 use crate::codec::StreamDecoder;
 use crate::error::{WireError, text};
-use crate::members::{Members, Obj, read_into, skip};
+use crate::members::{Obj, read_into};
 use crate::sse;
 use crate::take;
 use crate::template::Template;
-use hanok_base::{Delta, Dialect, FinishReason, Object, Part, Reasoning, StreamEvent, Usage};
-use serde::de::MapAccess;
-use serde_json::Value;
-use serde_json::value::RawValue;
+use hanok_base::{Delta, Dialect, Object, StreamEvent, Usage};
 use std::collections::BTreeMap;
 
 /// From an upstream's bytes to events.
@@ -39,24 +38,6 @@ struct Growing {
     choice: u32,
     part: usize,
     reasoning: bool,
-}
-
-/// A choice's parts that are open.
-#[derive(Default)]
-struct Open {
-    parts: usize,
-    text: Option<usize>,
-    reasoning: Option<usize>,
-    refusal: Option<usize>,
-    calls: Vec<OpenCall>,
-    finished: bool,
-}
-
-struct OpenCall {
-    /// The upstream's index of the call, where it gives one.
-    index: Option<u64>,
-    id: String,
-    part: usize,
 }
 
 impl StreamDecoder for Decoder {
@@ -100,6 +81,9 @@ impl State {
         if let Some(text) = self.template.string(data.as_bytes()) {
             if !text.is_empty() {
                 let Growing { choice, part, reasoning } = self.growing;
+                if reasoning && let Some(open) = self.choices.get_mut(&choice) {
+                    open.thought.push_str(text);
+                }
                 let delta = if reasoning { Delta::Reasoning(text.into()) } else { Delta::Text(text.into()) };
                 events.push(StreamEvent::PartDelta { choice, part, delta });
             }
@@ -129,6 +113,10 @@ impl State {
             _ => None,
         };
         for (i, Obj(choice)) in chunk.choices.into_iter().enumerate() {
+            if !choice.delta.details.is_empty() {
+                // The part that was growing may be complete now.
+                self.template = Template::default();
+            }
             self.choice(choice, i, events)?;
         }
         events.extend(told.map(StreamEvent::Usage));
@@ -155,7 +143,7 @@ impl State {
 
     fn choice(
         &mut self,
-        choice: ChunkChoice<'_>,
+        mut choice: ChunkChoice<'_>,
         position: usize,
         events: &mut Vec<StreamEvent>,
     ) -> Result<(), WireError> {
@@ -163,238 +151,13 @@ impl State {
         let index = u32::try_from(index).map_err(|_| WireError::member("choices.index", "is too large"))?;
         let open = self.choices.entry(index).or_default();
         open.delta(index, choice.delta, events)?;
+        let reason = response::finish_reason(choice.finish.as_deref().unwrap_or_default(), &mut choice.extra);
         if !choice.extra.is_empty() {
             events.push(StreamEvent::ChoiceExtra { choice: index, extra: choice.extra });
         }
-        // An empty reason is how some vendors say that there is none yet.
-        if let Some(reason) = choice.finish.filter(|reason| !reason.is_empty()) {
-            open.finish(index, response::finish_reason(&reason), events);
+        if let Some(reason) = reason {
+            open.finish(index, reason, events);
         }
         Ok(())
     }
-}
-
-/// What is looked at of a chunk.
-#[derive(Default)]
-struct Chunk<'a> {
-    /// The head is known: its members are passed over.
-    started: bool,
-    choices: Vec<Obj<ChunkChoice<'a>>>,
-    usage: Option<Value>,
-    /// In a vendor's own member, sent where nobody asked for usage.
-    usage_beside: Option<Value>,
-    error: Option<Value>,
-    head: Vec<(String, &'a RawValue)>,
-}
-
-impl<'de> Members<'de> for Chunk<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "choices" => self.choices = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "usage" => self.usage = map.next_value()?,
-            "error" => self.error = map.next_value()?,
-            // The second pads each chunk to hide its length.
-            "object" | "obfuscation" => skip(map)?,
-            "x_groq" if self.started => {
-                self.usage_beside = map.next_value::<Value>()?.get_mut("usage").map(Value::take);
-            }
-            _ if self.started => skip(map)?,
-            _ => self.head.push((name.to_owned(), map.next_value()?)),
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct ChunkChoice<'a> {
-    index: Option<u64>,
-    finish: Option<String>,
-    delta: ChunkDelta<'a>,
-    extra: Object,
-}
-
-impl<'de> Members<'de> for ChunkChoice<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "index" => self.index = map.next_value()?,
-            "finish_reason" => self.finish = map.next_value()?,
-            "delta" => self.delta = map.next_value::<Option<Obj<_>>>()?.unwrap_or_default().0,
-            // Some vendors repeat all that was said so far beside each delta.
-            "message" => skip(map)?,
-            _ => {
-                if let Some(value) = map.next_value::<Option<Value>>()? {
-                    self.extra.insert(name.to_owned(), value);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct ChunkDelta<'a> {
-    reasoning_content: Option<&'a RawValue>,
-    reasoning: Option<&'a RawValue>,
-    content: Option<&'a RawValue>,
-    refusal: Option<&'a RawValue>,
-    calls: Vec<Object>,
-    annotations: Vec<Value>,
-}
-
-impl<'a> ChunkDelta<'a> {
-    /// The one string that is all the delta says.
-    fn only_text(&self) -> Option<&'a RawValue> {
-        let said = [self.reasoning_content, self.reasoning, self.content, self.refusal];
-        let mut said = said.into_iter().flatten().filter(|value| value.get() != "\"\"");
-        let only = said.next()?;
-        let alone = said.next().is_none() && only.get().starts_with('"');
-        (alone && self.calls.is_empty() && self.annotations.is_empty()).then_some(only)
-    }
-}
-
-impl<'de> Members<'de> for ChunkDelta<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "reasoning_content" => self.reasoning_content = map.next_value()?,
-            "reasoning" => self.reasoning = map.next_value()?,
-            "content" => self.content = map.next_value()?,
-            "refusal" => self.refusal = map.next_value()?,
-            "tool_calls" => self.calls = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "annotations" => self.annotations = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            _ => skip(map)?,
-        }
-        Ok(())
-    }
-}
-
-impl Open {
-    fn begin(&mut self, choice: u32, value: Part, events: &mut Vec<StreamEvent>) -> usize {
-        let part = self.parts;
-        self.parts += 1;
-        events.push(StreamEvent::PartStart { choice, part, value });
-        part
-    }
-
-    fn finish(&mut self, choice: u32, reason: FinishReason, events: &mut Vec<StreamEvent>) {
-        if std::mem::replace(&mut self.finished, true) {
-            return;
-        }
-        events.extend((0..self.parts).map(|part| StreamEvent::PartEnd { choice, part }));
-        events.push(StreamEvent::Finish { choice, reason });
-    }
-
-    fn delta(
-        &mut self,
-        choice: u32,
-        delta: ChunkDelta<'_>,
-        events: &mut Vec<StreamEvent>,
-    ) -> Result<(), WireError> {
-        // Some vendors tell it in both.
-        for value in [delta.reasoning_content, delta.reasoning].into_iter().flatten() {
-            if let Value::String(text) = parse(value)?
-                && !text.is_empty()
-            {
-                self.reasoning(choice, text, events);
-                break;
-            }
-        }
-        match delta.content.map(parse).transpose()? {
-            None => {}
-            Some(Value::String(text)) => self.text(choice, text, events),
-            Some(Value::Array(parts)) => {
-                for part in parts {
-                    match parts::content_part(take::item(part, "content")?)?.0 {
-                        Part::Text(text) => self.text(choice, text, events),
-                        Part::Reasoning(reasoning) => self.reasoning(choice, reasoning.text, events),
-                        other => drop(self.begin(choice, other, events)),
-                    }
-                }
-            }
-            Some(_) => return Err(WireError::member("content", parts::CONTENT)),
-        }
-        match delta.refusal.map(parse).transpose()? {
-            None => {}
-            Some(Value::String(text)) => self.refusal(choice, text, events),
-            Some(_) => return Err(WireError::member("refusal", "must be a string")),
-        }
-        for call in delta.calls {
-            self.call(choice, call, events)?;
-        }
-        for annotation in delta.annotations {
-            self.begin(choice, response::annotation(annotation), events);
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if !text.is_empty() {
-            let known = self.text;
-            let part = known.unwrap_or_else(|| self.begin(choice, Part::Text(String::new()), events));
-            self.text = Some(part);
-            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Text(text) });
-        }
-    }
-
-    fn reasoning(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if !text.is_empty() {
-            let known = self.reasoning;
-            let part =
-                known.unwrap_or_else(|| self.begin(choice, Part::Reasoning(Reasoning::default()), events));
-            self.reasoning = Some(part);
-            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Reasoning(text) });
-        }
-    }
-
-    fn refusal(&mut self, choice: u32, text: String, events: &mut Vec<StreamEvent>) {
-        if !text.is_empty() {
-            let known = self.refusal;
-            let part = known.unwrap_or_else(|| self.begin(choice, Part::Refusal(String::new()), events));
-            self.refusal = Some(part);
-            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Text(text) });
-        }
-    }
-
-    fn call(
-        &mut self,
-        choice: u32,
-        mut object: Object,
-        events: &mut Vec<StreamEvent>,
-    ) -> Result<(), WireError> {
-        let index = take::count(&mut object, "index")?;
-        let mut call = parts::tool_call(object)?;
-        let arguments = std::mem::take(&mut call.arguments);
-        let known = self.known_call(index, &call.id, &call.name);
-        let part = known.unwrap_or_else(|| {
-            let id = call.id.clone();
-            let part = self.begin(choice, Part::ToolCall(call), events);
-            self.calls.push(OpenCall { index, id, part });
-            part
-        });
-        if !arguments.is_empty() {
-            events.push(StreamEvent::PartDelta { choice, part, delta: Delta::Arguments(arguments) });
-        }
-        Ok(())
-    }
-
-    /// The call that a delta goes on with; `None` where it begins one. The index says which, as documented; but
-    /// some servers give none and only a new id, and some give each of several whole calls the index 0. A new
-    /// id alone is not enough under an index: some servers make up another one for each delta.
-    fn known_call(&self, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
-        let mut newest_first = self.calls.iter().rev();
-        let known = match index {
-            Some(_) => {
-                let same = newest_first.find(|call| call.index == index)?;
-                let other = !id.is_empty() && !name.is_empty() && !same.id.is_empty() && same.id != id;
-                Some(same).filter(|_| !other)
-            }
-            None if !id.is_empty() => newest_first.find(|call| call.id == id),
-            None if !name.is_empty() => None,
-            None => newest_first.next(),
-        };
-        known.map(|call| call.part)
-    }
-}
-
-fn parse(raw: &RawValue) -> Result<Value, WireError> {
-    serde_json::from_str(raw.get()).map_err(|error| WireError::json(&error, raw.get()))
 }

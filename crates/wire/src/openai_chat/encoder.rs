@@ -1,8 +1,9 @@
 //! Streamed answers as clients want them.
 
-use super::{fault, parts, response, usage};
+use super::parts::Reader;
+use super::{fault, media, parts, reasoning, response, usage};
 use crate::codec::{StreamEncoder, StreamOptions};
-use hanok_base::{Delta, Object, Part, Problem, StreamEvent};
+use hanok_base::{Delta, Object, Part, Problem, Reasoning, StreamEvent, ToolCall};
 use serde_json::{Value, json};
 
 /// From events to a client's bytes.
@@ -14,13 +15,36 @@ pub(super) struct Encoder {
     /// Choice and part of each tool call, by choice in order of coming.
     calls: Vec<(u32, usize)>,
     refusals: Vec<(u32, usize)>,
+    thoughts: Vec<Thought>,
+    images: Vec<u32>,
+    /// Unknown members are under this dialect's names.
+    own: bool,
     usage: Option<Value>,
+}
+
+/// A thought, kept until it is complete: its text and its signature are told together.
+struct Thought {
+    choice: u32,
+    part: usize,
+    so_far: Reasoning,
+    ended: bool,
+    told: bool,
 }
 
 impl Encoder {
     pub(super) fn new(options: StreamOptions) -> Self {
         let head = head("", options.model.as_str(), 0, &Object::new());
-        Self { options, head, roles: Vec::new(), calls: Vec::new(), refusals: Vec::new(), usage: None }
+        Self {
+            options,
+            head,
+            roles: Vec::new(),
+            calls: Vec::new(),
+            refusals: Vec::new(),
+            thoughts: Vec::new(),
+            images: Vec::new(),
+            own: true,
+            usage: None,
+        }
     }
 
     fn chunk(&self, choices: &Value, usage: Option<&Value>, out: &mut Vec<u8>) {
@@ -61,59 +85,133 @@ impl Encoder {
                     self.delta(choice, &json!({ "refusal": text }), out);
                 }
             }
-            Part::Reasoning(reasoning) if !reasoning.text.is_empty() => {
-                self.delta(choice, &json!({ "reasoning_content": reasoning.text }), out);
-            }
+            Part::Reasoning(thought) => self.thought(choice, part, thought, out),
             Part::ToolCall(call) => {
                 self.calls.push((choice, part));
                 let index = self.call_index(choice, part);
-                let mut value = parts::encode_tool_call(call);
+                let mut value = parts::encode_tool_call(call, Reader::Client, self.own);
                 if let Some(object) = value.as_object_mut() {
                     object.insert("index".into(), index.into());
                 }
                 self.delta(choice, &json!({ "tool_calls": [value] }), out);
             }
-            Part::Citation(citation) => {
-                let annotation = response::encode_annotation(citation);
-                self.delta(choice, &json!({ "annotations": [annotation] }), out);
+            Part::Media(image) => {
+                let mut value = media::encode(image, self.own);
+                if let Some(object) = value.as_object_mut() {
+                    let index = self.images.iter().filter(|of| **of == choice).count();
+                    object.insert("index".into(), index.into());
+                }
+                self.images.push(choice);
+                self.delta(choice, &json!({ "images": [value] }), out);
             }
-            Part::Opaque { value, .. } => self.delta(choice, &json!({ "annotations": [value] }), out),
-            Part::Text(_)
-            | Part::Reasoning(_)
-            | Part::Media(_)
-            | Part::ToolResult(_)
-            | Part::CacheBreak(_) => {}
+            Part::Citation(_) | Part::Opaque { .. } => {
+                if let Some(annotation) = response::annotation_of(value, self.own) {
+                    self.delta(choice, &json!({ "annotations": [annotation] }), out);
+                }
+            }
+            Part::Text(_) | Part::ToolResult(_) | Part::CacheBreak(_) => {}
         }
+    }
+
+    fn thought(&mut self, choice: u32, part: usize, thought: &Reasoning, out: &mut Vec<u8>) {
+        self.thoughts.push(Thought { choice, part, so_far: thought.clone(), ended: false, told: false });
+        self.tell_ended(choice, out);
+        if !thought.text.is_empty() {
+            self.delta(choice, &json!({ "reasoning_content": thought.text }), out);
+        }
+    }
+
+    /// Tells the thoughts that are complete and need it: those that are signed, and beside others all, so that
+    /// they keep their order.
+    fn tell_ended(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let several = self.thoughts.iter().filter(|thought| thought.choice == choice).count() > 1;
+        for at in 0..self.thoughts.len() {
+            let due = |thought: &&Thought| {
+                thought.choice == choice
+                    && thought.ended
+                    && !thought.told
+                    && (several || reasoning::is_signed(&thought.so_far))
+            };
+            if self.thoughts.get(at).as_ref().is_some_and(due) {
+                self.tell(at, out);
+            }
+        }
+    }
+
+    /// Tells a thought in full.
+    fn tell(&mut self, at: usize, out: &mut Vec<u8>) {
+        let Some(thought) = self.thoughts.get_mut(at) else { return };
+        thought.told = true;
+        let (choice, so_far) = (thought.choice, std::mem::take(&mut thought.so_far));
+        let before = self.thoughts.iter().take(at).filter(|thought| thought.choice == choice).count();
+        if !so_far.text.is_empty() || reasoning::is_signed(&so_far) {
+            let detail = reasoning::encode_detail(&so_far, before);
+            self.delta(choice, &json!({ "reasoning_details": [detail] }), out);
+        }
+    }
+
+    fn grow(&mut self, choice: u32, part: usize, delta: &Delta, out: &mut Vec<u8>) {
+        let said = match delta {
+            Delta::Text(text) if self.refusals.contains(&(choice, part)) => json!({ "refusal": text }),
+            Delta::Text(text) => json!({ "content": text }),
+            Delta::Reasoning(text) => {
+                if let Some(at) = self.thought_at(choice, part)
+                    && let Some(thought) = self.thoughts.get_mut(at)
+                {
+                    thought.so_far.text.push_str(text);
+                }
+                json!({ "reasoning_content": text })
+            }
+            Delta::Arguments(text) => {
+                let index = self.call_index(choice, part);
+                json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] })
+            }
+            Delta::Signature(signature) => {
+                if let Some(at) = self.thought_at(choice, part) {
+                    if let Some(thought) = self.thoughts.get_mut(at) {
+                        match &mut thought.so_far.signature {
+                            Some(so_far) => so_far.value.push_str(&signature.value),
+                            none => *none = Some(signature.clone()),
+                        }
+                    }
+                    return;
+                }
+                let call = ToolCall { signature: Some(signature.clone()), ..ToolCall::default() };
+                let mut value =
+                    Object::from_iter([("index".to_owned(), self.call_index(choice, part).into())]);
+                reasoning::encode_call_signature(&call, Reader::Client, &mut value);
+                json!({ "tool_calls": [value] })
+            }
+        };
+        self.delta(choice, &said, out);
+    }
+
+    fn thought_at(&self, choice: u32, part: usize) -> Option<usize> {
+        self.thoughts.iter().position(|thought| thought.choice == choice && thought.part == part)
     }
 }
 
 impl StreamEncoder for Encoder {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
         match event {
-            StreamEvent::Start { id, model, created, extra, .. } => {
+            StreamEvent::Start { id, model, created, dialect, extra } => {
+                self.own = response::is_own(*dialect);
+                let none = Object::new();
+                let extra = if self.own { extra } else { &none };
                 let known_as = &self.options.model;
                 let model = if known_as.as_str().is_empty() { model } else { known_as };
                 self.head = head(id.as_str(), model.as_str(), *created, extra);
             }
             StreamEvent::PartStart { choice, part, value } => self.part_start(*choice, *part, value, out),
-            StreamEvent::PartDelta { choice, part, delta } => {
-                let delta = match delta {
-                    Delta::Text(text) if self.refusals.contains(&(*choice, *part)) => {
-                        json!({ "refusal": text })
-                    }
-                    Delta::Text(text) => json!({ "content": text }),
-                    Delta::Reasoning(text) => json!({ "reasoning_content": text }),
-                    Delta::Arguments(text) => {
-                        let index = self.call_index(*choice, *part);
-                        json!({ "tool_calls": [{ "index": index, "function": { "arguments": text } }] })
-                    }
-                    // This dialect has no place for signatures.
-                    Delta::Signature(_) => return,
-                };
-                self.delta(*choice, &delta, out);
+            StreamEvent::PartDelta { choice, part, delta } => self.grow(*choice, *part, delta, out),
+            StreamEvent::PartEnd { choice, part } => {
+                let at = self.thought_at(*choice, *part);
+                if let Some(thought) = at.and_then(|at| self.thoughts.get_mut(at)) {
+                    thought.ended = true;
+                    self.tell_ended(*choice, out);
+                }
             }
-            StreamEvent::PartEnd { .. } => {}
-            StreamEvent::ChoiceExtra { choice, extra } => {
+            StreamEvent::ChoiceExtra { choice, extra } if self.own => {
                 self.role(*choice, out);
                 let mut object = Object::new();
                 object.insert("index".into(), (*choice).into());
@@ -122,10 +220,16 @@ impl StreamEncoder for Encoder {
                 object.extend(extra.clone());
                 self.chunk(&json!([object]), None, out);
             }
+            StreamEvent::ChoiceExtra { .. } => {}
             StreamEvent::Finish { choice, reason } => {
+                self.thoughts.iter_mut().filter(|of| of.choice == *choice).for_each(|of| of.ended = true);
+                self.tell_ended(*choice, out);
                 self.role(*choice, out);
-                let choices = json!([{ "index": choice, "delta": {}, "finish_reason": reason.as_str() }]);
-                self.chunk(&choices, None, out);
+                let mut object = Object::new();
+                object.insert("index".into(), (*choice).into());
+                object.insert("delta".into(), json!({}));
+                response::encode_finish(reason, &mut object);
+                self.chunk(&json!([object]), None, out);
             }
             StreamEvent::Usage(usage) => self.usage = usage::encode(usage),
         }

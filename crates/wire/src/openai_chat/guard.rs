@@ -232,7 +232,8 @@ struct Delta<'a> {
 impl<'de> Members<'de> for Delta<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            "content" | "reasoning_content" | "reasoning" | "refusal" | "tool_calls" => {
+            "content" | "reasoning_content" | "reasoning" | "refusal" | "tool_calls"
+            | "reasoning_details" | "images" => {
                 let value: &RawValue = map.next_value()?;
                 if !matches!(value.get(), "null" | "\"\"" | "[]") {
                     self.content = true;

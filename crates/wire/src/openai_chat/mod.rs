@@ -1,20 +1,26 @@
 //! OpenAI's chat completions, as OpenAI documents them and as compatible vendors send them.
 //!
-//! Reading order: `peek` (routing without decoding), `request`, `response`, `parts` (of both), `decoder` and
-//! `encoder` (streams), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
-//! `models`.
+//! Reading order: `peek` (routing without decoding), `request` with `messages` and `losses` (what it cannot say),
+//! `response`, `parts` (of both) with `media` and `reasoning`, `decoder` (streams in) with `chunk` and `open`,
+//! `encoder` (streams out), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
+//! `models`, `embeddings`.
 
+mod chunk;
 mod decoder;
+mod embeddings;
 mod encoder;
 mod fault;
 mod guard;
-
+mod losses;
+mod media;
+mod messages;
 mod models;
+mod open;
 mod parts;
 mod peek;
+mod reasoning;
 mod request;
 mod response;
-
 mod usage;
 
 use crate::codec::{
@@ -23,7 +29,10 @@ use crate::codec::{
 };
 use crate::error::WireError;
 use bytes::Bytes;
-use hanok_base::{ChatRequest, ChatResponse, ModelInfo, Problem, ProviderError, ProviderName, Route};
+use hanok_base::{
+    ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, ModelInfo, Problem, ProviderError, ProviderName,
+    Route,
+};
 use std::borrow::Cow;
 
 /// The dialect `openai-chat`.
@@ -31,8 +40,8 @@ use std::borrow::Cow;
 pub struct OpenAiChat;
 
 impl Codec for OpenAiChat {
-    fn peek(&self, _: Route, body: &[u8]) -> Result<Peek, WireError> {
-        peek::peek(body)
+    fn peek(&self, route: Route, body: &[u8]) -> Result<Peek, WireError> {
+        peek::peek(route, body)
     }
     fn patch(&self, body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
         peek::patch(body, peek, patch)
@@ -66,6 +75,21 @@ impl Codec for OpenAiChat {
     }
     fn decode_error(&self, status: u16, body: &[u8], provider: &ProviderName) -> ProviderError {
         fault::decode(status, body, provider)
+    }
+    fn decode_embed_request(&self, route: Route, body: &[u8]) -> Result<EmbedRequest, WireError> {
+        match route {
+            Route::Embeddings => embeddings::decode_request(body),
+            _ => Err(WireError::NotOffered("embeddings on this route")),
+        }
+    }
+    fn encode_embed_request(&self, request: &EmbedRequest) -> Result<Encoded, WireError> {
+        embeddings::encode_request(request)
+    }
+    fn decode_embed_response(&self, body: &[u8]) -> Result<EmbedResponse, WireError> {
+        embeddings::decode_response(body)
+    }
+    fn encode_embed_response(&self, _: Route, response: &EmbedResponse, request: &[u8]) -> Vec<u8> {
+        embeddings::encode_response(response, request)
     }
     fn encode_models(&self, models: &[(String, ModelInfo)]) -> Vec<u8> {
         models::encode_list(models)

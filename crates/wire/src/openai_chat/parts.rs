@@ -1,20 +1,19 @@
 //! The parts of a message, both directions: of requests and of answers.
 
+use super::{media, reasoning};
 use crate::error::WireError;
 use crate::take;
-use hanok_base::{Dialect, Media, MediaSource, Object, Part, Reasoning, ToolCall};
+use hanok_base::{Dialect, Object, Part, Reasoning, ToolCall};
 use serde_json::{Value, json};
 
 /// What is said of a content that is neither text nor parts.
 pub(super) const CONTENT: &str = "must be a string or an array of parts";
 
-/// The parts of a message of either direction, in the order: reasoning, content, refusal, tool calls. Unknown
+/// The parts of a message of either direction, in the order: reasoning, content, refusal, tool calls, images. Unknown
 /// members of content parts are left in `content`, an object for each part, so that they find back.
 pub(super) fn message_parts(object: &mut Object) -> Result<Vec<Part>, WireError> {
     let mut parts = Vec::new();
-    if let Some(text) = reasoning_of(string_of(object, "reasoning_content"), string_of(object, "reasoning")) {
-        parts.push(Part::Reasoning(Reasoning { text, ..Reasoning::default() }));
-    }
+    reasoning::thoughts(object, &mut parts)?;
     match take::some(object, "content") {
         None => {}
         Some(Value::String(text)) if text.is_empty() => {}
@@ -24,11 +23,14 @@ pub(super) fn message_parts(object: &mut Object) -> Result<Vec<Part>, WireError>
             for (i, value) in items.into_iter().enumerate() {
                 let place = format!("content[{i}]");
                 let item = take::item(value, &place)?;
-                let (part, rest) = content_part(item).map_err(|error| take::under(&place, error))?;
+                let (part, mut rest) = content_part(item).map_err(|error| take::under(&place, error))?;
+                let cached = rest.get("cache_control").is_some_and(Value::is_object) && is_content(&part);
+                let cached = if cached { rest.shift_remove("cache_control") } else { None };
                 if is_content(&part) {
                     unknown.push(Value::Object(rest));
                 }
                 parts.push(part);
+                parts.extend(cached.map(Part::CacheBreak));
             }
             if unknown.iter().any(|rest| rest.as_object().is_some_and(|rest| !rest.is_empty())) {
                 object.insert("content".into(), unknown.into());
@@ -44,24 +46,16 @@ pub(super) fn message_parts(object: &mut Object) -> Result<Vec<Part>, WireError>
         let call = take::item(value, &place)?;
         parts.push(Part::ToolCall(tool_call(call).map_err(|error| take::under(&place, error))?));
     }
+    for (i, value) in take::array(object, "images")?.into_iter().enumerate() {
+        let place = format!("images[{i}]");
+        parts.push(content_part(take::item(value, &place)?).map_err(|error| take::under(&place, error))?.0);
+    }
     Ok(parts)
 }
 
 /// Whether a part stands in a message's `content`, rather than in a member of its own.
 fn is_content(part: &Part) -> bool {
     matches!(part, Part::Text(_) | Part::Media(_) | Part::Opaque { .. } | Part::ToolResult(_))
-}
-
-fn string_of(object: &mut Object, name: &str) -> Option<Value> {
-    if object.get(name).is_some_and(Value::is_string) { object.shift_remove(name) } else { None }
-}
-
-/// The text of reasoning, of the two members in which vendors tell it. Some tell it in both.
-fn reasoning_of(content: Option<Value>, plain: Option<Value>) -> Option<String> {
-    [content, plain].into_iter().flatten().find_map(|value| match value {
-        Value::String(text) if !text.is_empty() => Some(text),
-        _ => None,
-    })
 }
 
 /// A part of a content, and its unknown members.
@@ -76,14 +70,9 @@ pub(super) fn content_part(mut object: Object) -> Result<(Part, Object), WireErr
                 take::some(&mut object, "thinking").map(|thinking| thought(&thinking)).unwrap_or_default();
             Part::Reasoning(Reasoning { text, ..Reasoning::default() })
         }
-        "image_url" => image(&mut object)?,
-        "input_audio" => {
-            let mut audio = take::map(&mut object, "input_audio")?.ok_or_else(|| missing("input_audio"))?;
-            let data = take::string(&mut audio, "data")?.ok_or_else(|| missing("input_audio.data"))?;
-            let format = take::string(&mut audio, "format")?;
-            let mime = format.map(|format| format!("audio/{format}"));
-            Part::Media(Media { mime, filename: None, source: MediaSource::Base64(data), extra: audio })
-        }
+        "image_url" => media::image(&mut object)?,
+        "input_audio" => media::audio(&mut object)?,
+        "file" if let Some(file) = media::file(&mut object) => file,
         _ => {
             let value = Value::Object(object);
             return Ok((Part::Opaque { dialect: Dialect::OpenAiChat, value }, Object::new()));
@@ -104,23 +93,6 @@ fn thought(value: &Value) -> String {
     }
 }
 
-fn image(object: &mut Object) -> Result<Part, WireError> {
-    let mut image = match take::some(object, "image_url") {
-        // Some clients send the URL alone.
-        Some(Value::String(url)) => Object::from_iter([("url".to_owned(), Value::String(url))]),
-        Some(Value::Object(image)) => image,
-        _ => return Err(WireError::member("image_url", "must be an object with a url")),
-    };
-    let url =
-        take::string(&mut image, "url")?.ok_or_else(|| WireError::member("image_url.url", "is required"))?;
-    let inline = url.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    let (mime, source) = match inline {
-        Some((mime, data)) => (Some(mime.to_owned()), MediaSource::Base64(data.to_owned())),
-        None => (None, MediaSource::Url(url)),
-    };
-    Ok(Part::Media(Media { mime, filename: None, source, extra: image }))
-}
-
 pub(super) fn tool_call(mut object: Object) -> Result<ToolCall, WireError> {
     let id = take::string(&mut object, "id")?.unwrap_or_default();
     let mut function = take::map(&mut object, "function")?.unwrap_or_default();
@@ -139,109 +111,108 @@ pub(super) fn tool_call(mut object: Object) -> Result<ToolCall, WireError> {
     if !function.is_empty() {
         object.insert("function".into(), function.into());
     }
-    Ok(ToolCall { id, name, arguments, signature: None, extra: object })
+    let signature = reasoning::call_signature(&mut object);
+    Ok(ToolCall { id, name, arguments, signature, extra: object })
 }
 
-/// How a message's content is written.
-pub(super) enum Content<'a> {
-    /// As a text where it is one, else as parts; each with these unknown members, by position.
-    Parts(&'a [Value]),
-    /// As one text, as clients expect an answer; parts that are no text are for the caller to write.
-    Text,
+/// Who is to read what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A client: content as one text, signatures of every dialect shown.
+    Client,
+    /// An upstream: content as a text where it is one, else as parts; only its own signatures.
+    Upstream,
 }
 
-/// Writes parts as the members of a message.
+/// How parts are written.
+#[derive(Clone, Copy)]
+pub(super) struct Form<'a> {
+    pub(super) reader: Reader,
+    /// The parts came in this dialect, and so did their unknown members.
+    pub(super) own: bool,
+    /// Unknown members of the content's parts, by position.
+    pub(super) unknown: &'a [Value],
+}
+
+/// Writes parts as the members of a message; those that have no place there are left out.
 pub(super) fn encode_parts<'a>(
     parts: impl IntoIterator<Item = &'a Part>,
-    form: Content<'_>,
+    form: Form<'_>,
     object: &mut Object,
 ) {
+    let Form { reader, own, unknown } = form;
     let mut content: Vec<Value> = Vec::new();
     let mut texts: Vec<&str> = Vec::new();
-    let mut calls = Vec::new();
-    let mut reasoning = String::new();
+    let mut calls: Vec<Value> = Vec::new();
+    let mut images: Vec<Value> = Vec::new();
+    let mut thoughts = Vec::new();
     let mut refusal = None;
+    let assistant = object.get("role").and_then(Value::as_str) == Some("assistant");
     for part in parts {
         match part {
             Part::Text(text) => {
                 texts.push(text);
-                if matches!(form, Content::Parts(_)) {
-                    content.push(json!({ "type": "text", "text": text }));
-                }
+                content.push(json!({ "type": "text", "text": text }));
             }
-            Part::Media(media) => content.push(encode_media(media)),
-            Part::Opaque { value, .. } => {
-                if matches!(form, Content::Parts(_)) {
-                    content.push(value.clone());
-                }
+            // A place for what models draw is not documented by OpenAI, but shared by vendors.
+            Part::Media(media) if assistant => images.push(media::encode(media, own)),
+            Part::Media(media) => content.push(media::encode(media, own)),
+            Part::Opaque { dialect: Dialect::OpenAiChat, value } if reader == Reader::Upstream => {
+                content.push(value.clone());
             }
-            Part::Reasoning(part) => reasoning.push_str(&part.text),
+            Part::Reasoning(thought) if reasoning::is_for(thought, reader) => thoughts.push(thought),
             Part::Refusal(text) => refusal = Some(text.as_str()),
-            Part::ToolCall(call) => calls.push(encode_tool_call(call)),
-            // Each in a message of its own, or, of an answer, what it never holds.
-            Part::ToolResult(_) | Part::Citation(_) | Part::CacheBreak(_) => {}
+            Part::ToolCall(call) => calls.push(encode_tool_call(call, reader, own)),
+            Part::CacheBreak(value) if own && reader == Reader::Upstream => {
+                if let Some(last) = content.last_mut().and_then(Value::as_object_mut) {
+                    last.insert("cache_control".into(), value.clone());
+                }
+            }
+            // Each in a message of its own, or for the caller to write, or nothing that `reader` may see.
+            Part::ToolResult(_)
+            | Part::Citation(_)
+            | Part::CacheBreak(_)
+            | Part::Opaque { .. }
+            | Part::Reasoning(_) => {}
         }
     }
-    let content = match (form, texts.as_slice(), content.len()) {
-        (_, [], 0) if !calls.is_empty() || refusal.is_some() => Value::Null,
-        (Content::Text, texts, 0) => texts.concat().into(),
-        (Content::Text, texts, _) => {
-            let text = json!({ "type": "text", "text": texts.concat() });
-            (!texts.is_empty()).then_some(text).into_iter().chain(content).collect()
+    for (part, unknown) in content.iter_mut().zip(unknown) {
+        if let (Some(part), Some(unknown)) = (part.as_object_mut(), unknown.as_object()) {
+            part.extend(unknown.clone());
         }
-        (Content::Parts([]), [text], 1) => (*text).into(),
-        (Content::Parts(_), [], 0) => "".into(),
-        (Content::Parts(unknown), ..) => {
-            for (part, unknown) in content.iter_mut().zip(unknown) {
-                if let (Some(part), Some(unknown)) = (part.as_object_mut(), unknown.as_object()) {
-                    part.extend(unknown.clone());
-                }
-            }
-            content.into()
+    }
+    let told = !calls.is_empty() || refusal.is_some() || !images.is_empty();
+    let content = match (reader, content.as_slice()) {
+        (_, []) if told => Value::Null,
+        (_, []) => "".into(),
+        (Reader::Client, _) => texts.concat().into(),
+        (Reader::Upstream, [Value::Object(only)]) if !texts.is_empty() && only.len() == 2 => {
+            texts.concat().into()
         }
+        (Reader::Upstream, _) => content.into(),
     };
     object.insert("content".into(), content);
-    if !reasoning.is_empty() {
-        object.insert("reasoning_content".into(), reasoning.into());
-    }
+    reasoning::encode_thoughts(&thoughts, reader, object);
     if let Some(refusal) = refusal {
         object.insert("refusal".into(), refusal.into());
     }
     if !calls.is_empty() {
         object.insert("tool_calls".into(), calls.into());
     }
-}
-
-fn encode_media(media: &Media) -> Value {
-    let mime = media.mime.as_deref();
-    if let (Some(format), MediaSource::Base64(data)) =
-        (mime.and_then(|mime| mime.strip_prefix("audio/")), &media.source)
-    {
-        let mut audio = media.extra.clone();
-        audio.insert("data".into(), data.as_str().into());
-        audio.insert("format".into(), format.into());
-        return json!({ "type": "input_audio", "input_audio": audio });
+    if !images.is_empty() {
+        object.insert("images".into(), images.into());
     }
-    let url = match &media.source {
-        MediaSource::Url(url) => url.clone(),
-        MediaSource::Base64(data) => {
-            format!("data:{};base64,{data}", mime.unwrap_or("application/octet-stream"))
-        }
-        MediaSource::FileId(id) => return json!({ "type": "file", "file": { "file_id": id } }),
-    };
-    let mut image = media.extra.clone();
-    image.insert("url".into(), url.into());
-    json!({ "type": "image_url", "image_url": image })
 }
 
-pub(super) fn encode_tool_call(call: &ToolCall) -> Value {
+/// A call; its unknown members only where they are this dialect's `own`.
+pub(super) fn encode_tool_call(call: &ToolCall, reader: Reader, own: bool) -> Value {
     let mut object = Object::new();
     object.insert("id".into(), call.id.as_str().into());
     object.insert("type".into(), "function".into());
     let mut function = Object::new();
     function.insert("name".into(), call.name.as_str().into());
     function.insert("arguments".into(), call.arguments.as_str().into());
-    for (name, value) in &call.extra {
+    for (name, value) in call.extra.iter().filter(|_| own) {
         match (name.as_str(), value) {
             ("function", Value::Object(more)) => function.extend(more.clone()),
             _ => drop(object.insert(name.clone(), value.clone())),
@@ -249,8 +220,9 @@ pub(super) fn encode_tool_call(call: &ToolCall) -> Value {
     }
     // A call of a type we do not know is whole in its unknown members.
     let unknown = call.name.is_empty() && call.arguments.is_empty() && call.extra.contains_key("type");
-    if !unknown {
+    if !unknown || !own {
         object.insert("function".into(), function.into());
     }
+    reasoning::encode_call_signature(call, reader, &mut object);
     Value::Object(object)
 }

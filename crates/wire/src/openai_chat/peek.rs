@@ -5,9 +5,11 @@ use crate::edit::Edits;
 use crate::error::{WireError, text};
 use crate::members::{Members, Obj, place, read_into, skip};
 use bytes::Bytes;
+use hanok_base::Route;
 use serde::de::{Error, MapAccess};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 #[derive(Default)]
 struct Body<'a> {
@@ -55,22 +57,24 @@ impl<'de> Members<'de> for StreamOptions {
     }
 }
 
-pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
+/// The members of a chat; other routes share the ones that they have.
+pub(super) fn peek(route: Route, body: &[u8]) -> Result<Peek, WireError> {
     let text = text(body)?;
-    let found = read_into(Body::default(), text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data if error.to_string().starts_with("duplicate field") => {
-            WireError::member(duplicate(&error), "stands twice in the request")
+    let found = read(text)?;
+    let model = match (found.model, route) {
+        (Some(model), _) => {
+            let name: String = serde_json::from_str(model.get()).map_err(|_| {
+                WireError::member("model", format!("must be a string, not {}", kind(model.get())))
+            })?;
+            if name.is_empty() {
+                return Err(WireError::member("model", "must not be empty"));
+            }
+            name
         }
-        serde_json::error::Category::Data => WireError::member("body", "must be a JSON object"),
-        _ => WireError::json(&error, text),
-    })?;
-    let model =
-        found.model.ok_or_else(|| WireError::member("model", "is required, such as \"hanok/extract\""))?;
-    let name: String = serde_json::from_str(model.get())
-        .map_err(|_| WireError::member("model", format!("must be a string, not {}", kind(model.get()))))?;
-    if name.is_empty() {
-        return Err(WireError::member("model", "must not be empty"));
-    }
+        // Some of these have a default.
+        (None, Route::Raw(_)) => String::new(),
+        (None, _) => return Err(WireError::member("model", "is required, such as \"hanok/extract\"")),
+    };
     let stream = match found.stream.map(RawValue::get) {
         None | Some("null" | "false") => false,
         Some("true") => true,
@@ -86,33 +90,72 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
             .include_usage
             .unwrap_or(false),
     };
-    let count = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
+    let newer = count("max_completion_tokens", found.max_completion_tokens, route)?;
+    let older = count("max_tokens", found.max_tokens, route)?;
+    let choices = count("n", found.n, route)?;
+    let null = [found.max_completion_tokens, found.max_tokens].into_iter().flatten();
+    let close = text.rfind('}').unwrap_or_default();
     Ok(Peek {
-        model: name,
+        model,
         stream,
         include_usage,
-        max_tokens: count(found.max_completion_tokens).or(count(found.max_tokens)),
-        choices: count(found.n).and_then(|n| u32::try_from(n).ok()).unwrap_or(1).max(1),
+        max_tokens: newer.or(older),
+        choices: choices.map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX)).max(1),
         cache_key: found.prompt_cache_key.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         at: Places {
-            model: Some(place(text, model)),
+            model: found.model.map(|raw| place(text, raw)),
             options: found.stream_options.map(|raw| place(text, raw)),
-            close: text.rfind('}').unwrap_or_default(),
-            ..Places::default()
+            max_tokens: null.filter(|raw| raw.get() == "null").map(|raw| place(text, raw)).next(),
+            close,
+            empty: text.get(..close).is_some_and(|before| before.trim_end().ends_with('{')),
+            raw: false,
         },
+    })
+}
+
+/// A count that budgets go by. What an upstream might read as another one is refused.
+fn count(name: &str, raw: Option<&RawValue>, route: Route) -> Result<Option<u64>, WireError> {
+    match raw.map(RawValue::get) {
+        None | Some("null") => Ok(None),
+        Some(json) => match serde_json::from_str(json) {
+            Ok(count) => Ok(Some(count)),
+            Err(_) if route != Route::Chat => Ok(None),
+            Err(_) => Err(WireError::member(name, format!("must be a whole number, not {}", json_of(json)))),
+        },
+    }
+}
+
+fn json_of(json: &str) -> &str {
+    match kind(json) {
+        "a number" => json,
+        other => other,
+    }
+}
+
+fn read(text: &str) -> Result<Body<'_>, WireError> {
+    read_into(Body::default(), text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data if error.to_string().starts_with("duplicate field") => {
+            WireError::member(duplicate(&error), "stands twice in the request")
+        }
+        serde_json::error::Category::Data => WireError::member("body", "must be a JSON object"),
+        _ => WireError::json(&error, text),
     })
 }
 
 pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
     let mut edits = Edits::default();
-    if patch.model != peek.model
-        && let Some(at) = &peek.at.model
-    {
-        let written = if peek.at.raw { patch.model.to_owned() } else { Value::from(patch.model).to_string() };
-        edits.replace(at.clone(), written);
-    }
     if peek.at.raw {
+        if let Some(at) = &peek.at.model {
+            edits.replace(at.clone(), patch.model.to_owned());
+        }
         return edits.apply(body, &peek.at);
+    }
+    if patch.model != peek.model {
+        let name = Value::from(patch.model).to_string();
+        match &peek.at.model {
+            Some(at) => edits.replace(at.clone(), name),
+            None => edits.append(&format!(r#""model":{name}"#)),
+        }
     }
     if patch.ask_usage && !peek.include_usage {
         match &peek.at.options {
@@ -124,9 +167,20 @@ pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
     }
     if let (Some(limit), None) = (patch.max_tokens, peek.max_tokens) {
         let name = if patch.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-        edits.append(&format!(r#""{name}":{limit}"#));
+        match peek.at.max_tokens.as_ref().and_then(|_| null_at(body, patch.max_completion_tokens)) {
+            Some(at) => edits.replace(at, limit.to_string()),
+            None => edits.append(&format!(r#""{name}":{limit}"#)),
+        }
     }
     edits.apply(body, &peek.at)
+}
+
+/// Where the limit stands as a null. Seldom asked for, so that it is looked up only then.
+fn null_at(body: &[u8], max_completion_tokens: bool) -> Option<Range<usize>> {
+    let text = text(body).ok()?;
+    let found = read(text).ok()?;
+    let limit = if max_completion_tokens { found.max_completion_tokens } else { found.max_tokens };
+    limit.map(|raw| place(text, raw))
 }
 
 /// The stream options, usage asked for.
@@ -162,7 +216,7 @@ mod tests {
     #[test]
     fn what_routing_needs() {
         let check = |body: &str, expect: Result<(&str, bool, bool), &str>| {
-            let got = peek(body.as_bytes());
+            let got = peek(Route::Chat, body.as_bytes());
             match (&got, expect) {
                 (Ok(peek), Ok((model, stream, usage))) => {
                     assert_eq!(
@@ -192,13 +246,13 @@ mod tests {
         check(r#"{"model":"m","stream_options":[true]}"#, Err("`stream_options`: must be an object"));
         check("{\n \"model\": \"m\",\n oops}", Err("line 3, column 2 (byte 18)"));
         check("", Err("not valid JSON"));
-        assert_eq!(peek(b"{\"model\":\"\xff\"}"), Err(WireError::Utf8 { offset: 10 }));
+        assert_eq!(peek(Route::Chat, b"{\"model\":\"\xff\"}"), Err(WireError::Utf8 { offset: 10 }));
     }
 
     #[test]
     fn patching_changes_nothing_else() {
         let check = |body: &'static str, ask_usage: bool, expect: &str| {
-            let peeked = peek(body.as_bytes()).unwrap();
+            let peeked = peek(Route::Chat, body.as_bytes()).unwrap();
             let patched = patch(
                 &Bytes::from_static(body.as_bytes()),
                 &peeked,
@@ -222,5 +276,82 @@ mod tests {
             true,
             r#"{"model":"new","stream_options":{"include_usage":true}}"#,
         );
+    }
+
+    #[test]
+    fn limits() {
+        let check = |body: &str, expect: Result<(Option<u64>, u32), &str>| {
+            let got = peek(Route::Chat, body.as_bytes()).map(|peek| (peek.max_tokens, peek.choices));
+            match expect {
+                Ok(expect) => assert_eq!(got, Ok(expect), "{body}"),
+                Err(part) => assert!(got.unwrap_err().to_string().contains(part), "{body}"),
+            }
+        };
+        check(r#"{"model":"m"}"#, Ok((None, 1)));
+        check(r#"{"model":"m","max_tokens":7,"n":3}"#, Ok((Some(7), 3)));
+        check(r#"{"model":"m","max_tokens":7,"max_completion_tokens":9}"#, Ok((Some(9), 1)));
+        check(r#"{"model":"m","max_tokens":null,"max_completion_tokens":null,"n":null}"#, Ok((None, 1)));
+        check(r#"{"model":"m","max_tokens":"7"}"#, Err("`max_tokens`: must be a whole number, not a string"));
+        check(r#"{"model":"m","max_completion_tokens":7.0}"#, Err("must be a whole number, not 7.0"));
+        check(r#"{"model":"m","n":-1}"#, Err("`n`: must be a whole number, not -1"));
+        check(r#"{"model":"m","max_tokens":1,"max_tokens":2}"#, Err("`max_tokens`: stands twice"));
+
+        let patched = |body: &'static str, max_completion_tokens: bool| {
+            let patch = Patch { model: "m", max_tokens: Some(64), max_completion_tokens, ask_usage: false };
+            let peeked = peek(Route::Chat, body.as_bytes()).unwrap();
+            let bytes = super::patch(&Bytes::from_static(body.as_bytes()), &peeked, &patch);
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let check = |body: &'static str, older: &str, newer: &str| {
+            assert_eq!((patched(body, false).as_str(), patched(body, true).as_str()), (older, newer));
+        };
+        let set = r#"{"max_tokens":7,"model":"m"}"#;
+        check(set, set, set);
+        check(
+            r#"{"model":"m"}"#,
+            r#"{"model":"m","max_tokens":64}"#,
+            r#"{"model":"m","max_completion_tokens":64}"#,
+        );
+        check(
+            r#"{"max_tokens" : null, "model":"m"}"#,
+            r#"{"max_tokens" : 64, "model":"m"}"#,
+            r#"{"max_tokens" : null, "model":"m","max_completion_tokens":64}"#,
+        );
+        check(
+            r#"{"max_completion_tokens":null,"max_tokens":null,"model":"m"}"#,
+            r#"{"max_completion_tokens":null,"max_tokens":64,"model":"m"}"#,
+            r#"{"max_completion_tokens":64,"max_tokens":null,"model":"m"}"#,
+        );
+    }
+
+    #[test]
+    fn other_routes() {
+        let check = |route: Route, body: &'static str, expect: Result<&str, &str>| {
+            let got = peek(route, body.as_bytes());
+            match expect {
+                Ok(expect) => {
+                    let patch = Patch { model: "new", ..Patch::default() };
+                    let bytes = super::patch(&Bytes::from_static(body.as_bytes()), &got.unwrap(), &patch);
+                    assert_eq!(std::str::from_utf8(&bytes).unwrap(), expect);
+                }
+                Err(part) => assert!(got.unwrap_err().to_string().contains(part), "{body}"),
+            }
+        };
+        let raw = Route::Raw("images/generations");
+        check(
+            Route::Embeddings,
+            r#"{"input":[[1,2]],"model":"m"}"#,
+            Ok(r#"{"input":[[1,2]],"model":"new"}"#),
+        );
+        check(Route::Embeddings, r#"{"input":"a"}"#, Err("`model`: is required"));
+        check(
+            Route::Rerank,
+            r#"{"model":"m","query":"q","documents":[]}"#,
+            Ok(r#"{"model":"new","query":"q","documents":[]}"#),
+        );
+        check(raw, r#"{"model":"m","n":1.0}"#, Ok(r#"{"model":"new","n":1.0}"#));
+        check(raw, r#"{"prompt":"a cat"}"#, Ok(r#"{"prompt":"a cat","model":"new"}"#));
+        check(raw, "{ }", Ok(r#"{ "model":"new"}"#));
+        check(raw, r#"{"model":7}"#, Err("must be a string"));
     }
 }

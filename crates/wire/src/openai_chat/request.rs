@@ -1,12 +1,14 @@
 //! Requests: what clients send, what upstreams want.
 
-use super::parts::{Content, encode_parts, message_parts};
+use super::losses::losses;
+use super::messages::encode_messages;
+use super::parts::message_parts;
 use crate::codec::{Encoded, RequestOptions};
 use crate::error::WireError;
-use crate::take;
+use crate::{effort, take};
 use hanok_base::{
-    ChatRequest, Dialect, Message, Object, OutputFormat, Part, Role, Sampling, ToolChoice, ToolResult,
-    ToolSpec,
+    ChatRequest, Dialect, Message, Object, OutputFormat, Part, ReasoningOptions, Role, Sampling, ToolChoice,
+    ToolResult, ToolSpec,
 };
 use serde_json::{Value, json};
 
@@ -35,12 +37,20 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
     let tool_choice = take::some(&mut extra, "tool_choice").map_or(ToolChoice::Unset, tool_choice);
     let output = take::some(&mut extra, "response_format").map_or(OutputFormat::Unset, output_format);
     let sampling = sampling(&mut extra)?;
+    let parallel_tool_calls = take::boolean(&mut extra, "parallel_tool_calls")?;
+    let reasoning = reasoning_options(&mut extra)?;
+    let user = take::string(&mut extra, "user")?;
+    let cache_key = take::string(&mut extra, "prompt_cache_key")?;
     extra.shift_remove("stream");
     Ok(ChatRequest {
         tools,
         tool_choice,
+        parallel_tool_calls,
         output,
         sampling,
+        reasoning,
+        user,
+        cache_key,
         dialect: Some(Dialect::OpenAiChat),
         extra,
         ..ChatRequest::new(model.into(), messages)
@@ -66,12 +76,35 @@ fn sampling(extra: &mut Object) -> Result<Sampling, WireError> {
     Ok(Sampling {
         temperature: take::number(extra, "temperature")?,
         top_p: take::number(extra, "top_p")?,
+        top_k: whole(extra, "top_k"),
+        frequency_penalty: take::number(extra, "frequency_penalty")?,
+        presence_penalty: take::number(extra, "presence_penalty")?,
         max_tokens: newer.or(older),
         stop,
         seed: take::integer(extra, "seed")?,
         n,
-        ..Sampling::default()
     })
+}
+
+/// A count that OpenAI does not document. Some vendors take -1 for none: that is theirs to read.
+fn whole(extra: &mut Object, name: &str) -> Option<u64> {
+    let count = extra.get(name)?.as_u64()?;
+    extra.shift_remove(name);
+    Some(count)
+}
+
+/// `reasoning_effort`, and OpenRouter's `reasoning`, which is left there so that it keeps its form.
+fn reasoning_options(extra: &mut Object) -> Result<ReasoningOptions, WireError> {
+    let asked = extra.get("reasoning").and_then(Value::as_object);
+    let get = |name: &str| asked.and_then(|asked| asked.get(name));
+    let budget_tokens = get("max_tokens").and_then(Value::as_u64);
+    let enabled = get("enabled").and_then(Value::as_bool);
+    let summary = get("summary").and_then(Value::as_str).map(str::to_owned);
+    let effort = match get("effort").and_then(Value::as_str).map(str::to_owned) {
+        Some(effort) => Some(effort),
+        None => take::string(extra, "reasoning_effort")?,
+    };
+    Ok(ReasoningOptions { enabled, effort, budget_tokens, summary })
 }
 
 fn role(name: &str) -> Option<Role> {
@@ -166,7 +199,13 @@ fn output_format(value: Value) -> OutputFormat {
     }
 }
 
+/// Whether a request came in this dialect, so that its unknown members are under our names.
+pub(super) fn is_own(request: &ChatRequest) -> bool {
+    request.dialect == Some(Dialect::OpenAiChat)
+}
+
 pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded {
+    let own = is_own(request);
     let mut object = Object::new();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -174,70 +213,88 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
         }
     };
     set("model", Some(request.model.as_str().into()));
-    let mut messages = Vec::with_capacity(request.messages.len());
-    for message in &request.messages {
-        encode_message(message, &mut messages);
-    }
-    set("messages", Some(messages.into()));
-    if !request.tools.is_empty() {
-        set("tools", Some(request.tools.iter().map(encode_tool).collect::<Vec<_>>().into()));
-    }
-    set("tool_choice", encode_tool_choice(&request.tool_choice));
-    set("response_format", encode_output(&request.output));
+    set("messages", Some(encode_messages(&request.messages, own).into()));
+    let tools: Vec<Value> = request.tools.iter().filter_map(|tool| encode_tool(tool, own)).collect();
+    set(
+        "parallel_tool_calls",
+        request.parallel_tool_calls.filter(|_| own || !tools.is_empty()).map(Value::from),
+    );
+    set("tool_choice", encode_tool_choice(&request.tool_choice, own).filter(|_| own || !tools.is_empty()));
+    set("tools", (!tools.is_empty()).then(|| tools.into()));
+    set("response_format", encode_output(&request.output, own));
     let sampling = &request.sampling;
     set("temperature", sampling.temperature.map(Value::from));
     set("top_p", sampling.top_p.map(Value::from));
+    set("top_k", sampling.top_k.filter(|_| own).map(Value::from));
+    set("frequency_penalty", sampling.frequency_penalty.map(Value::from));
+    set("presence_penalty", sampling.presence_penalty.map(Value::from));
     let limit = if options.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
     set(limit, sampling.max_tokens.map(Value::from));
     set("stop", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into()));
     set("seed", sampling.seed.map(Value::from));
     set("n", sampling.n.map(Value::from));
-    for (name, value) in &request.extra {
+    set("user", request.user.as_deref().map(Value::from));
+    // A hint, which some servers refuse; only a client of this dialect knows that its upstream takes it.
+    set("prompt_cache_key", request.cache_key.as_deref().filter(|_| own).map(Value::from));
+    for (name, value) in request.extra.iter().filter(|_| own) {
         if name != "stream_options" || options.stream {
             set(name, Some(value.clone()));
         }
     }
+    encode_reasoning(&request.reasoning, &mut object);
     if options.stream {
         object.insert("stream".into(), true.into());
         if options.ask_usage {
             let asked = object.entry("stream_options").or_insert_with(|| json!({}));
+            if !asked.is_object() {
+                *asked = json!({});
+            }
             if let Some(asked) = asked.as_object_mut() {
                 asked.insert("include_usage".into(), true.into());
             }
         }
     }
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: Vec::new() }
+    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: losses(request) }
 }
 
-/// Writes a message. The dialect wants each tool's answer in a message of its own.
-fn encode_message(message: &Message, out: &mut Vec<Value>) {
-    let unknown = message.extra.get("content").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut extra = Some(message.extra.iter().filter(|(name, _)| *name != "content"));
-    let mut write = |role: Role, call_id: Option<&str>, parts: &mut dyn Iterator<Item = &Part>| {
-        let mut object = Object::new();
-        object.insert("role".into(), role.as_str().into());
-        if let Some(call_id) = call_id {
-            object.insert("tool_call_id".into(), call_id.into());
+/// The effort as documented, and where the client asked in OpenRouter's form, in that one.
+fn encode_reasoning(asked: &ReasoningOptions, object: &mut Object) {
+    let mut effort = asked.effort.as_deref();
+    match object.get_mut("reasoning").and_then(Value::as_object_mut) {
+        Some(form) => {
+            let mut set = |name: &str, value: Option<Value>| {
+                if let Some(value) = value {
+                    form.insert(name.to_owned(), value);
+                }
+            };
+            set("max_tokens", asked.budget_tokens.map(Value::from));
+            set("enabled", asked.enabled.map(Value::from));
+            if form.contains_key("effort")
+                && let Some(effort) = effort.take()
+            {
+                form.insert("effort".to_owned(), effort.into());
+            }
         }
-        encode_parts(parts, Content::Parts(unknown), &mut object);
-        object.extend(extra.take().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
-        out.push(Value::Object(object));
-    };
-    // Answers first: the dialect wants them right behind the message that called.
-    for part in &message.parts {
-        if let Part::ToolResult(result) = part {
-            write(Role::Tool, Some(&result.call_id), &mut result.parts.iter());
-        }
+        None => effort = effort.or_else(|| said_as(asked)),
     }
-    let mut rest = message.parts.iter().filter(|part| !matches!(part, Part::ToolResult(_))).peekable();
-    if rest.peek().is_some() || message.parts.is_empty() {
-        write(message.role, None, &mut rest);
+    if let Some(effort) = effort {
+        object.insert("reasoning_effort".to_owned(), effort.into());
     }
 }
 
-fn encode_tool(tool: &ToolSpec) -> Value {
+/// The effort that says the same as a budget or a wish to think; `None` where nothing says it.
+pub(super) fn said_as(asked: &ReasoningOptions) -> Option<&'static str> {
+    match (asked.enabled, asked.budget_tokens) {
+        // Most models of this dialect refuse an effort of `none`.
+        (Some(false), _) | (_, Some(0)) | (None, None) => None,
+        (_, Some(budget)) => Some(effort::effort(budget)),
+        (Some(true), None) => Some("medium"),
+    }
+}
+
+fn encode_tool(tool: &ToolSpec, own: bool) -> Option<Value> {
     if tool.name.is_empty() {
-        return Value::Object(tool.extra.clone());
+        return own.then(|| Value::Object(tool.extra.clone()));
     }
     let mut function = Object::new();
     function.insert("name".into(), tool.name.as_str().into());
@@ -251,43 +308,46 @@ fn encode_tool(tool: &ToolSpec) -> Value {
         function.insert("strict".into(), strict.into());
     }
     let mut object = Object::from_iter([("type".to_owned(), Value::from("function"))]);
-    for (name, value) in &tool.extra {
+    for (name, value) in tool.extra.iter().filter(|_| own) {
         match (name.as_str(), value) {
             ("function", Value::Object(more)) => function.extend(more.clone()),
             _ => drop(object.insert(name.clone(), value.clone())),
         }
     }
     object.insert("function".into(), function.into());
-    Value::Object(object)
+    Some(Value::Object(object))
 }
 
-fn encode_tool_choice(choice: &ToolChoice) -> Option<Value> {
+fn encode_tool_choice(choice: &ToolChoice, own: bool) -> Option<Value> {
     Some(match choice {
         ToolChoice::Unset => return None,
         ToolChoice::Auto => "auto".into(),
         ToolChoice::None => "none".into(),
         ToolChoice::Required => "required".into(),
         ToolChoice::Tool(name) => json!({ "type": "function", "function": { "name": name } }),
-        ToolChoice::Opaque(value) => value.clone(),
+        ToolChoice::Opaque(value) => return own.then(|| value.clone()),
     })
 }
 
-fn encode_output(output: &OutputFormat) -> Option<Value> {
+fn encode_output(output: &OutputFormat, own: bool) -> Option<Value> {
     Some(match output {
         OutputFormat::Unset => return None,
         OutputFormat::Text => json!({ "type": "text" }),
         OutputFormat::Json => json!({ "type": "json_object" }),
         OutputFormat::JsonSchema { name, schema, strict, extra } => {
-            let mut object = Object::from_iter([("name".to_owned(), Value::from(name.as_str()))]);
+            // Other dialects have formats without a name.
+            let name = if name.is_empty() && !own { "answer" } else { name };
+            let mut object = Object::from_iter([("name".to_owned(), Value::from(name))]);
             if let Some(schema) = schema {
                 object.insert("schema".into(), schema.clone());
             }
             if let Some(strict) = strict {
                 object.insert("strict".into(), (*strict).into());
             }
-            object.extend(extra.clone());
+            let told = extra.iter().filter(|(name, _)| own || *name == "description");
+            object.extend(told.map(|(name, value)| (name.clone(), value.clone())));
             json!({ "type": "json_schema", "json_schema": object })
         }
-        OutputFormat::Opaque(value) => value.clone(),
+        OutputFormat::Opaque(value) => return own.then(|| value.clone()),
     })
 }

@@ -1,7 +1,7 @@
 //! Whole answers.
 
-use super::parts::Content;
-use super::{fault, parts, usage};
+use super::parts::{Form, Reader};
+use super::{fault, parts, reasoning, usage};
 use crate::error::WireError;
 use crate::take;
 use hanok_base::chat::Quote;
@@ -48,27 +48,51 @@ fn choice(mut object: Object, position: usize) -> Result<Choice, WireError> {
     let mut parts = parts::message_parts(&mut message).map_err(|error| take::under("message", error))?;
     parts.extend(annotations.into_iter().map(annotation));
     // Left there for requests, which give parts back as they came.
-    message.shift_remove("content");
+    for name in ["content"].iter().chain(&reasoning::PLAIN) {
+        message.shift_remove(*name);
+    }
     object.retain(|_, value| !value.is_null());
     message.retain(|_, value| !value.is_null());
     Ok(Choice {
         index: u32::try_from(index).map_err(|_| WireError::member("index", "is too large"))?,
         message: Message { role: Role::Assistant, parts, extra: message },
-        finish: finish
-            .filter(|reason| !reason.is_empty())
-            .map_or(FinishReason::Stop, |reason| finish_reason(&reason)),
+        finish: finish_reason(finish.as_deref().unwrap_or_default(), &mut object)
+            .unwrap_or(FinishReason::Stop),
         extra: object,
     })
 }
 
-pub(super) fn finish_reason(name: &str) -> FinishReason {
-    match name {
-        "stop" => FinishReason::Stop,
+/// Why a choice ended; `None` for the empty reason, by which some vendors say that it did not. `choice` holds its
+/// other members: some servers name the stop text that was reached.
+pub(super) fn finish_reason(name: &str, choice: &mut Object) -> Option<FinishReason> {
+    Some(match name {
+        "" => return None,
+        "stop" => match choice.get("stop_reason") {
+            Some(Value::String(text)) => {
+                let text = text.clone();
+                choice.shift_remove("stop_reason");
+                FinishReason::StopText(text)
+            }
+            _ => FinishReason::Stop,
+        },
         "length" => FinishReason::Length,
         "tool_calls" | "function_call" => FinishReason::ToolCalls,
         "content_filter" => FinishReason::ContentFilter,
         other => FinishReason::Other(other.to_owned()),
+    })
+}
+
+/// Writes why a choice ended as members of it.
+pub(super) fn encode_finish(reason: &FinishReason, choice: &mut Object) {
+    choice.insert("finish_reason".into(), reason.as_str().into());
+    if let FinishReason::StopText(text) = reason {
+        choice.insert("stop_reason".into(), text.as_str().into());
     }
+}
+
+/// Whether unknown members of an answer of this dialect are under our names.
+pub(super) fn is_own(dialect: Option<Dialect>) -> bool {
+    dialect.is_none_or(|dialect| dialect == Dialect::OpenAiChat)
 }
 
 /// An annotation as a part: a citation where it is one, else kept as it came.
@@ -107,7 +131,8 @@ pub(super) fn annotation(value: Value) -> Part {
     })
 }
 
-pub(super) fn encode_annotation(citation: &Citation) -> Value {
+/// A citation as an annotation; its unknown members only where they are this dialect's `own`.
+fn encode_annotation(citation: &Citation, own: bool) -> Value {
     let mut inner = Object::new();
     inner.insert("start_index".into(), citation.start_index.into());
     inner.insert("end_index".into(), citation.end_index.into());
@@ -121,7 +146,7 @@ pub(super) fn encode_annotation(citation: &Citation) -> Value {
         quoted.insert("quote".into(), quote.text.as_str().into());
     }
     inner.extend(quoted.clone());
-    inner.extend(citation.extra.clone());
+    inner.extend(citation.extra.clone().into_iter().filter(|_| own));
     let mut outer = Object::new();
     outer.insert("type".into(), "url_citation".into());
     outer.insert("url_citation".into(), inner.into());
@@ -131,38 +156,51 @@ pub(super) fn encode_annotation(citation: &Citation) -> Value {
 }
 
 pub(super) fn encode(response: &ChatResponse) -> Vec<u8> {
+    let own = is_own(response.dialect);
     let mut object = Object::new();
     object.insert("id".into(), response.id.as_str().into());
     object.insert("object".into(), "chat.completion".into());
     object.insert("created".into(), response.created.into());
     object.insert("model".into(), response.model.as_str().into());
-    object.insert("choices".into(), response.choices.iter().map(encode_choice).collect::<Vec<_>>().into());
+    object
+        .insert("choices".into(), response.choices.iter().map(|choice| encode_choice(choice, own)).collect());
     if let Some(usage) = usage::encode(&response.usage) {
         object.insert("usage".into(), usage);
     }
-    object.extend(response.extra.clone());
+    if own {
+        object.extend(response.extra.clone());
+    }
     Value::Object(object).to_string().into_bytes()
 }
 
-fn encode_choice(choice: &Choice) -> Value {
+fn encode_choice(choice: &Choice, own: bool) -> Value {
     let mut message = Object::from_iter([("role".to_owned(), Value::from("assistant"))]);
-    parts::encode_parts(&choice.message.parts, Content::Text, &mut message);
-    let cited = choice.message.parts.iter().filter_map(|part| match part {
-        Part::Citation(citation) => Some(encode_annotation(citation)),
-        Part::Opaque { value, .. } => Some(value.clone()),
-        _ => None,
-    });
-    let annotations: Vec<Value> = cited.collect();
+    let form = Form { reader: Reader::Client, own, unknown: &[] };
+    parts::encode_parts(&choice.message.parts, form, &mut message);
+    let annotations: Vec<Value> =
+        choice.message.parts.iter().filter_map(|part| annotation_of(part, own)).collect();
     if !annotations.is_empty() {
         message.insert("annotations".into(), annotations.into());
     }
     message.entry("refusal").or_insert(Value::Null);
-    message.extend(choice.message.extra.clone());
     let mut object = Object::new();
     object.insert("index".into(), choice.index.into());
-    object.insert("message".into(), message.into());
+    object.insert("message".into(), Value::Null);
     object.insert("logprobs".into(), Value::Null);
-    object.insert("finish_reason".into(), choice.finish.as_str().into());
-    object.extend(choice.extra.clone());
+    encode_finish(&choice.finish, &mut object);
+    if own {
+        message.extend(choice.message.extra.clone());
+        object.extend(choice.extra.clone());
+    }
+    object.insert("message".into(), message.into());
     Value::Object(object)
+}
+
+/// A part as an annotation, where it is one.
+pub(super) fn annotation_of(part: &Part, own: bool) -> Option<Value> {
+    match part {
+        Part::Citation(citation) => Some(encode_annotation(citation, own)),
+        Part::Opaque { dialect: Dialect::OpenAiChat, value } => Some(value.clone()),
+        _ => None,
+    }
 }

@@ -1,5 +1,5 @@
 //! The usage object, both directions. Only the counts that [`Usage`] has a place for are kept; what else
-//! vendors put there (audio tokens, prices, times) passes where bytes pass, and not where they are translated.
+//! vendors put there (prices, times) passes where bytes pass, and not where they are translated.
 
 use crate::members::{Members, Obj, skip};
 use hanok_base::{Object, Usage};
@@ -33,6 +33,8 @@ struct Details {
     cached: Option<u64>,
     written: Option<u64>,
     reasoning: Option<u64>,
+    audio: Option<u64>,
+    image: Option<u64>,
 }
 
 /// A count; what is no whole number says nothing.
@@ -65,6 +67,8 @@ impl<'de> Members<'de> for Details {
             "cached_tokens" => self.cached = count(map)?,
             "cache_write_tokens" => self.written = count(map)?,
             "reasoning_tokens" => self.reasoning = count(map)?,
+            "audio_tokens" => self.audio = count(map)?,
+            "image_tokens" => self.image = count(map)?,
             _ => skip(map)?,
         }
         Ok(())
@@ -79,8 +83,12 @@ impl From<Counts> for Usage {
             output: output(counts.prompt, counts.completion, reasoning, counts.total),
             cached_input: counts.prompt_details.cached.or(counts.cached),
             cache_write: counts.prompt_details.written,
+            cache_write_long: None,
+            input_audio: counts.prompt_details.audio,
+            input_image: counts.prompt_details.image,
+            output_audio: counts.completion_details.audio,
+            output_image: counts.completion_details.image,
             reasoning,
-            ..Self::default()
         }
     }
 }
@@ -113,20 +121,30 @@ pub(super) fn encode(usage: &Usage) -> Option<Value> {
     object.insert("prompt_tokens".into(), input.into());
     object.insert("completion_tokens".into(), output.into());
     object.insert("total_tokens".into(), input.saturating_add(output).into());
-    let mut details = Object::new();
-    if let Some(cached) = usage.cached_input {
-        details.insert("cached_tokens".into(), cached.into());
-    }
-    if let Some(written) = usage.cache_write {
-        details.insert("cache_write_tokens".into(), written.into());
-    }
-    if !details.is_empty() {
-        object.insert("prompt_tokens_details".into(), details.into());
-    }
-    if let Some(reasoning) = usage.reasoning {
-        let details = Object::from_iter([("reasoning_tokens".to_owned(), reasoning.into())]);
-        object.insert("completion_tokens_details".into(), details.into());
-    }
+    let mut details = |name: &str, counts: &[(&str, Option<u64>)]| {
+        let known = counts.iter().filter_map(|(name, count)| Some(((*name).to_owned(), (*count)?.into())));
+        let known: Object = known.collect();
+        if !known.is_empty() {
+            object.insert(name.into(), known.into());
+        }
+    };
+    details(
+        "prompt_tokens_details",
+        &[
+            ("cached_tokens", usage.cached_input),
+            ("cache_write_tokens", usage.cache_write),
+            ("audio_tokens", usage.input_audio),
+            ("image_tokens", usage.input_image),
+        ],
+    );
+    details(
+        "completion_tokens_details",
+        &[
+            ("reasoning_tokens", usage.reasoning),
+            ("audio_tokens", usage.output_audio),
+            ("image_tokens", usage.output_image),
+        ],
+    );
     Some(object.into())
 }
 
@@ -136,36 +154,45 @@ mod tests {
 
     #[test]
     fn counts() {
-        let check = |json: &str, expect: [Option<u64>; 5]| {
-            let [input, output, cached_input, cache_write, reasoning] = expect;
-            let expect = Usage { input, output, cached_input, cache_write, reasoning, ..Usage::default() };
+        let check = |json: &str, expect: Usage| {
             assert_eq!(read(json), expect, "{json}");
             assert_eq!(of(&serde_json::from_str(json).unwrap()), expect, "{json}");
+            // What is written says the same, but for what is unsaid beside something known.
+            let said = Usage { input: expect.input.or(Some(0)), output: expect.output.or(Some(0)), ..expect };
+            let again = encode(&expect).map(|value| of(&value));
+            assert_eq!(again, (!expect.is_empty()).then_some(said), "{json}");
         };
         check(
             r#"{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14,
-                "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0,"cache_write_tokens":2},
-                "completion_tokens_details":{"reasoning_tokens":3,"audio_tokens":0}}"#,
-            [Some(9), Some(5), Some(4), Some(2), Some(3)],
+                "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1,"cache_write_tokens":2,"image_tokens":3},
+                "completion_tokens_details":{"reasoning_tokens":3,"audio_tokens":0,"image_tokens":2}}"#,
+            Usage {
+                input: Some(9),
+                output: Some(5),
+                cached_input: Some(4),
+                cache_write: Some(2),
+                input_audio: Some(1),
+                input_image: Some(3),
+                output_audio: Some(0),
+                output_image: Some(2),
+                reasoning: Some(3),
+                ..Usage::default()
+            },
         );
         // DeepSeek; Moonshot.
-        check(
-            r#"{"prompt_tokens":9,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":1}"#,
-            [Some(9), None, Some(8), None, None],
-        );
-        check(
-            r#"{"prompt_tokens":9,"cached_tokens":8,"prompt_tokens_details":null}"#,
-            [Some(9), None, Some(8), None, None],
-        );
+        let cached = Usage { input: Some(9), cached_input: Some(8), ..Usage::default() };
+        check(r#"{"prompt_tokens":9,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":1}"#, cached);
+        check(r#"{"prompt_tokens":9,"cached_tokens":8,"prompt_tokens_details":null}"#, cached);
         // xAI counts reasoning beside the completion.
         check(
             r#"{"prompt_tokens":32,"completion_tokens":9,"total_tokens":351,
                 "completion_tokens_details":{"reasoning_tokens":310}}"#,
-            [Some(32), Some(319), None, None, Some(310)],
+            Usage { input: Some(32), output: Some(319), reasoning: Some(310), ..Usage::default() },
         );
-        check(r#"{"prompt_tokens":1.5,"completion_tokens":-2,"total_tokens":"x"}"#, [None; 5]);
-        check("{}", [None; 5]);
-        check("null", [None; 5]);
-        check("[1,2]", [None; 5]);
+        for nothing in
+            [r#"{"prompt_tokens":1.5,"completion_tokens":-2,"total_tokens":"x"}"#, "{}", "null", "[1,2]"]
+        {
+            check(nothing, Usage::default());
+        }
     }
 }

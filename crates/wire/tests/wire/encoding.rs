@@ -1,12 +1,11 @@
-//! What clients get, to the byte.
+//! What clients of openai-chat get, to the byte.
 
-use crate::wire;
+use crate::{OPENAI, wire};
 use hanok_base::{
-    ChatRequest, Citation, Delta, ErrorKind, FinishReason, Message, ModelInfo, Object, OutputFormat, Part,
-    Problem, Reasoning, Role, Sampling, StreamEvent, ToolCall, ToolChoice, ToolResult, Usage,
+    Citation, Delta, Dialect, ErrorKind, FinishReason, ModelInfo, Object, Part, Problem, Reasoning,
+    Signature, StreamEvent, ToolCall, Usage,
 };
-use hanok_wire::{RequestOptions, StreamOptions};
-use serde_json::{Value, json};
+use hanok_wire::StreamOptions;
 
 fn start() -> StreamEvent {
     StreamEvent::Start {
@@ -28,7 +27,7 @@ fn grow(part: usize, delta: Delta) -> StreamEvent {
 
 /// The chunks' choices and usage: what differs from chunk to chunk.
 fn encoded(options: StreamOptions, events: &[StreamEvent]) -> Vec<String> {
-    let mut encoder = wire().stream_encoder(options);
+    let mut encoder = wire(OPENAI).stream_encoder(options);
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);
@@ -109,30 +108,37 @@ fn streams() {
     );
 }
 
-/// Other dialects answer several tools in one message, with a text beside; this one cannot.
+/// A signature that comes in pieces, late, or with other parts between.
 #[test]
-fn tool_results() {
-    let check = |parts: Vec<Part>, expect: Value| {
-        let request =
-            ChatRequest::new("m".into(), vec![Message { role: Role::User, parts, extra: Object::new() }]);
-        let bytes = wire().encode_request(&request, RequestOptions::default()).body;
-        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["messages"], expect);
-    };
-    let text = |text: &str| Part::Text(text.to_owned());
-    let result = |id: &str, parts: Vec<Part>| {
-        Part::ToolResult(ToolResult { call_id: id.to_owned(), parts, is_error: false })
-    };
-    check(
-        vec![result("a", vec![text("1")]), result("b", vec![text("2"), text("3")]), text("and?")],
-        json!([
-            { "role": "tool", "tool_call_id": "a", "content": "1" },
-            { "role": "tool", "tool_call_id": "b",
-              "content": [{ "type": "text", "text": "2" }, { "type": "text", "text": "3" }] },
-            { "role": "user", "content": "and?" },
-        ]),
-    );
-    check(vec![result("a", Vec::new())], json!([{ "role": "tool", "tool_call_id": "a", "content": "" }]));
-    check(Vec::new(), json!([{ "role": "user", "content": "" }]));
+fn streamed_signatures() {
+    let signature =
+        |value: &str| Delta::Signature(Signature { of: Dialect::AnthropicMessages, value: value.to_owned() });
+    let end = |part| StreamEvent::PartEnd { choice: 0, part };
+    let events = [
+        start(),
+        begin(0, Part::Reasoning(Reasoning::default())),
+        grow(0, Delta::Reasoning("Hm".into())),
+        begin(1, Part::Text(String::new())),
+        grow(0, signature("a")),
+        grow(1, Delta::Text("x".into())),
+        grow(0, signature("b")),
+        end(0),
+        begin(2, Part::ToolCall(ToolCall { id: "i".into(), name: "n".into(), ..ToolCall::default() })),
+        grow(2, signature("c")),
+        StreamEvent::Finish { choice: 0, reason: FinishReason::StopText("END".into()) },
+    ];
+    let options = StreamOptions { model: "ours".into(), ..StreamOptions::default() };
+    let expect = [
+        r#"[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{"reasoning_content":"Hm"},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","text":"Hm","signature":"hanok:anthropic-messages:ab","index":0}]},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{"tool_calls":[{"id":"i","type":"function","function":{"name":"n","arguments":""},"index":0}]},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{"tool_calls":[{"index":0,"extra_content":{"google":{"thought_signature":"hanok:anthropic-messages:c"}}}]},"finish_reason":null}]}"#,
+        r#"[{"index":0,"delta":{},"finish_reason":"stop","stop_reason":"END"}]}"#,
+        "data: [DONE]",
+    ];
+    assert_eq!(encoded(options, &events), expect);
 }
 
 #[test]
@@ -140,25 +146,25 @@ fn errors() {
     let problem =
         Problem::new(ErrorKind::NotFound, "model_not_found", "no model `x`").param("model").hint("try `y`");
     let object = r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":"model","code":"model_not_found","hint":"try `y`"}}"#;
-    let error = |id| String::from_utf8(wire().encode_error(&problem, id)).unwrap();
+    let error = |id| String::from_utf8(wire(OPENAI).encode_error(&problem, id)).unwrap();
     assert_eq!(error(None), object);
     assert_eq!(error(Some("r1")), object.replace("}}", r#","request_id":"r1"}}"#));
 
     let mut out = Vec::new();
-    wire().stream_encoder(StreamOptions::default()).error(&problem, &mut out);
+    wire(OPENAI).stream_encoder(StreamOptions::default()).error(&problem, &mut out);
     assert_eq!(String::from_utf8(out).unwrap(), format!("data: {object}\n\n"));
 }
 
 #[test]
 fn models() {
     let model = ModelInfo { name: "gpt".into(), owned_by: None, created: 5 };
-    let list = wire().encode_models(&[("openai/gpt".to_owned(), model.clone())]);
+    let list = wire(OPENAI).encode_models(&[("openai/gpt".to_owned(), model.clone())]);
     let expect =
         r#"{"object":"list","data":[{"id":"openai/gpt","object":"model","created":5,"owned_by":"unknown"}]}"#;
     assert_eq!(String::from_utf8(list).unwrap(), expect);
 
     let check = |body: &str, expect: Result<&[&str], &str>| {
-        let got = wire().decode_models(body.as_bytes());
+        let got = wire(OPENAI).decode_models(body.as_bytes());
         let names =
             got.map(|models| models.iter().map(|model| model.name.as_str().to_owned()).collect::<Vec<_>>());
         match expect {

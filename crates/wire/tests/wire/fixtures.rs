@@ -1,103 +1,180 @@
-//! Answers as vendors send them. A new case is a file: `<case>.sse` is run through the decoder and the guard,
-//! `<case>.json` through the whole-answer decoder, and where there are both, they are the same answer.
+//! Answers as vendors send them. A new case is a file in its dialect's folder: `<case>.sse` (or `.ndjson`) is run
+//! through the decoder and the guard, `<case>.json` through the whole-answer decoder, and where there are both,
+//! they are the same answer; `requests/<case>.json` is decoded and encoded again.
 
 use crate::streams::{Decoded, collect, decode, encode, guard};
-use crate::wire;
-use hanok_base::{ChatResponse, Choice, Delta, FinishReason, Part, StreamEvent, Usage};
+use crate::{OPENAI, wire};
+use hanok_base::{
+    ChatResponse, Choice, Delta, Dialect, FinishReason, Object, Part, Route, Signature, StreamEvent, Usage,
+};
 use hanok_wire::{GuardOptions, RequestOptions};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/openai-chat")
+fn folder(dialect: Dialect) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(dialect.as_str())
 }
 
-/// The fixtures with this extension, by name.
-pub(crate) fn all(below: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
-    let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder().join(below))
-        .unwrap()
+/// The dialects that have fixtures.
+pub(crate) fn dialects() -> impl Iterator<Item = Dialect> {
+    assert!(folder(OPENAI).is_dir());
+    Dialect::ALL.into_iter().filter(|dialect| folder(*dialect).is_dir())
+}
+
+/// The extension of a dialect's streams.
+pub(crate) fn streamed_as(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Ollama | Dialect::OllamaGenerate => "ndjson",
+        _ => "sse",
+    }
+}
+
+/// Fewest answers that a dialect has both whole and streamed.
+fn pairs(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenAiChat => 12,
+        Dialect::OllamaGenerate => 1,
+        _ => 4,
+    }
+}
+
+/// Whether answers of a dialect have ids; else they are made up.
+fn has_ids(dialect: Dialect) -> bool {
+    !matches!(dialect, Dialect::Ollama | Dialect::OllamaGenerate)
+}
+
+/// An answer without what its dialect does not tell and the codec makes up.
+fn told(dialect: Dialect, mut response: ChatResponse) -> ChatResponse {
+    if !has_ids(dialect) {
+        response.id = "".into();
+        for choice in &mut response.choices {
+            // A time that was not measured.
+            choice.extra.retain(|_, value| *value != 0);
+        }
+    }
+    response
+}
+
+/// A dialect's fixtures with this extension, by name.
+pub(crate) fn all(dialect: Dialect, below: &str, extension: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = folder(dialect).join(below);
+    let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
         .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap()))
         .collect();
     found.sort();
-    assert!(!found.is_empty());
+    assert!(!found.is_empty(), "{}: no .{extension}", folder.display());
     found
 }
 
 #[test]
 fn streamed() {
-    for (name, bytes) in all("", "sse") {
-        let mut said = String::new();
-        let Decoded { events, end } = decode([bytes.as_slice()]);
-        for event in &events {
-            say_event(&mut said, event);
+    for dialect in dialects() {
+        for (name, bytes) in all(dialect, "", streamed_as(dialect)) {
+            let mut said = String::new();
+            let Decoded { events, end } = decode(dialect, [bytes.as_slice()]);
+            for event in &events {
+                say_event(&mut said, dialect, event);
+            }
+            match end {
+                Ok(()) => writeln!(said, "= complete"),
+                Err(error) => writeln!(said, "= {error:?}"),
+            }
+            .unwrap();
+            say_guarded(&mut said, dialect, false, &bytes);
+            // The only dialect in which usage is asked for.
+            if dialect == OPENAI {
+                say_guarded(&mut said, dialect, true, &bytes);
+            }
+            insta::assert_snapshot!(format!("{}__{name}.{}", dialect.as_str(), streamed_as(dialect)), said);
         }
-        match end {
-            Ok(()) => writeln!(said, "= complete"),
-            Err(error) => writeln!(said, "= {error:?}"),
-        }
-        .unwrap();
-        for hide_usage in [false, true] {
-            say_guarded(&mut said, hide_usage, &bytes);
-        }
-        insta::assert_snapshot!(format!("{name}.sse"), said);
     }
 }
 
 #[test]
 fn whole() {
-    for (name, bytes) in all("", "json") {
-        let mut said = String::new();
-        let response = wire().decode_response(&bytes).unwrap();
-        say_response(&mut said, &response);
-        let summary = wire().summarise(&bytes).unwrap();
-        let usage = say_usage(&summary.usage);
-        writeln!(said, "summary {:?} {:?} {:?} {usage}", summary.id, summary.model, summary.finish_reasons)
-            .unwrap();
-        insta::assert_snapshot!(format!("{name}.json"), said);
-        // What was read is written again, unknown members included.
-        let again = wire().decode_response(&wire().encode_response(&response, b"")).unwrap();
-        assert_eq!(again, response, "{name}");
+    for dialect in dialects() {
+        let wire = wire(dialect);
+        for (name, bytes) in all(dialect, "", "json") {
+            let name = format!("{}__{name}.json", dialect.as_str());
+            let mut said = String::new();
+            let response = wire.decode_response(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let response = told(dialect, response);
+            say_response(&mut said, &response);
+            let summary = wire.summarise(&bytes).unwrap();
+            let usage = say_usage(&summary.usage);
+            let reasons = summary.finish_reasons;
+            writeln!(said, "summary {:?} {:?} {reasons:?} {usage}", summary.id, summary.model).unwrap();
+            insta::assert_snapshot!(name.as_str(), said);
+            // What was read is written again, unknown members included.
+            let again = wire.decode_response(&wire.encode_response(&response, b"")).unwrap();
+            assert_eq!(told(dialect, again), response, "{name}");
+        }
     }
 }
 
 #[test]
 fn streamed_and_whole_are_the_same_answer() {
-    let streams = all("", "sse");
-    let mut pairs = 0;
-    for (name, bytes) in all("", "json") {
-        let (_, stream) = streams.iter().find(|(of, _)| *of == name).unwrap();
-        let events = decode([stream.as_slice()]).events;
-        let mut whole = wire().decode_response(&bytes).unwrap();
-        for Choice { message, .. } in &mut whole.choices {
-            // Events have no place for a message's unknown members.
-            message.extra.clear();
+    for dialect in dialects() {
+        let of = dialect.as_str();
+        let streams = all(dialect, "", streamed_as(dialect));
+        let mut found = 0;
+        for (name, bytes) in all(dialect, "", "json") {
+            let Some((_, stream)) = streams.iter().find(|(of, _)| *of == name) else { continue };
+            let events = decode(dialect, [stream.as_slice()]).events;
+            let mut whole = told(dialect, wire(dialect).decode_response(&bytes).unwrap());
+            for Choice { message, .. } in &mut whole.choices {
+                // Events have no place for a message's unknown members.
+                message.extra.clear();
+            }
+            let collected = |events| collect(events).map(|response| told(dialect, response));
+            assert_eq!(collected(events.clone()), Some(whole.clone()), "{of} {name}");
+            // And so it stays when the events are streamed on.
+            let again = decode(dialect, [encode(dialect, &events).as_slice()]);
+            let mut again = collected(again.events);
+            if let (Some(again), false) = (&mut again, has_ids(dialect)) {
+                // Each piece tells when it was made.
+                again.created = whole.created;
+            }
+            assert_eq!(again, Some(whole), "{of} {name}, streamed on");
+            found += 1;
         }
-        assert_eq!(collect(events.clone()), Some(whole.clone()), "{name}");
-        // And so it stays when the events are streamed on.
-        assert_eq!(collect(decode([encode(&events).as_slice()]).events), Some(whole), "{name}");
-        pairs += 1;
+        assert!(found >= pairs(dialect), "{of}: only {found} pairs");
     }
-    assert!(pairs >= 12, "only {pairs} pairs");
 }
 
 /// Every member of a request survives decoding and encoding, known or not, in whatever depth.
 #[test]
 fn requests() {
-    for (name, bytes) in all("requests", "json") {
-        let request = wire().decode_request(&bytes).unwrap();
-        let again = wire().encode_request(&request, RequestOptions::default()).body;
-        let (before, after): (Value, Value) =
-            (serde_json::from_slice(&bytes).unwrap(), serde_json::from_slice(&again).unwrap());
-        assert_eq!(before, after, "{name}");
+    for dialect in dialects() {
+        let wire = wire(dialect);
+        for (name, bytes) in all(dialect, "requests", "json") {
+            let name = format!("{} {name}", dialect.as_str());
+            let request = wire.decode_request(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut before: Value = serde_json::from_slice(&bytes).unwrap();
+            let stream = wire.peek(Route::Chat, &bytes).unwrap().stream;
+            let max_completion_tokens = before.get("max_completion_tokens").is_some();
+            let options = RequestOptions { stream, ask_usage: false, max_completion_tokens };
+            let again = wire.encode_request(&request, options);
+            assert_eq!(again.lost, [], "{name}");
+            assert_eq!(wire.peek(Route::Chat, &again.body).unwrap().stream, stream, "{name}");
+            let mut after: Value = serde_json::from_slice(&again.body).unwrap();
+            for body in [&mut before, &mut after] {
+                // Compared above: some dialects may leave it unsaid.
+                body.as_object_mut().unwrap().shift_remove("stream");
+            }
+            assert_eq!(before, after, "{name}");
+        }
     }
 }
 
-fn say_event(out: &mut String, event: &StreamEvent) {
+fn say_event(out: &mut String, dialect: Dialect, event: &StreamEvent) {
     match event {
         StreamEvent::Start { id, model, created, extra, .. } => {
+            let id = if has_ids(dialect) { id.as_str() } else { "" };
             writeln!(out, "start id={id} model={model} created={created} {}", Value::Object(extra.clone()))
         }
         StreamEvent::PartStart { choice, part, value } => {
@@ -107,7 +184,9 @@ fn say_event(out: &mut String, event: &StreamEvent) {
             Delta::Text(text) => writeln!(out, "{choice}.{part} += {text:?}"),
             Delta::Reasoning(text) => writeln!(out, "{choice}.{part} += reasoning {text:?}"),
             Delta::Arguments(text) => writeln!(out, "{choice}.{part} += arguments {text:?}"),
-            Delta::Signature(text) => writeln!(out, "{choice}.{part} += signature {text:?}"),
+            Delta::Signature(signature) => {
+                writeln!(out, "{choice}.{part} +={}", say_signature(Some(signature)))
+            }
         },
         StreamEvent::PartEnd { choice, part } => writeln!(out, "{choice}.{part} end"),
         StreamEvent::ChoiceExtra { choice, extra } => {
@@ -122,23 +201,39 @@ fn say_event(out: &mut String, event: &StreamEvent) {
 fn say_part(part: &Part) -> String {
     match part {
         Part::Text(text) => format!("text {text:?}"),
-        Part::Reasoning(reasoning) => format!("reasoning {:?}", reasoning.text),
+        Part::Reasoning(reasoning) => {
+            let redacted = if reasoning.redacted { " redacted" } else { "" };
+            let signature = say_signature(reasoning.signature.as_ref());
+            format!("reasoning{redacted} {:?}{signature}{}", reasoning.text, say_extra(&reasoning.extra))
+        }
         Part::Refusal(text) => format!("refusal {text:?}"),
         Part::ToolCall(call) => format!(
-            "call id={:?} name={:?} arguments={:?} {}",
+            "call id={:?} name={:?} arguments={:?}{}{}",
             call.id,
             call.name,
             call.arguments,
-            Value::Object(call.extra.clone())
+            say_signature(call.signature.as_ref()),
+            say_extra(&call.extra)
         ),
         Part::Opaque { value, .. } => format!("opaque {value}"),
         other => format!("{other:?}"),
     }
 }
 
+fn say_signature(signature: Option<&Signature>) -> String {
+    signature
+        .map(|Signature { of, value }| format!(" signature {} {value:?}", of.as_str()))
+        .unwrap_or_default()
+}
+
+fn say_extra(extra: &Object) -> String {
+    if extra.is_empty() { String::new() } else { format!(" {}", Value::Object(extra.clone())) }
+}
+
 fn say_reason(reason: &FinishReason) -> String {
     match reason {
         FinishReason::Other(other) => format!("other {other:?}"),
+        FinishReason::StopText(text) => format!("stop at {text:?}"),
         known => known.as_str().to_owned(),
     }
 }
@@ -149,6 +244,11 @@ fn say_usage(usage: &Usage) -> String {
         ("output", usage.output),
         ("cached", usage.cached_input),
         ("written", usage.cache_write),
+        ("written-long", usage.cache_write_long),
+        ("input-audio", usage.input_audio),
+        ("input-image", usage.input_image),
+        ("output-audio", usage.output_audio),
+        ("output-image", usage.output_image),
         ("reasoning", usage.reasoning),
     ];
     let known = counts.iter().filter_map(|(name, count)| count.map(|count| format!(" {name}={count}")));
@@ -170,8 +270,8 @@ fn say_response(out: &mut String, response: &ChatResponse) {
     writeln!(out, "{}", say_usage(usage)).unwrap();
 }
 
-fn say_guarded(out: &mut String, hide_usage: bool, bytes: &[u8]) {
-    let guarded = guard(GuardOptions { hide_usage }, [bytes]);
+fn say_guarded(out: &mut String, dialect: Dialect, hide_usage: bool, bytes: &[u8]) {
+    let guarded = guard(dialect, GuardOptions { hide_usage }, [bytes]);
     let passed = guarded.passed.as_slice();
     let both = bytes.iter().zip(passed).take_while(|(a, b)| a == b).count();
     let [gone, more] = [&bytes[both..], &passed[both..]].map(String::from_utf8_lossy);

@@ -3,7 +3,7 @@
 use crate::wire;
 use bytes::Bytes;
 use hanok_base::stream::Collector;
-use hanok_base::{ChatResponse, StreamEvent};
+use hanok_base::{ChatResponse, Dialect, StreamEvent};
 use hanok_wire::{GuardOptions, StreamFault, StreamOptions, StreamSummary, WireError};
 
 /// What a decoder makes of pieces.
@@ -13,8 +13,8 @@ pub(crate) struct Decoded {
     pub(crate) end: Result<(), WireError>,
 }
 
-pub(crate) fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = wire().stream_decoder();
+pub(crate) fn decode<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
+    let mut decoder = wire(dialect).stream_decoder();
     let mut events = Vec::new();
     for piece in pieces {
         if let Err(error) = decoder.feed(piece, &mut events) {
@@ -30,9 +30,9 @@ pub(crate) fn collect(events: impl IntoIterator<Item = StreamEvent>) -> Option<C
     collector.into_response()
 }
 
-pub(crate) fn encode(events: &[StreamEvent]) -> Vec<u8> {
+pub(crate) fn encode(dialect: Dialect, events: &[StreamEvent]) -> Vec<u8> {
     let mut encoder =
-        wire().stream_encoder(StreamOptions { include_usage: true, ..StreamOptions::default() });
+        wire(dialect).stream_encoder(StreamOptions { include_usage: true, ..StreamOptions::default() });
     let mut out = Vec::new();
     for event in events {
         encoder.encode(event, &mut out);
@@ -51,8 +51,12 @@ pub(crate) struct Guarded {
     pub(crate) summary: StreamSummary,
 }
 
-pub(crate) fn guard<'a>(options: GuardOptions, pieces: impl IntoIterator<Item = &'a [u8]>) -> Guarded {
-    let mut guard = wire().stream_guard(options);
+pub(crate) fn guard<'a>(
+    dialect: Dialect,
+    options: GuardOptions,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Guarded {
+    let mut guard = wire(dialect).stream_guard(options);
     let mut passed = Vec::new();
     let mut fault = None;
     for piece in pieces {

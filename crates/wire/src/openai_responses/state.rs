@@ -1,0 +1,462 @@
+//! Responses that are kept by us rather than by a provider: what a request says of that, the same request for
+//! a provider that keeps nothing, the answer as if it had, and what is to be kept. Pure functions; where and
+//! how long things are kept is for the caller to say.
+
+use super::items::item_id;
+use super::peek::Body;
+use super::response::{End, Shape};
+use super::{fault, thought};
+use crate::edit::Edits;
+use crate::error::{WireError, text};
+use crate::members::{Members, Text, place, read_into, skip};
+use crate::take;
+use bytes::Bytes;
+use hanok_base::{Object, Problem};
+use serde::de::MapAccess;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::ops::Range;
+
+/// What asks a provider to give its thoughts in a form that it takes back.
+pub(super) const ENCRYPTED: &str = "reasoning.encrypted_content";
+
+/// What a request says of things kept from one call to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Whether the answer is to be kept, as it is unless the client says otherwise.
+    pub store: bool,
+    /// The kept answer whose conversation this one goes on with.
+    pub previous_response_id: Option<String>,
+    /// Whether the client does not wait for the answer.
+    pub background: bool,
+    /// Whether the request belongs to a conversation kept at the provider.
+    pub conversation: bool,
+}
+
+/// What `body` says of state, without decoding the rest. Of a member that stands twice,
+/// [`WireError::Member`].
+pub fn peek_state(body: &[u8]) -> Result<State, WireError> {
+    Ok(Body::read(body)?.1.state())
+}
+
+/// The same request with the items of the conversation before put in front of its own, and without
+/// `previous_response_id`. All other bytes are untouched. A reference to one of those items is dropped: the
+/// item is there.
+pub fn expand(body: &Bytes, previous_items: &[Value]) -> Result<Bytes, WireError> {
+    let (text, found) = Body::read(body)?;
+    let mut edits = Edits::default();
+    if let Some(at) = found.previous_response_id {
+        edits.replace(whole_member(text, place(text, at)), String::new());
+    }
+    let mut items: Vec<String> = previous_items.iter().map(Value::to_string).collect();
+    match found.input {
+        None => edits.append(&format!(r#""input":[{}]"#, items.join(","))),
+        Some(raw) => {
+            items.extend(own_items(raw, |id| {
+                if find(previous_items, id).is_some() { Some(String::new()) } else { None }
+            })?);
+            edits.replace(place(text, raw), format!("[{}]", items.join(",")));
+        }
+    }
+    Ok(edits.apply(body, &found.places(text, usize::from(found.previous_response_id.is_some()))))
+}
+
+/// The ids of the items that the request refers to (`item_reference`).
+pub fn references(body: &[u8]) -> Result<Vec<String>, WireError> {
+    let (_, found) = Body::read(body)?;
+    let mut ids = Vec::new();
+    if let Some(raw) = found.input {
+        own_items(raw, |id| {
+            ids.push(id.to_owned());
+            None
+        })?;
+    }
+    Ok(ids)
+}
+
+/// The same request with references to these items replaced by the items. One to another item stays.
+pub fn resolve(body: &Bytes, known: &[Value]) -> Result<Bytes, WireError> {
+    let (text, found) = Body::read(body)?;
+    let mut edits = Edits::default();
+    if let Some(raw) = found.input.filter(|raw| raw.get().starts_with('[')) {
+        let mut resolved = false;
+        let items = own_items(raw, |id| {
+            let item = find(known, id).map(Value::to_string);
+            resolved |= item.is_some();
+            item
+        })?;
+        if resolved {
+            edits.replace(place(text, raw), format!("[{}]", items.join(",")));
+        }
+    }
+    Ok(edits.apply(body, &found.places(text, 0)))
+}
+
+fn find<'a>(items: &'a [Value], id: &str) -> Option<&'a Value> {
+    items.iter().find(|item| item.get("id").and_then(Value::as_str) == Some(id))
+}
+
+/// The items of an input as JSON; references as `instead` says, where it does (empty: none).
+fn own_items(
+    input: &RawValue,
+    mut instead: impl FnMut(&str) -> Option<String>,
+) -> Result<Vec<String>, WireError> {
+    let wrong = || WireError::member("input", "must be a string or an array of items");
+    match input.get().as_bytes().first() {
+        Some(b'n') => Ok(Vec::new()),
+        Some(b'"') => {
+            let message = r#"{"type":"message","role":"user","content":"#;
+            Ok(vec![format!("{message}{}}}", input.get())])
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(input.get()).map_err(|_| wrong())?;
+            let mut out = Vec::with_capacity(items.len());
+            for raw in items {
+                let item = read_into(Item::default(), raw.get()).map_err(|_| wrong())?;
+                let other = item.reference().and_then(&mut instead);
+                out.extend(
+                    Some(other.unwrap_or_else(|| raw.get().to_owned())).filter(|item| !item.is_empty()),
+                );
+            }
+            Ok(out)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// What is looked at of an item.
+#[derive(Default)]
+struct Item<'a> {
+    kind: Option<Text<'a>>,
+    id: Option<Text<'a>>,
+    role: bool,
+    encrypted: Option<Text<'a>>,
+    content: bool,
+}
+
+impl Item<'_> {
+    /// The id, where the item is a reference; the type of one may be left out.
+    fn reference(&self) -> Option<&str> {
+        let is = match &self.kind {
+            Some(Text(kind)) => kind == "item_reference",
+            None => !self.role,
+        };
+        self.id.as_ref().filter(|_| is).map(|Text(id)| &**id)
+    }
+
+    /// Whether the item is a thought that an upstream cannot read: another provider's, or its own one that it
+    /// was told not to keep.
+    fn is_lost_thought(&self) -> bool {
+        self.kind.as_ref().is_some_and(|Text(kind)| kind == "reasoning")
+            && match &self.encrypted {
+                Some(Text(encrypted)) => thought::is_foreign(encrypted),
+                None => !self.content,
+            }
+    }
+}
+
+impl<'de> Members<'de> for Item<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "type" => self.kind = map.next_value()?,
+            "id" => self.id = map.next_value()?,
+            "encrypted_content" => self.encrypted = map.next_value()?,
+            "role" => {
+                self.role = true;
+                skip(map)?;
+            }
+            "content" => {
+                let content: &RawValue = map.next_value()?;
+                self.content = !matches!(content.get(), "null" | "[]");
+            }
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// The request for a provider that is to keep nothing: `store` is false, nothing runs in the background,
+/// where a kept answer thinks, its thoughts are asked for in the form that can be given back, and thoughts
+/// that the provider could not read are left out. All other bytes are untouched; bytes that are no request
+/// are given back as they are.
+pub fn for_upstream(body: &Bytes) -> Bytes {
+    let Ok((text, found)) = Body::read(body) else {
+        return body.clone();
+    };
+    let state = found.state();
+    let mut edits = Edits::default();
+    match found.store {
+        Some(raw) if raw.get() == "false" => {}
+        Some(raw) => edits.replace(place(text, raw), "false".to_owned()),
+        None => edits.append(r#""store":false"#),
+    }
+    if let (true, Some(raw)) = (state.background, found.background) {
+        edits.replace(place(text, raw), "false".to_owned());
+    }
+    if state.store && found.reasoning.is_some_and(thinks) {
+        match found.include {
+            None => edits.append(&format!(r#""include":["{ENCRYPTED}"]"#)),
+            Some(raw) => {
+                let mut asked: Vec<Value> = serde_json::from_str(raw.get()).unwrap_or_default();
+                if !asked.iter().any(|name| name == ENCRYPTED) {
+                    asked.push(ENCRYPTED.into());
+                    edits.replace(place(text, raw), Value::from(asked).to_string());
+                }
+            }
+        }
+    }
+    if let Some(raw) = found.input
+        && let Some(kept) = without_lost_thoughts(raw)
+    {
+        edits.replace(place(text, raw), kept);
+    }
+    edits.apply(body, &found.places(text, 0))
+}
+
+fn thinks(reasoning: &RawValue) -> bool {
+    let options: Option<Object> = serde_json::from_str(reasoning.get()).ok();
+    options.is_some_and(|options| {
+        options.get("effort").is_none_or(|effort| effort != "none")
+            && options.values().any(|value| !value.is_null())
+    })
+}
+
+/// The input without thoughts that the upstream cannot read; `None` where it has none.
+fn without_lost_thoughts(input: &RawValue) -> Option<String> {
+    if !input.get().starts_with('[')
+        || memchr::memmem::find(input.get().as_bytes(), b"\"reasoning\"").is_none()
+    {
+        return None;
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(input.get()).ok()?;
+    let lost =
+        |raw: &&RawValue| read_into(Item::default(), raw.get()).is_ok_and(|item| item.is_lost_thought());
+    if !items.iter().any(lost) {
+        return None;
+    }
+    let kept: Vec<&str> = items.iter().filter(|raw| !lost(raw)).map(|raw| raw.get()).collect();
+    Some(format!("[{}]", kept.join(",")))
+}
+
+/// Where the member stands whose value is at `value`, with its name and one of the commas beside it.
+fn whole_member(text: &str, value: Range<usize>) -> Range<usize> {
+    let before = text.get(..value.start).unwrap_or_default().trim_end().trim_end_matches(':').trim_end();
+    let name = before.strip_suffix('"').unwrap_or(before);
+    let mut quote = name.len();
+    for (at, _) in name.rmatch_indices('"') {
+        let escapes =
+            name.get(..at).unwrap_or_default().bytes().rev().take_while(|byte| *byte == b'\\').count();
+        if escapes % 2 == 0 {
+            quote = at;
+            break;
+        }
+    }
+    let before = name.get(..quote).unwrap_or_default().trim_end();
+    if let Some(before) = before.strip_suffix(',') {
+        return before.len()..value.end;
+    }
+    let behind = text.get(value.end..).unwrap_or_default();
+    let comma = behind.trim_start().strip_prefix(',').map(|rest| behind.len() - rest.len());
+    quote..value.end + comma.unwrap_or(0)
+}
+
+/// What of a response object tells of state.
+#[derive(Default)]
+struct Told<'a> {
+    store: Option<&'a RawValue>,
+    previous: Option<&'a RawValue>,
+    background: Option<&'a RawValue>,
+    any: bool,
+}
+
+impl<'de> Members<'de> for Told<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        self.any = true;
+        match name {
+            "store" => self.store = Some(map.next_value()?),
+            "previous_response_id" => self.previous = Some(map.next_value()?),
+            "background" => self.background = Some(map.next_value()?),
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
+/// A whole answer as if the provider had kept it: `store`, `previous_response_id` and `background` are what
+/// the client asked for by `state`. All other bytes are untouched; bytes that are no object are given back as
+/// they are.
+pub fn restore(answer: &Bytes, state: &State) -> Bytes {
+    let Some((text, told)) =
+        text(answer).ok().and_then(|text| Some((text, read_into(Told::default(), text).ok()?)))
+    else {
+        return answer.clone();
+    };
+    let mut edits = Edits::default();
+    let mut tell = |name: &str, at: Option<&RawValue>, value: Value| {
+        let value = value.to_string();
+        match at {
+            Some(raw) if raw.get() == value => {}
+            Some(raw) => edits.replace(place(text, raw), value),
+            None => edits.append(&format!("\"{name}\":{value}")),
+        }
+    };
+    tell("store", told.store, state.store.into());
+    if let Some(id) = &state.previous_response_id {
+        tell("previous_response_id", told.previous, id.as_str().into());
+    }
+    if state.background {
+        tell("background", told.background, true.into());
+    }
+    let places = crate::codec::Places {
+        close: text.rfind('}').unwrap_or_default(),
+        empty: !told.any,
+        ..crate::codec::Places::default()
+    };
+    edits.apply(answer, &places)
+}
+
+/// What is kept of one call: the items it was asked with and those it was answered with. A conversation is
+/// such items, one call after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StoredItems {
+    /// Of the request, as the client sent them; a text as a message.
+    pub input: Vec<Value>,
+    /// Of the answer.
+    pub output: Vec<Value>,
+}
+
+impl StoredItems {
+    /// The items of a client's request and of the response object it was answered with.
+    pub fn of(request: &[u8], response: &[u8]) -> Result<Self, WireError> {
+        let mut request = take::object(request)?;
+        let input = match take::some(&mut request, "input") {
+            None => Vec::new(),
+            Some(Value::String(text)) => {
+                let content = json!([{ "type": "input_text", "text": text }]);
+                vec![json!({ "type": "message", "role": "user", "content": content })]
+            }
+            Some(Value::Array(items)) => items,
+            Some(_) => return Err(WireError::member("input", "must be a string or an array of items")),
+        };
+        let mut response = take::object(response)?;
+        Ok(Self { input, output: take::array(&mut response, "output")? })
+    }
+
+    /// All of them, oldest first.
+    pub fn into_items(self) -> Vec<Value> {
+        let mut items = self.input;
+        items.extend(self.output);
+        items
+    }
+}
+
+/// Which input items are to be listed.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Begin behind the item with this id.
+    pub after: Option<&'a str>,
+    /// At most so many, 1 to 100.
+    pub limit: usize,
+    /// Oldest first, rather than newest first.
+    pub ascending: bool,
+}
+
+impl Default for Page<'_> {
+    fn default() -> Self {
+        Self { after: None, limit: 20, ascending: false }
+    }
+}
+
+/// The list of the items that an answer was asked with. Items that came without an id get one that stays the
+/// same from page to page. [`WireError::Member`] where `after` names none of them.
+pub fn input_items(response_id: &str, items: &[Value], page: Page<'_>) -> Result<Vec<u8>, WireError> {
+    let stem = response_id.strip_prefix("resp_").unwrap_or(response_id);
+    let listed = items.iter().enumerate().map(|(i, item)| listed(item, stem, i));
+    let mut listed: Vec<Value> = listed.collect();
+    if !page.ascending {
+        listed.reverse();
+    }
+    let id_of = |item: &Value| item.get("id").cloned().unwrap_or_default();
+    let from = match page.after {
+        None => 0,
+        Some(after) => {
+            let at = listed.iter().position(|item| id_of(item) == after);
+            at.ok_or_else(|| WireError::member("after", "is the id of none of the input items"))? + 1
+        }
+    };
+    let rest = listed.get(from..).unwrap_or_default();
+    let data: Vec<Value> = rest.iter().take(page.limit.clamp(1, 100)).cloned().collect();
+    let list = json!({
+        "object": "list",
+        "first_id": data.first().map(id_of),
+        "last_id": data.last().map(id_of),
+        "has_more": data.len() < rest.len(),
+        "data": data,
+    });
+    Ok(list.to_string().into_bytes())
+}
+
+/// An input item as it is listed: with a type, an id, and its content as parts.
+fn listed(item: &Value, stem: &str, position: usize) -> Value {
+    let mut item = item.clone();
+    let Some(object) = item.as_object_mut() else { return item };
+    let kind = object.entry("type").or_insert_with(|| "message".into());
+    let prefix = match kind.as_str() {
+        Some("message") => "msg",
+        Some("function_call") => "fc",
+        Some("function_call_output") => "fco",
+        Some("reasoning") => "rs",
+        _ => "item",
+    };
+    if prefix == "msg"
+        && let Some(Value::String(text)) = object.get("content")
+    {
+        let is_said = object.get("role").is_some_and(|role| role == "assistant");
+        let part = if is_said { "output_text" } else { "input_text" };
+        let content = json!([{ "type": part, "text": text }]);
+        object.insert("content".into(), content);
+    }
+    object.entry("id").or_insert_with(|| item_id(prefix, stem, position).into());
+    item
+}
+
+/// What is answered to a deletion.
+pub fn deleted(id: &str) -> Vec<u8> {
+    json!({ "id": id, "object": "response", "deleted": true }).to_string().into_bytes()
+}
+
+/// A kept response that was cancelled.
+pub fn cancelled(response: &[u8]) -> Result<Vec<u8>, WireError> {
+    let mut response = take::object(response)?;
+    response.insert("status".into(), "cancelled".into());
+    Ok(Value::Object(response).to_string().into_bytes())
+}
+
+/// How far an answer is that nobody waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// It was taken.
+    Queued,
+    /// It is being made.
+    InProgress,
+    /// It failed.
+    Failed(&'a Problem),
+}
+
+/// The response object of an answer that is not there (`background`): `id` and `model` as the client is to
+/// know them, `created` in seconds since the epoch.
+pub fn without_answer(
+    progress: Progress<'_>,
+    id: &str,
+    model: &str,
+    created: i64,
+    request: &[u8],
+) -> Vec<u8> {
+    let shape = Shape::new(id.to_owned(), created, model.to_owned(), None, request);
+    let end = match progress {
+        Progress::Queued => End::not_yet("queued"),
+        Progress::InProgress => End::not_yet("in_progress"),
+        Progress::Failed(problem) => End { error: fault::of_response(problem), ..End::not_yet("failed") },
+    };
+    Value::Object(shape.object(end, &Object::new())).to_string().into_bytes()
+}
