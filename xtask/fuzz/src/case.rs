@@ -26,7 +26,7 @@ pub(crate) fn catch_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let said = info.payload_as_str().unwrap_or("a panic");
-        PANIC.with_borrow_mut(|panic| *panic = format!("panic at {place}: {said}"));
+        PANIC.with_borrow_mut(|panic| *panic = format!("panic at {place}\n{said}"));
     }));
 }
 
@@ -50,23 +50,12 @@ pub(crate) fn run(decoder: Decoder, bytes: &[u8], features: &mut Features) -> Re
     match done {
         Err(_) => Err(PANIC.with_borrow(Clone::clone)),
         Ok(Err(broken)) => Err(broken),
-        Ok(Ok(())) if took > SLOW => Err(format!("took {took:?}")),
+        Ok(Ok(())) if took > SLOW => Err(format!("too slow\n{took:?}")),
         Ok(Ok(())) => Ok(()),
     }
 }
 
-/// What makes two failures the same: their words without numbers, quotes and what is shown of the input.
-pub(crate) fn class(failure: &str) -> String {
-    let head = failure.split(": {").next().unwrap_or_default();
-    let words = head.chars().take(160).filter(|char| !char.is_ascii_digit() || head.starts_with("panic"));
-    let mut class = String::new();
-    let mut quoted = false;
-    for char in words {
-        if char == '"' || char == '`' {
-            quoted = !quoted;
-        } else if !quoted {
-            class.push(char);
-        }
-    }
-    class
+/// What makes two failures the same: their first line. What differs from input to input stands below it.
+pub(crate) fn class(failure: &str) -> &str {
+    failure.lines().next().unwrap_or_default()
 }

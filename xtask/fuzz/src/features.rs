@@ -1,7 +1,8 @@
 //! What a case was like, as a set of numbers: the stand-in for coverage. An input that shows a feature never
 //! seen before is worth keeping.
 
-use std::fmt::{self, Debug, Display, Write};
+use hanok_wire::WireError;
+use std::fmt::{self, Debug, Write};
 
 /// Bits of a feature's number. Two features of one number are one, which bounds what can be kept.
 const BITS: u32 = 16;
@@ -41,24 +42,27 @@ impl Features {
             write!(Shape { features: self, state: State::Between, word: 0, before: [0; 2] }, "{value:?} ");
     }
 
-    /// The words of an error, without what it quotes.
-    pub(crate) fn error(&mut self, error: &impl Display) {
-        let mut hash = 1;
-        let mut quoted = false;
-        for byte in error.to_string().bytes() {
-            match byte {
-                b'`' | b'"' => quoted = !quoted,
-                _ if quoted || byte.is_ascii_digit() => {}
-                byte => hash = mix(hash, byte),
-            }
-        }
-        self.add(hash);
+    /// What kind of error it is.
+    pub(crate) fn error(&mut self, error: &WireError) {
+        self.add(words(error).bytes().fold(1, mix));
     }
 
     fn add(&mut self, feature: u64) {
         let number = (feature ^ self.about).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS);
         self.found.extend(u32::try_from(number));
     }
+}
+
+/// The words of an error before and behind all that it quotes. Nothing of an upstream's own words.
+pub(crate) fn words(error: &WireError) -> String {
+    if let WireError::Upstream(fault) = error {
+        return format!("the upstream's {}", fault.kind);
+    }
+    let text = error.to_string();
+    let quote = |char: char| char == '`' || char == '"';
+    let before = text.find(quote).and_then(|at| text.get(..at)).unwrap_or(&text);
+    let behind = text.rfind(quote).and_then(|at| text.get(at..)).unwrap_or_default();
+    before.chars().chain(behind.chars()).filter(|char| !quote(*char) && !char.is_ascii_digit()).collect()
 }
 
 fn mix(hash: u64, byte: u8) -> u64 {
@@ -139,6 +143,8 @@ impl Write for Shape<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hanok_base::ProviderErrorKind;
+    use hanok_wire::StreamFault;
 
     #[test]
     fn shapes_and_words_count_and_texts_do_not() {
@@ -152,8 +158,16 @@ mod tests {
         assert_eq!(shape(vec![Some(("a\"b", 1))]), shape(vec![Some(("other", 77))]));
         assert_ne!(shape(vec![Some(("a", 1))]), shape(vec![Some(("", 1))]));
         assert_ne!(shape(vec![Some(("a", 1))]), shape(vec![None]));
-        let error = |text: &str| of(&|features| features.error(&text));
-        assert_eq!(error("`a[1]`: is bad at 7"), error("`b`: is bad at 12"));
-        assert_ne!(error("is bad"), error("is good"));
+    }
+
+    #[test]
+    fn errors_are_known_by_their_own_words() {
+        let error = |message: &str| WireError::Member { param: "a[1]".into(), message: message.into() };
+        let same = words(&error("must be 3, not `x`, here"));
+        assert_eq!(same, words(&error("must be 4, not `y\"z`, here")));
+        assert_ne!(same, words(&error("must be 4, not `y`, there")));
+        let fault = StreamFault { kind: ProviderErrorKind::Overloaded, message: "a".into(), code: None };
+        let other = StreamFault { message: "b".into(), ..fault.clone() };
+        assert_eq!(words(&WireError::Upstream(fault)), words(&WireError::Upstream(other)));
     }
 }
