@@ -1,6 +1,6 @@
 //! One call, top to bottom.
 
-use crate::admission::{Admitted, Bill};
+use crate::admission::{Admitted, Bill, admit};
 use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
 use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
 use crate::cache::{Cache, CacheKey, Kept};
@@ -12,6 +12,7 @@ use crate::retry::{RetryBudget, Verdict, backoff, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
 use crate::stored::{Running, Shelf};
+use crate::target::Seat;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
@@ -222,7 +223,7 @@ impl Gateway {
             sticky: peek.cache_key.as_deref(),
         };
         let key = call.key.as_deref();
-        let mut admitted = self.policy.load().admit(key, facts.input_tokens)?;
+        let mut admitted = admit(key, facts.input_tokens)?;
         let cached = model
             .cache
             .filter(|_| call.route == Route::Chat)
@@ -361,11 +362,11 @@ async fn take_seat(
     step: &Step<'_>,
     alone: bool,
 ) -> Result<Option<Option<tokio::sync::OwnedSemaphorePermit>>, Failure> {
-    if let Ok(seat) = step.target.state.try_seat(step.max_concurrent) {
-        return Ok(Some(seat));
-    }
-    if !alone {
-        return Ok(None);
+    match step.target.state.try_seat(step.max_concurrent) {
+        Seat::Unlimited => return Ok(Some(None)),
+        Seat::Taken(seat) => return Ok(Some(Some(seat))),
+        Seat::Full if !alone => return Ok(None),
+        Seat::Full => {}
     }
     match tokio::time::timeout(SEAT_WAIT, step.target.state.seat(step.max_concurrent)).await {
         Ok(seat) => Ok(Some(seat)),

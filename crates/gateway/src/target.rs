@@ -83,6 +83,16 @@ pub enum Standing {
     Away(Duration),
 }
 
+/// A place among the calls at a target.
+pub enum Seat {
+    /// There is no limit.
+    Unlimited,
+    /// One of the limited places; dropping it gives it back.
+    Taken(OwnedSemaphorePermit),
+    /// All are taken.
+    Full,
+}
+
 /// How a target does, for people.
 #[derive(Clone, Debug)]
 pub struct TargetHealth {
@@ -141,12 +151,12 @@ impl TargetState {
         seats.acquire_owned().await.ok()
     }
 
-    /// The same without waiting: `Err` where all are taken.
-    pub fn try_seat(&self, limit: Option<usize>) -> Result<Option<OwnedSemaphorePermit>, ()> {
-        match limit {
-            None => Ok(None),
-            Some(limit) => self.seats_of(limit).try_acquire_owned().map(Some).map_err(|_| ()),
-        }
+    /// The same without waiting.
+    pub fn try_seat(&self, limit: Option<usize>) -> Seat {
+        let Some(limit) = limit else {
+            return Seat::Unlimited;
+        };
+        self.seats_of(limit).try_acquire_owned().map_or(Seat::Full, Seat::Taken)
     }
 
     fn seats_of(&self, limit: usize) -> Arc<Semaphore> {

@@ -6,9 +6,9 @@ use crate::names::Names;
 use crate::row::{SpanRow, TraceBatch};
 use crate::tokens;
 use hanok_base::{Attributes, Charge, SpanId, SpanStatus, Timestamp, TraceId, Usage};
-use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, Transaction, params};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
 
 /// The bits of a span's row id that number the spans of one trace.
 pub(crate) const SPAN_BITS: u32 = 20;
@@ -26,12 +26,37 @@ pub(crate) struct Inserter {
     arrived_ms: i64,
     /// Tells commits of other processes.
     data_version: i64,
-    minutes: HashMap<i64, Sums>,
+    minutes: HashMap<i64, Sums, foldhash::fast::RandomState>,
     dues: Dues,
-    attributes: Vec<u8>,
+    attributes: String,
     references: Vec<u8>,
     rare_tokens: Vec<u8>,
 }
+
+/// The statements that every trace needs, prepared once for a transaction.
+pub(crate) struct Statements<'a> {
+    trace: CachedStatement<'a>,
+    span: CachedStatement<'a>,
+}
+
+impl<'a> Statements<'a> {
+    pub(crate) fn new(tx: &'a Transaction<'_>) -> Result<Self> {
+        Ok(Self { trace: tx.prepare_cached(INSERT_TRACE)?, span: tx.prepare_cached(INSERT_SPAN)? })
+    }
+}
+
+const INSERT_TRACE: &str =
+    "INSERT INTO traces (seq, trace_id, arrived_ms, start_ns, duration_ns, status, span_count, name, operation,
+        model, provider, key_name, input_tokens, output_tokens, cost_nano, ttft_ns, error, input_preview,
+        output_preview, key_id, project)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+     ON CONFLICT (trace_id) DO NOTHING";
+
+const INSERT_SPAN: &str =
+    "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted, model,
+        provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano,
+        ttft_ns, error, attributes, bodies, rare_tokens)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 
 /// What a batch adds to its trace, to its minute and to the accounts that bear it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,9 +84,9 @@ impl Inserter {
             committed_seq: last_seq,
             arrived_ms,
             data_version: data_version(conn)?,
-            minutes: HashMap::new(),
+            minutes: HashMap::default(),
             dues: Dues::default(),
-            attributes: Vec::new(),
+            attributes: String::new(),
             references: Vec::new(),
             rare_tokens: Vec::new(),
         })
@@ -135,11 +160,22 @@ impl Inserter {
     }
 
     /// Inserts a batch, or merges it into what is there of its trace; the sums over what is new.
-    pub(crate) fn insert(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<Sums> {
-        self.insert_as(tx, batch, batch.trace_id)
+    pub(crate) fn insert(
+        &mut self,
+        tx: &Transaction<'_>,
+        statements: &mut Statements<'_>,
+        batch: &TraceBatch,
+    ) -> Result<Sums> {
+        self.insert_as(tx, statements, batch, batch.trace_id)
     }
 
-    fn insert_as(&mut self, tx: &Transaction<'_>, batch: &TraceBatch, trace_id: TraceId) -> Result<Sums> {
+    fn insert_as(
+        &mut self,
+        tx: &Transaction<'_>,
+        statements: &mut Statements<'_>,
+        batch: &TraceBatch,
+        trace_id: TraceId,
+    ) -> Result<Sums> {
         let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else {
             return Ok(Sums::default());
         };
@@ -159,48 +195,39 @@ impl Inserter {
         for span in new_spans(&batch.spans, &HashSet::new()).take(MOST) {
             sums.add(span);
         }
-        let inserted = tx
-            .prepare_cached(
-                "INSERT INTO traces (seq, trace_id, arrived_ms, start_ns, duration_ns, status, span_count, name,
-                    operation, model, provider, key_name, input_tokens, output_tokens, cost_nano, ttft_ns, error,
-                    input_preview, output_preview, key_id, project)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-                    ?20, ?21)
-                 ON CONFLICT (trace_id) DO NOTHING",
-            )?
-            .execute(params![
-                seq,
-                trace_id.as_bytes(),
-                self.arrived_ms,
-                start,
-                end.saturating_sub(start),
-                status,
-                sums.spans,
-                name,
-                operation,
-                model,
-                provider,
-                key_name,
-                sums.input_tokens,
-                sums.output_tokens,
-                sums.cost_nano,
-                summary.ttft_ns,
-                error,
-                summary.input_preview,
-                summary.output_preview,
-                key_id,
-                project,
-            ])?;
+        let inserted = statements.trace.execute(params![
+            seq,
+            trace_id.as_bytes(),
+            self.arrived_ms,
+            start,
+            end.saturating_sub(start),
+            status,
+            sums.spans,
+            name,
+            operation,
+            model,
+            provider,
+            key_name,
+            sums.input_tokens,
+            sums.output_tokens,
+            sums.cost_nano,
+            summary.ttft_ns,
+            error,
+            summary.input_preview,
+            summary.output_preview,
+            key_id,
+            project,
+        ])?;
         if inserted == 0 {
             let names = Numbers { name, operation, model, provider, key_name, key_id };
-            return match self.merge(tx, batch, trace_id, project, names)? {
+            return match self.merge(tx, statements, batch, (trace_id, project), names)? {
                 Some(sums) => Ok(sums),
                 // Whoever guesses or copies an id must not write into another project's trace.
-                None => self.insert_as(tx, batch, TraceId::timely()),
+                None => self.insert_as(tx, statements, batch, TraceId::timely()),
             };
         }
         self.last_seq = seq;
-        self.insert_spans(tx, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
+        self.insert_spans(tx, statements, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
         self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
         Ok(sums)
     }
@@ -210,9 +237,9 @@ impl Inserter {
     fn merge(
         &mut self,
         tx: &Transaction<'_>,
+        statements: &mut Statements<'_>,
         batch: &TraceBatch,
-        trace_id: TraceId,
-        project: Option<i64>,
+        (trace_id, project): (TraceId, Option<i64>),
         names: Numbers,
     ) -> Result<Option<Sums>> {
         let there = tx
@@ -235,7 +262,7 @@ impl Inserter {
             }
         }
         let new = || new_spans(&batch.spans, &known);
-        let sums = self.insert_spans(tx, there.seq, there.span_count, new())?;
+        let sums = self.insert_spans(tx, statements, there.seq, there.span_count, new())?;
         if sums.spans == 0 {
             return Ok(Some(sums));
         }
@@ -298,6 +325,7 @@ impl Inserter {
     fn insert_spans<'a>(
         &mut self,
         tx: &Transaction<'_>,
+        statements: &mut Statements<'_>,
         seq: i64,
         already: i64,
         spans: impl Iterator<Item = &'a SpanRow>,
@@ -309,13 +337,19 @@ impl Inserter {
                 tracing::warn!(seq, "a trace has more than {MOST_SPANS} spans; the rest is left out");
                 break;
             }
-            self.insert_span(tx, first_span(seq) + number, span)?;
+            self.insert_span(tx, statements, first_span(seq) + number, span)?;
             sums.add(span);
         }
         Ok(sums)
     }
 
-    fn insert_span(&mut self, tx: &Transaction<'_>, id: i64, span: &SpanRow) -> Result<()> {
+    fn insert_span(
+        &mut self,
+        tx: &Transaction<'_>,
+        statements: &mut Statements<'_>,
+        id: i64,
+        span: &SpanRow,
+    ) -> Result<()> {
         let name = self.names.id(tx, &span.name)?;
         let operation = self.names.id(tx, &span.operation)?;
         let model = self.names.optional(tx, span.model.as_deref())?;
@@ -327,19 +361,12 @@ impl Inserter {
             let blob = self.blobs.put(tx, body)?;
             blobs::pack(&mut self.references, *slot, blob);
         }
-        let attributes = std::str::from_utf8(&self.attributes).ok().filter(|text| !text.is_empty());
+        let attributes = Some(&self.attributes).filter(|text| !text.is_empty());
         let references = Some(&self.references).filter(|references| !references.is_empty());
         let Usage { input, output, cached_input, cache_write, reasoning, .. } = span.usage;
         tokens::pack(&mut self.rare_tokens, &span.usage);
         let rare_tokens = Some(&self.rare_tokens).filter(|counts| !counts.is_empty());
-        tx.prepare_cached(
-            "INSERT INTO spans (id, span_id, parent_id, name, operation, start_ns, duration_ns, status, counted,
-                model, provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
-                cost_nano, ttft_ns, error, attributes, bodies, rare_tokens)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                ?21, ?22)",
-        )?
-        .execute(params![
+        statements.span.execute(params![
             id,
             i64::from_be_bytes(*span.span_id.as_bytes()),
             span.parent_id.map(|parent| i64::from_be_bytes(*parent.as_bytes())),
@@ -369,19 +396,41 @@ impl Inserter {
     /// `[name, value, name, value]`, the names by number; empty when there are none.
     fn write_attributes(&mut self, tx: &Transaction<'_>, attributes: &Attributes) -> Result<()> {
         self.attributes.clear();
+        let mut digits = itoa::Buffer::new();
         for (key, value) in attributes {
             let key = self.names.id(tx, key)?;
-            self.attributes.push(if self.attributes.is_empty() { b'[' } else { b',' });
-            // Writing into memory fails only for values JSON cannot hold, and `Value` is JSON.
-            write!(self.attributes, "{key},")
-                .and_then(|()| serde_json::to_writer(&mut self.attributes, value).map_err(Into::into))
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            self.attributes.push(if self.attributes.is_empty() { '[' } else { ',' });
+            self.attributes.push_str(digits.format(key));
+            self.attributes.push(',');
+            write_value(&mut self.attributes, &mut digits, value)?;
         }
         if !self.attributes.is_empty() {
-            self.attributes.push(b']');
+            self.attributes.push(']');
         }
         Ok(())
     }
+}
+
+/// Nearly all values are a number, a truth or a plain text, which need no serialiser.
+fn write_value(into: &mut String, digits: &mut itoa::Buffer, value: &Value) -> Result<()> {
+    let plain = |text: &str| text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    match value {
+        Value::Bool(true) => into.push_str("true"),
+        Value::Bool(false) => into.push_str("false"),
+        Value::String(text) if plain(text) => {
+            into.push('"');
+            into.push_str(text);
+            into.push('"');
+        }
+        Value::Number(number) if number.is_i64() => {
+            into.push_str(digits.format(number.as_i64().unwrap_or_default()));
+        }
+        value => {
+            let json = serde_json::to_string(value);
+            into.push_str(&json.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?);
+        }
+    }
+    Ok(())
 }
 
 impl Sums {

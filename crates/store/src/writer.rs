@@ -4,7 +4,7 @@
 //! every quarter of a second to every second, and nothing is given up.
 
 use crate::error::{StoreError, is_store_fault, panic_text};
-use crate::insert::{Inserter, Sums};
+use crate::insert::{Inserter, Statements, Sums};
 use crate::keys::{TOUCH_EVERY, Touches};
 use crate::row::TraceBatch;
 use hanok_base::{NanoDollars, Settlement, Spent, Timestamp};
@@ -409,9 +409,10 @@ impl Writer {
         }
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)?;
         let inserted = self.inserter.begin(&tx).map_err(Failed::Store).and_then(|()| {
+            let mut statements = Statements::new(&tx)?;
             for pending in &mut *group {
                 match &mut pending.work {
-                    Work::Traces(traces) => insert(&mut self.inserter, &tx, traces)?,
+                    Work::Traces(traces) => insert(&mut self.inserter, &tx, &mut statements, traces)?,
                     Work::Write(job) => write(&tx, job.as_mut())?,
                 }
             }
@@ -630,11 +631,16 @@ fn settle(settlement: Box<dyn Settlement>, spent: Spent) {
     }
 }
 
-fn insert(inserter: &mut Inserter, tx: &Transaction<'_>, traces: &mut Traces) -> Result<(), Failed> {
+fn insert(
+    inserter: &mut Inserter,
+    tx: &Transaction<'_>,
+    statements: &mut Statements<'_>,
+    traces: &mut Traces,
+) -> Result<(), Failed> {
     let mut stored = Sums::default();
     for at in 0..traces.batches.len() {
         let Some(batch) = traces.batches.get(at) else { break };
-        match inserter.insert(tx, batch) {
+        match inserter.insert(tx, statements, batch) {
             Ok(sums) => stored.merge(&sums),
             Err(error) if is_store_fault(&error) || tx.is_autocommit() => return Err(Failed::Store(error)),
             Err(error) => {

@@ -1,12 +1,16 @@
 //! What recording a call costs: two spans (gateway, chat), a system prompt that repeats, a prompt and an
-//! answer of some 500 bytes that do not.
+//! answer of some 500 bytes (or as many as asked for) that do not, charged to three accounts.
 //!
-//! `cargo bench -p hanok-trace --bench record [-- CALLS [CALLS_PER_SECOND]]` prints CPU time of the whole
+//! `cargo bench -p hanok-trace --bench record [-- CALLS [CALLS_PER_SECOND [BYTES]]]` (0 a second is as fast as
+//! it goes) prints CPU time of the whole
 //! process per call (making the calls and handing them over included, and shown apart) and bytes on disk.
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
 use bytes::Bytes;
-use hanok_base::{CallContext, Caller, Dialect, Exchange, Operation, Recorder, ResponseBytes};
+use hanok_base::{
+    CallContext, Caller, Charge, Dialect, Exchange, Operation, Recorder, ResponseBytes,
+    Settlement,
+};
 use hanok_store::{Options, Store};
 use hanok_trace::{Prices, TraceStore};
 use std::sync::Arc;
@@ -21,24 +25,35 @@ type AnyError = Box<dyn std::error::Error>;
 fn main() -> Result<(), AnyError> {
     let numbers: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let calls = numbers.first().copied().unwrap_or(100_000);
-    let rate = numbers.get(1).copied();
+    let rate = numbers.get(1).copied().filter(|rate| *rate > 0);
+    let bytes = numbers.get(2).map_or(500, |bytes| usize::try_from(*bytes).unwrap_or(500));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(run(calls, rate))
+    runtime.block_on(run(calls, rate, bytes))
 }
 
-async fn run(calls: u32, rate: Option<u32>) -> Result<(), AnyError> {
+async fn run(calls: u32, rate: Option<u32>, bytes: usize) -> Result<(), AnyError> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), Options::default())?;
     let traces = TraceStore::new(store.clone(), Arc::new(Prices::builtin()));
     let mut words = Words(7);
     let system = words.text(500);
-    let caller = Arc::new(Caller::default());
+    let caller = Arc::new(Caller {
+        key_name: Some("laptop".into()),
+        key_id: Some("key_1".into()),
+        project: "shop".into(),
+        base_url: "".into(),
+    });
+    let charges: Arc<[Charge]> = ["key:key_1", "project:shop", "model:gpt-5-mini"]
+        .into_iter()
+        .map(|account| Charge { account: account.into(), period: "2026-11".into() })
+        .collect();
     let (began, before, mut plain) = (Instant::now(), cpu(), 0);
     let mut unique = 0;
     for number in 0..calls {
-        let (prompt, answer) = (words.text(500), words.text(500));
+        let (prompt, answer) = (words.text(bytes), words.text(bytes));
         unique += prompt.len() + answer.len();
         let cx = CallContext::new(traces.admit().await?, Arc::clone(&caller));
+        cx.settle_with(Box::new(Bill(Arc::clone(&charges))));
         record(&cx, number, &system, &prompt, &answer);
         drop(cx);
         if let Some(rate) = rate
@@ -80,6 +95,15 @@ async fn run(calls: u32, rate: Option<u32>) -> Result<(), AnyError> {
         ratio(counts.file_bytes - packed, counts.spans)
     );
     Ok(())
+}
+
+struct Bill(Arc<[Charge]>);
+
+impl Settlement for Bill {
+    fn charges(&self) -> &[Charge] {
+        &self.0
+    }
+    fn settle(self: Box<Self>, _: hanok_base::Spent, _: &[hanok_base::Charge]) {}
 }
 
 /// One call as the gateway and a provider record it.

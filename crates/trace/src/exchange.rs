@@ -268,25 +268,35 @@ fn preview(parts: &[Part]) -> Option<String> {
     })?;
     let mut line = String::with_capacity(PREVIEW_COLUMNS + 8);
     let mut columns = 0;
-    // Only as much is looked at as can be shown, however long the text is.
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
+    let mut gap = false;
+    let mut rest = &*text;
+    // Only as much is looked at as can be shown, however long the text is. Plain words go in whole.
+    if let Some(head) = text.get(..PREVIEW_COLUMNS).filter(|head| head.is_ascii()) {
+        for word in head.split_ascii_whitespace() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        columns = line.len();
+        gap = columns > 0 && head.ends_with(|char: char| char.is_ascii_whitespace());
+        rest = text.get(PREVIEW_COLUMNS..).unwrap_or_default();
+    }
+    for char in rest.chars() {
+        if char == ' ' || char.is_whitespace() {
+            gap = !line.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut gap) {
             line.push(' ');
             columns += 1;
         }
-        if word.len() <= PREVIEW_COLUMNS.saturating_sub(columns) && word.is_ascii() {
-            line.push_str(word);
-            columns += word.len();
-            continue;
+        columns += if char >= '\u{1100}' { 2 } else { 1 };
+        if columns > PREVIEW_COLUMNS {
+            line.push('…');
+            break;
         }
-        for char in word.chars() {
-            columns += if char >= '\u{1100}' { 2 } else { 1 };
-            if columns > PREVIEW_COLUMNS {
-                line.push('…');
-                return Some(line);
-            }
-            line.push(char);
-        }
+        line.push(char);
     }
     Some(line)
 }
@@ -343,5 +353,13 @@ mod tests {
         assert_eq!(long("a").chars().count(), PREVIEW_COLUMNS + 1);
         assert_eq!(long("한").chars().count(), PREVIEW_COLUMNS / 2 + 1);
         assert_eq!(preview(&[Part::Text("  ".into())]), None);
+        let check = |text: &str, expect: &str| {
+            assert_eq!(preview(&[Part::Text(text.into())]).as_deref(), Some(expect), "{text}");
+        };
+        check("  two\n\twords ", "two words");
+        check(&format!("{}  b", "a ".repeat(59)), &format!("{}b", "a ".repeat(59)));
+        check(&format!("{}tail", "a".repeat(118)), &format!("{}ta…", "a".repeat(118)));
+        check(&format!("{}  tail", "a".repeat(118)), &format!("{} t…", "a".repeat(118)));
+        check(&format!("\n{}환불", "a".repeat(118)), &format!("{}환…", "a".repeat(118)));
     }
 }

@@ -10,22 +10,31 @@ use serde_json::value::RawValue;
 
 /// One message of the input.
 pub fn input(message: &Message) -> Vec<u8> {
-    json(&MessageJson { message, finish: None })
+    json(&MessageJson { message, finish: None }, room(message))
 }
 
 /// One answer.
 pub fn output(message: &Message, finish: &FinishReason) -> Vec<u8> {
-    json(&MessageJson { message, finish: Some(finish) })
+    json(&MessageJson { message, finish: Some(finish) }, room(message))
 }
 
 /// The tools offered, as one array.
 pub fn tools(tools: &[ToolSpec]) -> Vec<u8> {
-    json(&Tools(tools))
+    json(&Tools(tools), 512 * tools.len())
+}
+
+/// About how long a message's JSON is.
+fn room(message: &Message) -> usize {
+    let text = |part: &Part| match part {
+        Part::Text(text) | Part::Refusal(text) => text.len() + text.len() / 16,
+        _ => 160,
+    };
+    96 + message.parts.iter().map(text).sum::<usize>()
 }
 
 /// Nothing here can fail: keys are text and writing goes to memory.
-fn json(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(256);
+fn json(value: &impl Serialize, room: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room);
     if serde_json::to_writer(&mut bytes, value).is_err() {
         bytes.clear();
         bytes.extend_from_slice(b"null");

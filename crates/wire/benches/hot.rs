@@ -7,7 +7,7 @@
 )]
 
 use bytes::Bytes;
-use hanok_base::{Dialect, Route};
+use hanok_base::{Dialect, EmbedResponse, Route, Usage};
 use hanok_wire::{Codec, GuardOptions, Patch, codec};
 use std::fmt::Write;
 use std::hint::black_box;
@@ -58,6 +58,14 @@ fn answer() -> Bytes {
     ))
 }
 
+/// One vector, as the official Python client asks for it.
+fn embeddings(wire: &dyn Codec) -> (EmbedResponse, Bytes) {
+    let vector = (0..1_536_u16).map(|i| (f32::from(i) / 1_536.0).sin() / 20.0).collect();
+    let response = EmbedResponse { model: "m".into(), vectors: vec![vector], usage: Usage::default() };
+    let body = wire.encode_embed_response(Route::Embeddings, &response, b"");
+    (response, body.into())
+}
+
 fn guard(wire: &dyn Codec, pieces: &[Bytes]) -> bool {
     let mut guard = wire.stream_guard(GuardOptions { hide_usage: true });
     for piece in pieces {
@@ -102,4 +110,9 @@ fn main() {
     report("stream_decoder: 51 events", whole.len(), || decode(wire, &pieces));
     report("decode_response", answer.len(), || wire.decode_response(black_box(&answer)));
     report("decode_request", request.len(), || wire.decode_request(black_box(&request)));
+    let (vectors, floats) = embeddings(wire);
+    report("decode_embed_response", floats.len(), || wire.decode_embed_response(black_box(&floats)));
+    report("encode_embed_response: base64", floats.len(), || {
+        wire.encode_embed_response(Route::Embeddings, black_box(&vectors), br#"{"encoding_format":"base64"}"#)
+    });
 }

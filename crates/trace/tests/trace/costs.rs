@@ -76,12 +76,11 @@ impl Payer {
 fn answer(usage: &Value, extra: &Value) -> ResponseBytes {
     let mut answer = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "mock-1",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "0123456789ab"}, "finish_reason": "stop"}]});
+    let members = answer.as_object_mut().unwrap();
     if !usage.is_null() {
-        answer["usage"] = usage.clone();
+        members.insert("usage".into(), usage.clone());
     }
-    for (key, value) in extra.as_object().unwrap() {
-        answer[key] = value.clone();
-    }
+    members.extend(extra.as_object().unwrap().clone());
     ResponseBytes::Whole(Bytes::from(answer.to_string()))
 }
 

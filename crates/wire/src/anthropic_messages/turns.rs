@@ -163,7 +163,7 @@ impl Writer<'_> {
             Some(signature) => signature.of == OWN,
             None => self.own,
         };
-        mine.then(|| blocks::thinking(reasoning, true))
+        mine.then(|| blocks::thinking(reasoning, self.own))
     }
 
     fn call(&mut self, call: &ToolCall, place: &str) -> Object {

@@ -122,10 +122,7 @@ impl Writer<'_> {
                     called = true;
                     out.push(parts::encode_call(call, id(&call.id), signature, self.own));
                 }
-                Part::ToolResult(result) => {
-                    let value = self.result(i, j, result);
-                    out.push(value);
-                }
+                Part::ToolResult(result) => self.result(i, j, result, &mut out),
                 Part::Media(media) => match parts::encode_media(media, self.own) {
                     Some(value) => out.push(value),
                     None => self.note(place(), "left out: a file of another provider"),
@@ -166,7 +163,7 @@ impl Writer<'_> {
         }
     }
 
-    fn result(&mut self, i: usize, j: usize, result: &ToolResult) -> Value {
+    fn result(&mut self, i: usize, j: usize, result: &ToolResult, out: &mut Vec<Value>) {
         let mut function = Object::new();
         if let Some(id) = id(&result.call_id).filter(|id| self.names.contains_key(id)) {
             function.insert("id".into(), id.into());
@@ -193,10 +190,13 @@ impl Writer<'_> {
             let response = parts::response_of(&texts.unwrap_or_default(), result.is_error);
             function.insert("response".into(), response);
         }
-        if !others.is_empty() {
-            function.insert("parts".into(), others.into());
+        // Models that sign calls take media inside an answer, those before them beside it.
+        let within = self.own || self.wants_signed;
+        if within && !others.is_empty() {
+            function.insert("parts".into(), Value::Array(std::mem::take(&mut others)));
         }
-        json!({ "functionResponse": function })
+        out.push(json!({ "functionResponse": function }));
+        out.extend(others);
     }
 }
 

@@ -185,8 +185,10 @@ pub(super) fn encode_media(media: &Media, own: bool) -> Option<Value> {
     let mut data = Object::new();
     let member = match &media.source {
         MediaSource::Base64(bytes) => {
-            let mime = media.mime.as_deref().unwrap_or("application/octet-stream");
-            data.insert("mimeType".into(), mime.into());
+            let mime = media.mime.as_deref().or((!own).then_some("application/octet-stream"));
+            if let Some(mime) = mime {
+                data.insert("mimeType".into(), mime.into());
+            }
             data.insert("data".into(), bytes.as_str().into());
             "inlineData"
         }

@@ -1,14 +1,31 @@
 //! What a request in another dialect asks for and this one has no way to say. What is harmless by nature gets no
-//! entry: hints for a cache, wishes about the form of a stream, members of history that say nothing to a model.
+//! entry: hints for a cache, wishes about how an answer or its thoughts are shown, members of history that say nothing
+//! to a model.
 
 use super::messages::is_said;
 use super::parts::Reader;
 use super::reasoning;
 use super::request::{is_own, said_as};
 use hanok_base::{ChatRequest, Degradation, Message, OutputFormat, Part, ToolChoice};
+use serde_json::Value;
 
-/// Members of other dialects that ask for nothing of the model.
-const HARMLESS: [&str; 3] = ["stream", "stream_options", "cache_control"];
+/// Members of other dialects that ask for nothing of the model: how the answer is cut, kept and labelled.
+const HARMLESS: [&str; 8] = [
+    "cache_control",
+    "client_metadata",
+    "include",
+    "metadata",
+    "prompt_cache_retention",
+    "store",
+    "stream",
+    "stream_options",
+];
+
+/// Whether a member asks for something that gets lost.
+fn asks(name: &str, value: &Value) -> bool {
+    let said = value.as_str().is_none_or(|value| !matches!(value, "auto" | "default" | "disabled"));
+    said && !value.is_null() && *value != false && !HARMLESS.contains(&name)
+}
 
 const MEMBER: &str = "left out: openai-chat has no such member";
 
@@ -20,16 +37,13 @@ pub(super) fn losses(request: &ChatRequest) -> Vec<Degradation> {
     let mut lose = |param: String, message: &str| {
         lost.push(Degradation { param, message: message.to_owned() });
     };
-    for name in request.extra.keys().filter(|name| !HARMLESS.contains(&name.as_str())) {
+    for (name, _) in request.extra.iter().filter(|(name, value)| asks(name, value)) {
         lose(name.clone(), MEMBER);
     }
     if request.sampling.top_k.is_some() {
         lose("top_k".to_owned(), MEMBER);
     }
     let thinking = &request.reasoning;
-    if thinking.summary.is_some() {
-        lose("reasoning.summary".to_owned(), MEMBER);
-    }
     let wished = thinking.enabled.is_some() || thinking.budget_tokens.is_some();
     if thinking.effort.is_none() && wished && said_as(thinking).is_none() {
         lose("reasoning".to_owned(), "left out: openai-chat cannot turn thinking off for every model");

@@ -44,7 +44,9 @@ fn encode_message<'a>(
         return;
     }
     write_moved(moved, out);
-    let mut object = Object::from_iter([("role".to_owned(), message.role.as_str().into())]);
+    // What other dialects have beside a tool's answer is the user's here.
+    let role = if !own && message.role == Role::Tool { Role::User } else { message.role };
+    let mut object = Object::from_iter([("role".to_owned(), role.as_str().into())]);
     encode_parts(rest, form, &mut object);
     if reasoning::are_told(&extra) {
         object.shift_remove("reasoning_content");

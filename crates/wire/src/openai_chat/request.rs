@@ -336,7 +336,7 @@ fn encode_output(output: &OutputFormat, own: bool) -> Option<Value> {
         OutputFormat::Json => json!({ "type": "json_object" }),
         OutputFormat::JsonSchema { name, schema, strict, extra } => {
             // Other dialects have formats without a name.
-            let name = if name.is_empty() && !own { "answer" } else { name };
+            let name = if name.is_empty() && !own { "response" } else { name };
             let mut object = Object::from_iter([("name".to_owned(), Value::from(name))]);
             if let Some(schema) = schema {
                 object.insert("schema".into(), schema.clone());

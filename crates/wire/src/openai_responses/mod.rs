@@ -4,7 +4,7 @@
 //! Reading order: `peek` (routing without decoding), `request`, `tools`, `content`, `items` (what the model
 //! said), `thought` (its reasoning and its signatures), `citation`, `response` (whole answers and what they
 //! repeat of the request), `decoder` and `growing`, `encoder` and `events` (streams), `guard` (streams passed on unchanged),
-//! `state` and `state_stream` (kept responses), `usage`, `fault` (errors).
+//! `state`, `state_stream` and `kept` (kept responses), `usage`, `fault` (errors).
 
 mod citation;
 mod content;
@@ -15,6 +15,7 @@ mod fault;
 mod growing;
 mod guard;
 mod items;
+mod kept;
 mod peek;
 mod request;
 mod response;
@@ -24,11 +25,9 @@ mod thought;
 mod tools;
 mod usage;
 
+pub use kept::{Page, Progress, StoredItems, cancelled, deleted, input_items, without_answer};
 pub use response::response_id;
-pub use state::{
-    Page, Progress, State, StoredItems, cancelled, deleted, expand, for_upstream, input_items, peek_state,
-    references, resolve, restore, without_answer,
-};
+pub use state::{State, expand, for_upstream, peek_state, references, resolve, restore};
 pub use state_stream::StateStream;
 
 use crate::codec::{

@@ -275,6 +275,8 @@ fn encode_reasoning(request: &ChatRequest, own: bool) -> Option<Value> {
     let effort = match (options.enabled, options.effort.as_deref(), options.budget_tokens) {
         (Some(false), ..) => Some("none"),
         (_, Some(effort), _) => Some(effort),
+        // The wish to think alone is what other dialects have no effort for.
+        (Some(true), None, None) if !own => Some("medium"),
         (_, None, budget) => budget.map(effort::effort),
     };
     if let Some(effort) = effort {

@@ -70,10 +70,10 @@ pub(super) fn encode(usage: &Usage) -> Value {
         return Value::Null;
     }
     let (input, output) = (usage.input.unwrap_or(0), usage.output.unwrap_or(0));
-    let mut input_details = json!({ "cached_tokens": usage.cached_input.unwrap_or(0) });
-    if let (Some(written), Some(details)) = (usage.cache_write, input_details.as_object_mut()) {
-        details.insert("cache_write_tokens".into(), written.into());
-    }
+    let input_details = json!({
+        "cached_tokens": usage.cached_input.unwrap_or(0),
+        "cache_write_tokens": usage.cache_write.unwrap_or(0),
+    });
     json!({
         "input_tokens": input,
         "input_tokens_details": input_details,

@@ -125,6 +125,52 @@ fn bytes() {
     );
 }
 
+/// The dialects with embeddings, a line each.
+#[rustfmt::skip]
+const DIALECTS: &[Dialect] = &[
+    Dialect::OpenAiChat,
+    Dialect::Gemini,
+    Dialect::Ollama,
+];
+
+/// A client of each dialect over a provider of each.
+#[test]
+fn translated() {
+    let body = |dialect: Dialect| match dialect {
+        Dialect::Gemini => {
+            let entry =
+                |text: &str| json!({ "model": "models/m", "content": { "parts": [{ "text": text }] } });
+            (Route::BatchEmbeddings, json!({ "requests": [entry("a"), entry("b")] }))
+        }
+        _ => (Route::Embeddings, json!({ "model": "m", "input": ["a", "b"] })),
+    };
+    let inputs = ["a", "b"].map(|text| EmbedInput::Text(text.to_owned()));
+    let usage = Usage { input: Some(7), ..Usage::default() };
+    let answer = EmbedResponse { model: "m".into(), vectors: vec![vec![0.5, -1.0], vec![0.0, 2.0]], usage };
+    for client in DIALECTS {
+        for provider in DIALECTS {
+            let place = format!("{} over {}", client.as_str(), provider.as_str());
+            let (route, asked) = body(*client);
+            let asked = asked.to_string();
+            let request = EmbedRequest {
+                model: "m".into(),
+                ..wire(*client).decode_embed_request(route, asked.as_bytes()).unwrap()
+            };
+            assert_eq!(request.inputs, inputs, "{place}");
+            let encoded = wire(*provider).encode_embed_request(&request).unwrap();
+            assert_eq!(encoded.lost, [], "{place}");
+            let got = wire(*provider).decode_embed_request(body(*provider).0, &encoded.body).unwrap();
+            assert_eq!(got.inputs, inputs, "{place}");
+
+            let provided = wire(*provider).encode_embed_response(body(*provider).0, &answer, &encoded.body);
+            let got = wire(*provider).decode_embed_response(&provided).unwrap();
+            let shown = wire(*client).encode_embed_response(route, &got, asked.as_bytes());
+            let shown = wire(*client).decode_embed_response(&shown).unwrap();
+            assert_eq!(shown.vectors, answer.vectors, "{place}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

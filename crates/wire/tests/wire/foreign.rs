@@ -87,6 +87,9 @@ fn foreign_requests() {
             request.sampling.top_k = Some(5);
             request.extra.insert("container".into(), "c".into());
             request.extra.insert("stream_options".into(), json!({}));
+            request.extra.insert("store".into(), true.into());
+            request.extra.insert("background".into(), false.into());
+            request.extra.insert("truncation".into(), "disabled".into());
             request.user = Some("u".into());
             request.cache_key = Some("k".into());
         },
@@ -147,7 +150,7 @@ fn foreign_requests() {
             };
         },
         json!({ "response_format": {
-            "type": "json_schema", "json_schema": { "name": "answer", "schema": {}, "description": "D" },
+            "type": "json_schema", "json_schema": { "name": "response", "schema": {}, "description": "D" },
         } }),
         none,
     );
@@ -239,6 +242,15 @@ fn foreign_calls() {
     let result = |id: &str, parts: Vec<Part>, is_error: bool| {
         Part::ToolResult(ToolResult { call_id: id.to_owned(), parts, is_error })
     };
+    check_message(
+        Role::Tool,
+        vec![result("a", vec![text("1")], false), png()],
+        &json!([
+            { "role": "tool", "tool_call_id": "a", "content": "1" },
+            { "role": "user", "content": [png_written()] },
+        ]),
+        none,
+    );
     check_message(
         Role::User,
         vec![result("a", vec![png()], false), result("b", vec![text("1"), png()], true), text("and?")],

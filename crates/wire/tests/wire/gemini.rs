@@ -129,10 +129,10 @@ fn streamed_and_whole_are_the_same_answer() {
 fn answers() {
     let check = |name: &str, expect: &str| {
         let response = whole(name);
-        let mut said = String::new();
+        let mut said: Vec<String> = Vec::new();
         for choice in &response.choices {
             for part in &choice.message.parts {
-                said += &match part {
+                said.push(match part {
                     Part::Text(text) => format!("text {text:?}\n"),
                     Part::Refusal(text) => format!("refusal {text:?}\n"),
                     Part::Reasoning(thought) => {
@@ -150,11 +150,11 @@ fn answers() {
                         format!("opaque {}\n", value.as_object().unwrap().keys().next().unwrap())
                     }
                     other => format!("{other:?}\n"),
-                };
+                });
             }
-            said += &format!("{:?}\n", choice.finish);
+            said.push(format!("{:?}\n", choice.finish));
         }
-        assert_eq!(said, expect, "{name}");
+        assert_eq!(said.concat(), expect, "{name}");
     };
     check("text", "text \"한옥은 나무로 지은 집입니다.\\n\\nIt is a \\\"house\\\".\"\nStop\n");
     check(

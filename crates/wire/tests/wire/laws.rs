@@ -106,7 +106,8 @@ fn escaped(json: &str) -> String {
 /// All that can be done with bytes.
 fn whatever(dialect: Dialect, bytes: &[u8]) {
     let wire = wire(dialect);
-    for route in [Route::Chat, Route::Embeddings, Route::BatchEmbeddings, Route::CountTokens, Route::Rerank] {
+    let other = [Route::CountTokens, Route::Rerank, Route::Raw("audio/speech")];
+    for route in [Route::Chat, Route::Embeddings, Route::BatchEmbeddings].into_iter().chain(other) {
         if let Ok(peek) = wire.peek(route, bytes) {
             wire.patch(&Bytes::copy_from_slice(bytes), &peek, &patch("other", true));
         }

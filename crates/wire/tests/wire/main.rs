@@ -20,6 +20,7 @@ mod matrix;
 mod ollama;
 mod ollama_streams;
 mod openai_responses;
+mod orders;
 mod streams;
 
 use hanok_base::Dialect;

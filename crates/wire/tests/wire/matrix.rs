@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// The dialects that are written, a line each.
 #[rustfmt::skip]
-const DIALECTS: &[Dialect] = &[
+pub(crate) const DIALECTS: &[Dialect] = &[
     Dialect::OpenAiChat,
     Dialect::OpenAiResponses,
     Dialect::AnthropicMessages,
@@ -107,7 +107,9 @@ impl Cell {
         };
         let mut encoder = wire(self.client).stream_encoder(options);
         let mut out = Vec::new();
-        self.events.iter().for_each(|event| encoder.encode(event, &mut out));
+        for event in &self.events {
+            encoder.encode(event, &mut out);
+        }
         encoder.finish(&mut out);
         out
     }
@@ -200,7 +202,7 @@ fn says(answer: &ChatResponse, through: Dialect) -> Said {
             Part::Refusal(text) => {
                 said.text.push_str(text);
                 if can_refuse {
-                    said.finish = FinishReason::ContentFilter.as_str().to_owned();
+                    FinishReason::ContentFilter.as_str().clone_into(&mut said.finish);
                 }
             }
             Part::Reasoning(thought) => said.thoughts.push_str(&thought.text),
@@ -265,41 +267,36 @@ fn what_providers_answer_reaches_clients() {
 }
 
 /// What a provider is given of the turns behind the first question: what it said itself, and results.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Given {
     text: String,
-    thoughts: Vec<(String, bool, Option<(Dialect, String)>)>,
-    calls: Vec<(String, String, Value, Option<(Dialect, String)>)>,
+    thoughts: String,
+    /// Whether the thought is hidden, and its signature.
+    signatures: Vec<(bool, Signature)>,
+    /// Id, name, arguments and signature.
+    calls: Vec<(String, String, Value, Option<Signature>)>,
     /// The position of the call that is answered, and whether the answer says what it should.
     results: Vec<(Option<usize>, bool)>,
 }
 
 fn given(request: &ChatRequest, cell: &Cell) -> Given {
-    let through = cell.client;
-    let own = |signature: &Option<Signature>| {
-        let known = signature.as_ref().filter(|_| keeps_signatures(through));
-        known.map(|signature| (signature.of, signature.value.clone()))
-    };
-    let mut given =
-        Given { text: String::new(), thoughts: Vec::new(), calls: Vec::new(), results: Vec::new() };
+    let signed = keeps_signatures(cell.client);
+    let signature = |signature: &Option<Signature>| signature.clone().filter(|_| signed);
+    let mut given = Given::default();
     let mut ids = Vec::new();
     let later = |message: &&Message| !matches!(message.role, Role::System | Role::Developer);
     for part in request.messages.iter().filter(later).skip(1).flat_map(|message| &message.parts) {
         match part {
             Part::Text(text) | Part::Refusal(text) => given.text.push_str(text),
             Part::Reasoning(thought) => {
-                let signature = own(&thought.signature);
-                // Other vendors have no use for thoughts that they did not sign.
-                let any = matches!(cell.provider, Dialect::OpenAiChat | Dialect::Ollama);
-                let unsigned = thought.signature.is_none() || !keeps_signatures(through);
-                if signature.is_some() || any && unsigned && !thought.redacted {
-                    given.thoughts.push((thought.text.clone(), thought.redacted, signature));
-                }
+                given.thoughts.push_str(&thought.text);
+                let signature = signature(&thought.signature);
+                given.signatures.extend(signature.map(|signature| (thought.redacted, signature)));
             }
             Part::ToolCall(call) => {
                 ids.push(call.id.clone());
-                let id = if keeps_ids(through) { call.id.clone() } else { String::new() };
-                given.calls.push((id, call.name.clone(), arguments(call), own(&call.signature)));
+                let id = if keeps_ids(cell.client) { call.id.clone() } else { String::new() };
+                given.calls.push((id, call.name.clone(), arguments(call), signature(&call.signature)));
             }
             Part::ToolResult(result) => {
                 let at = ids.iter().position(|id| *id == result.call_id);
@@ -309,6 +306,10 @@ fn given(request: &ChatRequest, cell: &Cell) -> Given {
             }
             _ => {}
         }
+    }
+    // Other vendors have no use for thoughts that they did not sign.
+    if given.signatures.is_empty() && !matches!(cell.provider, Dialect::OpenAiChat | Dialect::Ollama) {
+        given.thoughts.clear();
     }
     given
 }
@@ -390,7 +391,9 @@ fn cuts_reach_clients() {
 fn failed(client: Dialect, events: &[StreamEvent], problem: &Problem) -> Result<(), WireError> {
     let mut encoder = wire(client).stream_encoder(StreamOptions::default());
     let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    for event in events {
+        encoder.encode(event, &mut out);
+    }
     encoder.error(problem, &mut out);
     let guarded = guard(client, GuardOptions::default(), [out.as_slice()]);
     assert!(guarded.fault.is_some() && !guarded.complete, "{}", String::from_utf8_lossy(&out));

@@ -3,8 +3,8 @@
 use super::{decode, encode, fixture, whole, wire};
 use crate::streams::collect;
 use hanok_base::{
-    ChatRequest, Dialect, FinishReason, Message, Object, Part, Reasoning, ReasoningOptions, Role, Signature,
-    StreamEvent, ToolCall, ToolResult,
+    ChatRequest, Dialect, FinishReason, Media, MediaSource, Message, Object, Part, Reasoning,
+    ReasoningOptions, Role, Signature, StreamEvent, ToolCall, ToolResult,
 };
 use hanok_wire::{Codec, RequestOptions, StreamOptions, codec};
 use serde_json::{Value, json};
@@ -139,6 +139,35 @@ fn what_gemini_cannot_be_told() {
     assert_eq!(encoded.lost.len(), 1);
 }
 
+/// A tool that answers with an image.
+#[test]
+fn media_of_tools() {
+    let check = |model: &str, expect: Value| {
+        let image = Media {
+            mime: Some("image/png".into()),
+            filename: None,
+            source: MediaSource::Base64("iVBO".into()),
+            extra: Object::new(),
+        };
+        let call = ToolCall { id: "1".into(), name: "look".into(), ..ToolCall::default() };
+        let parts = vec![Part::Text("a cat".into()), Part::Media(image)];
+        let result = ToolResult { call_id: "1".into(), parts, is_error: true };
+        let turn = |role, part| Message { role, parts: vec![part], extra: Object::new() };
+        let messages =
+            vec![turn(Role::Assistant, Part::ToolCall(call)), turn(Role::User, Part::ToolResult(result))];
+        let request = ChatRequest::new(model.into(), messages);
+        let body = wire().encode_request(&request, RequestOptions::default()).body;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["contents"][1]["parts"], expect, "{model}");
+    };
+    let image = json!({ "inlineData": { "mimeType": "image/png", "data": "iVBO" } });
+    let answer = json!({ "id": "1", "name": "look", "response": { "error": "a cat" } });
+    check("gemini-2.5-pro", json!([{ "functionResponse": answer }, image]));
+    let mut within = answer;
+    within["parts"] = json!([image]);
+    check("gemini-3-pro", json!([{ "functionResponse": within }]));
+}
+
 #[test]
 fn a_request_for_openai() {
     let request = wire().decode_request(&fixture("requests/everything.json")).unwrap();
@@ -156,16 +185,14 @@ fn a_request_for_openai() {
     let answers: Vec<(&str, &str)> = messages
         .iter()
         .filter(|message| message["role"] == "tool")
-        .map(|message| {
-            (message["tool_call_id"].as_str().unwrap(), message["content"].as_str().unwrap_or("parts"))
-        })
+        .map(|message| (message["tool_call_id"].as_str().unwrap(), message["content"].as_str().unwrap()))
         .collect();
     assert_eq!(
         answers,
         [
             ("hanok_3_1", r#"{"output":"text"}"#),
             ("hanok_3_0", r#"{"error":"no"}"#),
-            ("x9", "parts"),
+            ("x9", r#"{"ok":true}"#),
             ("h", r#"{"a":1}"#),
         ]
     );
@@ -241,7 +268,9 @@ fn answers_for_openai() {
         let mut encoder =
             openai().stream_encoder(StreamOptions { include_usage: true, ..StreamOptions::default() });
         let mut out = Vec::new();
-        events.iter().for_each(|event| encoder.encode(event, &mut out));
+        for event in events {
+            encoder.encode(event, &mut out);
+        }
         encoder.finish(&mut out);
         let mut decoder = openai().stream_decoder();
         let mut events = Vec::new();

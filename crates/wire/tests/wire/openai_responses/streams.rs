@@ -104,6 +104,7 @@ fn parts_are_begun_and_ended() {
 
 #[test]
 fn how_streams_end() {
+    use ProviderErrorKind as P;
     let check = |name: &str, expect: Result<&str, (ProviderErrorKind, &str)>| {
         let sent = fixture(&format!("{name}.sse"));
         let (decoded, end) = decode([sent.as_slice()]);
@@ -123,7 +124,6 @@ fn how_streams_end() {
             }
         }
     };
-    use ProviderErrorKind as P;
     let said = "Seoul is the capital of Korea (서울).";
     for name in ["crlf", "done-behind", "no-names"] {
         check(name, Ok(said));
@@ -147,6 +147,7 @@ fn how_streams_end() {
 
 /// What the official clients go by: the order of the events of one item after the other.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn order_of_events() {
     let check = |events_in: &[StreamEvent], expect: &[&str], output: &Value| {
         let mut all = vec![start()];
@@ -434,7 +435,7 @@ fn what_a_response_repeats() {
         "tools": [{ "type": "function", "name": "f", "parameters": {} }], "top_logprobs": 0, "top_p": null,
         "truncation": "disabled", "user": null, "conversation": { "id": "conv_1" },
         "usage": {
-            "input_tokens": 3, "input_tokens_details": { "cached_tokens": 0 }, "output_tokens": 2,
+            "input_tokens": 3, "input_tokens_details": { "cached_tokens": 0, "cache_write_tokens": 0 }, "output_tokens": 2,
             "output_tokens_details": { "reasoning_tokens": 0 }, "total_tokens": 5
         }
     });
