@@ -174,11 +174,12 @@ fn process(decoder: Decoder, seconds: u64, seed: u64) -> Result<bool> {
     } else {
         let input = worker::last_input(&slot)?;
         let said = String::from_utf8_lossy(&stderr);
-        let said = said.lines().last().unwrap_or("nothing was said");
+        let said = said.lines().find(|line| !line.is_empty()).unwrap_or("nothing was said");
         // In processes of their own, since each try may end one.
         let least = minimise::minimise(&input, 400, |less| dies(decoder, less, &slot));
         let path = corpus::write_failure(decoder, &least)?;
         println!("FAILED {name}: the process ended with {status}: {said}\n  {}", path.display());
+        println!("  {}", least.escape_ascii());
     }
     fs::remove_file(&slot)?;
     Ok(status.success())

@@ -124,8 +124,8 @@ mod tests {
         check("aaaaaaaab", &["a", "b"], "ab");
         check(
             "data: {\"a\":[1,{\"b\":2}],\"c\":3}\n\ndata: 1\n\n",
-            &["data: {", "\"b\":2}]}"],
-            "data: {\"b\":2}]}",
+            &["data: {", "\"b\":2"],
+            "data: {\"b\":2",
         );
         assert_eq!(minimise(b"abc", 0, |_| true), b"abc");
     }
