@@ -47,14 +47,21 @@ impl Policy {
         bill: &Bill<'_>,
         thought: u64,
     ) -> Result<Option<u64>, Problem> {
+        // Counting is free.
+        if bill.route == Route::CountTokens {
+            return Ok(None);
+        }
         let output = self.output(key, bill)?;
         let amount = |output: u64| {
             let choices = u64::from(bill.peek.choices);
             self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices))
         };
-        self.set_aside(cx, key, bill.model_name, thought, || amount(output.tokens))
-            .await
-            .map(|bounded| (bounded && bill.route == Route::Chat && !output.said).then_some(output.tokens))
+        let bounded = self.set_aside(cx, key, bill.model_name, thought, || amount(output.tokens)).await?;
+        if bill.route != Route::Chat || output.said {
+            return Ok(None);
+        }
+        // A key's own limit holds whether or not there is a budget.
+        Ok(if bounded { Some(output.tokens) } else { key.and_then(|key| key.max_output_tokens) })
     }
 
     /// The same for a call of another room of this house, which is no client's.
@@ -65,15 +72,15 @@ impl Policy {
         request: &mut ChatRequest,
         model: &Model,
     ) -> Result<(), Problem> {
-        let said = request.sampling.max_tokens;
-        let output = said.or(model.max_tokens).unwrap_or(self.max_output_tokens);
+        let most = key.and_then(|key| key.max_output_tokens);
+        let within = |tokens: u64| most.map_or(tokens, |most| most.min(tokens));
+        let said = request.sampling.max_tokens.map(within);
+        let output = said.unwrap_or_else(|| within(model.max_tokens.unwrap_or(self.max_output_tokens)));
         let name = request.model.clone();
         let input = || request_at_most(request);
         let bounded =
             self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output)).await?;
-        if bounded && said.is_none() {
-            request.sampling.max_tokens = Some(output);
-        }
+        request.sampling.max_tokens = said.or(if bounded { Some(output) } else { most });
         Ok(())
     }
 
@@ -86,7 +93,7 @@ impl Policy {
         amount: impl FnOnce() -> Result<NanoDollars, Problem>,
     ) -> Result<bool, Problem> {
         let project: &str = &cx.caller.project;
-        if key.is_none_or(|key| key.id.is_empty()) && project.is_empty() && self.budgets.is_empty() {
+        if key.is_none() && project.is_empty() && self.budgets.is_empty() {
             return Ok(false);
         }
         let today = (self.today)();
@@ -204,11 +211,15 @@ fn charges(key: Option<&Key>, project: &str, today: &str) -> Vec<Charge> {
 const SMALL: usize = 64 << 10;
 /// The most tokens that vendors count for an image.
 const IMAGE: u64 = 16_384;
+/// Words without which no dialect's request holds anything but text: what is named by its address or id, and
+/// small images, have more tokens than bytes.
+const MEDIA: [&[u8]; 6] = [b"image", b"file", b"audio", b"video", b"document", b"inline"];
 
 /// The most input tokens a call can have.
 fn input_at_most(bill: &Bill<'_>) -> u64 {
     let bytes = bill.body.len();
-    if bytes <= SMALL || bill.route != Route::Chat {
+    let plain = || !MEDIA.iter().any(|word| memchr::memmem::find(bill.body, word).is_some());
+    if bill.route != Route::Chat || (bytes <= SMALL && plain()) {
         return bytes as u64;
     }
     // Large bodies are mostly media, whose bytes are no tokens.

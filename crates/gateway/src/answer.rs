@@ -149,7 +149,7 @@ impl Stream for AnswerStream {
             return Poll::Ready(None);
         };
         let (piece, ended) = match &mut this.source {
-            Source::Raw(bytes) => match std::task::ready!(bytes.as_mut().poll_next(cx)) {
+            Source::Raw(bytes) => match std::task::ready!(poll_bytes(bytes, cx)) {
                 Some(Ok(piece)) => (piece, false),
                 Some(Err(error)) => {
                     let mut last = Vec::new();
@@ -175,6 +175,16 @@ impl Stream for AnswerStream {
             this.end();
         }
         if piece.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(piece)) }
+    }
+}
+
+/// The next piece that holds something: an empty one would look like the end.
+fn poll_bytes(bytes: &mut ByteStream, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ProviderError>>> {
+    loop {
+        match std::task::ready!(bytes.as_mut().poll_next(cx)) {
+            Some(Ok(piece)) if piece.is_empty() => {}
+            item => return Poll::Ready(item),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One call, top to bottom.
 
-use crate::admission::{Admitted, Bill, admit};
+use crate::admission::{Admitted, Bill, admit, key_account};
 use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
 use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
 use crate::cache::{Cache, CacheKey, Kept};
@@ -8,20 +8,22 @@ use crate::catalog::Catalog;
 use crate::key::{Key, KeyRing};
 use crate::plan::{Facts, Step, plan};
 use crate::policy::Policy;
-use crate::retry::{RetryBudget, Verdict, backoff, verdict};
+use crate::retry::{RetryBudget, Verdict, backoff, may_cost, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
 use crate::stored::{Running, Shelf};
 use crate::target::Seat;
+use crate::tariff::Tariff;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem, ProviderError,
-    ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
+    BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
+    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
 };
 use hanok_wire::{Peek, codec, form};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The longest wait for a target that asked to be left alone, before the client is told to wait itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -74,6 +76,9 @@ impl Call {
         self.dialect == Dialect::OpenAiResponses && self.route == Route::Chat
     }
 }
+
+/// Sets money aside for one more try.
+pub(crate) type More<'a> = dyn Fn() -> BoxFuture<'a, Result<(), Problem>> + Sync + 'a;
 
 /// Routes calls to providers.
 pub struct Gateway {
@@ -230,6 +235,10 @@ impl Gateway {
             .map(|lifetime| (cache_key(call, &caller.project), lifetime));
         if let Some((key, lifetime)) = &cached {
             if let Some(kept) = self.cache.get(key, *lifetime) {
+                // It uses none of the tokens it was thought to.
+                if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
+                    key.meter.correct(facts.input_tokens, 0);
+                }
                 return Ok(Outcome::Kept(kept));
             }
             admitted.headers.push(("x-hanok-cache", "miss".to_owned()));
@@ -253,7 +262,14 @@ impl Gateway {
             query: call.query.as_deref(),
             max_tokens,
         };
-        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client)).await {
+        let cx = scope.context().clone();
+        let more = || -> BoxFuture<'_, Result<(), Problem>> {
+            Box::pin(async {
+                let reserved = self.policy.load().reserve(&cx, key, &bill, facts.input_tokens).await;
+                reserved.map(drop)
+            })
+        };
+        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client), &more).await {
             Ok(found) => found,
             Err(Failure::Request(problem)) => return Err(problem),
             Err(Failure::Provider(error)) => {
@@ -272,12 +288,14 @@ impl Gateway {
     }
 
     /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
+    /// `more` sets money aside for another try where the one before may be charged for all the same.
     pub(crate) async fn route(
         &self,
         scope: &mut SpanScope,
         model: &Model,
         facts: &Facts<'_>,
         ask: &Ask<'_>,
+        more: &More<'_>,
     ) -> Result<(Reply, Held), Failure> {
         self.retries.deposit();
         let tariff = self.policy.load().tariff.clone();
@@ -285,32 +303,37 @@ impl Gateway {
         // Targets that failed in a way no second try changes.
         let mut dead: Vec<String> = Vec::new();
         let mut tries = 0_u32;
+        let mut away = None;
+        let mut owed = false;
         for round in 0..=model.retries {
-            let steps = match plan(model, facts, tariff.as_ref(), Instant::now()) {
+            let steps = match self.steps(model, facts, tariff.as_ref(), round).await {
                 Ok(steps) => steps,
-                Err(away) => {
-                    let short = away.filter(|wait| *wait <= LONGEST_WAIT && round < model.retries);
-                    match short {
-                        Some(wait) if self.retries.withdraw() => {
-                            tokio::time::sleep(wait).await;
-                            continue;
-                        }
-                        _ => return Err(last.map_or_else(|| nobody(away), Failure::Provider)),
-                    }
-                }
+                Err(wait) => return Err(last.map_or_else(|| nobody(wait), Failure::Provider)),
             };
-            let alone = steps.len() == 1;
-            for step in &steps {
+            // Where none has a free place, the best is waited for.
+            let waiting = steps.iter().map(|step| (step, true));
+            let before = tries;
+            for (step, wait) in steps.iter().map(|step| (step, false)).chain(waiting) {
+                if wait && tries > before {
+                    break;
+                }
                 let id = step.target.id();
                 if dead.contains(&id) {
                     continue;
                 }
-                let Some(seat) = take_seat(step, alone).await? else {
+                let Some(seat) = take_seat(step, wait).await? else {
+                    continue;
+                };
+                if std::mem::take(&mut owed) && more().await.is_err() {
+                    return Err(last.map_or_else(|| nobody(None), Failure::Provider));
+                }
+                let Some(mut under_way) = step.target.state.begin() else {
+                    // Another call has taken it upon itself to look whether it is well again.
+                    away = Some(Duration::ZERO);
                     continue;
                 };
                 tries += 1;
                 let cx = &scope.context().attempt(model.strict).patient(step.patience);
-                let mut under_way = step.target.state.begin();
                 match attempt(cx, step, ask).await {
                     Ok(reply) => {
                         under_way.succeeded();
@@ -339,6 +362,7 @@ impl Gateway {
                             Verdict::Elsewhere => dead.push(id),
                             Verdict::Again => {}
                         }
+                        owed = may_cost(error.kind);
                         last = Some(error);
                     }
                 }
@@ -353,19 +377,40 @@ impl Gateway {
             }
             tokio::time::sleep(backoff(round, asked)).await;
         }
-        Err(last.map_or_else(|| nobody(None), Failure::Provider))
+        Err(last.map_or_else(|| nobody(away), Failure::Provider))
+    }
+
+    /// The targets worth a try. Where all are left alone for a short while, it is waited for, unless a model is
+    /// not to be tried again.
+    async fn steps<'m>(
+        &self,
+        model: &'m Model,
+        facts: &Facts<'_>,
+        tariff: &dyn Tariff,
+        round: u32,
+    ) -> Result<Vec<Step<'m>>, Option<Duration>> {
+        let planned = plan(model, facts, tariff, Instant::now());
+        match planned {
+            Err(Some(wait))
+                if wait <= LONGEST_WAIT && model.retries > 0 && (round > 0 || self.retries.withdraw()) =>
+            {
+                tokio::time::sleep(wait).await;
+                plan(model, facts, tariff, Instant::now())
+            }
+            planned => planned,
+        }
     }
 }
 
-/// A place at the target; `None` where it is full and others are left to try.
+/// A place at the target; `None` where it is full and is not to be waited for.
 async fn take_seat(
     step: &Step<'_>,
-    alone: bool,
+    wait: bool,
 ) -> Result<Option<Option<tokio::sync::OwnedSemaphorePermit>>, Failure> {
     match step.target.state.try_seat(step.max_concurrent) {
         Seat::Unlimited => return Ok(Some(None)),
         Seat::Taken(seat) => return Ok(Some(Some(seat))),
-        Seat::Full if !alone => return Ok(None),
+        Seat::Full if !wait => return Ok(None),
         Seat::Full => {}
     }
     match tokio::time::timeout(SEAT_WAIT, step.target.state.seat(step.max_concurrent)).await {
@@ -432,10 +477,17 @@ fn cache_key(call: &Call, project: &str) -> CacheKey {
         hasher.update(bytes);
     };
     part(project.as_bytes());
-    part(call.key.as_ref().map_or(b"", |key| key.id.as_bytes()));
+    part(call.key.as_ref().map_or(b"", |key| key_account(key).as_bytes()));
     part(call.dialect.as_str().as_bytes());
     part(call.model.as_deref().unwrap_or_default().as_bytes());
     part(if call.stream == Some(true) { b"s" } else { b"" });
+    // What else can change the answer.
+    part(call.tag.as_deref().unwrap_or_default().as_bytes());
+    part(call.query.as_deref().unwrap_or_default().as_bytes());
+    for (name, value) in &call.headers {
+        part(name.as_bytes());
+        part(value.as_bytes());
+    }
     part(&call.body);
     *hasher.finalize().as_bytes()
 }

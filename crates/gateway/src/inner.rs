@@ -77,7 +77,13 @@ impl Gateway {
             tag: "",
             sticky: cache_key.as_deref(),
         };
-        match self.route(scope, &model, &facts, &Ask::Typed(&request)).await {
+        let cx = scope.context().clone();
+        let more = || -> BoxFuture<'_, Result<(), Problem>> {
+            let mut request = request.clone();
+            let (cx, key, model) = (&cx, key.as_deref(), &model);
+            Box::pin(async move { self.policy().reserve_typed(cx, key, &mut request, model).await })
+        };
+        match self.route(scope, &model, &facts, &Ask::Typed(&request), &more).await {
             Ok((Reply::Events { events, .. }, held)) => Ok((events, held)),
             Ok(_) => Err(ProviderError::new(
                 ProviderErrorKind::Internal,

@@ -4,7 +4,8 @@ use hanok_base::{ErrorKind, Problem};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How much at once; `None` for no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

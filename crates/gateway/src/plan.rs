@@ -4,9 +4,9 @@ use crate::route::{Entry, Model, Strategy};
 use crate::target::{Standing, Target};
 use crate::tariff::Tariff;
 use hanok_base::{Dialect, Usage};
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What of a call routing goes by.
 #[derive(Clone, Copy, Debug)]
@@ -71,28 +71,31 @@ fn arrange(fitting: &mut [&Entry], model: &Model, facts: &Facts<'_>, tariff: &dy
     if fitting.len() < 2 {
         return;
     }
-    match model.strategy {
-        Strategy::Order => {}
-        Strategy::Weighted => weighted(fitting, fastrand::f64),
-        Strategy::Fastest => fastest(fitting, now),
-        Strategy::Cheapest => cheapest(fitting, facts, tariff),
-    }
-    // A prompt cache is worth more than a shorter queue.
-    if model.sticky
-        && let Some(sticky) = facts.sticky
-    {
-        stick(fitting, sticky);
+    // Where no chance is in play, a conversation keeps its target anyway.
+    let sticky = facts.sticky.filter(|_| model.sticky);
+    match (model.strategy, sticky) {
+        (Strategy::Order, _) => {}
+        (Strategy::Weighted, None) => weighted(fitting, |_| fastrand::f64()),
+        (Strategy::Weighted, Some(sticky)) => weighted(fitting, |entry| lot(sticky, entry)),
+        (Strategy::Fastest, None) => fastest(fitting, now),
+        (Strategy::Fastest, Some(sticky)) => {
+            fastest(fitting, now);
+            // A prompt cache is worth more than a shorter queue.
+            stick(fitting, sticky);
+        }
+        (Strategy::Cheapest, _) => cheapest(fitting, facts, tariff),
     }
 }
 
-/// A random order in which each is first as often as its weight says (Efraimidis and Spirakis, 2006).
-fn weighted(fitting: &mut [&Entry], mut random: impl FnMut() -> f64) {
+/// An order in which each is first as often as its weight says, by lots between 0 and 1 (Efraimidis and
+/// Spirakis, 2006).
+fn weighted(fitting: &mut [&Entry], mut lot: impl FnMut(&Entry) -> f64) {
     let mut keyed: Vec<(f64, &Entry)> = fitting
         .iter()
         .map(|entry| {
             let weight = entry.weight;
             // A weight of 0 is a target for when all others fail.
-            let key = if weight > 0.0 { random().max(f64::MIN_POSITIVE).ln() / weight } else { f64::MIN };
+            let key = if weight > 0.0 { lot(entry).max(f64::MIN_POSITIVE).ln() / weight } else { f64::MIN };
             (key, *entry)
         })
         .collect();
@@ -132,17 +135,21 @@ fn cheapest(fitting: &mut [&Entry], facts: &Facts<'_>, tariff: &dyn Tariff) {
     });
 }
 
-static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+/// What a conversation draws for a target, always the same: rendezvous hashing, by which it keeps its target
+/// while others come and go, over restarts and on every server.
+fn lot(sticky: &str, entry: &Entry) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    let target = &entry.target;
+    (sticky, target.provider.name().as_str(), target.model.as_str()).hash(&mut hasher);
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are lots enough")]
+    let (drawn, most) = ((hasher.finish() >> 11) as f64, (1_u64 << 53) as f64);
+    drawn / most
+}
 
-/// Rendezvous hashing: a conversation keeps its target while the others come and go.
+/// Puts the conversation's own target first.
 fn stick(fitting: &mut [&Entry], sticky: &str) {
-    let best = (0..fitting.len()).max_by_key(|at| {
-        fitting.get(*at).map(|entry| {
-            let target = &entry.target;
-            HASHER.hash_one((sticky, target.provider.name().as_str(), target.model.as_str()))
-        })
-    });
-    if let Some(best) = best
+    let lots = fitting.iter().map(|entry| lot(sticky, entry)).enumerate();
+    if let Some((best, _)) = lots.max_by(|a, b| a.1.total_cmp(&b.1))
         && let Some(front) = fitting.get_mut(..=best)
     {
         front.rotate_right(1);

@@ -27,6 +27,13 @@ pub(crate) fn verdict(kind: ProviderErrorKind) -> Verdict {
     }
 }
 
+/// Whether an upstream may charge for a try that ended so: the model may have answered, and only the answer did
+/// not come.
+pub(crate) fn may_cost(kind: ProviderErrorKind) -> bool {
+    use ProviderErrorKind as P;
+    matches!(kind, P::Timeout | P::Truncated | P::Decode)
+}
+
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 

@@ -5,8 +5,9 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Provider and model: where a call can go.
 #[derive(Clone)]
@@ -34,6 +35,10 @@ const FIRST_OPEN: Duration = Duration::from_secs(1);
 const LONGEST_OPEN: Duration = Duration::from_secs(30);
 /// How long a refused key keeps a target out: only a person changes that.
 const AUTH_OPEN: Duration = Duration::from_secs(30);
+/// The longest wait a target can ask for.
+const LONGEST_COOLING: Duration = Duration::from_mins(5);
+/// How soon to look again at a target that another call probes.
+const PROBED: Duration = Duration::from_millis(200);
 /// How fast the moving average of latency forgets.
 const DECAY: Duration = Duration::from_secs(10);
 /// How many calls are looked back on for what people see.
@@ -44,7 +49,8 @@ const REMEMBERED: usize = 256;
 pub struct TargetState {
     inflight: AtomicU32,
     inner: Mutex<Inner>,
-    seats: Mutex<Option<(usize, Arc<Semaphore>)>>,
+    /// Places, by the limit of the route that leads here.
+    seats: Mutex<Vec<(usize, Arc<Semaphore>)>>,
 }
 
 #[derive(Default)]
@@ -115,8 +121,7 @@ pub struct TargetHealth {
 }
 
 impl TargetState {
-    /// Whether it is worth a try now. Where the breaker's time is over, the one caller that is told so is the
-    /// probe, and must end in [`Attempt::succeeded`] or [`Attempt::failed`] (or be dropped).
+    /// Whether it is worth a try now.
     pub fn standing(&self, now: Instant) -> Standing {
         let mut inner = self.inner.lock();
         if let Some(until) = inner.cooling {
@@ -125,14 +130,11 @@ impl TargetState {
             }
             inner.cooling = None;
         }
-        match &mut inner.open {
+        match &inner.open {
             None => Standing::Ready,
             Some(open) if open.until > now => Standing::Away(open.until - now),
-            Some(open) if open.probing => Standing::Away(Duration::from_millis(200)),
-            Some(open) => {
-                open.probing = true;
-                Standing::Ready
-            }
+            Some(open) if open.probing => Standing::Away(PROBED),
+            Some(_) => Standing::Ready,
         }
     }
 
@@ -161,21 +163,30 @@ impl TargetState {
 
     fn seats_of(&self, limit: usize) -> Arc<Semaphore> {
         let mut seats = self.seats.lock();
-        match &*seats {
-            Some((of, semaphore)) if *of == limit => semaphore.clone(),
-            // A changed limit begins anew; calls under way end on the old one.
-            _ => {
-                let semaphore = Arc::new(Semaphore::new(limit));
-                *seats = Some((limit, semaphore.clone()));
-                semaphore
-            }
+        if let Some((_, semaphore)) = seats.iter().find(|(of, _)| *of == limit) {
+            return semaphore.clone();
         }
+        // Limits of configurations that are no more go when their last call ended.
+        seats.retain(|(_, semaphore)| Arc::strong_count(semaphore) > 1);
+        let semaphore = Arc::new(Semaphore::new(limit));
+        seats.push((limit, semaphore.clone()));
+        semaphore
     }
 
-    /// Notes that a call is under way.
-    pub fn begin(self: &Arc<Self>) -> Attempt {
+    /// Notes that a call is under way. Where the breaker's time is over it is the probe, and the only one:
+    /// `None` for any other until that ended.
+    pub fn begin(self: &Arc<Self>) -> Option<Attempt> {
+        let start = Instant::now();
+        let probe = match &mut self.inner.lock().open {
+            None => false,
+            Some(open) if open.probing || open.until > start => return None,
+            Some(open) => {
+                open.probing = true;
+                true
+            }
+        };
         self.inflight.fetch_add(1, Ordering::Relaxed);
-        Attempt { state: self.clone(), start: Instant::now(), told: false }
+        Some(Attempt { state: self.clone(), start, probe, failures: None })
     }
 
     /// How it does, for people.
@@ -201,7 +212,7 @@ impl TargetState {
             breaker,
             away,
             inflight: self.inflight.load(Ordering::Relaxed),
-            limit: self.seats.lock().as_ref().map(|(limit, _)| *limit),
+            limit: self.seats.lock().last().map(|(limit, _)| *limit),
             last_error: inner.last_error.clone(),
             calls,
             failed: calls - times.len(),
@@ -210,19 +221,23 @@ impl TargetState {
     }
 }
 
-/// A call under way at a target.
+/// A call under way at a target. Dropping it untold says nothing of the target.
 pub struct Attempt {
     state: Arc<TargetState>,
     start: Instant,
-    told: bool,
+    /// The breaker waits for its word.
+    probe: bool,
+    /// The failures in a row before this call's first token was there.
+    failures: Option<u32>,
 }
 
 impl Attempt {
     /// The first token, or the whole answer, is here.
     pub fn succeeded(&mut self) {
-        self.told = true;
         let took = self.start.elapsed();
         let mut inner = self.state.inner.lock();
+        self.probe = false;
+        self.failures = Some(inner.failures);
         inner.failures = 0;
         inner.open = None;
         inner.last_error = None;
@@ -230,38 +245,42 @@ impl Attempt {
         remember(&mut inner, took, true);
     }
 
-    /// It did not do. A client's fault says nothing of the target.
+    /// It did not do, or broke off later. A client's fault says nothing against the target.
     pub fn failed(&mut self, error: &ProviderError) {
         use ProviderErrorKind as P;
-        self.told = true;
         let now = Instant::now();
         let took = self.start.elapsed();
         let mut inner = self.state.inner.lock();
+        let probe = std::mem::take(&mut self.probe);
         match error.kind {
-            P::InvalidRequest
-            | P::ContextLength
-            | P::ContentFilter
-            | P::UnknownModel
-            | P::Unsupported
-            | P::Internal => {
+            P::InvalidRequest | P::ContextLength | P::ContentFilter | P::UnknownModel => {
                 // It answered: whatever was wrong with it before is over.
-                if let Some(open) = &mut inner.open {
+                inner.failures = 0;
+                if probe {
+                    inner.open = None;
+                }
+                return;
+            }
+            P::Unsupported | P::Internal => {
+                if let (true, Some(open)) = (probe, &mut inner.open) {
                     open.probing = false;
                 }
                 return;
             }
             P::RateLimited => {
-                let wait = error.retry_after.unwrap_or(FIRST_OPEN).min(Duration::from_mins(5));
+                let wait = error.retry_after.unwrap_or(FIRST_OPEN).min(LONGEST_COOLING);
                 inner.cooling = Some(now + wait);
                 inner.open = None;
             }
             P::Auth => open(&mut inner, now, Some(AUTH_OPEN)),
             P::Overloaded | P::Timeout | P::Truncated | P::Decode | P::Transport => {
-                inner.failures += 1;
+                // A first token does not end a row of answers that all break off behind it.
+                inner.failures = inner.failures.max(self.failures.take().unwrap_or(0)) + 1;
                 if let Some(wait) = error.retry_after {
-                    inner.cooling = Some(now + wait.min(Duration::from_mins(5)));
+                    inner.cooling = Some(now + wait.min(LONGEST_COOLING));
                 }
-                if inner.open.is_some() || inner.failures >= FAILURES_TO_OPEN {
+                // Calls that were under way when it opened say nothing new.
+                if probe || (inner.open.is_none() && inner.failures >= FAILURES_TO_OPEN) {
                     open(&mut inner, now, None);
                 }
                 // So that a target that fails slowly is not taken for a fast one.
@@ -277,7 +296,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         self.state.inflight.fetch_sub(1, Ordering::Relaxed);
         // A caller that went away leaves the probe to the next one.
-        if !self.told
+        if self.probe
             && let Some(open) = &mut self.state.inner.lock().open
         {
             open.probing = false;
@@ -344,36 +363,107 @@ mod tests {
         ProviderError::new(kind, &"p".into(), "no")
     }
 
-    #[test]
-    fn a_breaker_opens_probes_and_closes() {
+    fn fail(state: &Arc<TargetState>, kind: ProviderErrorKind) {
+        state.begin().unwrap().failed(&error(kind));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_opens_probes_and_closes() {
         let state = Arc::<TargetState>::default();
         for _ in 0..FAILURES_TO_OPEN {
             assert_eq!(state.standing(Instant::now()), Standing::Ready);
-            state.begin().failed(&error(ProviderErrorKind::Transport));
+            fail(&state, ProviderErrorKind::Transport);
         }
-        let now = Instant::now();
-        assert!(matches!(state.standing(now), Standing::Away(_)));
+        assert!(matches!(state.standing(Instant::now()), Standing::Away(_)));
+        assert!(state.begin().is_none());
         assert_eq!(state.health().breaker, "open");
-        let later = now + FIRST_OPEN * 2;
-        assert_eq!(state.standing(later), Standing::Ready, "the probe");
-        assert!(matches!(state.standing(later), Standing::Away(_)), "one probe at a time");
-        drop(state.begin());
-        assert_eq!(state.standing(later), Standing::Ready, "a probe whose caller left is given on");
-        state.begin().failed(&error(ProviderErrorKind::Overloaded));
+
+        tokio::time::advance(FIRST_OPEN).await;
+        assert_eq!(state.health().breaker, "half-open");
+        for _ in 0..3 {
+            assert_eq!(state.standing(Instant::now()), Standing::Ready, "who only looks is no probe");
+        }
+        let probe = state.begin();
+        assert!(probe.is_some() && state.begin().is_none(), "one probe at a time");
+        assert_eq!(state.standing(Instant::now()), Standing::Away(PROBED));
+        drop(probe);
+        fail(&state, ProviderErrorKind::Overloaded);
         assert_eq!(state.health().breaker, "open", "a failed probe opens it again");
-        let much_later = later + LONGEST_OPEN;
-        assert_eq!(state.standing(much_later), Standing::Ready);
-        state.begin().succeeded();
-        assert_eq!(state.standing(much_later), Standing::Ready);
+        let Standing::Away(wait) = state.standing(Instant::now()) else { panic!("not open") };
+        assert!(wait >= FIRST_OPEN && wait <= FIRST_OPEN * 2, "{wait:?}");
+
+        tokio::time::advance(LONGEST_OPEN).await;
+        state.begin().unwrap().succeeded();
+        assert_eq!(state.standing(Instant::now()), Standing::Ready);
         assert_eq!(state.health().breaker, "closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_were_under_way_do_not_open_it_for_longer() {
+        let state = Arc::<TargetState>::default();
+        let mut all: Vec<Attempt> = (0..64).map(|_| state.begin().unwrap()).collect();
+        all.iter_mut().for_each(|attempt| attempt.failed(&error(ProviderErrorKind::Overloaded)));
+        let Standing::Away(wait) = state.standing(Instant::now()) else { panic!("not open") };
+        assert!(wait <= FIRST_OPEN, "{wait:?}");
+        tokio::time::advance(FIRST_OPEN).await;
+        let probe = state.begin().unwrap();
+        drop(all);
+        assert!(state.begin().is_none(), "only the probe gives its place on");
+        drop(probe);
+        assert!(state.begin().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_is_answered_at_all_closes_it() {
+        let check = async |kind: ProviderErrorKind, breaker: &str| {
+            let state = Arc::<TargetState>::default();
+            (0..FAILURES_TO_OPEN).for_each(|_| fail(&state, ProviderErrorKind::Timeout));
+            tokio::time::advance(FIRST_OPEN).await;
+            fail(&state, kind);
+            assert_eq!(state.health().breaker, breaker, "{kind}");
+        };
+        check(ProviderErrorKind::InvalidRequest, "closed").await;
+        check(ProviderErrorKind::ContextLength, "closed").await;
+        check(ProviderErrorKind::RateLimited, "cooling").await;
+        check(ProviderErrorKind::Unsupported, "half-open").await;
+        check(ProviderErrorKind::Auth, "open").await;
+    }
+
+    #[test]
+    fn answers_that_all_break_off_open_it_too() {
+        let state = Arc::<TargetState>::default();
+        for _ in 0..FAILURES_TO_OPEN {
+            let mut attempt = state.begin().unwrap();
+            attempt.succeeded();
+            attempt.failed(&error(ProviderErrorKind::Truncated));
+        }
+        assert_eq!(state.health().breaker, "open");
+        let state = Arc::<TargetState>::default();
+        for _ in 0..FAILURES_TO_OPEN * 3 {
+            let mut attempt = state.begin().unwrap();
+            attempt.succeeded();
+            attempt.failed(&error(ProviderErrorKind::Truncated));
+            state.begin().unwrap().succeeded();
+        }
+        assert_eq!(state.health().breaker, "closed", "not in a row");
+    }
+
+    #[test]
+    fn limits_of_several_routes_hold_side_by_side() {
+        let state = Arc::<TargetState>::default();
+        let taken = |limit| matches!(state.try_seat(limit), Seat::Taken(_));
+        let (one, two) = (state.try_seat(Some(1)), state.try_seat(Some(2)));
+        assert!(matches!(one, Seat::Taken(_)) && matches!(two, Seat::Taken(_)));
+        assert!(matches!(state.try_seat(Some(1)), Seat::Full) && taken(Some(2)));
+        assert!(matches!(state.try_seat(None), Seat::Unlimited));
+        drop((one, two));
+        assert!(taken(Some(1)));
     }
 
     #[test]
     fn a_clients_fault_says_nothing() {
         let state = Arc::<TargetState>::default();
-        for _ in 0..50 {
-            state.begin().failed(&error(ProviderErrorKind::InvalidRequest));
-        }
+        (0..50).for_each(|_| fail(&state, ProviderErrorKind::InvalidRequest));
         assert_eq!(state.standing(Instant::now()), Standing::Ready);
         assert_eq!(state.health().calls, 0);
     }
@@ -385,7 +475,7 @@ mod tests {
             retry_after: Some(Duration::from_secs(7)),
             ..error(ProviderErrorKind::RateLimited)
         };
-        state.begin().failed(&limited);
+        state.begin().unwrap().failed(&limited);
         let now = Instant::now();
         assert!(matches!(state.standing(now), Standing::Away(wait) if wait > Duration::from_secs(6)));
         assert_eq!(state.standing(now + Duration::from_secs(7)), Standing::Ready);

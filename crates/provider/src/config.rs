@@ -15,8 +15,9 @@ pub struct ProviderConfig {
     pub dialect: Dialect,
     /// What it speaks, too.
     pub also: Vec<Also>,
-    /// Where it is. `http://host:port` alone means the dialect's usual path there (`/v1`, `/v1beta`, `/api`);
-    /// any path is taken as it is, but for slashes and a pasted route (`/chat/completions`) at its end.
+    /// Where it is. `http://host:port` alone means the usual path there (the dialect's `/v1`, `/v1beta`, `/api`,
+    /// or the vendor's own); any path is taken as it is, but for slashes and a pasted route
+    /// (`/chat/completions`) at its end.
     pub base_url: String,
     /// The dated API of an Azure deployment (`2024-10-21`); `None` for any other, and for Azure's `/openai/v1`.
     pub api_version: Option<String>,
@@ -122,12 +123,12 @@ pub(crate) fn base(config: &ProviderConfig) -> Result<String, ConfigError> {
         let text = text.strip_suffix(&*chat_path).filter(|base| base.ends_with('/')).unwrap_or(text);
         return Ok(text.trim_end_matches('/').to_owned());
     }
-    let usual = match config.dialect {
+    let usual = config.quirks.usual_path.unwrap_or(match config.dialect {
         Dialect::Gemini => "v1beta",
         Dialect::Ollama | Dialect::OllamaGenerate => "api",
         Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::AnthropicMessages => "v1",
-    };
-    Ok(format!("{text}/{usual}"))
+    });
+    Ok(if usual.is_empty() { text.to_owned() } else { format!("{text}/{usual}") })
 }
 
 #[cfg(test)]
@@ -160,6 +161,27 @@ mod tests {
             Err("provider p: base_url is not a usable URL: it must begin with http:// or https://"),
         );
         check("https://me:hunter2@host/", Err("give the key as a key"));
+    }
+
+    #[test]
+    fn each_vendor_has_its_usual_path() {
+        let check = |vendor: &str, url: &str, api_version: Option<&str>, expect: &str| {
+            let config = ProviderConfig {
+                base_url: url.to_owned(),
+                api_version: api_version.map(str::to_owned),
+                ..ProviderConfig::of_vendor(crate::vendor(vendor).unwrap())
+            };
+            assert_eq!(base(&config).unwrap(), expect, "{vendor} {url}");
+        };
+        check("perplexity", "https://api.perplexity.ai", None, "https://api.perplexity.ai");
+        check("perplexity", "https://h/router/v1", None, "https://h/router/v1");
+        check("gemini", "https://h", None, "https://h/v1beta");
+        check("cohere", "https://h/", None, "https://h/compatibility/v1");
+        for url in ["https://r.openai.azure.com", "https://r.openai.azure.com/openai/v1/"] {
+            check("azure", url, None, "https://r.openai.azure.com/openai/v1");
+            check("azure", url, Some("2024-10-21"), "https://r.openai.azure.com");
+        }
+        check("azure", "https://h/proxy/openai", Some("2024-10-21"), "https://h/proxy");
     }
 
     #[test]

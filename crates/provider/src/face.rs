@@ -2,9 +2,9 @@
 
 use crate::config::{ConfigError, ProviderConfig, base};
 use crate::head::request_headers;
-use crate::vendors::Auth;
-use hanok_base::{Dialect, Dialects, ProviderName, Route};
-use hanok_net::{HeaderMap, Url};
+use crate::vendors::{Auth, Models, Rerank};
+use hanok_base::{Dialect, Dialects, ProviderName, RawCall, Route};
+use hanok_net::{HeaderMap, HeaderName, HeaderValue, Url, header};
 use hanok_wire::{Codec, codec};
 use std::borrow::Cow;
 
@@ -17,8 +17,11 @@ pub(crate) struct Face {
     pub(crate) headers: HeaderMap,
     /// Chats' URL, where it does not depend on the model.
     chat: Option<Url>,
-    /// Azure's older form: a deployment per model, and a dated API.
-    deployments: Option<String>,
+    /// The version of Azure's dated API, where most routes stand below a deployment's name.
+    dated: Option<String>,
+    /// What `rerank` stands below; `None` where nothing is reranked.
+    rerank: Option<String>,
+    models: Models,
 }
 
 /// A dialect spoken beside the one a base URL is for.
@@ -58,10 +61,23 @@ impl Face {
             let version = hanok_net::HeaderValue::from_static("2023-06-01");
             headers.entry("anthropic-version").or_insert(version);
         }
+        let rerank = match config.quirks.rerank {
+            Rerank::Beside => Some(base_url.clone()),
+            Rerank::Instead { of, suffix } => {
+                // A base URL with another end is somebody else's address for the same.
+                Some(
+                    base_url
+                        .strip_suffix(of)
+                        .map_or_else(|| base_url.clone(), |root| format!("{root}{suffix}")),
+                )
+            }
+            Rerank::No => None,
+        };
+        let dated = config.api_version.clone();
+        let models = if dialect == config.dialect { config.quirks.models } else { Models::Usual };
         let mut face =
-            Self { dialect, codec: codec(dialect), base_url, headers, chat: None, deployments: None };
-        face.deployments.clone_from(&config.api_version);
-        if face.deployments.is_none()
+            Self { dialect, codec: codec(dialect), base_url, headers, chat: None, dated, rerank, models };
+        if face.dated.is_none()
             && let Some(Cow::Borrowed(path)) = face.codec.path(Route::Chat, "", false)
         {
             face.chat = Some(face.parse(&config.name, path)?);
@@ -69,44 +85,115 @@ impl Face {
         Ok(face)
     }
 
-    /// The URL of a route; `None` where the dialect has no such route.
+    /// Where a call goes; `None` where its dialect has no such route, or the provider does not offer it.
     pub(crate) fn url(
         &self,
         provider: &ProviderName,
-        route: Route,
-        model: &str,
-        stream: bool,
-        query: Option<&str>,
+        call: &RawCall,
     ) -> Result<Option<Cow<'_, Url>>, ConfigError> {
-        if let (Some(url), Route::Chat, None) = (&self.chat, route, query) {
+        if let (Some(url), Route::Chat, None) = (&self.chat, call.route, &call.query)
+            && call.dialect == self.dialect
+        {
             return Ok(Some(Cow::Borrowed(url)));
         }
-        let Some(path) = self.codec.path(route, model, stream) else {
+        let model = call.model.as_str();
+        let Some(path) = codec(call.dialect).path(call.route, model, call.stream) else {
             return Ok(None);
         };
-        let mut path = match &self.deployments {
-            Some(version) => {
+        let mut url = match (&self.dated, call.route) {
+            (_, Route::Rerank) => match &self.rerank {
+                Some(base) => format!("{base}/{path}"),
+                None => return Ok(None),
+            },
+            (Some(version), route) if per_deployment(call.dialect, route) => {
                 let model = percent_encoding::utf8_percent_encode(model, percent_encoding::NON_ALPHANUMERIC);
-                format!("openai/deployments/{model}/{path}?api-version={version}")
+                format!("{}/openai/deployments/{model}/{path}?api-version={version}", self.base_url)
             }
-            None => path.into_owned(),
+            (Some(version), _) => format!("{}/openai/{path}?api-version={version}", self.base_url),
+            (None, _) => format!("{}/{path}", self.base_url),
         };
-        if let Some(query) = query {
-            path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str(query);
+        if let Some(query) = &call.query {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(query);
         }
-        self.parse(provider, &path).map(|url| Some(Cow::Owned(url)))
+        parsed(provider, &url).map(|url| Some(Cow::Owned(url)))
     }
 
-    pub(crate) fn parse(&self, provider: &ProviderName, path: &str) -> Result<Url, ConfigError> {
-        Url::parse(&format!("{}/{path}", self.base_url))
-            .map_err(|source| ConfigError::Url { provider: provider.clone(), source })
+    /// Where models are listed, and in whose form; `None` where they are not.
+    pub(crate) fn models(
+        &self,
+        provider: &ProviderName,
+    ) -> Result<Option<(Url, &'static dyn Codec)>, ConfigError> {
+        let (path, form) = match self.models {
+            Models::Usual => (usual_models(self.dialect), self.dialect),
+            Models::At { path, form } => (path, form),
+            Models::Unlisted => return Ok(None),
+        };
+        let url = match &self.dated {
+            Some(version) => {
+                parsed(provider, &format!("{}/openai/{path}?api-version={version}", self.base_url))
+            }
+            None => self.parse(provider, path),
+        };
+        url.map(|url| Some((url, codec(form))))
+    }
+
+    /// The face's headers, and those of a call that belong to its dialect. What is configured wins, and nothing
+    /// a call brings is a key.
+    pub(crate) fn headers_of(&self, call: &RawCall) -> Cow<'_, HeaderMap> {
+        if call.headers.is_empty() && call.content_type.is_none() {
+            return Cow::Borrowed(&self.headers);
+        }
+        let mut headers = self.headers.clone();
+        for (name, value) in &call.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+                && !KEYS.contains(&name.as_str())
+                && !headers.get(&name).is_some_and(HeaderValue::is_sensitive)
+            {
+                headers.insert(name, value);
+            }
+        }
+        if let Some(Ok(content_type)) = call.content_type.as_deref().map(HeaderValue::try_from) {
+            headers.insert(header::CONTENT_TYPE, content_type);
+        }
+        Cow::Owned(headers)
+    }
+
+    fn parse(&self, provider: &ProviderName, path: &str) -> Result<Url, ConfigError> {
+        parsed(provider, &format!("{}/{path}", self.base_url))
     }
 
     /// Whether calls of this dialect can be made here in their own bytes.
     pub(crate) fn speaks(&self, dialect: Dialect) -> bool {
         self.dialect == dialect || (self.dialect, dialect) == (Dialect::Ollama, Dialect::OllamaGenerate)
     }
+}
+
+/// Headers in which a client may hold the key that it has for us.
+const KEYS: [&str; 6] =
+    ["authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "proxy-authorization"];
+
+/// Whether a route of Azure's dated API stands below a deployment's name.
+fn per_deployment(dialect: Dialect, route: Route) -> bool {
+    match route {
+        Route::Chat => dialect == Dialect::OpenAiChat,
+        Route::Embeddings => true,
+        Route::Raw(path) => path.starts_with("audio/") || path.starts_with("images/"),
+        Route::BatchEmbeddings | Route::CountTokens | Route::Rerank => false,
+    }
+}
+
+fn usual_models(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => "models",
+        Dialect::AnthropicMessages => "models?limit=1000",
+        Dialect::Gemini => "models?pageSize=1000",
+        Dialect::Ollama | Dialect::OllamaGenerate => "tags",
+    }
+}
+
+fn parsed(provider: &ProviderName, url: &str) -> Result<Url, ConfigError> {
+    Url::parse(url).map_err(|source| ConfigError::Url { provider: provider.clone(), source })
 }
 
 /// The dialects of some faces.

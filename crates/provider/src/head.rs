@@ -9,7 +9,7 @@ use hanok_net::{HeaderMap, HeaderName, HeaderValue, Response, header};
 /// What of an answer's head is passed on.
 pub(crate) struct Head {
     pub(crate) status: u16,
-    content_type: String,
+    content_type: Option<HeaderValue>,
     headers: Vec<(String, String)>,
 }
 
@@ -25,16 +25,16 @@ impl Head {
         let headers = passed
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
-        let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+        let content_type = response.headers.get(header::CONTENT_TYPE).cloned();
         Self { status: response.status.as_u16(), content_type, headers }
     }
 
     /// With the answer's own type where `content_type` is `None`.
     pub(crate) fn into_response(self, content_type: Option<&str>, body: RawBody) -> RawResponse {
+        let own = self.content_type.as_ref().and_then(|value| value.to_str().ok());
         RawResponse {
             status: self.status,
-            content_type: content_type.map_or(self.content_type, str::to_owned),
+            content_type: content_type.or(own).unwrap_or("application/octet-stream").to_owned(),
             headers: self.headers,
             body,
         }

@@ -11,13 +11,11 @@ use crate::stream::{Stage, Streamed};
 use crate::vendors::{MaxTokens, Quirks, StreamUsage};
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, Dialects, EmbedRequest,
-    EmbedResponse, EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, RawBody, RawCall, RawResponse, Route, Timestamp,
+    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialects, EmbedRequest, EmbedResponse,
+    EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName,
+    RawBody, RawCall, RawResponse, Route, Timestamp,
 };
-use hanok_net::{
-    Client, Coalesced, HeaderMap, HeaderName, HeaderValue, NetError, Request, Response, Timeouts, Url,
-};
+use hanok_net::{Client, Coalesced, HeaderMap, NetError, Request, Response, Timeouts, Url};
 use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -85,9 +83,9 @@ impl HttpProvider {
         call: &RawCall,
     ) -> Result<Outgoing<'a>, ProviderError> {
         let url = face
-            .url(&self.name, call.route, call.model.as_str(), call.stream, call.query.as_deref())
+            .url(&self.name, call)
             .map_err(|error| self.unsupported(error.to_string()))?
-            .ok_or_else(|| self.unsupported(format!("{} has no such route", face.dialect.as_str())))?;
+            .ok_or_else(|| self.unsupported(format!("{} has no such route", self.name)))?;
         let about = About {
             operation: operation(call.route),
             dialect: call.dialect,
@@ -109,7 +107,7 @@ impl HttpProvider {
         Ok(Outgoing {
             wire,
             route: call.route,
-            headers: headers(face, call),
+            headers: face.headers_of(call),
             url,
             timeouts,
             deadline,
@@ -189,9 +187,15 @@ impl HttpProvider {
     }
 
     /// The body of a streamed answer.
-    async fn events(&self, out: &Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
+    async fn events(&self, out: &mut Outgoing<'_>, response: Response) -> Result<Coalesced, ProviderError> {
         let status = response.status.as_u16();
         match Form::of(&response.headers) {
+            form if out.unread() => {
+                if form != Form::Events {
+                    out.recording.keep_nothing();
+                }
+                Ok(response.body.coalesced(PIECE))
+            }
             Form::Events | Form::Unknown => Ok(response.body.coalesced(PIECE)),
             Form::Json => {
                 let body =
@@ -306,7 +310,19 @@ impl HttpProvider {
         let batch = face.codec.path(Route::BatchEmbeddings, request.model.as_str(), false).is_some();
         let route = if batch { Route::BatchEmbeddings } else { Route::Embeddings };
         let call = RawCall::new(face.dialect, route, request.model.clone(), encoded.body.into());
-        self.typed_whole(cx, face, call, |body| face.codec.decode_embed_response(body)).await
+        let asked = request.inputs.len();
+        let decode = |body: &[u8]| {
+            let response = face.codec.decode_embed_response(body)?;
+            let got = response.vectors.len();
+            // Vectors belong to their texts by their place.
+            if got == asked {
+                Ok(response)
+            } else {
+                let message = format!("has {got} vectors for {asked} texts");
+                Err(WireError::Member { param: "embeddings".to_owned(), message })
+            }
+        };
+        self.typed_whole(cx, face, call, decode).await
     }
 
     async fn pass(&self, cx: &CallContext, call: RawCall) -> Result<RawResponse, ProviderError> {
@@ -340,11 +356,10 @@ impl HttpProvider {
 
     async fn list(&self) -> Result<Vec<ModelInfo>, ProviderError> {
         let face = self.face()?;
-        let path = match self.quirks.models_path {
-            "" => models_path(face.dialect),
-            path => path,
+        let place = face.models(&self.name).map_err(|error| self.unsupported(error.to_string()))?;
+        let Some((url, form)) = place else {
+            return Ok(Vec::new());
         };
-        let url = face.parse(&self.name, path).map_err(|error| self.unsupported(error.to_string()))?;
         let request =
             Request { url: &url, headers: &face.headers, body: Bytes::new(), timeouts: self.timeouts };
         let response = self.client.get(request).await.map_err(|error| self.net_error(error))?;
@@ -356,7 +371,7 @@ impl HttpProvider {
             return Err(self.unexpected(status, &what, "JSON"));
         }
         let body = response.body.collect(LARGEST_ANSWER).await.map_err(|error| self.net_error(error))?;
-        face.codec.decode_models(&body).map_err(|error| self.wire_error(error, status))
+        form.decode_models(&body).map_err(|error| self.wire_error(error, status))
     }
 }
 
@@ -379,37 +394,12 @@ impl Outgoing<'_> {
     }
 }
 
-/// The face's headers, and those of the call that belong to its dialect.
-fn headers<'a>(face: &'a Face, call: &RawCall) -> Cow<'a, HeaderMap> {
-    if call.headers.is_empty() && call.content_type.is_none() {
-        return Cow::Borrowed(&face.headers);
-    }
-    let mut headers = face.headers.clone();
-    let more = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let content_type = call.content_type.as_deref().map(|value| ("content-type", value));
-    for (name, value) in more.chain(content_type) {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    Cow::Owned(headers)
-}
-
 fn operation(route: Route) -> Operation {
     match route {
         Route::Chat => Operation::Chat,
         Route::Embeddings | Route::BatchEmbeddings => Operation::Embeddings,
         Route::Rerank => Operation::Rerank,
         Route::CountTokens | Route::Raw(_) => Operation::Forward,
-    }
-}
-
-fn models_path(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => "models",
-        Dialect::AnthropicMessages => "models?limit=1000",
-        Dialect::Gemini => "models?pageSize=1000",
-        Dialect::Ollama | Dialect::OllamaGenerate => "tags",
     }
 }
 

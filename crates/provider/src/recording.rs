@@ -17,7 +17,6 @@ pub(crate) struct Recording {
     answer: ResponseBytes,
     kept: usize,
     cut: bool,
-    first_token: bool,
 }
 
 /// What is known of a call before it is made.
@@ -39,15 +38,7 @@ impl Recording {
         scope.set("server.address", about.host);
         scope.set("server.port", about.port);
         scope.set("hanok.stream", about.stream);
-        Self {
-            scope,
-            dialect: about.dialect,
-            request,
-            answer: ResponseBytes::None,
-            kept: 0,
-            cut: false,
-            first_token: false,
-        }
+        Self { scope, dialect: about.dialect, request, answer: ResponseBytes::None, kept: 0, cut: false }
     }
 
     /// The status of the answer's head.
@@ -55,18 +46,20 @@ impl Recording {
         self.scope.set("http.response.status_code", status);
     }
 
-    /// The first piece of content is here.
+    /// The first piece of content is here; to be told once.
     pub(crate) fn first_token(&mut self) {
-        if !self.first_token {
-            self.first_token = true;
-            let milliseconds = self.scope.start().elapsed().as_secs_f64() * 1e3;
-            self.scope.set("hanok.time_to_first_token_ms", milliseconds);
-        }
+        let milliseconds = self.scope.start().elapsed().as_secs_f64() * 1e3;
+        self.scope.set("hanok.time_to_first_token_ms", milliseconds);
     }
 
     /// A whole answer, as it came.
     pub(crate) fn whole(&mut self, answer: Bytes) {
         self.answer = ResponseBytes::Whole(answer);
+    }
+
+    /// Keeps no piece of the answer from now on: sound and images are no record.
+    pub(crate) fn keep_nothing(&mut self) {
+        self.cut = true;
     }
 
     /// A piece of a streamed answer, as it came; shared, not copied.

@@ -8,8 +8,8 @@ use futures_core::Stream;
 use hanok_base::{ProviderError, ProviderName};
 use hanok_net::Coalesced;
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -78,13 +78,21 @@ impl<S: Stage> Streamed<S> {
     /// The same once its first token is here, or has been waited for a while; what failed before it is an
     /// error of the whole call.
     pub(crate) async fn primed(mut self) -> Result<Self, ProviderError> {
-        let first = poll_fn(|cx| {
+        // Made only where there is something to wait for.
+        let mut hold = pin!(None);
+        poll_fn(|cx| {
             while self.waiting && self.upstream.is_some() {
-                ready!(self.advance(cx));
+                if self.advance(cx).is_ready() {
+                    continue;
+                }
+                if hold.is_none() {
+                    hold.set(Some(tokio::time::sleep(HOLD)));
+                }
+                return hold.as_mut().as_pin_mut().map_or(Poll::Ready(()), |hold| hold.poll(cx));
             }
             Poll::Ready(())
-        });
-        let _held = tokio::time::timeout(HOLD, first).await;
+        })
+        .await;
         match self.error.take() {
             Some(error) if !self.stage.has_content() => Err(error),
             error => {
@@ -100,7 +108,7 @@ impl<S: Stage> Streamed<S> {
             return Poll::Ready(());
         };
         match ready!(Pin::new(upstream).poll_next(cx)) {
-            Some(Ok(piece)) => self.take(piece),
+            Some(Ok(piece)) => self.take(piece, cx),
             // Only what follows the answer is missing, and the stage knows what to put in its place.
             Some(Err(_)) if self.stage.is_complete() => self.end(),
             Some(Err(error)) => self.fail(from_net(&self.provider, error)),
@@ -109,24 +117,22 @@ impl<S: Stage> Streamed<S> {
         Poll::Ready(())
     }
 
-    fn take(&mut self, piece: Bytes) {
-        if let Some(recording) = &mut self.recording {
-            recording.piece(&piece);
-        }
-        if let Err(error) = self.stage.push(piece, &mut self.items) {
-            self.fail(error);
-            return;
-        }
+    fn take(&mut self, piece: Bytes, cx: &mut Context<'_>) {
         let Some(recording) = &mut self.recording else {
             return;
         };
-        if self.stage.has_content() {
+        recording.piece(&piece);
+        let pushed = self.stage.push(piece, &mut self.items);
+        if self.waiting && self.stage.has_content() {
+            self.waiting = false;
             recording.first_token();
-            if std::mem::take(&mut self.waiting)
-                && let Some(upstream) = &mut self.upstream
-            {
+            if let Some(upstream) = &mut self.upstream {
                 upstream.set_deadline(None);
             }
+        }
+        if let Err(error) = pushed {
+            self.fail(error);
+            return;
         }
         if self.stage.is_complete() {
             // A client may go away on the last event; the answer is whole all the same.
@@ -136,8 +142,11 @@ impl<S: Stage> Streamed<S> {
             }
         }
         if self.stage.is_over() {
-            // The caller need not wait for the body's end, which only lets the connection be used again.
-            if let Some(upstream) = self.upstream.take() {
+            // The caller need not wait for the body's end, which only lets the connection be used again, and
+            // mostly came with the end mark.
+            if let Some(mut upstream) = self.upstream.take()
+                && !matches!(Pin::new(&mut upstream).poll_next(cx), Poll::Ready(None | Some(Err(_))))
+            {
                 tokio::spawn(tokio::time::timeout(LINGER, drain(upstream)));
             }
             self.end();
@@ -169,7 +178,7 @@ impl<S: Stage> Streamed<S> {
 }
 
 async fn drain(mut upstream: Coalesced) {
-    while let Some(Ok(_)) = std::future::poll_fn(|cx| Pin::new(&mut upstream).poll_next(cx)).await {}
+    while let Some(Ok(_)) = poll_fn(|cx| Pin::new(&mut upstream).poll_next(cx)).await {}
 }
 
 impl<S: Stage> Stream for Streamed<S> {

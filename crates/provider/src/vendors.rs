@@ -52,12 +52,49 @@ pub struct Quirks {
     pub max_tokens: MaxTokens,
     /// Headers sent unless the configuration sets them otherwise (lower-case names).
     pub headers: &'static [(&'static str, &'static str)],
-    /// The path of the list of models below the base URL, without a leading slash; empty for the dialect's own.
-    pub models_path: &'static str,
+    /// The path of a base URL that names none, without slashes around it; `None` for the dialect's usual one.
+    pub usual_path: Option<&'static str>,
+    /// Where it lists its models.
+    pub models: Models,
     /// Whether it tells the tokens of a request that is not made.
     pub count_tokens: bool,
     /// Whether it answers embeddings.
     pub embeddings: bool,
+    /// Where it reranks documents.
+    pub rerank: Rerank,
+}
+
+/// Where a vendor lists its models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// Where its dialect does.
+    Usual,
+    /// Elsewhere, or in another form.
+    At {
+        /// The path below the base URL, without a leading slash.
+        path: &'static str,
+        /// The dialect whose list it looks like.
+        form: Dialect,
+    },
+    /// Nowhere: its models are known from its documentation alone.
+    Unlisted,
+}
+
+/// Where a vendor reranks documents. The body is passed on as it is: most take the shape of Cohere and Jina
+/// (`query`, `documents`, `top_n`), and those with a shape of their own are to be asked in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rerank {
+    /// At `rerank` below the base URL.
+    Beside,
+    /// At `rerank` below the base URL with another end.
+    Instead {
+        /// The end of the base URL that gives way.
+        of: &'static str,
+        /// What takes its place.
+        suffix: &'static str,
+    },
+    /// Nowhere.
+    No,
 }
 
 /// Whether a stream tells its usage.
@@ -86,12 +123,18 @@ impl Quirks {
         stream_usage: StreamUsage::Ask,
         max_tokens: MaxTokens::MaxTokens,
         headers: &[],
-        models_path: "",
+        usual_path: None,
+        models: Models::Usual,
         count_tokens: false,
         embeddings: true,
+        rerank: Rerank::Beside,
     };
-    const USAGE_UNASKED: Self = Self { stream_usage: StreamUsage::Always, ..Self::COMPATIBLE };
-    const COMPLETION_TOKENS: Self = Self { max_tokens: MaxTokens::MaxCompletionTokens, ..Self::COMPATIBLE };
+    /// Of a vendor with chats and nothing else that is known of.
+    const CHATS: Self = Self { embeddings: false, rerank: Rerank::No, ..Self::COMPATIBLE };
+    /// The same, with usage in its streams unasked.
+    const CHATS_USAGE_UNASKED: Self = Self { stream_usage: StreamUsage::Always, ..Self::CHATS };
+    /// The same, limited by `max_completion_tokens`.
+    const CHATS_COMPLETION_TOKENS: Self = Self { max_tokens: MaxTokens::MaxCompletionTokens, ..Self::CHATS };
 }
 
 const fn hosted(
@@ -122,7 +165,13 @@ const OLLAMA: &[Also] = &[
 pub const VENDORS: &[Vendor] = &[
     Vendor {
         also: RESPONSES,
-        ..hosted("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY", Quirks::COMPLETION_TOKENS)
+        ..hosted(
+            "openai",
+            "OpenAI",
+            "https://api.openai.com/v1",
+            "OPENAI_API_KEY",
+            Quirks { count_tokens: true, embeddings: true, ..Quirks::CHATS_COMPLETION_TOKENS },
+        )
     },
     Vendor {
         dialect: Dialect::AnthropicMessages,
@@ -131,7 +180,7 @@ pub const VENDORS: &[Vendor] = &[
             "Anthropic",
             "https://api.anthropic.com/v1",
             "ANTHROPIC_API_KEY",
-            Quirks { count_tokens: true, embeddings: false, ..Quirks::USAGE_UNASKED },
+            Quirks { count_tokens: true, ..Quirks::CHATS_USAGE_UNASKED },
         )
     },
     Vendor {
@@ -142,69 +191,112 @@ pub const VENDORS: &[Vendor] = &[
             "Google Gemini",
             "https://generativelanguage.googleapis.com/v1beta",
             "GEMINI_API_KEY",
-            Quirks { count_tokens: true, ..Quirks::COMPATIBLE },
+            Quirks { count_tokens: true, embeddings: true, ..Quirks::CHATS },
         )
     },
     Vendor {
         also: RESPONSES,
         auth: Some(Auth::Header("api-key")),
-        ..hosted("azure", "Azure OpenAI", "", "AZURE_OPENAI_API_KEY", Quirks::COMPLETION_TOKENS)
+        ..hosted(
+            "azure",
+            "Azure OpenAI",
+            "",
+            "AZURE_OPENAI_API_KEY",
+            Quirks { usual_path: Some("openai/v1"), embeddings: true, ..Quirks::CHATS_COMPLETION_TOKENS },
+        )
     },
     hosted(
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
-        Quirks { headers: &[("x-title", "Hanok")], ..Quirks::USAGE_UNASKED },
+        Quirks { headers: &[("x-title", "Hanok")], embeddings: true, ..Quirks::CHATS_USAGE_UNASKED },
     ),
-    hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks::COMPLETION_TOKENS),
+    hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks::CHATS_COMPLETION_TOKENS),
     // Answers 422 to `stream_options`.
-    hosted("mistral", "Mistral", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", Quirks::USAGE_UNASKED),
+    hosted(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        Quirks { embeddings: true, ..Quirks::CHATS_USAGE_UNASKED },
+    ),
     Vendor {
         also: &[Also { dialect: Dialect::AnthropicMessages, instead_of: "/v1", suffix: "/anthropic/v1" }],
-        ..hosted(
-            "deepseek",
-            "DeepSeek",
-            "https://api.deepseek.com/v1",
-            "DEEPSEEK_API_KEY",
-            Quirks { embeddings: false, ..Quirks::COMPATIBLE },
-        )
+        ..hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Quirks::CHATS)
     },
     hosted("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", Quirks::COMPATIBLE),
-    hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", Quirks::COMPLETION_TOKENS),
+    hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", Quirks::CHATS_COMPLETION_TOKENS),
     // Answers 400 to `stream_options`.
     hosted(
         "fireworks",
         "Fireworks",
         "https://api.fireworks.ai/inference/v1",
         "FIREWORKS_API_KEY",
-        Quirks::USAGE_UNASKED,
+        Quirks { embeddings: true, rerank: Rerank::Beside, ..Quirks::CHATS_USAGE_UNASKED },
     ),
+    // Refuses `stream_options`; lists models as its own API does, by `name`.
     hosted(
         "cohere",
         "Cohere",
         "https://api.cohere.ai/compatibility/v1",
         "COHERE_API_KEY",
-        Quirks::USAGE_UNASKED,
+        Quirks {
+            usual_path: Some("compatibility/v1"),
+            models: Models::At { path: "models?page_size=1000", form: Dialect::Ollama },
+            embeddings: true,
+            rerank: Rerank::Instead { of: "/compatibility/v1", suffix: "/v2" },
+            ..Quirks::CHATS_USAGE_UNASKED
+        },
     ),
-    hosted("jina", "Jina", "https://api.jina.ai/v1", "JINA_API_KEY", Quirks::COMPATIBLE),
+    // Embeddings and reranking only, as the next one.
+    hosted(
+        "jina",
+        "Jina",
+        "https://api.jina.ai/v1",
+        "JINA_API_KEY",
+        Quirks { models: Models::Unlisted, ..Quirks::COMPATIBLE },
+    ),
+    // Its rerank has a shape of its own: `top_k` for `top_n`, `data` for `results`.
+    hosted(
+        "voyage",
+        "Voyage",
+        "https://api.voyageai.com/v1",
+        "VOYAGE_API_KEY",
+        Quirks { models: Models::Unlisted, ..Quirks::COMPATIBLE },
+    ),
     hosted(
         "perplexity",
         "Perplexity",
         "https://api.perplexity.ai",
         "PERPLEXITY_API_KEY",
-        Quirks::USAGE_UNASKED,
+        Quirks { usual_path: Some(""), models: Models::Unlisted, ..Quirks::CHATS_USAGE_UNASKED },
     ),
     hosted(
         "cerebras",
         "Cerebras",
         "https://api.cerebras.ai/v1",
         "CEREBRAS_API_KEY",
-        Quirks::COMPLETION_TOKENS,
+        Quirks::CHATS_COMPLETION_TOKENS,
     ),
-    hosted("moonshot", "Moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Quirks::COMPATIBLE),
-    hosted("nvidia", "NVIDIA", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY", Quirks::COMPATIBLE),
-    Vendor { also: OLLAMA, ..local("ollama", "Ollama", "http://127.0.0.1:11434/v1") },
+    Vendor {
+        also: &[Also { dialect: Dialect::AnthropicMessages, instead_of: "/v1", suffix: "/anthropic/v1" }],
+        // Its Anthropic form documents no other.
+        auth: Some(Auth::Bearer),
+        ..hosted("moonshot", "Moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Quirks::CHATS)
+    },
+    hosted(
+        "nvidia",
+        "NVIDIA",
+        "https://integrate.api.nvidia.com/v1",
+        "NVIDIA_API_KEY",
+        Quirks { embeddings: true, ..Quirks::CHATS },
+    ),
+    Vendor {
+        also: OLLAMA,
+        quirks: Quirks { rerank: Rerank::No, ..Quirks::COMPATIBLE },
+        ..local("ollama", "Ollama", "http://127.0.0.1:11434/v1")
+    },
     local("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
     local("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1"),
 ];
@@ -230,6 +322,15 @@ mod tests {
             assert!(entry.base_url.is_empty() || entry.base_url.starts_with(scheme), "{}", entry.base_url);
             assert!(!entry.base_url.ends_with('/'), "{}", entry.base_url);
             assert!(entry.quirks.headers.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
+            let speaks: HashSet<_> = entry.also.iter().map(|also| also.dialect).collect();
+            assert_eq!(speaks.len(), entry.also.len(), "{}", entry.name);
+            if !entry.base_url.is_empty() {
+                let end = match entry.quirks.rerank {
+                    Rerank::Instead { of, .. } => of,
+                    Rerank::Beside | Rerank::No => "",
+                };
+                assert!(entry.base_url.ends_with(end), "{}", entry.base_url);
+            }
         }
         assert_eq!(vendor("nobody"), None);
     }

@@ -8,8 +8,7 @@
 
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Caller, Charge, Dialect, Exchange, Operation, Recorder, ResponseBytes,
-    Settlement,
+    CallContext, Caller, Charge, Dialect, Exchange, Operation, Recorder, ResponseBytes, Settlement,
 };
 use hanok_store::{Options, Store};
 use hanok_trace::{Prices, TraceStore};

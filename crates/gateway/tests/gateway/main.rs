@@ -1,7 +1,22 @@
 //! The gateway over providers made for the purpose: names, fallback, both ways through, and every end a stream
 //! can have.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helpers fail by panicking"
+)]
+
+mod caching;
+mod keys;
+mod money;
+mod overshoot;
+mod resilience;
+mod strategies;
+mod translating;
+mod world;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};

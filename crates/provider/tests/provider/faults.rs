@@ -1,7 +1,7 @@
 //! An upstream that fails in every way: each call ends in a complete answer or an explicit error.
 
 use crate::server::{Server, Step, chunk, chunked_head, whole};
-use crate::{Spans, WAYS, Way, ask, attribute, config, provider};
+use crate::{JSON, Spans, WAYS, Way, ask, attribute, config, provider};
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 use hanok_base::{ProviderErrorKind as Kind, SpanStatus};
@@ -9,7 +9,6 @@ use hanok_net::{Client, ClientOptions};
 use hanok_provider::{HttpProvider, Timeouts};
 use std::time::Duration;
 
-const JSON: &str = "content-type: application/json\r\n";
 const SSE: &str = "content-type: text/event-stream\r\n";
 const FULL: &str = "서울 Seoul.";
 

@@ -8,19 +8,25 @@
     reason = "a test's helpers fail by panicking"
 )]
 
+mod faces;
 mod faults;
 mod passing;
+mod priming;
 #[path = "../../../net/tests/net/server.rs"]
 mod server;
+mod translating;
 mod vendors;
 
+use crate::server::{chunk, chunked_head};
 use futures_util::StreamExt;
+use hanok_base::stream::Collector;
 use hanok_base::{
-    CallContext, Caller, ChatRequest, Dialect, Message, Place, Provider, ProviderError, RawBody, RawCall,
-    Role, Route, Sampling, Span,
+    CallContext, Caller, ChatRequest, Dialect, EventStream, FinishReason, Message, Place, Provider,
+    ProviderError, RawBody, RawCall, Role, Route, Sampling, Span,
 };
 use hanok_net::{Client, ClientOptions};
 use hanok_provider::{HttpProvider, ProviderConfig, Timeouts};
+use hanok_wire::{RequestOptions, codec};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -78,6 +84,26 @@ fn raw(stream: bool) -> RawCall {
     RawCall { stream, ..RawCall::new(Dialect::OpenAiChat, Route::Chat, "m".into(), body.to_string().into()) }
 }
 
+/// A client's call in a dialect.
+fn raw_in(dialect: Dialect, stream: bool) -> RawCall {
+    let options = RequestOptions { stream, ..RequestOptions::default() };
+    let body = codec(dialect).encode_request(&request(), options).body;
+    RawCall { stream, ..RawCall::new(dialect, Route::Chat, "m".into(), body.into()) }
+}
+
+const JSON: &str = "content-type: application/json\r\n";
+
+/// A body as a server streams it: one chunk an event.
+fn streamed(content_type: &str, text: &str) -> Vec<u8> {
+    let mut answer = chunked_head(&format!("content-type: {content_type}\r\n"));
+    let events = if content_type.contains("ndjson") { "\n" } else { "\n\n" };
+    for event in text.split_inclusive(events) {
+        answer.extend(chunk(event));
+    }
+    answer.extend(chunk(""));
+    answer
+}
+
 /// The four ways to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -109,65 +135,86 @@ impl From<ProviderError> for Outcome {
 }
 
 async fn ask(provider: &HttpProvider, cx: &CallContext, way: Way) -> Outcome {
+    ask_in(Dialect::OpenAiChat, provider, cx, way).await
+}
+
+async fn ask_in(dialect: Dialect, provider: &HttpProvider, cx: &CallContext, way: Way) -> Outcome {
     match way {
-        Way::ForwardWhole | Way::ForwardStream => match provider.forward(cx, raw(way.streams())).await {
-            Ok(response) => match response.body {
-                RawBody::Whole(body) => {
-                    assert_eq!(way, Way::ForwardWhole);
-                    let body: Value = serde_json::from_slice(&body).expect("a whole answer is valid JSON");
-                    let text = body["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
-                    Outcome { text, error: None }
-                }
-                RawBody::Stream(mut pieces) => {
-                    assert_eq!(way, Way::ForwardStream);
-                    let mut outcome = Outcome { text: String::new(), error: None };
-                    while let Some(piece) = pieces.next().await {
-                        assert!(outcome.error.is_none(), "an item behind the error");
-                        match piece {
-                            Ok(piece) => outcome.text.push_str(&text_of(&piece)),
-                            Err(error) => outcome.error = Some(error),
-                        }
+        Way::ForwardWhole | Way::ForwardStream => {
+            match provider.forward(cx, raw_in(dialect, way.streams())).await {
+                Ok(response) => match response.body {
+                    RawBody::Whole(body) => {
+                        assert_eq!(way, Way::ForwardWhole);
+                        let answer = codec(dialect).decode_response(&body).expect("a whole answer is good");
+                        Outcome { text: answer.choices[0].message.plain_text(), error: None }
                     }
-                    outcome
-                }
-            },
-            Err(error) => error.into(),
-        },
+                    RawBody::Stream(pieces) => {
+                        assert_eq!(way, Way::ForwardStream);
+                        passed_on(dialect, pieces).await
+                    }
+                },
+                Err(error) => error.into(),
+            }
+        }
         Way::Chat => match provider.chat(cx, &request()).await {
             Ok(response) => Outcome { text: response.choices[0].message.plain_text(), error: None },
             Err(error) => error.into(),
         },
         Way::ChatStream => match provider.chat_stream(cx, &request()).await {
-            Ok(mut events) => {
-                let mut collector = hanok_base::stream::Collector::default();
-                let mut error = None;
-                while let Some(event) = events.next().await {
-                    assert!(error.is_none(), "an item behind the error");
-                    match event {
-                        Ok(event) => collector.push(event),
-                        Err(e) => error = Some(e),
-                    }
-                }
-                assert!(error.is_some() || collector.is_complete(), "a stream that ends well is complete");
-                let partial = collector.into_partial(&hanok_base::FinishReason::Stop);
-                let text = partial.and_then(|partial| Some(partial.choices.first()?.message.plain_text()));
-                Outcome { text: text.unwrap_or_default(), error }
-            }
+            Ok(events) => collected(events).await,
             Err(error) => error.into(),
         },
     }
 }
 
-/// The text in a piece of a passed-on stream, which must be made of whole, valid events.
-fn text_of(piece: &[u8]) -> String {
-    let piece = std::str::from_utf8(piece).expect("a piece does not end inside a character");
-    assert!(piece.ends_with("\n\n"), "a piece ends inside an event: {piece:?}");
-    let mut text = String::new();
-    for data in piece.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim) {
-        if data != "[DONE]" {
-            let event: Value = serde_json::from_str(data).expect("an event that went on is valid JSON");
-            text.push_str(event["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+/// Reads events to their end.
+async fn collected(mut events: EventStream) -> Outcome {
+    let mut collector = Collector::default();
+    let mut error = None;
+    while let Some(event) = events.next().await {
+        assert!(error.is_none(), "an item behind the error");
+        match event {
+            Ok(event) => collector.push(event),
+            Err(e) => error = Some(e),
         }
     }
-    text
+    assert!(error.is_some() || collector.is_complete(), "a stream that ends well is complete");
+    Outcome { text: text_so_far(collector), error }
+}
+
+/// Reads passed-on pieces to their end, each of which must be made of whole, valid events.
+async fn passed_on(dialect: Dialect, mut pieces: hanok_base::ByteStream) -> Outcome {
+    let (mut decoder, mut collector, mut error) =
+        (codec(dialect).stream_decoder(), Collector::default(), None);
+    while let Some(piece) = pieces.next().await {
+        assert!(error.is_none(), "an item behind the error");
+        match piece {
+            Ok(piece) => {
+                whole_events(dialect, &piece);
+                let mut events = Vec::new();
+                decoder.feed(&piece, &mut events).expect("what goes on is good");
+                events.into_iter().for_each(|event| collector.push(event));
+            }
+            Err(e) => error = Some(e),
+        }
+    }
+    assert!(error.is_some() || decoder.finish().is_ok(), "a stream that ends well is complete");
+    Outcome { text: text_so_far(collector), error }
+}
+
+fn text_so_far(collector: Collector) -> String {
+    let partial = collector.into_partial(&FinishReason::Stop);
+    partial.and_then(|partial| Some(partial.choices.first()?.message.plain_text())).unwrap_or_default()
+}
+
+fn whole_events(dialect: Dialect, piece: &[u8]) {
+    let piece = std::str::from_utf8(piece).expect("a piece does not end inside a character");
+    let lines = matches!(dialect, Dialect::Ollama | Dialect::OllamaGenerate);
+    let (end, mark) = if lines { ("\n", "") } else { ("\n\n", "data:") };
+    assert!(piece.ends_with(end), "a piece ends inside an event: {piece:?}");
+    for data in piece.lines().filter_map(|line| line.strip_prefix(mark)).map(str::trim) {
+        if data != "[DONE]" {
+            serde_json::from_str::<Value>(data).expect("an event that went on is valid JSON");
+        }
+    }
 }

@@ -1,13 +1,11 @@
 //! What passes through: bytes unchanged, heads, spans, and hang-ups.
 
 use crate::server::{Server, Step, chunk, chunked_head, whole};
-use crate::{Spans, attribute, config, provider, raw};
+use crate::{JSON, Spans, attribute, config, provider, raw};
 use futures_util::StreamExt;
 use hanok_base::{Dialect, Operation, Provider, RawBody, RawCall, ResponseBytes, Route, SpanStatus};
 use hanok_provider::{Auth, ConfigError, HttpProvider, ProviderConfig};
 use serde_json::Value;
-
-const JSON: &str = "content-type: application/json\r\n";
 
 fn sse(events: &[&str]) -> Vec<u8> {
     let mut answer = chunked_head("content-type: text/event-stream; charset=utf-8\r\nx-request-id: r1\r\n");

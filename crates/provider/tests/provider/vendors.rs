@@ -1,64 +1,157 @@
 //! Every vendor of the table, through answers in its own shape: `tests/fixtures/<vendor>/` holds `chat.json`,
-//! `chat.sse`, `models.json` and `error.json` as the vendor sends them, and in `expect.json` what must be read
-//! of them.
+//! `chat.sse`, `models.json`, `embeddings.json`, `rerank.json`, `count.json` and `error.json` as the vendor
+//! sends them, where it has them, and in `expect.json` what must be read of them.
 
-use crate::server::{Server, Step, chunk, chunked_head, whole};
-use crate::{Spans, WAYS, Way, ask, attribute, provider};
-use hanok_base::{Provider, ResponseBytes};
-use hanok_provider::{MaxTokens, ProviderConfig, StreamUsage, VENDORS, Vendor};
+use crate::server::{Server, Step, whole};
+use crate::{JSON, Spans, WAYS, Way, ask_in, attribute, provider, streamed};
+use hanok_base::{
+    CallContext, Dialect, EmbedInput, EmbedRequest, Object, Provider, ProviderError, RawBody, RawCall,
+    ResponseBytes, Route,
+};
+use hanok_provider::{Auth, MaxTokens, Models, ProviderConfig, Rerank, StreamUsage, VENDORS, Vendor};
+use hanok_wire::codec;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
+
+/// A vendor with what is expected of it.
+struct Case {
+    vendor: &'static Vendor,
+    expect: Value,
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    VENDORS.iter().map(|vendor| {
+        let expect = fixture(vendor, "expect.json");
+        Case { vendor, expect: serde_json::from_str(&expect).unwrap() }
+    })
+}
 
 fn fixture(vendor: &Vendor, file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(vendor.name).join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn config(vendor: &'static Vendor, server: &Server) -> ProviderConfig {
-    let mut config = ProviderConfig::of_vendor(vendor);
-    config.base_url = server.url("/v1");
-    config.key = vendor.key_env.map(|_| format!("test-key-{}", vendor.name).into());
-    config
+impl Case {
+    fn name(&self) -> &'static str {
+        self.vendor.name
+    }
+    fn file(&self, name: &str) -> String {
+        fixture(self.vendor, name)
+    }
+    fn chats(&self) -> bool {
+        self.expect.get("text").is_some()
+    }
+
+    /// The path of the vendor's base URL, as it is asked.
+    fn base_path(&self) -> String {
+        let named = self.vendor.base_url.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+        match (named, self.vendor.quirks.usual_path) {
+            (Some((_, path)), _) => format!("/{path}"),
+            (None, Some(path)) if !path.is_empty() => format!("/{path}"),
+            (None, _) => String::new(),
+        }
+    }
+
+    /// The vendor at a server of the test, under its own path.
+    fn config(&self, server: &Server) -> ProviderConfig {
+        let mut config = ProviderConfig::of_vendor(self.vendor);
+        config.base_url = server.url(&self.base_path());
+        config.key = self.vendor.key_env.map(|_| format!("test-key-{}", self.name()).into());
+        config
+    }
+
+    async fn ask(&self, server: &Server, cx: &CallContext, way: Way) -> crate::Outcome {
+        ask_in(self.vendor.dialect, &provider(self.config(server)), cx, way).await
+    }
+
+    async fn embed(&self, server: &Server, cx: &CallContext) -> Result<Vec<Vec<f32>>, ProviderError> {
+        let request = EmbedRequest {
+            model: "e".into(),
+            inputs: ["Busan", "Seoul"].map(|text| EmbedInput::Text(text.to_owned())).into(),
+            dimensions: None,
+            task: None,
+            user: None,
+            dialect: None,
+            extra: Object::new(),
+        };
+        provider(self.config(server)).embed(cx, &request).await.map(|response| response.vectors)
+    }
+
+    /// Checks where a request went, and under which key.
+    fn check_head(&self, head: &str, path: &str) {
+        let name = self.name();
+        let base = self.base_path();
+        assert!(head.starts_with(&format!("POST {base}/{path} HTTP/1.1\r\n")), "{name}: {head}");
+        self.check_key(head);
+    }
+
+    fn check_key(&self, head: &str) {
+        let (vendor, name) = (self.vendor, self.name());
+        let usual = match vendor.dialect {
+            Dialect::AnthropicMessages => Auth::Header("x-api-key"),
+            Dialect::Gemini => Auth::Header("x-goog-api-key"),
+            _ => Auth::Bearer,
+        };
+        let line = match vendor.auth.unwrap_or(usual) {
+            Auth::Bearer => format!("\r\nauthorization: Bearer test-key-{name}\r\n"),
+            Auth::Header(header) => format!("\r\n{header}: test-key-{name}\r\n"),
+        };
+        let keys = head.lines().filter(|line| line.contains("test-key-")).count();
+        assert_eq!(keys, usize::from(vendor.key_env.is_some()), "{head}");
+        assert_eq!(head.contains(&line), vendor.key_env.is_some(), "{head}");
+        for (header, value) in vendor.quirks.headers {
+            assert!(head.contains(&format!("\r\n{header}: {value}\r\n")), "{head}");
+        }
+    }
+
+    fn check_request(&self, server: &Server, way: Way) {
+        let (seen, vendor) = (&server.seen()[0], self.vendor);
+        let path = codec(vendor.dialect).path(Route::Chat, "m", way.streams()).unwrap();
+        self.check_head(&seen.head, &path);
+        if matches!(way, Way::ForwardWhole | Way::ForwardStream) {
+            return;
+        }
+        let body: Value = serde_json::from_slice(&seen.body).unwrap();
+        let limit = match (vendor.dialect, vendor.quirks.max_tokens) {
+            (Dialect::Gemini, _) => "/generationConfig/maxOutputTokens",
+            (_, MaxTokens::MaxTokens) => "/max_tokens",
+            (_, MaxTokens::MaxCompletionTokens) => "/max_completion_tokens",
+        };
+        assert_eq!(body.pointer(limit), Some(&99.into()), "{body}");
+        let asks = way.streams()
+            && vendor.quirks.stream_usage == StreamUsage::Ask
+            && vendor.dialect == Dialect::OpenAiChat;
+        assert_eq!(body["stream_options"]["include_usage"] == true, asks, "{}: {body}", self.name());
+    }
 }
 
 fn answers(body: Vec<u8>) -> Vec<Step> {
     vec![Step::Read, Step::Write(body)]
 }
 
-fn sse(text: &str) -> Vec<u8> {
-    // One chunk an event, as servers send them.
-    let mut answer = chunked_head("content-type: text/event-stream\r\n");
-    for event in text.split_inclusive("\n\n") {
-        answer.extend(chunk(event));
-    }
-    answer.extend(chunk(""));
-    answer
-}
-
-const JSON: &str = "content-type: application/json\r\n";
+const EVENTS: &str = "text/event-stream";
 
 #[tokio::test]
 async fn every_vendor_answers_through_its_recorded_answers() {
-    for vendor in VENDORS {
-        let expect: Value = serde_json::from_str(&fixture(vendor, "expect.json")).unwrap();
-        let (chat, stream) = (fixture(vendor, "chat.json"), fixture(vendor, "chat.sse"));
+    for case in cases().filter(Case::chats) {
+        let (chat, stream) = (case.file("chat.json"), case.file("chat.sse"));
         for way in WAYS {
-            let name = vendor.name;
-            let answer = if way.streams() { sse(&stream) } else { whole("200 OK", JSON, &chat) };
+            let name = case.name();
+            let answer = if way.streams() { streamed(EVENTS, &stream) } else { whole("200 OK", JSON, &chat) };
             let server = Server::start(vec![answers(answer)]).await;
-            let provider = provider(config(vendor, &server));
             let spans = Spans::default();
-            let outcome = ask(&provider, &spans.context(), way).await;
+            let outcome = case.ask(&server, &spans.context(), way).await;
             assert!(outcome.error.is_none(), "{name} {way:?}: {:?}", outcome.error);
-            assert_eq!(outcome.text, expect["text"].as_str().unwrap(), "{name} {way:?}");
-            check_request(vendor, &server, way);
+            assert_eq!(outcome.text, case.expect["text"].as_str().unwrap(), "{name} {way:?}");
+            case.check_request(&server, way);
 
             let span = spans.only();
             assert_eq!(attribute(&span, "gen_ai.provider.name").unwrap(), name);
             assert_eq!(attribute(&span, "http.response.status_code").unwrap(), 200);
             assert_eq!(attribute(&span, "hanok.time_to_first_token_ms").is_some(), way.streams());
             let exchange = span.exchange.unwrap();
+            assert_eq!(exchange.dialect, case.vendor.dialect);
             match exchange.response {
                 ResponseBytes::Whole(body) => assert_eq!(body, chat),
                 ResponseBytes::Streamed(pieces) => assert_eq!(pieces.concat(), stream.as_bytes()),
@@ -68,95 +161,166 @@ async fn every_vendor_answers_through_its_recorded_answers() {
     }
 }
 
-fn check_request(vendor: &Vendor, server: &Server, way: Way) {
-    let seen = &server.seen()[0];
-    assert!(seen.head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{}", seen.head);
-    let auth = vendor.key_env.map(|_| format!("authorization: Bearer test-key-{}\r\n", vendor.name));
-    match auth {
-        Some(line) => assert!(seen.head.contains(&line), "{}", seen.head),
-        None => assert!(!seen.head.contains("authorization"), "{}", seen.head),
-    }
-    for (name, value) in vendor.quirks.headers {
-        assert!(seen.head.contains(&format!("{name}: {value}\r\n")), "{}", seen.head);
-    }
-    if matches!(way, Way::Chat | Way::ChatStream) {
-        let body: Value = serde_json::from_slice(&seen.body).unwrap();
-        let limit = match vendor.quirks.max_tokens {
-            MaxTokens::MaxTokens => "max_tokens",
-            MaxTokens::MaxCompletionTokens => "max_completion_tokens",
-        };
-        assert_eq!(body[limit], 99, "{body}");
-        let asks = way.streams() && vendor.quirks.stream_usage == StreamUsage::Ask;
-        assert_eq!(body["stream_options"]["include_usage"] == true, asks, "{body}");
-    }
-}
-
 #[tokio::test]
 async fn every_vendor_tells_its_usage_and_finish() {
-    use futures_util::StreamExt;
-    for vendor in VENDORS {
-        let expect: Value = serde_json::from_str(&fixture(vendor, "expect.json")).unwrap();
+    for case in cases().filter(Case::chats) {
+        let (name, expect) = (case.name(), &case.expect);
         let server = Server::start(vec![
-            answers(whole("200 OK", &format!("connection: close\r\n{JSON}"), &fixture(vendor, "chat.json"))),
-            answers(sse(&fixture(vendor, "chat.sse"))),
+            answers(whole("200 OK", &format!("connection: close\r\n{JSON}"), &case.file("chat.json"))),
+            answers(streamed(EVENTS, &case.file("chat.sse"))),
         ])
         .await;
-        let provider = provider(config(vendor, &server));
-        let cx = hanok_base::CallContext::unrecorded();
+        let provider = provider(case.config(&server));
+        let cx = CallContext::unrecorded();
         let whole = provider.chat(&cx, &crate::request()).await.unwrap();
         let mut collector = hanok_base::stream::Collector::default();
         let mut events = provider.chat_stream(&cx, &crate::request()).await.unwrap();
-        while let Some(event) = events.next().await {
+        while let Some(event) = futures_util::StreamExt::next(&mut events).await {
             collector.push(event.unwrap());
         }
         for response in [whole, collector.into_response().unwrap()] {
-            assert_eq!(response.usage.input, expect["input"].as_u64(), "{}", vendor.name);
-            assert_eq!(response.usage.output, expect["output"].as_u64(), "{}", vendor.name);
-            assert_eq!(
-                response.choices[0].finish.as_str(),
-                expect["finish"].as_str().unwrap(),
-                "{}",
-                vendor.name
-            );
+            assert_eq!(response.usage.input, expect["input"].as_u64(), "{name}");
+            assert_eq!(response.usage.output, expect["output"].as_u64(), "{name}");
+            assert_eq!(response.choices[0].finish.as_str(), expect["finish"].as_str().unwrap(), "{name}");
         }
     }
 }
 
 #[tokio::test]
 async fn every_vendor_lists_its_models() {
-    for vendor in VENDORS {
-        let expect: Value = serde_json::from_str(&fixture(vendor, "expect.json")).unwrap();
-        let server = Server::once(whole("200 OK", JSON, &fixture(vendor, "models.json"))).await;
-        let models = provider(config(vendor, &server)).models().await.unwrap();
+    for case in cases() {
+        let expected: Vec<&str> =
+            case.expect["models"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let listed = case.vendor.quirks.models != Models::Unlisted;
+        let body = if listed { case.file("models.json") } else { "unasked".to_owned() };
+        let server = Server::once(whole("200 OK", JSON, &body)).await;
+        let models = provider(case.config(&server)).models().await.unwrap();
         let names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
-        let expected: Vec<_> =
-            expect["models"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
-        assert_eq!(names, expected, "{}", vendor.name);
-        assert!(
-            server.seen()[0].head.starts_with("GET /v1/models HTTP/1.1\r\n"),
-            "{}",
-            server.seen()[0].head
-        );
+        assert_eq!(names, expected, "{}", case.name());
+        assert_eq!(server.seen().len(), usize::from(listed), "{}", case.name());
+        if let Some(seen) = server.seen().first() {
+            let path = format!("GET {}/models", case.base_path());
+            assert!(seen.head.starts_with(&path), "{}", seen.head);
+            case.check_key(&seen.head);
+        }
     }
 }
 
 #[tokio::test]
 async fn every_vendor_is_understood_when_it_refuses() {
-    for vendor in VENDORS {
-        let expect: Value = serde_json::from_str(&fixture(vendor, "expect.json")).unwrap();
-        let expect = &expect["error"];
+    for case in cases() {
+        let (name, expect) = (case.name(), &case.expect["error"]);
         let headers = format!("{JSON}{}", expect["headers"].as_str().unwrap_or_default());
         let status = expect["status"].as_u64().unwrap();
-        let answer = whole(&format!("{status} No"), &headers, &fixture(vendor, "error.json"));
-        for way in WAYS {
+        let answer = whole(&format!("{status} No"), &headers, &case.file("error.json"));
+        let ways: &[Way] = if case.chats() { &WAYS } else { &[] };
+        let mut errors = Vec::new();
+        for way in ways {
             let server = Server::start(vec![answers(answer.clone())]).await;
-            let outcome = ask(&provider(config(vendor, &server)), &Spans::default().context(), way).await;
-            let error = outcome.error.unwrap();
-            assert_eq!(error.kind.as_str(), expect["kind"].as_str().unwrap(), "{}: {error}", vendor.name);
+            errors.push(case.ask(&server, &CallContext::unrecorded(), *way).await.error.unwrap());
+        }
+        if case.expect.get("embeddings").is_some() {
+            let server = Server::start(vec![answers(answer.clone())]).await;
+            errors.push(case.embed(&server, &CallContext::unrecorded()).await.unwrap_err());
+        }
+        assert!(!errors.is_empty(), "{name}: nothing can be asked of it");
+        for error in errors {
+            assert_eq!(error.kind.as_str(), expect["kind"].as_str().unwrap(), "{name}: {error}");
             assert_eq!(error.status.map(u64::from), Some(status));
-            assert_eq!(error.retry_after, expect["retry_after"].as_u64().map(Duration::from_secs));
-            assert!(error.message.len() > 10, "{}: {error}", vendor.name);
-            assert!(!format!("{error} {error:?}").contains("test-key"), "{}: {error:?}", vendor.name);
+            assert_eq!(error.retry_after, expect["retry_after"].as_u64().map(Duration::from_secs), "{name}");
+            assert!(error.message.len() > 10, "{name}: {error}");
+            assert!(!format!("{error} {error:?}").contains("test-key"), "{name}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn vendors_with_embeddings_give_them() {
+    let mut seen_shapes = 0;
+    for case in cases().filter(|case| case.expect.get("embeddings").is_some()) {
+        assert!(case.vendor.quirks.embeddings, "{}", case.name());
+        let server = Server::once(whole("200 OK", JSON, &case.file("embeddings.json"))).await;
+        let vectors = case.embed(&server, &CallContext::unrecorded()).await.unwrap();
+        let expect: Vec<Vec<f32>> = serde_json::from_value(case.expect["embeddings"].clone()).unwrap();
+        assert_eq!(vectors, expect, "{}", case.name());
+        let path = match case.vendor.dialect {
+            Dialect::Gemini => "models/e:batchEmbedContents",
+            _ => "embeddings",
+        };
+        case.check_head(&server.seen()[0].head, path);
+        seen_shapes += 1;
+    }
+    assert!(seen_shapes >= 5, "{seen_shapes}");
+}
+
+#[tokio::test]
+async fn vendors_rerank_where_they_do() {
+    for case in cases() {
+        let name = case.name();
+        let body = r#"{"model":"r","query":"capital?","documents":["Busan","Seoul"],"top_n":1}"#;
+        let call = RawCall::new(Dialect::OpenAiChat, Route::Rerank, "r".into(), body.into());
+        let cx = CallContext::unrecorded();
+        let Some(path) = case.expect["rerank"].as_str() else {
+            if case.vendor.quirks.rerank == Rerank::No {
+                let server = Server::once(Vec::new()).await;
+                let error = provider(case.config(&server)).forward(&cx, call).await.err().unwrap();
+                assert_eq!(error.kind, hanok_base::ProviderErrorKind::Unsupported, "{name}: {error}");
+                assert!(server.seen().is_empty(), "{name}");
+            }
+            continue;
+        };
+        let answer = case.file("rerank.json");
+        let server = Server::once(whole("200 OK", JSON, &answer)).await;
+        let response = provider(case.config(&server)).forward(&cx, call).await.unwrap();
+        let RawBody::Whole(bytes) = response.body else { panic!("{name}: streamed") };
+        assert_eq!(bytes, answer);
+        let seen = &server.seen()[0];
+        assert!(seen.head.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{name}: {}", seen.head);
+        assert_eq!(seen.body, body.as_bytes());
+        case.check_key(&seen.head);
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_those_who_can() {
+    for (vendor, path) in
+        [("anthropic", "/v1/messages/count_tokens"), ("gemini", "/v1beta/models/m:countTokens")]
+    {
+        let case = cases().find(|case| case.name() == vendor).unwrap();
+        let server = Server::once(whole("200 OK", JSON, &case.file("count.json"))).await;
+        let provider = provider(case.config(&server));
+        assert!(provider.capabilities(&"m".into()).count_tokens);
+        let call = RawCall { route: Route::CountTokens, ..crate::raw_in(case.vendor.dialect, false) };
+        let sent = call.body.clone();
+        let response = provider.forward(&CallContext::unrecorded(), call).await.unwrap();
+        let RawBody::Whole(bytes) = response.body else { panic!("streamed") };
+        assert_eq!(bytes, case.file("count.json"));
+        let seen = &server.seen()[0];
+        assert!(seen.head.starts_with(&format!("POST {path} ")), "{}", seen.head);
+        assert_eq!(seen.body, sent);
+    }
+}
+
+#[tokio::test]
+async fn every_stream_survives_any_cut_of_its_bytes() {
+    for case in cases().filter(Case::chats) {
+        let text = case.file("chat.sse");
+        for way in [Way::ForwardStream, Way::ChatStream] {
+            let whole = Server::start(vec![answers({
+                let mut answer = crate::server::chunked_head("content-type: text/event-stream\r\n");
+                // Not at the events' ends, nor at the characters'.
+                for piece in text.as_bytes().chunks(7) {
+                    answer.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+                    answer.extend(piece);
+                    answer.extend(b"\r\n");
+                }
+                answer.extend(crate::server::chunk(""));
+                answer
+            })])
+            .await;
+            let outcome = case.ask(&whole, &CallContext::unrecorded(), way).await;
+            assert!(outcome.error.is_none(), "{} {way:?}: {:?}", case.name(), outcome.error);
+            assert_eq!(outcome.text, case.expect["text"].as_str().unwrap());
         }
     }
 }
