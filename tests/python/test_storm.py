@@ -201,7 +201,8 @@ def test_a_line_without_end(stormy, dialect, primary, stream):
     with open(f"/proc/{stormy.process.pid}/status") as status:
         [peak] = [int(line.split()[1]) for line in status if line.startswith("VmHWM")]
     print(f"peak memory {peak // 1024} MB")
-    assert peak < 600_000, f"{peak} kB"
+    # Four answers at once of at most 64 MB, each twice: on their way and for the records.
+    assert peak < 900_000, f"{peak} kB"
 
 
 def test_nothing_is_left_behind(stormy):
