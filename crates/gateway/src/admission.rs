@@ -28,17 +28,16 @@ pub(crate) struct Bill<'a> {
     pub(crate) body: &'a Bytes,
 }
 
-impl Policy {
-    /// Lets a call in under its key's limits.
-    pub(crate) fn admit(&self, key: Option<&Key>, tokens: u64) -> Result<Admitted, Problem> {
-        let Some(key) = key else {
-            return Ok(Admitted { admission: None, headers: LimitHeaders::new() });
-        };
-        let (admission, headers) =
-            key.meter.admit(&key.limits, tokens, &format!("the key `{}`", key.name))?;
-        Ok(Admitted { admission: Some(admission), headers })
-    }
+/// Lets a call in under its key's limits.
+pub(crate) fn admit(key: Option<&Key>, tokens: u64) -> Result<Admitted, Problem> {
+    let Some(key) = key else {
+        return Ok(Admitted { admission: None, headers: LimitHeaders::new() });
+    };
+    let (admission, headers) = key.meter.admit(&key.limits, tokens, &format!("the key `{}`", key.name))?;
+    Ok(Admitted { admission: Some(admission), headers })
+}
 
+impl Policy {
     /// Sets money aside for a call where a budget applies. Gives the limit on the answer that the reservation
     /// relies on, where the client set none; it must be sent upstream.
     pub(crate) async fn reserve(

@@ -97,7 +97,7 @@ impl Ledger {
                     return Ok(Reservation::new(self.clone(), bounded, charges, amount));
                 }
                 Try::Load(charge) => {
-                    let balance = self.vault.balance(&charge).await.map_err(unavailable)?;
+                    let balance = self.vault.balance(&charge).await.map_err(|error| unavailable(&*error))?;
                     let account = Account {
                         spent: balance.spent.0.saturating_add(balance.written_off.0),
                         reserved: 0,
@@ -110,7 +110,7 @@ impl Ledger {
                     let _one = self.drawing.lock().await;
                     let drawn = self.accounts.lock().get(&charge).map_or(0, |account| account.drawn);
                     if drawn < up_to.0 {
-                        self.vault.draw(&charge, up_to).await.map_err(unavailable)?;
+                        self.vault.draw(&charge, up_to).await.map_err(|error| unavailable(&*error))?;
                         if let Some(account) = self.accounts.lock().get_mut(&charge) {
                             account.drawn = account.drawn.max(up_to.0);
                         }
@@ -165,7 +165,7 @@ impl Ledger {
     }
 }
 
-fn unavailable(error: BoxError) -> Problem {
+fn unavailable(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "the ledger cannot be read or written");
     Problem {
         retry_after: Some(2),

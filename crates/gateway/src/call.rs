@@ -1,6 +1,6 @@
 //! One call, top to bottom.
 
-use crate::admission::{Admitted, Bill, key_account};
+use crate::admission::{Admitted, Bill, admit, key_account};
 use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
 use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
 use crate::cache::{Cache, CacheKey, Kept};
@@ -227,7 +227,7 @@ impl Gateway {
             sticky: peek.cache_key.as_deref(),
         };
         let key = call.key.as_deref();
-        let mut admitted = self.policy.load().admit(key, facts.input_tokens)?;
+        let mut admitted = admit(key, facts.input_tokens)?;
         let cached = model
             .cache
             .filter(|_| call.route == Route::Chat)

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::Instant;
 
 /// Provider and model: where a call can go.
@@ -121,10 +121,9 @@ impl TargetState {
             inner.cooling = None;
         }
         match &inner.open {
-            None => Standing::Ready,
             Some(open) if open.until > now => Standing::Away(open.until - now),
             Some(open) if open.probing => Standing::Away(PROBED),
-            Some(_) => Standing::Ready,
+            Some(_) | None => Standing::Ready,
         }
     }
 
@@ -143,12 +142,9 @@ impl TargetState {
         seats.acquire_owned().await.ok()
     }
 
-    /// The same without waiting: `Err` where all are taken.
-    pub fn try_seat(&self, limit: Option<usize>) -> Result<Option<OwnedSemaphorePermit>, ()> {
-        match limit {
-            None => Ok(None),
-            Some(limit) => self.seats_of(limit).try_acquire_owned().map(Some).map_err(|_| ()),
-        }
+    /// The same without waiting: an error where all are taken.
+    pub fn try_seat(&self, limit: Option<usize>) -> Result<Option<OwnedSemaphorePermit>, TryAcquireError> {
+        limit.map(|limit| self.seats_of(limit).try_acquire_owned()).transpose()
     }
 
     fn seats_of(&self, limit: usize) -> Arc<Semaphore> {
@@ -392,7 +388,9 @@ mod tests {
     async fn calls_that_were_under_way_do_not_open_it_for_longer() {
         let state = Arc::<TargetState>::default();
         let mut all: Vec<Attempt> = (0..64).map(|_| state.begin().unwrap()).collect();
-        all.iter_mut().for_each(|attempt| attempt.failed(&error(ProviderErrorKind::Overloaded)));
+        for attempt in &mut all {
+            attempt.failed(&error(ProviderErrorKind::Overloaded));
+        }
         let Standing::Away(wait) = state.standing(Instant::now()) else { panic!("not open") };
         assert!(wait <= FIRST_OPEN, "{wait:?}");
         tokio::time::advance(FIRST_OPEN).await;

@@ -101,7 +101,6 @@ impl HttpProvider {
         let timeouts = Timeouts {
             first_byte: cx.patience.first_token.unwrap_or(self.timeouts.first_byte),
             idle: cx.patience.between.unwrap_or(self.timeouts.idle),
-            ..self.timeouts
         };
         let deadline = Instant::now() + timeouts.first_byte;
         let wire = codec(call.dialect);
@@ -255,7 +254,6 @@ impl HttpProvider {
             stream,
             ask_usage: stream && self.quirks.stream_usage == StreamUsage::Ask,
             max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
-            ..RequestOptions::default()
         };
         let Encoded { body, lost } = face.codec.encode_request(request, options);
         cx.degrade(lost, &self.name)?;
@@ -350,8 +348,7 @@ impl HttpProvider {
             let stream = self.streamed(upstream, Unread::new(), out).primed().await?;
             return Ok(head.into_response(None, RawBody::Stream(Box::pin(stream))));
         }
-        let (wire, options) =
-            (out.wire, GuardOptions { hide_usage: call.hide_usage, ..GuardOptions::default() });
+        let (wire, options) = (out.wire, GuardOptions { hide_usage: call.hide_usage });
         let stage = Checked::new(wire.stream_guard(options), self.name.clone());
         let stream = self.streamed(upstream, stage, out).primed().await?;
         Ok(head.into_response(Some(wire.content_type(true)), RawBody::Stream(Box::pin(stream))))

@@ -219,8 +219,11 @@ impl Chancy {
         let limit = limit.unwrap_or_else(|| panic!("seed {}: a call without a limit left", self.truth.seed));
         let most = PRICE * i64::try_from(bytes as u64 + limit).unwrap();
         // Most cost all that they may, which is the worst for a budget.
-        let left =
-            if self.truth.one_in(3) { i64::try_from(self.truth.below(most as u64)).unwrap() } else { most };
+        let left = if self.truth.one_in(3) {
+            i64::try_from(self.truth.below(most.unsigned_abs())).unwrap()
+        } else {
+            most
+        };
         let key = cx.caller.key_id.as_deref().unwrap().to_owned();
         let scope = Some(cx.span(Operation::Chat, "chat x"));
         let mut meter = Meter { truth: self.truth.clone(), scope, key, cost: 0, left };
@@ -402,7 +405,7 @@ async fn live(truth: &Arc<Truth>, keys: &[Arc<Key>], all: i64, crash: Option<u64
     drop(till);
     let everybody = async {
         while let Some(done) = tasks.join_next().await {
-            done.unwrap()
+            done.unwrap();
         }
     };
     match crash {
