@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from support import BIN, HERE, Hanok, Upstream, hanok, providers
+from support import BIN, HERE, Hanok, Upstream, all_vendors, hanok, providers
 
 SHARED = HERE.parents[2] / "shared"
 
@@ -35,6 +35,30 @@ def forgetful(upstream):
     """The upstream with nothing remembered."""
     upstream.forget()
     return upstream
+
+
+@pytest.fixture(scope="session")
+def all_day_vendors():
+    vendors = Upstream("vendors.py")
+    yield vendors
+    vendors.stop()
+
+
+@pytest.fixture
+def vendors(all_day_vendors):
+    """The scripted vendors with nothing remembered. No client's key may ever come to them."""
+    all_day_vendors.forget()
+    yield all_day_vendors
+    for request in all_day_vendors.requests():
+        assert "sk-of-the-client" not in str(request), f"a client's key went to the vendor: {request}"
+
+
+@pytest.fixture(scope="session")
+def house(all_day_vendors, tmp_path_factory):
+    """A server over every scripted vendor."""
+    server = Hanok(tmp_path_factory.mktemp("house"), all_vendors(all_day_vendors)).start()
+    yield server
+    server.stop()
 
 
 def lay_out_library(folder):

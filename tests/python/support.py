@@ -88,11 +88,11 @@ def http_request(url, method, path, body=None, headers=None, timeout=60):
 
 
 class Upstream:
-    """The scripted upstream as a process of its own."""
+    """A scripted upstream as a process of its own."""
 
-    def __init__(self):
+    def __init__(self, script="upstream.py"):
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "upstream.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, HERE / script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.port = json.loads(self.process.stdout.readline())["port"]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -124,6 +124,28 @@ targets = ["mock/echo"]
 
 {extra}
 """
+
+
+# Each scripted vendor: the provider's name here, its dialect, and where `vendors.py` has it.
+VENDORS = {
+    "openai": ("openai-chat", "/openai/v1"),
+    "responses": ("openai-responses", "/responses/v1"),
+    "anthropic": ("anthropic-messages", "/anthropic/v1"),
+    "gemini": ("gemini", "/gemini/v1beta"),
+    "ollama": ("ollama", "/ollama/api"),
+    "azure": ("openai-chat", "/azure"),
+}
+
+
+def all_vendors(vendors, names=VENDORS, more=""):
+    """The configuration of providers over `vendors.py`; `more` goes into each table."""
+    tables = []
+    for name in names:
+        dialect, path = VENDORS[name]
+        known = {"azure": 'vendor = "azure"\napi_version = "2024-10-21"', "anthropic": 'vendor = "anthropic"'}
+        kind = known.get(name, f'dialect = "{dialect}"')
+        tables.append(f'[providers.{name}]\n{kind}\nbase_url = "{vendors.url}{path}"\nkey = "env:MOCK_KEY"\n{more}\n')
+    return "\n".join(tables)
 
 
 class Hanok:

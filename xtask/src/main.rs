@@ -3,12 +3,14 @@
 //! Deliberately not here: anything the product does. No crate may depend on this one.
 //!
 //! Reading order: [`floors`] (which crate may depend on which), [`test`] (everything that is
-//! tested, in order), [`workspace`], [`process`], [`tools`].
+//! tested, in order), [`bench`], [`fuzz`], [`workspace`], [`process`], [`tools`].
 
 // A command-line tool speaks on stdout.
 #![allow(clippy::print_stdout, reason = "a command-line tool; its output is its product")]
 
+mod bench;
 mod floors;
+mod fuzz;
 mod process;
 mod test;
 mod tools;
@@ -23,6 +25,9 @@ cargo xtask COMMAND
 
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
+  bench gateway           measure the gateway against a mock upstream; --help tells the flags
+  fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
+       [--only NAME]...   only these decoders; --help tells the other flags
   help                    this text
 
 parts of `test`, in order:
@@ -47,6 +52,10 @@ fn run(args: &[&str]) -> Result<ExitCode> {
             println!("floors: {edges} edges, all strictly downward");
             Ok(ExitCode::SUCCESS)
         }
+        ["bench", "gateway", options @ ..] => {
+            bench::gateway(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
+        }
+        ["fuzz", options @ ..] => fuzz::run(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}{}", test::list_of_parts());
             Ok(ExitCode::SUCCESS)

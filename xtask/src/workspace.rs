@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The checkout, and where its build products go.
 #[derive(Debug)]
@@ -33,6 +34,14 @@ impl Workspace {
     /// A folder of xtask's own, below the target directory.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.target.join("xtask").join(name)
+    }
+
+    /// Cargo, in the checkout.
+    pub(crate) fn cargo(&self) -> Command {
+        // Cargo names itself to what it runs; otherwise the one on the path will do.
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        command
     }
 
     /// The binary that black-box tests run.

@@ -99,6 +99,7 @@ pub enum Route {
 }
 
 /// What a model behind a provider can do, as far as is known.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// The dialects in which [`Provider::forward`] takes calls; none when it takes only typed ones.

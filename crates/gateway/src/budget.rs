@@ -165,8 +165,8 @@ impl Ledger {
     }
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(%error, "the ledger cannot be read or written");
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error, "the ledger cannot be read or written");
     Problem {
         retry_after: Some(2),
         ..Problem::new(

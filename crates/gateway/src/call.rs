@@ -12,6 +12,7 @@ use crate::retry::{RetryBudget, Verdict, backoff, may_cost, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
 use crate::stored::{Running, Shelf};
+use crate::target::Seat;
 use crate::tariff::Tariff;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -406,11 +407,11 @@ async fn take_seat(
     step: &Step<'_>,
     wait: bool,
 ) -> Result<Option<Option<tokio::sync::OwnedSemaphorePermit>>, Failure> {
-    if let Ok(seat) = step.target.state.try_seat(step.max_concurrent) {
-        return Ok(Some(seat));
-    }
-    if !wait {
-        return Ok(None);
+    match step.target.state.try_seat(step.max_concurrent) {
+        Seat::Unlimited => return Ok(Some(None)),
+        Seat::Taken(seat) => return Ok(Some(Some(seat))),
+        Seat::Full if !wait => return Ok(None),
+        Seat::Full => {}
     }
     match tokio::time::timeout(SEAT_WAIT, step.target.state.seat(step.max_concurrent)).await {
         Ok(seat) => Ok(Some(seat)),

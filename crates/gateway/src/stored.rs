@@ -215,10 +215,8 @@ impl Gateway {
     pub async fn delete_response(&self, project: &str, id: &str) -> Result<Vec<u8>, Problem> {
         let shelf = self.shelf().ok_or_else(|| missing(id))?;
         self.stop(project, id);
-        match shelf.delete(project, id).await.map_err(|error| unavailable(&*error))? {
-            true => Ok(wire::deleted(id)),
-            false => Err(missing(id)),
-        }
+        let there = shelf.delete(project, id).await.map_err(|error| unavailable(&*error))?;
+        if there { Ok(wire::deleted(id)) } else { Err(missing(id)) }
     }
 
     /// Ends an answer in the background; gives the response as it is then. One that is done stays as it is.
@@ -232,7 +230,7 @@ impl Gateway {
         let cancelled = wire::cancelled(&object).map_err(|error| bad_request(&error))?;
         let shelf = self.shelf().ok_or_else(|| missing(id))?;
         let turns = shelf.chain(project, id).await.map_err(|error| unavailable(&*error))?.unwrap_or_default();
-        let input = turns.last().map(|(input, _)| input.clone()).unwrap_or_else(|| b"[]".to_vec());
+        let input = turns.last().map_or_else(|| b"[]".to_vec(), |(input, _)| input.clone());
         let kept = KeptResponse {
             id: id.to_owned(),
             project: project.to_owned(),
@@ -416,12 +414,11 @@ impl Stream for Kept {
             if this.ended {
                 return Poll::Ready(None);
             }
-            this.held = match ready!(this.pieces.as_mut().poll_next(cx)) {
-                Some(piece) => this.state.feed(piece),
-                None => {
-                    this.ended = true;
-                    this.state.finish()
-                }
+            this.held = if let Some(piece) = ready!(this.pieces.as_mut().poll_next(cx)) {
+                this.state.feed(piece)
+            } else {
+                this.ended = true;
+                this.state.finish()
             };
             if let Some(object) = this.state.response().cloned()
                 && let Some(keeper) = this.keeper.take()

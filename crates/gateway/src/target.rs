@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// Provider and model: where a call can go.
@@ -89,6 +89,16 @@ pub enum Standing {
     Away(Duration),
 }
 
+/// A place among the calls at a target.
+pub enum Seat {
+    /// There is no limit.
+    Unlimited,
+    /// One of the limited places; dropping it gives it back.
+    Taken(OwnedSemaphorePermit),
+    /// All are taken.
+    Full,
+}
+
 /// How a target does, for people.
 #[derive(Clone, Debug)]
 pub struct TargetHealth {
@@ -121,9 +131,10 @@ impl TargetState {
             inner.cooling = None;
         }
         match &inner.open {
+            None => Standing::Ready,
             Some(open) if open.until > now => Standing::Away(open.until - now),
             Some(open) if open.probing => Standing::Away(PROBED),
-            Some(_) | None => Standing::Ready,
+            Some(_) => Standing::Ready,
         }
     }
 
@@ -142,9 +153,12 @@ impl TargetState {
         seats.acquire_owned().await.ok()
     }
 
-    /// The same without waiting: an error where all are taken.
-    pub fn try_seat(&self, limit: Option<usize>) -> Result<Option<OwnedSemaphorePermit>, TryAcquireError> {
-        limit.map(|limit| self.seats_of(limit).try_acquire_owned()).transpose()
+    /// The same without waiting.
+    pub fn try_seat(&self, limit: Option<usize>) -> Seat {
+        let Some(limit) = limit else {
+            return Seat::Unlimited;
+        };
+        self.seats_of(limit).try_acquire_owned().map_or(Seat::Full, Seat::Taken)
     }
 
     fn seats_of(&self, limit: usize) -> Arc<Semaphore> {
@@ -388,9 +402,7 @@ mod tests {
     async fn calls_that_were_under_way_do_not_open_it_for_longer() {
         let state = Arc::<TargetState>::default();
         let mut all: Vec<Attempt> = (0..64).map(|_| state.begin().unwrap()).collect();
-        for attempt in &mut all {
-            attempt.failed(&error(ProviderErrorKind::Overloaded));
-        }
+        all.iter_mut().for_each(|attempt| attempt.failed(&error(ProviderErrorKind::Overloaded)));
         let Standing::Away(wait) = state.standing(Instant::now()) else { panic!("not open") };
         assert!(wait <= FIRST_OPEN, "{wait:?}");
         tokio::time::advance(FIRST_OPEN).await;
@@ -439,12 +451,13 @@ mod tests {
     #[test]
     fn limits_of_several_routes_hold_side_by_side() {
         let state = Arc::<TargetState>::default();
-        let one = state.try_seat(Some(1)).unwrap();
-        let two = state.try_seat(Some(2)).unwrap();
-        assert!(state.try_seat(Some(1)).is_err() && state.try_seat(Some(2)).is_ok());
-        assert!(state.try_seat(None).unwrap().is_none());
+        let taken = |limit| matches!(state.try_seat(limit), Seat::Taken(_));
+        let (one, two) = (state.try_seat(Some(1)), state.try_seat(Some(2)));
+        assert!(matches!(one, Seat::Taken(_)) && matches!(two, Seat::Taken(_)));
+        assert!(matches!(state.try_seat(Some(1)), Seat::Full) && taken(Some(2)));
+        assert!(matches!(state.try_seat(None), Seat::Unlimited));
         drop((one, two));
-        assert!(state.try_seat(Some(1)).is_ok());
+        assert!(taken(Some(1)));
     }
 
     #[test]

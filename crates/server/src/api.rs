@@ -64,6 +64,9 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
         "url": settings.local_url(),
         "collections": collections,
         "providers": providers,
+        "config_problem": house.config_problem.load().as_deref().map(|problem| {
+            json!({ "file": problem.file, "message": problem.message, "at": problem.at.rfc3339() })
+        }),
         "store": store_trouble(&house).unwrap_or_else(|| "ok".to_owned()),
     }))
 }
@@ -202,7 +205,11 @@ pub(crate) struct TracesQuery {
     cursor: Option<String>,
 }
 
-pub(crate) async fn traces(State(house): State<Arc<House>>, Query(query): Query<TracesQuery>) -> Response {
+pub(crate) async fn traces(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<TracesQuery>,
+) -> Response {
     let limit = match query.limit.as_deref().map(str::parse::<usize>) {
         None => 50,
         Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
@@ -220,17 +227,21 @@ pub(crate) async fn traces(State(house): State<Arc<House>>, Query(query): Query<
             return failed(&problem.param("filter"));
         }
     };
-    match house.traces.list(&filter, query.cursor.as_deref(), limit).await {
+    match house.traces_of(&visitor).list(&filter, query.cursor.as_deref(), limit).await {
         Ok(page) => reply::json(&page),
         Err(error) => failed(&trace_problem(&error)),
     }
 }
 
-pub(crate) async fn trace(State(house): State<Arc<House>>, Path(id): Path) -> Response {
+pub(crate) async fn trace(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path,
+) -> Response {
     let Ok(id) = id.parse::<TraceId>() else {
         return failed(&no_trace(&id));
     };
-    match house.traces.get(id).await {
+    match house.traces_of(&visitor).get(id).await {
         Ok(Some(trace)) => reply::json(&trace),
         Ok(None) => failed(&no_trace(&id.to_string())),
         Err(error) => failed(&trace_problem(&error)),

@@ -34,6 +34,7 @@ pub use settings::Settings;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use axum::routing::{delete, get, post};
+use door::Visitor;
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
@@ -94,6 +95,11 @@ pub struct ConfigProblem {
 }
 
 impl House {
+    /// The traces that a visitor may see.
+    fn traces_of(&self, visitor: &Visitor) -> TraceStore {
+        self.traces.of(visitor.only_project().map(Into::into))
+    }
+
     /// Hands all good keys to the gateway: at the start, and whenever they changed.
     pub async fn load_keys(&self) -> Result<(), hanok_store::StoreError> {
         keys::load(self.traces.store(), &self.configured_keys.load(), self.gateway.keys()).await

@@ -1,16 +1,18 @@
 //! What just happened, over server-sent events: one connection a document, for the floor and the list.
 
 use crate::House;
+use crate::door::Visitor;
 use crate::params::Query;
 use crate::present;
 use crate::ui::{Page, Prefs, trace_row};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use hanok_base::Timestamp;
-use hanok_trace::{Live, TraceFilter, TraceSummary, parse_filter};
+use hanok_trace::{Live, TraceFilter, TraceStore, TraceSummary, parse_filter};
 use http::HeaderMap;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderValue};
 use serde::Deserialize;
@@ -33,6 +35,8 @@ pub(crate) struct LiveQuery {
 
 struct Listener {
     house: Arc<House>,
+    /// Those the visitor may see.
+    traces: TraceStore,
     page: Page,
     /// Rows are drawn only for a page that shows a list.
     filter: Option<TraceFilter>,
@@ -43,6 +47,7 @@ struct Listener {
 
 pub(crate) async fn live(
     State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
     Query(query): Query<LiveQuery>,
     headers: HeaderMap,
 ) -> Response {
@@ -56,8 +61,9 @@ pub(crate) async fn live(
     let page = Page::new(prefs.lang, prefs.theme, "/traces", "", "");
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let listener =
-        Listener { page, filter, live: house.traces.live(), beat, stopping: house.stopping.clone(), house };
+    let traces = house.traces_of(&visitor);
+    let (live, stopping) = (traces.live(), house.stopping.clone());
+    let listener = Listener { page, filter, live, beat, stopping, traces, house };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok::<Bytes, Infallible>(event), listener))
@@ -118,7 +124,7 @@ impl Listener {
     }
 
     async fn pulse(&self) -> Bytes {
-        let pulse = present::pulse(&self.house).await;
+        let pulse = present::pulse(&self.traces).await;
         let ticks: Vec<_> =
             pulse.ticks.iter().map(|tick| json!({ "x": tick.x, "kind": tick.name() })).collect();
         let indexing: Vec<_> = self
@@ -157,7 +163,7 @@ impl Listener {
         } else {
             // The store knows what the filter means.
             let oldest = arrived.iter().map(|trace| trace.seq).min().unwrap_or(i64::MAX);
-            match self.house.traces.list(filter, None, arrived.len()).await {
+            match self.traces.list(filter, None, arrived.len()).await {
                 Ok(page) => page.traces.into_iter().rev().filter(|trace| trace.seq >= oldest).collect(),
                 Err(error) => {
                     tracing::warn!(

@@ -37,7 +37,7 @@ impl Visit {
         let mut visit = Self::quick(house, uri, headers);
         visit.page.viewer = people::viewer(visitor);
         visit.page.csrf = people::csrf_of(house, visitor);
-        visit.page.pulse = present::pulse(house).await;
+        visit.page.pulse = present::pulse(&house.traces_of(visitor)).await;
         visit
     }
 
@@ -93,15 +93,15 @@ pub(crate) async fn ask(
     headers: HeaderMap,
 ) -> Response {
     let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    let start = start(&house, visit.page.lang).await;
+    let start = start(&house, &visitor, visit.page.lang).await;
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
     let examples = present::example_titles(&house, visit.page.lang).await;
     let view = AskView { start, models, question: query.q, examples };
     visit.answer(StatusCode::OK, ui::ask_page(&visit.page, &view))
 }
 
-async fn start(house: &House, lang: Lang) -> StartView {
-    let has_calls = match house.traces.list(&hanok_trace::TraceFilter::default(), None, 1).await {
+async fn start(house: &House, visitor: &Visitor, lang: Lang) -> StartView {
+    let has_calls = match house.traces_of(visitor).list(&hanok_trace::TraceFilter::default(), None, 1).await {
         Ok(page) => !page.traces.is_empty(),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be listed");
@@ -132,22 +132,23 @@ pub(crate) async fn traces(
 ) -> Response {
     let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let began = Instant::now();
+    let shown = house.traces_of(&visitor);
     let text = ui::filter_of_query(uri.query().unwrap_or_default());
     let mut view = TracesView {
-        start: start(&house, visit.page.lang).await,
+        start: start(&house, &visitor, visit.page.lang).await,
         filter: text.clone(),
         ..TracesView::default()
     };
     match parse_filter(&text, Timestamp::now()) {
         Err(error) => view.error = Some(error.to_string()),
-        Ok(filter) => match house.traces.list(&filter, query.cursor.as_deref(), ROWS).await {
+        Ok(filter) => match shown.list(&filter, query.cursor.as_deref(), ROWS).await {
             Ok(page) => {
                 view.rows = page.traces.iter().map(present::row).collect();
                 view.next = page.next;
                 // The rates are of all traces, so they are drawn only where no filter says otherwise.
                 if filter.is_empty() {
-                    view.chart = present::chart(&house).await;
-                    view.total = house.traces.counts().await.ok().map(|counts| counts.traces);
+                    view.chart = present::chart(&shown).await;
+                    view.total = shown.counts().await.ok().map(|counts| counts.traces);
                 }
             }
             Err(TraceError::BadCursor(cursor)) => {
@@ -183,13 +184,13 @@ pub(crate) async fn trace(
     let span = query.span.as_deref().and_then(|span| span.parse::<SpanId>().ok());
     let tab = query.tab.as_deref().and_then(Tab::parse);
     if query.fragment.is_some() {
-        return match present::span_pane(&house, id, span, tab).await {
+        return match present::span_pane(&house, &house.traces_of(&visitor), id, span, tab).await {
             Ok(Some(pane)) => visit.answer(StatusCode::OK, ui::span_pane(&visit.page, &pane)),
             Ok(None) => visit.failed(&missing()),
             Err(error) => visit.failed(&trace_problem(&error)),
         };
     }
-    match present::trace(&house, id, span, tab).await {
+    match present::trace(&house, &house.traces_of(&visitor), id, span, tab).await {
         Ok(Some(view)) => visit.answer(StatusCode::OK, ui::trace_page(&visit.page, &view)),
         Ok(None) => visit.failed(&missing()),
         Err(error) => visit.failed(&trace_problem(&error)),

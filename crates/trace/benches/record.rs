@@ -8,8 +8,7 @@
 
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Caller, Charge, Dialect, Exchange, NanoDollars, Operation, Recorder, ResponseBytes,
-    Settlement,
+    CallContext, Caller, Charge, Dialect, Exchange, Operation, Recorder, ResponseBytes, Settlement,
 };
 use hanok_store::{Options, Store};
 use hanok_trace::{Prices, TraceStore};
@@ -103,7 +102,7 @@ impl Settlement for Bill {
     fn charges(&self) -> &[Charge] {
         &self.0
     }
-    fn settle(self: Box<Self>, _: NanoDollars) {}
+    fn settle(self: Box<Self>, _: hanok_base::Spent, _: &[hanok_base::Charge]) {}
 }
 
 /// One call as the gateway and a provider record it.

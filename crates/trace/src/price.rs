@@ -318,7 +318,6 @@ impl Share {
 }
 
 /// Dollars per million tokens are micro-dollars per token.
-#[expect(clippy::cast_possible_truncation, reason = "saturates, at prices nobody charges")]
 impl Price {
     /// US dollars per million tokens of input and of output, for people.
     #[expect(clippy::cast_precision_loss, reason = "a price for people")]
@@ -332,6 +331,7 @@ impl Price {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "saturates, at prices nobody charges")]
 pub(crate) fn pico(dollars_per_million: f64) -> i64 {
     (dollars_per_million * 1e6).round().max(0.0) as i64
 }

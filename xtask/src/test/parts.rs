@@ -45,13 +45,13 @@ fn floors(_: &Workspace) -> Result<Counted> {
 
 fn fmt(workspace: &Workspace) -> Result<Counted> {
     tools::rust_component("rustfmt", "fmt")?;
-    run(cargo(workspace).args(["fmt", "--all", "--check"]))?;
+    run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     Ok(Counted::default())
 }
 
 fn clippy(workspace: &Workspace) -> Result<Counted> {
     tools::rust_component("clippy", "clippy")?;
-    run(cargo(workspace).args([
+    run(workspace.cargo().args([
         "clippy",
         "--workspace",
         "--all-targets",
@@ -64,11 +64,11 @@ fn clippy(workspace: &Workspace) -> Result<Counted> {
 }
 
 fn rust(workspace: &Workspace) -> Result<Counted> {
-    count(workspace, cargo(workspace).args(["test", "--workspace"]), Runner::Cargo)
+    count(workspace, workspace.cargo().args(["test", "--workspace"]), Runner::Cargo)
 }
 
 fn build(workspace: &Workspace) -> Result<Counted> {
-    run(cargo(workspace).args(["build", "--package", "hanok", "--bin", "hanok"]))?;
+    run(workspace.cargo().args(["build", "--package", "hanok", "--bin", "hanok"]))?;
     Ok(Counted::default())
 }
 
@@ -120,13 +120,6 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
 /// What black-box tests are told.
 fn black_box<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
     command.env("HANOK_BIN", workspace.binary()).env("HANOK_TESTS", workspace.root.join("tests"))
-}
-
-fn cargo(workspace: &Workspace) -> Command {
-    // Cargo names itself to what it runs; otherwise the one on the path will do.
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(&workspace.root);
-    command
 }
 
 fn count(workspace: &Workspace, command: &mut Command, runner: Runner) -> Result<Counted> {

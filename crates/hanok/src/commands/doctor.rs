@@ -1,7 +1,7 @@
 //! `hanok doctor`
 
 use crate::cli::Json;
-use crate::config::Effective;
+use crate::config::{ConfigError, Effective};
 use crate::output;
 use crate::ownership;
 use crate::remote::Remote;
@@ -37,9 +37,20 @@ impl Finding {
 }
 
 /// Looks at everything; exits 1 when there is a problem.
-pub(crate) async fn run(effective: Effective, json: Json) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    effective: Effective,
+    json: Json,
+    bad_file: Option<ConfigError>,
+) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
-    configuration(&effective, &mut findings);
+    match bad_file {
+        Some(error) => findings.push(Finding::problem(
+            "configuration",
+            error.to_string(),
+            "mend the file; `hanok config check` looks at it again. What follows is without it",
+        )),
+        None => configuration(&effective, &mut findings),
+    }
     server(&effective, &mut findings).await;
     records(&effective, &mut findings).await;
     providers(&effective, &mut findings).await;
@@ -98,6 +109,15 @@ async fn server(effective: &Effective, findings: &mut Vec<Finding>) {
         Ok(status) => {
             findings.push(Finding::ok("server", at));
             let store = status.get("store").and_then(serde_json::Value::as_str).unwrap_or("ok");
+            if let Some(message) =
+                status.pointer("/config_problem/message").and_then(serde_json::Value::as_str)
+            {
+                findings.push(Finding::problem(
+                    "reload",
+                    format!("the server keeps the configuration from before: {message}"),
+                    "mend the file; the server takes it by itself then",
+                ));
+            }
             if store != "ok" {
                 findings.push(Finding::problem("store", store, "free some space for the data folder"));
             }

@@ -33,7 +33,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Init(init) => return init::run(&init, &overrides),
         _ => {}
     }
-    let effective = Effective::load(&overrides)?;
+    let effective = match (Effective::load(&overrides), &cli.command) {
+        (Err(error), Command::Doctor(json)) => {
+            let rest = Effective::without_file(&overrides)?;
+            return block_on(doctor::run(rest, *json, Some(error)));
+        }
+        (loaded, _) => loaded?,
+    };
     logging::start(&effective)?;
     match cli.command {
         Command::Up(up) => block_on(up::run(effective, up.paths)),
@@ -43,7 +49,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Chat(chat) => block_on(chat::run(effective, chat)),
         Command::Trace(trace) => block_on(trace::run(effective, trace)),
         Command::Keys(keys) => block_on(keys::run(effective, keys)),
-        Command::Doctor(json) => block_on(doctor::run(effective, json)),
+        Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(eval)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) => Ok(ExitCode::SUCCESS),
     }

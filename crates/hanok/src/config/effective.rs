@@ -82,9 +82,17 @@ const DEFAULT_FILE: &str = "hanok.toml";
 impl Effective {
     /// Reads the file, if any, and lays flags and environment over it.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
-        let env = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let named = overrides.config.clone().or_else(|| env("HANOK_CONFIG").map(PathBuf::from));
         let (file, config) = read(named.as_deref())?;
+        Self::laid_over(file, config, overrides)
+    }
+
+    /// The same without the file: for looking at what is wrong with it.
+    pub(crate) fn without_file(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::laid_over(None, Config::default(), overrides)
+    }
+
+    fn laid_over(file: Option<PathBuf>, config: Config, overrides: &Overrides) -> Result<Self, ConfigError> {
         let from_file = |set: bool| match (&file, set) {
             (Some(path), true) => Origin::File(path.clone()),
             _ => Origin::Default,
@@ -162,6 +170,10 @@ impl Effective {
             _ => path.to_owned(),
         }
     }
+}
+
+fn env(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn read(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), ConfigError> {

@@ -19,15 +19,10 @@ pub(super) fn model(
         .map(|target| entry(routes, name, target))
         .collect::<anyhow::Result<_>>()
         .with_context(at)?;
-    let strategy = match model.strategy.as_deref() {
-        None => Strategy::Order,
-        Some(wanted) => match Strategy::parse(wanted) {
-            Some(strategy) => strategy,
-            None => {
-                let known: Vec<&str> = Strategy::NAMES.iter().map(|(name, _)| *name).collect();
-                bail!("models.{name}: there is no strategy `{wanted}`; known: {}", known.join(", "));
-            }
-        },
+    let wanted = model.strategy.as_deref().unwrap_or(Strategy::Order.as_str());
+    let Some(strategy) = Strategy::parse(wanted) else {
+        let known: Vec<&str> = Strategy::NAMES.iter().map(|(name, _)| *name).collect();
+        bail!("models.{name}: there is no strategy `{wanted}`; known: {}", known.join(", "));
     };
     if let Some(limit) = model.max_tokens.or(gateway.max_output_tokens)
         && limit == 0

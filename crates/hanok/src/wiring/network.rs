@@ -40,7 +40,7 @@ pub(super) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<C
             Mode::Replay => CassetteMode::Replay,
         };
         let cassette_options = CassetteOptions { secrets: secrets(effective), ..CassetteOptions::default() };
-        options.cassette = Some(Cassette::open(&effective.beside_file(path), mode, &cassette_options)?);
+        options.cassette = Some(Cassette::open(effective.beside_file(path), mode, &cassette_options)?);
     }
     Ok(options)
 }

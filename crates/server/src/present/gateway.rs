@@ -9,6 +9,7 @@ use crate::ui::view_gateway::{
 use crate::wire_api::lists::offered;
 use hanok_base::{Dialect, Timestamp};
 use hanok_gateway::{Entry, Model, ProviderHealth, Strategy as Chosen};
+use hanok_trace::TraceStore;
 use std::time::Duration;
 
 /// The page on models for this reader; `chosen` is what to try.
@@ -21,7 +22,7 @@ pub(crate) async fn models(house: &House, visitor: &Visitor, chosen: Option<Stri
         .collect();
     let problem = house.config_problem.load_full();
     let providers = if visitor.admin { providers(house) } else { Vec::new() };
-    let (calls, errors) = last_hour(house).await;
+    let (calls, errors) = last_hour(&house.traces_of(visitor)).await;
     ModelsView {
         config_problem: problem.filter(|_| visitor.admin).map(|problem| ConfigProblem {
             file: problem.file.clone(),
@@ -44,9 +45,9 @@ fn per_minute(calls_an_hour: u64) -> f64 {
     calls_an_hour as f64 / 60.0
 }
 
-async fn last_hour(house: &House) -> (u64, u64) {
+async fn last_hour(traces: &TraceStore) -> (u64, u64) {
     let now = Timestamp::now();
-    match house.traces.rate(now.before(Duration::from_hours(1)), now, 1).await {
+    match traces.rate(now.before(Duration::from_hours(1)), now, 1).await {
         Ok(buckets) => buckets
             .iter()
             .fold((0, 0), |(calls, errors), bucket| (calls + bucket.traces, errors + bucket.errors)),

@@ -10,7 +10,7 @@ use crate::House;
 use crate::ui::view::{Bucket, CollectionView, Kind, RateChart, SpanRow, Tab, TraceRow, TraceView};
 use crate::ui::{Lang, Pulse, Tick};
 use hanok_base::{CollectionName, SpanId, Timestamp, TraceId};
-use hanok_trace::{SpanView, TraceError, TraceSummary};
+use hanok_trace::{SpanView, TraceError, TraceStore, TraceSummary};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,9 +22,9 @@ const BUCKETS: usize = 60;
 const CHARTED: Duration = Duration::from_hours(1);
 
 /// The floor as of now.
-pub(crate) async fn pulse(house: &House) -> Pulse {
+pub(crate) async fn pulse(traces: &TraceStore) -> Pulse {
     let now = Timestamp::now();
-    match house.traces.pulse(60).await {
+    match traces.pulse(60).await {
         Ok(pulse) => Pulse {
             ticks: pulse
                 .ticks
@@ -108,10 +108,10 @@ fn kind_of_root(trace: &TraceSummary) -> Kind {
 }
 
 /// The rates of the last hour.
-pub(crate) async fn chart(house: &House) -> RateChart {
+pub(crate) async fn chart(traces: &TraceStore) -> RateChart {
     let to = Timestamp::now();
     let from = to.before(CHARTED);
-    match house.traces.rate(from, to, BUCKETS).await {
+    match traces.rate(from, to, BUCKETS).await {
         Ok(buckets) if buckets.iter().any(|bucket| bucket.traces > 0) => RateChart {
             from: buckets.first().map_or(from, |bucket| bucket.start),
             to,
@@ -128,18 +128,19 @@ pub(crate) async fn chart(house: &House) -> RateChart {
 /// A trace as a page: the tree, and the pane of one span.
 pub(crate) async fn trace(
     house: &House,
+    traces: &TraceStore,
     id: TraceId,
     selected: Option<SpanId>,
     tab: Option<Tab>,
 ) -> Result<Option<TraceView>, TraceError> {
-    let Some(trace) = house.traces.get_light(id).await? else {
+    let Some(trace) = traces.get_light(id).await? else {
         return Ok(None);
     };
-    let neighbours = house.traces.neighbours(&trace.summary).await?;
+    let neighbours = traces.neighbours(&trace.summary).await?;
     let ordered = in_tree_order(&trace.spans);
     let selected = selected.or_else(|| most_telling(&trace.spans));
     let pane = match selected {
-        Some(span) => span_pane(house, id, Some(span), tab).await?,
+        Some(span) => span_pane(house, traces, id, Some(span), tab).await?,
         None => None,
     };
     let more = ordered.len().saturating_sub(MOST_SPANS);

@@ -3,7 +3,7 @@
 use crate::House;
 use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPane, Tab, UsageView};
 use hanok_base::{Object, SourceId, SpanId, TraceId};
-use hanok_trace::TraceError;
+use hanok_trace::{TraceError, TraceStore};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -17,22 +17,23 @@ const LONGEST_REQUEST: usize = 64 * 1024;
 /// One span with everything in it.
 pub(crate) async fn span_pane(
     house: &House,
+    traces: &TraceStore,
     trace: TraceId,
     span: Option<SpanId>,
     tab: Option<Tab>,
 ) -> Result<Option<SpanPane>, TraceError> {
     let Some(id) = span else { return Ok(None) };
-    let Some(span) = house.traces.span(trace, id).await? else {
+    let Some(span) = traces.span(trace, id).await? else {
         return Ok(None);
     };
     let messages = messages(&span.attributes);
     let mut hits = hits_of(house, &span.attributes).await;
     if hits.is_empty() && span.operation == "gateway" {
         // What an answerer found is what its answer rests on, so it stands beside the answer.
-        let whole = house.traces.get_light(trace).await?;
+        let whole = traces.get_light(trace).await?;
         let searched = whole.iter().flat_map(|trace| &trace.spans).find(|span| span.operation == "retrieval");
         if let Some(searched) = searched.and_then(|span| span.span_id.parse().ok())
-            && let Some(searched) = house.traces.span(trace, searched).await?
+            && let Some(searched) = traces.span(trace, searched).await?
         {
             hits = hits_of(house, &searched.attributes).await;
         }
