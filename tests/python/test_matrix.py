@@ -1,6 +1,7 @@
 """Every client before every provider: what is said arrives whole, and what goes back arrives unharmed."""
 
 import base64
+import functools
 import json
 
 import pytest
@@ -16,6 +17,9 @@ IDS_KEPT = ("openai", "azure", "responses", "anthropic")
 # Who signs thoughts.
 SIGNERS = ("responses", "anthropic", "gemini")
 DIRECT = {"openai-chat": "/openai/v1", "openai-responses": "/responses/v1", "anthropic": "/anthropic", "gemini": "/gemini", "ollama": "/ollama"}
+
+# One of each kind for all tests: a client loads certificates when it is made.
+client_of = functools.cache(lambda kind, url: kind(url))
 
 every_client = pytest.mark.parametrize("kind", CLIENTS, ids=lambda kind: kind.name)
 every_provider = pytest.mark.parametrize("provider", VENDORS)
@@ -62,7 +66,7 @@ def test_the_vendors_speak_what_their_own_clients_understand(vendors, kind, stre
 
 @matrix
 def test_text(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/text", "안녕 — \"hi\"\n", system="Be brief.", most=500, stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/text", "안녕 — \"hi\"\n", system="Be brief.", most=500, stream=stream)
     assert (said.text, said.finish, said.calls) == (ANSWER, "stop", [])
     assert said.usage == Usage(11, 7)
     if stream:
@@ -95,7 +99,7 @@ def check_head(provider, asked, stream):
 
 @matrix
 def test_tools_in_two_turns(house, vendors, kind, provider, stream):
-    client = kind(house.url)
+    client = client_of(kind, house.url)
     said = client.ask(f"{provider}/tools", "weather and time?", tools=TOOLS, stream=stream)
     assert said.names_and_arguments == [(WEATHER.name, WEATHER.arguments), (TIME.name, TIME.arguments)]
     assert (said.text, said.finish) == ("Two at once.", "tool")
@@ -126,7 +130,7 @@ def test_tools_in_two_turns(house, vendors, kind, provider, stream):
 def test_a_forced_tool(house, vendors, kind, provider, stream):
     if kind.name == "ollama":
         return  # has no way to ask for it
-    said = kind(house.url).ask(f"{provider}/tool", "weather?", tools=TOOLS, choice="get_weather", stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/tool", "weather?", tools=TOOLS, choice="get_weather", stream=stream)
     assert said.names_and_arguments == [(WEATHER.name, WEATHER.arguments)]
     if provider != "ollama":
         assert arrived(vendors, provider)["choice"] == "get_weather"
@@ -134,7 +138,7 @@ def test_a_forced_tool(house, vendors, kind, provider, stream):
 
 @matrix
 def test_thinking_is_shown_and_signed_thoughts_come_back(house, vendors, kind, provider, stream):
-    client = kind(house.url)
+    client = client_of(kind, house.url)
     said = client.ask(f"{provider}/think-tool", "weather?", tools=TOOLS, thinking=True, stream=stream)
     assert said.thought == THOUGHT.text
     assert said.names_and_arguments == [(SIGNED.name, SIGNED.arguments)]
@@ -165,14 +169,14 @@ def test_thinking_is_shown_and_signed_thoughts_come_back(house, vendors, kind, p
 
 @matrix
 def test_thinking_before_a_text(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/think", "why?", thinking=True, stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/think", "why?", thinking=True, stream=stream)
     assert (said.text, said.thought, said.finish) == (ANSWER, THOUGHT.text, "stop")
     assert said.usage == counted(kind, provider)
 
 
 @matrix
 def test_an_image_arrives(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/image", "what is this?", image=RED_DOT, stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/image", "what is this?", image=RED_DOT, stream=stream)
     assert said.text == "I see one red dot."
     [image] = parts(arrived(vendors, provider), "image")
     assert image[1] in ("image/png", None)
@@ -181,7 +185,7 @@ def test_an_image_arrives(house, vendors, kind, provider, stream):
 
 @matrix
 def test_structured_output(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/structured", "a house", schema=SCHEMA, stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/structured", "a house", schema=SCHEMA, stream=stream)
     assert json.loads(said.text) == STRUCTURED
     schema = arrived(vendors, provider)["schema"]
     assert schema["properties"].keys() == SCHEMA["properties"].keys()
@@ -190,7 +194,7 @@ def test_structured_output(house, vendors, kind, provider, stream):
 
 @matrix
 def test_a_refusal_is_one(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/refusal", "something bad", stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/refusal", "something bad", stream=stream)
     if provider == "ollama":
         assert said.text == REFUSED
     elif kind.name == "ollama":
@@ -201,14 +205,14 @@ def test_a_refusal_is_one(house, vendors, kind, provider, stream):
 
 @matrix
 def test_usage(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/usage", "count", stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/usage", "count", stream=stream)
     assert said.text == "counted"
     assert said.usage == counted(kind, provider)
 
 
 @matrix
 def test_an_answer_out_of_tokens_says_so(house, vendors, kind, provider, stream):
-    said = kind(house.url).ask(f"{provider}/long", "a novel", stream=stream)
+    said = client_of(kind, house.url).ask(f"{provider}/long", "a novel", stream=stream)
     assert (said.text, said.finish) == ("This ends where the tokens", "length")
 
 
@@ -222,7 +226,7 @@ STATUS = {
 @pytest.mark.parametrize("model", scenes.ERRORS)
 @matrix
 def test_errors_in_the_clients_own_shape(house, vendors, kind, provider, stream, model):
-    client = kind(house.url)
+    client = client_of(kind, house.url)
     with pytest.raises(Exception) as raised:
         # A target of its own: the breaker of one must not answer for the next.
         client.ask(f"{provider}/{model}~{kind.name}{stream}", "hi", stream=stream)
@@ -235,7 +239,7 @@ def test_errors_in_the_clients_own_shape(house, vendors, kind, provider, stream,
 @every_client
 @both_ways
 def test_an_unknown_model(house, kind, stream):
-    client = kind(house.url)
+    client = client_of(kind, house.url)
     with pytest.raises(Exception) as raised:
         client.ask("antropic/text", "hi", stream=stream)
     status, message = client.fault(raised.value)

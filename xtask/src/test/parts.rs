@@ -30,11 +30,11 @@ pub(super) static PARTS: &[Part] = &[
     Part { name: "build", what: "the binary for the black-box tests", needs: None, run: build },
     Part {
         name: "python",
-        what: "the OpenAI Python client and the command line",
+        what: "the clients in Python, and the command line",
         needs: Some("build"),
         run: python,
     },
-    Part { name: "node", what: "the OpenAI Node client", needs: Some("build"), run: node },
+    Part { name: "node", what: "the clients in Node", needs: Some("build"), run: node },
     Part { name: "browser", what: "every page in Chromium", needs: Some("build"), run: browser },
 ];
 
