@@ -2,9 +2,10 @@
 
 use crate::plan::Step;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use hanok_base::{
     CallContext, ChatRequest, Dialect, EventStream, Problem, ProviderError, ProviderErrorKind, ProviderName,
-    RawCall, RawResponse, Route,
+    RawCall, RawResponse, ResponseId, Route, StreamEvent,
 };
 use hanok_wire::{Patch, Peek, StreamOptions, codec, tokens};
 
@@ -80,8 +81,19 @@ impl ClientCall<'_> {
     async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
         let target = step.target;
         let capabilities = target.provider.capabilities(&target.model);
-        if capabilities.native.contains(self.dialect) && capabilities.routes_natively(self.route) {
-            return self.forward(cx, step, capabilities.stream_usage).await;
+        if capabilities.native.contains(self.dialect)
+            && capabilities.routes_natively(self.route)
+            && !(self.route == Route::Chat && hanok_wire::holds_foreign_signature(self.body))
+        {
+            return match self.forward(cx, step, capabilities.stream_usage).await {
+                // Servers that speak a dialect do not always count in it.
+                Err(Failure::Provider(error))
+                    if self.route == Route::CountTokens && error.status == Some(404) =>
+                {
+                    self.count(cx, step)
+                }
+                replied => replied,
+            };
         }
         match self.route {
             Route::Chat => self.translate(cx, step).await,
@@ -127,8 +139,13 @@ impl ClientCall<'_> {
         let mut request = wire.decode_request(self.body).map_err(|error| bad_request(&error))?;
         request.model = step.target.model.clone();
         request.sampling.max_tokens = request.sampling.max_tokens.or(self.max_tokens);
+        // A response may be asked back by its id, so that it must be one of ours and no other's.
+        let own_id = (self.dialect == Dialect::OpenAiResponses).then(|| own_response_id(cx));
         if self.peek.stream {
-            let events = provider.chat_stream(cx, &request).await?;
+            let mut events = provider.chat_stream(cx, &request).await?;
+            if let Some(own_id) = own_id {
+                events = Box::pin(events.map(move |event| event.map(|event| under_id(event, &own_id))));
+            }
             let options = StreamOptions {
                 include_usage: self.peek.include_usage,
                 model: self.peek.model.as_str().into(),
@@ -137,6 +154,9 @@ impl ClientCall<'_> {
             return Ok(Reply::Events { provider: provider.name().clone(), events, options });
         }
         let mut response = provider.chat(cx, &request).await?;
+        if let Some(own_id) = own_id {
+            response.id = own_id;
+        }
         // The client knows the model by the name it asked for.
         response.model = self.peek.model.as_str().into();
         Ok(Reply::Whole { body: wire.encode_response(&response, self.body) })
@@ -162,6 +182,19 @@ impl ClientCall<'_> {
         };
         cx.degrade(vec![estimate], step.target.provider.name())?;
         Ok(Reply::Whole { body: wire.encode_token_count(tokens::estimate_tokens(&request)) })
+    }
+}
+
+fn own_response_id(cx: &CallContext) -> ResponseId {
+    format!("resp_{}{}", cx.trace_id(), hanok_base::SpanId::random()).into()
+}
+
+fn under_id(event: StreamEvent, own: &ResponseId) -> StreamEvent {
+    match event {
+        StreamEvent::Start { model, created, dialect, extra, .. } => {
+            StreamEvent::Start { id: own.clone(), model, created, dialect, extra }
+        }
+        other => other,
     }
 }
 

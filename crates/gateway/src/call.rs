@@ -308,7 +308,7 @@ impl Gateway {
         for round in 0..=model.retries {
             let steps = match self.steps(model, facts, tariff.as_ref(), round).await {
                 Ok(steps) => steps,
-                Err(wait) => return Err(last.map_or_else(|| nobody(wait), Failure::Provider)),
+                Err(wait) => return Err(last.map_or_else(|| nobody(model, wait), Failure::Provider)),
             };
             // Where none has a free place, the best is waited for.
             let waiting = steps.iter().map(|step| (step, true));
@@ -325,7 +325,7 @@ impl Gateway {
                     continue;
                 };
                 if std::mem::take(&mut owed) && more().await.is_err() {
-                    return Err(last.map_or_else(|| nobody(None), Failure::Provider));
+                    return Err(last.map_or_else(|| nobody(model, None), Failure::Provider));
                 }
                 let Some(mut under_way) = step.target.state.begin() else {
                     // Another call has taken it upon itself to look whether it is well again.
@@ -377,7 +377,7 @@ impl Gateway {
             }
             tokio::time::sleep(backoff(round, asked)).await;
         }
-        Err(last.map_or_else(|| nobody(away), Failure::Provider))
+        Err(last.map_or_else(|| nobody(model, away), Failure::Provider))
     }
 
     /// The targets worth a try. Where all are left alone for a short while, it is waited for, unless a model is
@@ -394,7 +394,8 @@ impl Gateway {
             Err(Some(wait))
                 if wait <= LONGEST_WAIT && model.retries > 0 && (round > 0 || self.retries.withdraw()) =>
             {
-                tokio::time::sleep(wait).await;
+                // Callers that wait for one moment do not all come back in it.
+                tokio::time::sleep(wait + Duration::from_millis(fastrand::u64(0..250))).await;
                 plan(model, facts, tariff, Instant::now())
             }
             planned => planned,
@@ -427,16 +428,24 @@ async fn take_seat(
 }
 
 /// No target to try now, or none for this call at all.
-fn nobody(away: Option<Duration>) -> Failure {
+fn nobody(model: &Model, away: Option<Duration>) -> Failure {
+    let healths: Vec<_> = model.entries.iter().map(|entry| entry.target.state.health()).collect();
+    let said = healths.iter().find_map(|health| health.last_error.as_deref());
+    let said = said.map(|error| format!(": {error}")).unwrap_or_default();
+    // What only waits because it was asked to is no outage.
+    let limited = healths.iter().all(|health| health.breaker == "cooling");
     Failure::Request(match away {
         Some(wait) => Problem {
             retry_after: Some(wait.as_secs() + 1),
-            ..Problem::new(
-                ErrorKind::Unavailable,
-                "targets_away",
-                "every target of this model failed lately and is left alone for a moment",
-            )
-            .hint("the page Models shows which, and why")
+            ..if limited {
+                let message = format!("every target of this model is at its provider's limit{said}");
+                Problem::new(ErrorKind::RateLimited, "rate_limited", message)
+            } else {
+                let message =
+                    format!("every target of this model failed lately and is left alone for a moment{said}");
+                Problem::new(ErrorKind::Unavailable, "targets_away", message)
+                    .hint("the page Models shows which, and why")
+            }
         },
         None => Problem::new(
             ErrorKind::Unavailable,

@@ -224,6 +224,11 @@ impl Gateway {
         let object = self.stored_response(project, id).await?;
         let status = status_of(&object);
         if !matches!(status.as_str(), "queued" | "in_progress") {
+            let response: Object = serde_json::from_slice(&object).unwrap_or_default();
+            if response.get("background").and_then(Value::as_bool) != Some(true) {
+                let message = "a response that was not made in the background cannot be cancelled";
+                return Err(Problem::new(ErrorKind::InvalidRequest, "invalid_request", message));
+            }
             return Ok(object);
         }
         self.stop(project, id);

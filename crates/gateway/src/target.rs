@@ -131,10 +131,9 @@ impl TargetState {
             inner.cooling = None;
         }
         match &inner.open {
-            None => Standing::Ready,
             Some(open) if open.until > now => Standing::Away(open.until - now),
             Some(open) if open.probing => Standing::Away(PROBED),
-            Some(_) => Standing::Ready,
+            Some(_) | None => Standing::Ready,
         }
     }
 
@@ -402,7 +401,9 @@ mod tests {
     async fn calls_that_were_under_way_do_not_open_it_for_longer() {
         let state = Arc::<TargetState>::default();
         let mut all: Vec<Attempt> = (0..64).map(|_| state.begin().unwrap()).collect();
-        all.iter_mut().for_each(|attempt| attempt.failed(&error(ProviderErrorKind::Overloaded)));
+        for attempt in &mut all {
+            attempt.failed(&error(ProviderErrorKind::Overloaded));
+        }
         let Standing::Away(wait) = state.standing(Instant::now()) else { panic!("not open") };
         assert!(wait <= FIRST_OPEN, "{wait:?}");
         tokio::time::advance(FIRST_OPEN).await;

@@ -56,7 +56,10 @@ impl ProviderConfig {
             auth: None,
             headers: Vec::new(),
             timeouts: Timeouts::default(),
-            quirks: Quirks::COMPATIBLE,
+            quirks: Quirks {
+                count_tokens: matches!(dialect, Dialect::AnthropicMessages | Dialect::Gemini),
+                ..Quirks::COMPATIBLE
+            },
         }
     }
 }

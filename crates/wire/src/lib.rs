@@ -35,6 +35,7 @@ pub use codec::{
     StreamGuard, StreamOptions, StreamSummary, codec,
 };
 pub use error::{StreamFault, WireError};
+pub use signature::holds_foreign_signature;
 
 /// Whether `body` is one valid JSON value, found without building it.
 pub fn is_json(body: &[u8]) -> bool {

@@ -17,6 +17,14 @@ pub(crate) fn shown(signature: &Signature, to: Dialect) -> String {
     }
 }
 
+/// Whether a request may hold a signature that a provider of another dialect made. In their own bytes such a
+/// request would reach a provider that refuses it; decoded and encoded again it holds none. A text that only
+/// looks like one sends the request the long way, too.
+pub fn holds_foreign_signature(body: &[u8]) -> bool {
+    // As text, and as the base64 of it.
+    [&b"\"hanok:"[..], b"hanok+", b"\"aGFub2"].iter().any(|mark| memchr::memmem::find(body, mark).is_some())
+}
+
 /// What a client of dialect `from` gave back.
 pub(crate) fn read(text: String, from: Dialect) -> Signature {
     let tagged = text.strip_prefix(TAG).and_then(|rest| rest.split_once(':'));

@@ -396,7 +396,8 @@ pub(crate) async fn read(answer: Answer) -> Read {
 /// A chat in `OpenAI`'s dialect, with further members.
 pub(crate) fn chat(model: &str, more: Value) -> Call {
     let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("no members: {more}") };
+    body.as_object_mut().unwrap().extend(more);
     Call::new(Dialect::OpenAiChat, Route::Chat, body.to_string().into())
 }
 

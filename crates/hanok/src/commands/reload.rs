@@ -12,12 +12,17 @@ use std::time::{Duration, SystemTime};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches the file that `effective` came from, and keys made by commands; never returns.
-pub(crate) async fn watch(effective: Effective, house: Arc<House>, rooms: Arc<Rooms>, tls: Option<Tls>) {
+pub(crate) async fn watch(
+    effective: Effective,
+    house: Arc<House>,
+    rooms: Arc<Rooms>,
+    tls: Option<Tls>,
+    mut asked: Asked,
+) {
     let mut keys_changed = rooms.store.keys_changed();
     let mut seen = Stamp::of(&effective);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut asked = Asked::listen();
     loop {
         let forced = tokio::select! {
             _ = look.tick() => false,
@@ -103,11 +108,12 @@ impl Stamp {
 
 /// Requests to take the file again.
 #[cfg(unix)]
-struct Asked(Option<tokio::signal::unix::Signal>);
+pub(crate) struct Asked(Option<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Asked {
-    fn listen() -> Self {
+    /// From here on a request does not end the process.
+    pub(crate) fn listen() -> Self {
         Self(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok())
     }
 
@@ -121,11 +127,12 @@ impl Asked {
 
 /// Requests to take the file again: none where there are no signals.
 #[cfg(not(unix))]
-struct Asked;
+pub(crate) struct Asked;
 
 #[cfg(not(unix))]
 impl Asked {
-    fn listen() -> Self {
+    /// From here on a request does not end the process.
+    pub(crate) fn listen() -> Self {
         Self
     }
 

@@ -79,6 +79,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         DRAIN,
     ));
     let mut stops = Stops::listen()?;
+    let asked = reload::Asked::listen();
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&url, &collections, &rooms);
 
@@ -88,7 +89,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     tokio::spawn(async move { catalog.catalog().refresh(catalog.routes().providers()).await });
 
     let rooms = Arc::new(rooms);
-    let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls));
+    let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
     stops.next().await;
     watching.abort();
     // Ended for sure, so that the rooms are ours alone.

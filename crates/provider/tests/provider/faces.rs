@@ -176,13 +176,13 @@ async fn what_a_provider_does_not_speak_is_refused_unsent() {
 
 #[test]
 fn native_dialects_are_said() {
+    use Dialect::{AnthropicMessages, Gemini, Ollama, OllamaGenerate, OpenAiChat, OpenAiResponses};
     let check = |name: &str, url: &str, expect: &[Dialect]| {
         let config =
             ProviderConfig { base_url: url.into(), ..ProviderConfig::of_vendor(vendor(name).unwrap()) };
         let expect = expect.iter().copied().fold(Dialects::NONE, Dialects::with);
         assert_eq!(provider(config).capabilities(&"m".into()).native, expect, "{name} {url}");
     };
-    use Dialect::{AnthropicMessages, Gemini, Ollama, OllamaGenerate, OpenAiChat, OpenAiResponses};
     check("openai", "http://h", &[OpenAiChat, OpenAiResponses]);
     check("anthropic", "http://h", &[AnthropicMessages]);
     check("gemini", "http://h", &[Gemini, OpenAiChat]);

@@ -193,7 +193,9 @@ async fn passed_on(dialect: Dialect, mut pieces: hanok_base::ByteStream) -> Outc
                 whole_events(dialect, &piece);
                 let mut events = Vec::new();
                 decoder.feed(&piece, &mut events).expect("what goes on is good");
-                events.into_iter().for_each(|event| collector.push(event));
+                for event in events {
+                    collector.push(event);
+                }
             }
             Err(e) => error = Some(e),
         }

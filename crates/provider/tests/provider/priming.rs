@@ -81,7 +81,7 @@ async fn ask(script: &Script, config: ProviderConfig, cx: &CallContext, typed: b
 
 fn stream(events: &[&str]) -> Vec<u8> {
     let mut answer = chunked_head("content-type: text/event-stream\r\n");
-    events.iter().for_each(|event| answer.extend(chunk(event)));
+    answer.extend(events.iter().flat_map(|event| chunk(event)));
     answer
 }
 

@@ -141,14 +141,12 @@ impl Item<'_> {
         self.id.as_ref().filter(|_| is).map(|Text(id)| &**id)
     }
 
-    /// Whether the item is a thought that an upstream cannot read: another provider's, or its own one that it
-    /// was told not to keep.
+    /// Whether the item is a thought that no upstream can read: its provider was told not to keep it, and gave
+    /// nothing to give back. One of another provider stays: the call may go to that one again.
     fn is_lost_thought(&self) -> bool {
         self.kind.as_ref().is_some_and(|Text(kind)| kind == "reasoning")
-            && match &self.encrypted {
-                Some(Text(encrypted)) => thought::is_foreign(encrypted),
-                None => !self.content,
-            }
+            && self.encrypted.is_none()
+            && !self.content
     }
 }
 
