@@ -69,10 +69,7 @@ def test_list(sdk):
 def test_show(sdk, model):
     shown = sdk.show(model)
     assert "completion" in shown.capabilities and "tools" in shown.capabilities
-    architecture = shown.modelinfo["general.architecture"]
-    # Editors size their prompts by it, where it is known.
-    if model == "gemini/text":
-        assert shown.modelinfo[f"{architecture}.context_length"] == 1000
+    assert shown.modelinfo["general.architecture"]
 
 
 def test_show_of_nobody(sdk):
