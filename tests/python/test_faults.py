@@ -114,7 +114,7 @@ def test_a_fault_before_the_first_word_is_an_error_status(gateway, model, stream
         return  # these begin well; see the next test
     status, kind = WHOLE[model]
     with pytest.raises(kind) as raised:
-        answer = gateway.client().chat.completions.create(model=f"mock/{model}", messages=ask("x"), stream=stream)
+        answer = gateway.client().chat.completions.create(model=f"mock/{model}~{stream}", messages=ask("x"), stream=stream)
         list(answer)
     assert raised.value.status_code == status
     assert raised.value.body["message"]
@@ -144,7 +144,7 @@ def test_a_broken_stream_never_says_done_before_its_error(gateway, model):
 
 @pytest.mark.parametrize("model", ["cut", "cut-clean", "badjson-stream", "refuse-stream-error", "err500", "err401", "html200"])
 def test_a_fault_is_kept_as_one(gateway, model):
-    reply = gateway.chat(f"mock/{model}", stream=True)
+    reply = gateway.chat(f"mock/{model}~kept", stream=True)
     trace = gateway.trace(reply.headers["x-hanok-trace-id"], spans=2)
     assert {span["status"] for span in trace["spans"]} == {"error"}
     assert all(span["attributes"].get("error.type") for span in trace["spans"])
@@ -156,7 +156,8 @@ def test_retry_after_is_passed_on(gateway):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_providers_key_reaches_nobody(gateway, stream):
-    reply = gateway.chat("mock/err401", stream=stream)
+    reply = gateway.chat(f"mock/err401~secret{stream}", stream=stream)
+    assert reply.status == 502
     assert MOCK_KEY not in reply.text and MOCK_KEY[:12] not in reply.text
     trace_id = reply.headers["x-hanok-trace-id"]
     gateway.trace(trace_id)

@@ -381,7 +381,8 @@ class Upstream:
         if path == "/v1/embeddings":
             await embeddings(answer, parsed)
         elif path == "/v1/chat/completions":
-            behaviour = BEHAVIOURS.get(parsed.get("model"))
+            # What follows `~` only tells targets apart, so that one's breaker is not another's.
+            behaviour = BEHAVIOURS.get(str(parsed.get("model")).split("~")[0])
             if behaviour is None:
                 problem = error(f"The model `{parsed.get('model')}` does not exist", "invalid_request_error", "model_not_found")
                 await answer.whole(404, problem)
