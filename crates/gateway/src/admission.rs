@@ -54,7 +54,8 @@ impl Policy {
         let output = self.output(key, bill)?;
         let amount = |output: u64| {
             let choices = u64::from(bill.peek.choices);
-            self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices))
+            let any_tier = memchr::memmem::find(bill.body, b"service_tier").is_some();
+            self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices), any_tier)
         };
         let bounded = self.set_aside(cx, key, bill.model_name, thought, || amount(output.tokens)).await?;
         if bill.route != Route::Chat || output.said {
@@ -79,7 +80,7 @@ impl Policy {
         let name = request.model.clone();
         let input = || request_at_most(request);
         let bounded =
-            self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output)).await?;
+            self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output, true)).await?;
         request.sampling.max_tokens = said.or(if bounded { Some(output) } else { most });
         Ok(())
     }
@@ -161,13 +162,14 @@ impl Policy {
         model: &Model,
         input: impl FnOnce() -> u64,
         output: u64,
+        any_tier: bool,
     ) -> Result<NanoDollars, Problem> {
         let input = input();
         let mut most = NanoDollars(0);
         for entry in &model.entries {
             let target = &entry.target;
             let (provider, name) = (target.provider.name().as_str(), target.model.as_str());
-            let cost = self.tariff.at_most(provider, name, input, output).ok_or_else(|| {
+            let cost = self.tariff.at_most(provider, name, input, output, any_tier).ok_or_else(|| {
                 let message = format!("{provider}/{name} has no price, so no budget can hold for it");
                 Problem::new(ErrorKind::Forbidden, "model_unpriced", message)
                     .param("model")

@@ -8,8 +8,15 @@ pub trait Tariff: Send + Sync {
     fn price(&self, provider: &str, model: &str, usage: &Usage) -> Option<NanoDollars>;
 
     /// The most that so many tokens can cost, whatever kind they turn out to be; `None` where the model has no
-    /// price.
-    fn at_most(&self, provider: &str, model: &str, input: u64, output: u64) -> Option<NanoDollars>;
+    /// price. `any_tier`: at whatever service tier, too, since the request names one.
+    fn at_most(
+        &self,
+        provider: &str,
+        model: &str,
+        input: u64,
+        output: u64,
+        any_tier: bool,
+    ) -> Option<NanoDollars>;
 }
 
 /// No price for anything.
@@ -19,7 +26,7 @@ impl Tariff for Unpriced {
     fn price(&self, _: &str, _: &str, _: &Usage) -> Option<NanoDollars> {
         None
     }
-    fn at_most(&self, _: &str, _: &str, _: u64, _: u64) -> Option<NanoDollars> {
+    fn at_most(&self, _: &str, _: &str, _: u64, _: u64, _: bool) -> Option<NanoDollars> {
         None
     }
 }

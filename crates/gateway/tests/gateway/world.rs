@@ -218,7 +218,7 @@ impl Tariff for Prices {
     fn price(&self, _: &str, model: &str, usage: &Usage) -> Option<NanoDollars> {
         self.at_most("", model, usage.input.unwrap_or(0), usage.output.unwrap_or(0))
     }
-    fn at_most(&self, _: &str, model: &str, input: u64, output: u64) -> Option<NanoDollars> {
+    fn at_most(&self, _: &str, model: &str, input: u64, output: u64, _: bool) -> Option<NanoDollars> {
         let tokens = i64::try_from(input + output).unwrap();
         self.0.get(model).map(|price| NanoDollars(price * tokens))
     }

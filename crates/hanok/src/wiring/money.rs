@@ -4,7 +4,7 @@ use crate::config::{self, Effective};
 use hanok_base::{BoxError, BoxFuture, Charge, NanoDollars, Usage};
 use hanok_gateway::{Balance, Budget, Ledger, Period, Policy, Tariff, Vault};
 use hanok_store::Store;
-use hanok_trace::{Price, Prices, TraceStore};
+use hanok_trace::{Price, Prices, ServiceTier, TraceStore};
 use std::sync::Arc;
 
 /// What applies to all calls; the ledger stays the same over changes of the configuration.
@@ -40,8 +40,17 @@ impl Tariff for Priced {
     fn price(&self, provider: &str, model: &str, usage: &Usage) -> Option<NanoDollars> {
         self.0.prices().find(provider, Some(model), None)?.cost(usage)
     }
-    fn at_most(&self, provider: &str, model: &str, input: u64, output: u64) -> Option<NanoDollars> {
-        self.0.prices().find(provider, Some(model), None)?.at_most(input, output)
+    fn at_most(
+        &self,
+        provider: &str,
+        model: &str,
+        input: u64,
+        output: u64,
+        any_tier: bool,
+    ) -> Option<NanoDollars> {
+        let price = self.0.prices().find(provider, Some(model), None)?;
+        let price = if any_tier { price } else { price.tier(ServiceTier::Standard) };
+        price.at_most(input, output)
     }
 }
 
