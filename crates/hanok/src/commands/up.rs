@@ -8,9 +8,10 @@ use crate::progress::Shown;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CollectionName, TraceId};
+use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{House, Sessions, Tls, router, serve};
+use hanok_store::Store;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -83,6 +84,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&url, &collections, &rooms);
 
+    let sweeping = tokio::spawn(sweep(rooms.store.clone()));
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
@@ -92,6 +94,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
     stops.next().await;
     watching.abort();
+    sweeping.abort();
     // Ended for sure, so that the rooms are ours alone.
     let _aborted = watching.await;
     output::note("stopping: running answers finish first; once more to stop at once");
@@ -111,6 +114,20 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Kept responses go when their time is over.
+async fn sweep(store: Store) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hourly.tick().await;
+        if let Err(error) = store.responses().purge(Timestamp::now()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "expired responses could not be deleted"
+            );
+        }
+    }
 }
 
 async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {

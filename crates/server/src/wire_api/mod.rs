@@ -16,7 +16,7 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use hanok_base::{CallContext, Dialect, ErrorKind, Operation, Problem, Recorder as _, Route};
+use hanok_base::{CallContext, Dialect, ErrorKind, Operation, Problem, Recorder as _, Route, Timestamp};
 use hanok_gateway::Call;
 use http::HeaderMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -96,6 +96,9 @@ pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContex
         ..Problem::new(ErrorKind::Unavailable, "store_unavailable", unavailable.to_string())
             .hint("free some space for the data folder; the server recovers by itself")
     })?;
+    if let Some(key) = visitor.key.as_ref().filter(|key| !key.id.is_empty()) {
+        house.traces.store().keys().touch(&key.id, Timestamp::now());
+    }
     let caller = house.settings.load().caller(&visitor.host, visitor.key.as_deref());
     Ok(CallContext::new(place, caller))
 }
