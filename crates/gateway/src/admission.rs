@@ -55,7 +55,11 @@ impl Policy {
         let amount = |output: u64| {
             let choices = u64::from(bill.peek.choices);
             let any_tier = memchr::memmem::find(bill.body, b"service_tier").is_some();
-            self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices), any_tier)
+            let once =
+                self.at_most(bill.model, || input_at_most(bill), output.saturating_mul(choices), any_tier)?;
+            // A stream that goes on elsewhere is paid for at both.
+            let twice = bill.peek.stream && bill.model.entries.iter().any(|entry| entry.resumes);
+            Ok(NanoDollars(once.0.saturating_mul(if twice { 2 } else { 1 })))
         };
         let bounded = self.set_aside(cx, key, bill.model_name, thought, || amount(output.tokens)).await?;
         if bill.route != Route::Chat || output.said {

@@ -1,6 +1,7 @@
 //! One try at one target.
 
 use crate::plan::Step;
+use crate::resume::Resuming;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use hanok_base::{
@@ -84,6 +85,8 @@ impl ClientCall<'_> {
         if capabilities.native.contains(self.dialect)
             && capabilities.routes_natively(self.route)
             && !(self.route == Route::Chat && hanok_wire::holds_foreign_signature(self.body))
+            // Only events can go on elsewhere.
+            && !(self.route == Route::Chat && self.peek.stream && step.resume.is_some())
         {
             return match self.forward(cx, step, capabilities.stream_usage).await {
                 // Servers that speak a dialect do not always count in it.
@@ -143,6 +146,9 @@ impl ClientCall<'_> {
         let own_id = (self.dialect == Dialect::OpenAiResponses).then(|| own_response_id(cx));
         if self.peek.stream {
             let mut events = provider.chat_stream(cx, &request).await?;
+            if let Some(next) = step.resume {
+                events = Box::pin(Resuming::new(events, cx.clone(), request, next.clone()));
+            }
             if let Some(own_id) = own_id {
                 events = Box::pin(events.map(move |event| event.map(|event| under_id(event, &own_id))));
             }

@@ -7,7 +7,8 @@
 //!
 //! Reading order: [`call`] (one call, top to bottom), `attempt` (one try at one target), [`answer`] (what goes
 //! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back); whom to try: [`routes`] (names to models), [`route`] (a model and its
-//! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, [`catalog`] (what providers
+//! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, `resume` (streams that
+//! break off), [`catalog`] (what providers
 //! offer); who may: [`key`], [`limit`], `admission`, [`policy`], [`budget`] (money), [`tariff`] (prices);
 //! `cache` (answers given again).
 
@@ -23,6 +24,7 @@ pub mod key;
 pub mod limit;
 pub mod plan;
 pub mod policy;
+mod resume;
 mod retry;
 pub mod route;
 pub mod routes;

@@ -1,5 +1,6 @@
 //! In which order a call's targets are to be tried.
 
+use crate::resume;
 use crate::route::{Entry, Model, Strategy};
 use crate::target::{Standing, Target};
 use crate::tariff::Tariff;
@@ -38,6 +39,8 @@ pub struct Step<'a> {
     pub max_concurrent: Option<usize>,
     /// How long it may take.
     pub patience: hanok_base::Patience,
+    /// Where a stream of it may go on that broke off.
+    pub resume: Option<&'a Target>,
 }
 
 /// The targets to try, best first; or, where none is worth a try now, how long until one is.
@@ -60,6 +63,7 @@ pub fn plan<'a>(
                 target: &entry.target,
                 max_concurrent: entry.max_concurrent,
                 patience: entry.patience,
+                resume: resume::another(model, &entry.target),
             }),
             Standing::Away(wait) => soonest = Some(soonest.map_or(wait, |least| least.min(wait))),
         }

@@ -52,6 +52,8 @@ pub struct Entry {
     pub max_concurrent: Option<usize>,
     /// How long it may take.
     pub patience: Patience,
+    /// It continues an answer whose beginning it is given, so that a stream that broke off can go on here.
+    pub resumes: bool,
 }
 
 impl From<Target> for Entry {
@@ -62,6 +64,7 @@ impl From<Target> for Entry {
             when: Rule::default(),
             max_concurrent: None,
             patience: Patience::default(),
+            resumes: false,
         }
     }
 }

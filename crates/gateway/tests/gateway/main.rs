@@ -14,6 +14,7 @@ mod keys;
 mod money;
 mod overshoot;
 mod resilience;
+mod resuming;
 mod strategies;
 mod translating;
 mod world;

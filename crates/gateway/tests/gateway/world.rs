@@ -150,7 +150,12 @@ impl Provider for Told {
         request: &'a ChatRequest,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
         Box::pin(async move {
-            let broken = self.begin(cx, json!({"max_tokens": request.sampling.max_tokens})).await?;
+            let mut asked = json!({"max_tokens": request.sampling.max_tokens});
+            let last = request.messages.last().filter(|last| last.role == hanok_base::Role::Assistant);
+            if let (Some(last), Some(asked)) = (last, asked.as_object_mut()) {
+                asked.insert("begun".into(), last.plain_text().into());
+            }
+            let broken = self.begin(cx, asked).await?;
             self.bill(cx, COST, TOKENS);
             let cut = if broken.is_some() { 3 } else { 5 };
             let items: Vec<_> = events().into_iter().take(cut).map(Ok).chain(broken.map(Err)).collect();
@@ -216,7 +221,7 @@ impl Prices {
 
 impl Tariff for Prices {
     fn price(&self, _: &str, model: &str, usage: &Usage) -> Option<NanoDollars> {
-        self.at_most("", model, usage.input.unwrap_or(0), usage.output.unwrap_or(0))
+        self.at_most("", model, usage.input.unwrap_or(0), usage.output.unwrap_or(0), true)
     }
     fn at_most(&self, _: &str, model: &str, input: u64, output: u64, _: bool) -> Option<NanoDollars> {
         let tokens = i64::try_from(input + output).unwrap();

@@ -48,6 +48,9 @@ pub(crate) struct TargetTable {
     pub(crate) first_token_timeout: Option<Seconds>,
     /// Time between two pieces of a stream.
     pub(crate) idle_timeout: Option<Seconds>,
+    /// It continues an answer whose beginning it is given (as an assistant's last message): a stream that broke
+    /// off at another target may go on here.
+    pub(crate) resumes: bool,
     /// For which calls it is meant; all when absent.
     pub(crate) when: Rule,
 }

@@ -55,6 +55,7 @@ fn entry(routes: &Routes, name: &str, target: &config::Target) -> anyhow::Result
         weight,
         when: rule(&table.when)?,
         max_concurrent: table.max_concurrent,
+        resumes: table.resumes,
         patience: Patience {
             connect: None,
             first_token: table.first_token_timeout.map(config::Seconds::duration),
