@@ -6,7 +6,7 @@ use super::{response::NO_ANSWER, usage};
 use crate::codec::{GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
-use crate::members::{Members, Obj, Text, read_into, skip};
+use crate::members::{Members, Obj, Text, if_of_shape, read_into, skip};
 use crate::template::Template;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -149,8 +149,7 @@ impl<'de> Members<'de> for Chunk<'de> {
             "usage" => self.usage = map.next_value()?,
             "x_groq" => {
                 // One of another shape is a vendor's own affair.
-                let beside: &RawValue = map.next_value()?;
-                let beside: Option<Obj<Beside<'_>>> = serde_json::from_str(beside.get()).ok();
+                let beside: Option<Obj<Beside<'_>>> = if_of_shape(map)?;
                 self.usage_beside = beside.and_then(|at| at.0.usage);
             }
             "error" => self.error = map.next_value()?,

@@ -21,6 +21,7 @@ mod ollama;
 mod ollama_streams;
 mod openai_responses;
 mod orders;
+mod short;
 mod streams;
 
 use hanok_base::Dialect;

@@ -41,6 +41,46 @@ fn easy_forms() {
     );
 }
 
+/// Parts of a message that we do not know stay in it.
+#[test]
+fn unknown_parts_of_a_message() {
+    let check = |content: Value| {
+        let body = json!({ "model": "m", "input": [
+            { "type": "message", "role": "assistant", "content": content },
+            { "type": "web_search_call", "id": "ws_1" },
+        ] });
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        assert_eq!(encoded(&request).0, body);
+    };
+    check(json!([{}]));
+    check(json!([{ "type": "odd" }, { "type": "output_text", "text": "a" }, { "x": 1 }]));
+    check(json!([{ "type": "output_odd" }, { "type": "reasoning", "text": "hm" }]));
+    check(json!([{ "type": "message" }, { "type": 7 }]));
+}
+
+/// Instructions alone are the input, which a request has to have; beside an input that is kept elsewhere they are
+/// what they are.
+#[test]
+fn instructions_alone() {
+    let system =
+        json!({ "type": "message", "role": "system", "content": [{ "type": "input_text", "text": "s" }] });
+    let check = |body: Value, expect: Value| {
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        let again = encoded(&request).0;
+        assert_eq!(again, expect, "{body}");
+        assert!(wire().decode_request(again.to_string().as_bytes()).is_ok(), "{body}");
+    };
+    check(
+        json!({ "model": "m", "input": [{ "role": "system", "content": "s" }] }),
+        json!({ "model": "m", "input": [system] }),
+    );
+    let kept = json!({ "model": "m", "instructions": "s", "previous_response_id": "resp_1" });
+    check(kept.clone(), kept);
+    let chat =
+        chat().decode_request(br#"{"model":"m","messages":[{"role":"system","content":"s"}]}"#).unwrap();
+    assert_eq!(encoded(&chat).0, json!({ "model": "m", "input": [system], "store": false }));
+}
+
 #[test]
 fn requests_that_are_wrong() {
     let check = |body: &str, expect: &str| {
