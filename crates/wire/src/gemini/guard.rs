@@ -6,6 +6,7 @@ use crate::codec::{StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
 use crate::members::{Members, Obj, Text, read_into, skip};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -243,29 +244,53 @@ struct Content {
     says: bool,
 }
 
-impl<'de> Members<'de> for Content {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if forms::camel_name(name) != "parts" {
-            return skip(map);
-        }
-        let Parts(parts) = map.next_value()?;
-        self.any = parts.iter().any(|part| part.0.any);
-        self.says = parts.iter().any(|part| part.0.says());
-        Ok(())
+impl Content {
+    fn add(&mut self, part: &Part) {
+        self.any |= part.any;
+        self.says |= part.says();
     }
 }
 
-/// A list of parts, or one.
-struct Parts(Vec<Obj<Part>>);
+impl<'de> Members<'de> for Content {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if forms::camel_name(name) == "parts" {
+            let Parts(content) = map.next_value()?;
+            *self = content;
+            return Ok(());
+        }
+        skip(map)
+    }
+}
+
+/// A list of parts, or one, folded while they are read.
+struct Parts(Content);
 
 impl<'de> Deserialize<'de> for Parts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        let read = match raw.as_bytes().first() {
-            Some(b'{') => serde_json::from_str(raw).map(|one| vec![one]),
-            _ => serde_json::from_str::<Option<Vec<_>>>(raw).map(Option::unwrap_or_default),
-        };
-        read.map(Self).map_err(D::Error::custom)
+        struct Fold;
+        impl<'de> Visitor<'de> for Fold {
+            type Value = Content;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of parts")
+            }
+            fn visit_unit<E: Error>(self) -> Result<Content, E> {
+                Ok(Content::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content, A::Error> {
+                let mut folded = Content::default();
+                while let Some(Obj(part)) = seq.next_element::<Obj<Part>>()? {
+                    folded.add(&part);
+                }
+                Ok(folded)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
+                let Obj(part) = Obj::deserialize(MapAccessDeserializer::new(map))?;
+                let mut folded = Content::default();
+                folded.add(&part);
+                Ok(folded)
+            }
+        }
+        deserializer.deserialize_any(Fold).map(Self)
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod anthropic_messages;
 mod clients;
+mod corpus;
 mod embeddings;
 mod encoding;
 mod fixtures;

@@ -17,7 +17,8 @@ use std::collections::HashSet;
 #[test]
 fn behind_the_end() {
     let check = |dialect: Dialect, chunks: &[&str], good: bool| {
-        let bytes: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+        let bytes: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+        let bytes = bytes.concat();
         let decoded = decode(dialect, [bytes.as_bytes()]);
         let guarded = guard(dialect, GuardOptions::default(), [bytes.as_bytes()]);
         assert_eq!(decoded.end.is_ok(), good, "{bytes}{:?}", decoded.end);
