@@ -140,7 +140,7 @@ pub(crate) struct Places {
     /// The JSON value of the object that `ask_usage` or `max_tokens` belong into, where the dialect has one
     /// and the request holds it (`stream_options`, `generationConfig`, `options`).
     pub(crate) options: Option<Range<usize>>,
-    /// The limit's JSON value, where it is a null that stands in the way of another one.
+    /// The limit's JSON value, where it is a null or the like, that stands in the way of another one.
     pub(crate) max_tokens: Option<Range<usize>>,
     /// The request's closing brace.
     pub(crate) close: usize,

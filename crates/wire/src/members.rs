@@ -20,6 +20,14 @@ pub(crate) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> 
     map.next_value::<IgnoredAny>().map(drop)
 }
 
+/// A value where it is of this shape; one of another is passed over.
+pub(crate) fn if_of_shape<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    map: &mut A,
+) -> Result<Option<T>, A::Error> {
+    let raw: &RawValue = map.next_value()?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
 /// Reads an object of `text` into `begun`.
 pub(crate) fn read_into<'de, T: Members<'de>>(begun: T, text: &'de str) -> Result<T, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);

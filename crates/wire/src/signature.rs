@@ -7,6 +7,10 @@
 use hanok_base::{Dialect, Signature};
 
 const TAG: &str = "hanok:";
+/// What the JSON of a request holds where a tagged signature is in it: the tag at a string's beginning, or
+/// behind what a dialect marks before it (`hanok+call:…:hanok:`, whose plus some writers of JSON escape); and
+/// what base64 makes of the tag, alone and behind `hidden:`.
+const MARKS: [&[u8]; 4] = [b"\"hanok:", b":hanok:", b"\"aGFub2", b"\"aGlkZGVuOmhhbm9r"];
 
 /// The signature as a client of dialect `to` is to keep it.
 pub(crate) fn shown(signature: &Signature, to: Dialect) -> String {
@@ -21,8 +25,7 @@ pub(crate) fn shown(signature: &Signature, to: Dialect) -> String {
 /// request would reach a provider that refuses it; decoded and encoded again it holds none. A text that only
 /// looks like one sends the request the long way, too.
 pub fn holds_foreign_signature(body: &[u8]) -> bool {
-    // As text, and as the base64 of it.
-    [&b"\"hanok:"[..], b"hanok+", b"\"aGFub2"].iter().any(|mark| memchr::memmem::find(body, mark).is_some())
+    MARKS.iter().any(|mark| memchr::memmem::find(body, mark).is_some())
 }
 
 /// What a client of dialect `from` gave back.

@@ -239,6 +239,9 @@ impl State {
     }
 
     fn begin(&mut self, event: &Event<'_>, events: &mut Vec<StreamEvent>) -> Result<(), WireError> {
+        if self.finished {
+            return Err(WireError::member("content_block", "begins behind the end of the message"));
+        }
         self.ensure_started(events);
         self.growing = None;
         let index = event.index.unwrap_or(0);

@@ -47,6 +47,9 @@ impl Watch for Events {
                 let Obj(message) = event.message.unwrap_or_default();
                 message.tell(&mut self.summary, &mut self.counts);
             }
+            "content_block_start" | "content_block_delta" if self.finished => {
+                return Err(bad_event("content behind the end of the message"));
+            }
             // A block of text begins empty; any other says something by beginning.
             "content_block_start" => {
                 let Obj(block) = event.block.unwrap_or_default();
@@ -65,6 +68,8 @@ impl Watch for Events {
                 if let Some(Text(reason)) = delta.stop_reason.filter(|reason| !reason.0.is_empty())
                     && !std::mem::replace(&mut self.finished, true)
                 {
+                    // What was learnt of a block's growth must not outlive it.
+                    self.template = Template::default();
                     self.summary.finish_reasons.push(reason.into_owned());
                 }
                 self.summary.usage = self.counts.usage();

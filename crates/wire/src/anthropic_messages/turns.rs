@@ -17,6 +17,9 @@ pub(super) fn encode(request: &ChatRequest, object: &mut Object, lost: &mut Lost
     object.insert("messages".into(), turns.into());
 }
 
+/// What is said where there is nothing but instructions.
+const NO_TURN: &str = "the instructions became the user's turn: anthropic-messages wants one";
+
 struct Writer<'a> {
     /// Unknown members are this dialect's.
     own: bool,
@@ -34,11 +37,18 @@ impl Writer<'_> {
             let unknown = message.extra.get("content").and_then(Value::as_array);
             let blocks = self.blocks(&message.parts, unknown, &format!("messages[{i}]"));
             let content = content(blocks, unknown.is_some());
-            if i == 0 && message.role == Role::System {
-                system = Some(content);
-                continue;
-            }
-            let role = if message.role == Role::System { "system" } else { role(message) };
+            let role = match message.role {
+                Role::System if i == 0 && request.messages.len() > 1 => {
+                    system = Some(content);
+                    continue;
+                }
+                Role::System if i == 0 => {
+                    self.lost.note("messages", NO_TURN);
+                    "user"
+                }
+                Role::System => "system",
+                _ => role(message),
+            };
             let mut turn = blocks::object([("role", role.into()), ("content", content)]);
             let rest = message.extra.iter().filter(|(name, _)| *name != "content");
             turn.extend(rest.map(|(name, value)| (name.clone(), value.clone())));
@@ -85,8 +95,7 @@ impl Writer<'_> {
             }
         }
         if turns.is_empty() && !system.is_empty() {
-            self.lost
-                .note("messages", "the instructions became the user's turn: anthropic-messages wants one");
+            self.lost.note("messages", NO_TURN);
             turns.push(("user", std::mem::take(&mut system)));
         }
         for (_, blocks) in turns.iter_mut().filter(|(role, _)| *role == "user") {

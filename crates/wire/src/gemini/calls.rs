@@ -51,6 +51,11 @@ impl Asked {
         id
     }
 
+    /// The name of the call with this id.
+    pub(super) fn name(&self, id: &str) -> Option<&str> {
+        self.calls.iter().find(|(of, _)| of == id).map(|(_, name)| name.as_str())
+    }
+
     /// The id of the call that is answered: the one told, else the first of the name that has no answer yet.
     /// An answer to nothing goes by the name, so that it is not lost.
     pub(super) fn answer(&mut self, told: Option<&str>, name: &str) -> String {
@@ -70,7 +75,7 @@ impl Asked {
     }
 }
 
-/// Which function each call of a conversation is of, by the call's id.
+/// Which function each call of a conversation is of, where it says so, by the call's id.
 pub(super) fn names(request: &ChatRequest) -> HashMap<&str, &str> {
     let parts = request.messages.iter().flat_map(|message| &message.parts);
     parts

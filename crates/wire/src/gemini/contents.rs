@@ -122,7 +122,11 @@ impl Writer<'_> {
                     called = true;
                     out.push(parts::encode_call(call, id(&call.id), signature, self.own));
                 }
-                Part::ToolResult(result) => self.result(i, j, result, &mut out),
+                Part::ToolResult(result) => {
+                    let unknown = message.extra.get("parts").filter(|_| self.own);
+                    let unknown = unknown.and_then(|parts| parts.get(out.len())?.get("functionResponse"));
+                    self.result(&place(), result, unknown, &mut out);
+                }
                 Part::Media(media) => match parts::encode_media(media, self.own) {
                     Some(value) => out.push(value),
                     None => self.note(place(), "left out: a file of another provider"),
@@ -163,12 +167,15 @@ impl Writer<'_> {
         }
     }
 
-    fn result(&mut self, i: usize, j: usize, result: &ToolResult, out: &mut Vec<Value>) {
+    /// Writes a tool's answer at `place`, of which `unknown` tells what its call does not.
+    fn result(&mut self, place: &str, result: &ToolResult, unknown: Option<&Value>, out: &mut Vec<Value>) {
         let mut function = Object::new();
         if let Some(id) = id(&result.call_id).filter(|id| self.names.contains_key(id)) {
             function.insert("id".into(), id.into());
         }
-        let name = self.names.get(result.call_id.as_str()).copied().unwrap_or(&result.call_id);
+        let told = unknown.and_then(|unknown| unknown.get("name")?.as_str());
+        let of_call = self.names.get(result.call_id.as_str()).copied().filter(|name| !name.is_empty());
+        let name = told.or(of_call).unwrap_or(&result.call_id);
         function.insert("name".into(), name.into());
         let mut texts: Option<String> = None;
         let mut others = Vec::new();
@@ -177,17 +184,20 @@ impl Writer<'_> {
                 Part::Text(text) => texts.get_or_insert_default().push_str(text),
                 Part::Media(media) => match parts::encode_media(media, self.own) {
                     Some(value) => others.push(value),
-                    None => self
-                        .note(format!("messages[{i}].content[{j}]"), "left out: a file of another provider"),
+                    None => self.note(place.to_owned(), "left out: a file of another provider"),
                 },
                 Part::Opaque { dialect: Dialect::Gemini, value } => others.push(value.clone()),
                 Part::CacheBreak(_) => {}
-                _ => self
-                    .note(format!("messages[{i}].content[{j}]"), "a part of the tool's answer was left out"),
+                _ => self.note(place.to_owned(), "a part of the tool's answer was left out"),
             }
         }
         if texts.is_some() || !self.own {
-            let response = parts::response_of(&texts.unwrap_or_default(), result.is_error);
+            let texts = texts.unwrap_or_default();
+            let response =
+                match unknown.and_then(|unknown| unknown.get("response")?.as_object()?.keys().next()) {
+                    Some(key) => json!({ key: texts }),
+                    None => parts::response_of(&texts, result.is_error),
+                };
             function.insert("response".into(), response);
         }
         // Models that sign calls take media inside an answer, those before them beside it.

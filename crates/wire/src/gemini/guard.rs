@@ -1,13 +1,15 @@
 //! Streams that are passed on unchanged.
 
 use super::response::NO_ANSWER;
-use super::{fault, usage};
+use super::{fault, forms, usage};
 use crate::codec::{StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
 use crate::members::{Members, Obj, Text, read_into, skip};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -15,10 +17,13 @@ pub(super) fn guard() -> Box<dyn StreamGuard> {
     Box::new(Guard::new(Framing::Sse, Chunks::default()))
 }
 
+/// The bit of candidates beyond 62.
+const SHARED: u64 = 1 << 63;
+
 #[derive(Default)]
 struct Chunks {
     summary: StreamSummary,
-    /// Candidates seen and finished, a bit each; candidates beyond 63 share the last bit.
+    /// Candidates seen and finished, a bit each; candidates beyond 62 share the last bit ([`SHARED`]).
     seen: u64,
     finished: u64,
     content: bool,
@@ -51,6 +56,9 @@ impl Watch for Chunks {
         }
         chunk.sum_up(&mut self.summary);
         let candidates = chunk.candidates.unwrap_or_default();
+        if candidates.late || candidates.says & self.finished & !SHARED != 0 {
+            return Err(bad_event("content behind the end of its candidate"));
+        }
         self.content |= candidates.content;
         self.seen |= candidates.seen;
         self.finished |= candidates.finished;
@@ -145,26 +153,11 @@ impl<'de> Members<'de> for Chunk<'de> {
             "candidates" => self.candidates = map.next_value()?,
             "usageMetadata" => self.usage = map.next_value()?,
             "promptFeedback" => {
-                let feedback: Option<Obj<Feedback<'_>>> = map.next_value()?;
-                self.blocked =
-                    feedback.and_then(|found| found.0.reason).map(|Text(reason)| reason.into_owned());
+                // One of another shape blocks nothing.
+                let feedback: Value = map.next_value()?;
+                self.blocked = feedback.get("blockReason").and_then(Value::as_str).map(str::to_owned);
             }
             "error" => self.error = map.next_value()?,
-            _ => skip(map)?,
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Feedback<'a> {
-    reason: Option<Text<'a>>,
-}
-
-impl<'de> Members<'de> for Feedback<'de> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "blockReason" => self.reason = map.next_value()?,
             _ => skip(map)?,
         }
         Ok(())
@@ -176,6 +169,10 @@ impl<'de> Members<'de> for Feedback<'de> {
 struct Candidates {
     seen: u64,
     finished: u64,
+    /// Candidates of which something is said.
+    says: u64,
+    /// Whether one is told more of in the chunk that ended it.
+    late: bool,
     content: bool,
     reasons: Vec<String>,
 }
@@ -194,13 +191,17 @@ impl<'de> Deserialize<'de> for Candidates {
                 while let Some(Obj(candidate)) = seq.next_element::<Obj<Candidate<'de>>>()? {
                     let bit = 1_u64 << candidate.index.unwrap_or(position).min(63);
                     folded.seen |= bit;
+                    if candidate.content.says {
+                        folded.late |= folded.finished & bit & !SHARED != 0;
+                        folded.says |= bit;
+                    }
                     let reason = candidate.finish_reason.map(|Text(reason)| reason);
                     let is_said = |reason: &str| !matches!(reason, "" | "FINISH_REASON_UNSPECIFIED");
                     if let Some(reason) = reason.filter(|reason| is_said(reason)) {
                         folded.finished |= bit;
                         folded.reasons.push(reason.into_owned());
                     }
-                    folded.content |= candidate.content;
+                    folded.content |= candidate.content.any;
                     position += 1;
                 }
                 Ok(folded)
@@ -212,20 +213,23 @@ impl<'de> Deserialize<'de> for Candidates {
 
 #[derive(Default)]
 struct Candidate<'a> {
-    index: Option<u32>,
+    index: Option<u64>,
     finish_reason: Option<Text<'a>>,
-    content: bool,
+    content: Content,
 }
 
 impl<'de> Members<'de> for Candidate<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            "index" => self.index = map.next_value()?,
-            "finishReason" => self.finish_reason = map.next_value()?,
-            "content" => {
-                let content: Option<Obj<Content>> = map.next_value()?;
-                self.content = content.unwrap_or_default().0.says;
+            "index" => {
+                let index: Value = map.next_value()?;
+                self.index = forms::whole(&index);
+                if self.index.is_none() && !index.is_null() {
+                    return Err(A::Error::custom("index must be a whole number"));
+                }
             }
+            "finishReason" => self.finish_reason = map.next_value()?,
+            "content" => self.content = map.next_value::<Option<Obj<_>>>()?.unwrap_or_default().0,
             _ => skip(map)?,
         }
         Ok(())
@@ -234,34 +238,95 @@ impl<'de> Members<'de> for Candidate<'de> {
 
 #[derive(Default)]
 struct Content {
+    /// Whether there is anything in it, be it a signature.
+    any: bool,
+    /// Whether it says something.
     says: bool,
+}
+
+impl Content {
+    fn add(&mut self, part: &Part) {
+        self.any |= part.any;
+        self.says |= part.says();
+    }
 }
 
 impl<'de> Members<'de> for Content {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        match name {
-            "parts" => {
-                let parts: Option<Vec<Obj<Part>>> = map.next_value()?;
-                self.says = parts.unwrap_or_default().iter().any(|part| part.0.says);
-            }
-            _ => skip(map)?,
+        if forms::camel_name(name) == "parts" {
+            let Parts(content) = map.next_value()?;
+            *self = content;
+            return Ok(());
         }
-        Ok(())
+        skip(map)
+    }
+}
+
+/// A list of parts, or one, folded while they are read.
+struct Parts(Content);
+
+impl<'de> Deserialize<'de> for Parts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fold;
+        impl<'de> Visitor<'de> for Fold {
+            type Value = Content;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of parts")
+            }
+            fn visit_unit<E: Error>(self) -> Result<Content, E> {
+                Ok(Content::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content, A::Error> {
+                let mut folded = Content::default();
+                while let Some(Obj(part)) = seq.next_element::<Obj<Part>>()? {
+                    folded.add(&part);
+                }
+                Ok(folded)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
+                let Obj(part) = Obj::deserialize(MapAccessDeserializer::new(map))?;
+                let mut folded = Content::default();
+                folded.add(&part);
+                Ok(folded)
+            }
+        }
+        deserializer.deserialize_any(Fold).map(Self)
     }
 }
 
 #[derive(Default)]
 struct Part {
-    says: bool,
+    any: bool,
+    /// Whether there is a text, and whether it says something.
+    text: Option<bool>,
+    /// Whether it is a call, a medium or the like.
+    whole: bool,
+    /// Whether it has members that a text has not.
+    other: bool,
+}
+
+impl Part {
+    fn says(&self) -> bool {
+        self.whole || self.text.unwrap_or(self.other)
+    }
 }
 
 impl<'de> Members<'de> for Part {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if name == "thought" {
-            return skip(map);
-        }
         let value: &RawValue = map.next_value()?;
-        self.says |= !matches!(value.get(), "null" | "\"\"");
+        let (null, empty) = (value.get() == "null", value.get() == "\"\"");
+        let name = forms::camel_name(name);
+        self.any |= !null && !empty && name != "thought";
+        match &*name {
+            "thought" | "thoughtSignature" => {}
+            "text" if null => {}
+            "text" => self.text = Some(!empty),
+            "functionCall" | "functionResponse" | "inlineData" | "fileData" => {
+                self.whole |= !null;
+                self.other = true;
+            }
+            _ => self.other = true,
+        }
         Ok(())
     }
 }

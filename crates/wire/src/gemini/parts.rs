@@ -96,8 +96,20 @@ fn answer(mut object: Object) -> Result<Answer, WireError> {
         .as_ref()
         .and_then(Value::as_object)
         .is_some_and(|response| response.len() == 1 && response.contains_key("error"));
-    let mut parts: Vec<Part> =
-        response.map(|response| Part::Text(response.to_string())).into_iter().collect();
+    let mut parts = Vec::new();
+    if let Some(response) = response {
+        let text = if let Some((key, text)) = lone_text(&response) {
+            // Written anew from the text alone it would be another object.
+            if response_of(text, false) != response {
+                let mark = Object::from_iter([(key.to_owned(), Value::Null)]);
+                function.insert("response".into(), mark.into());
+            }
+            text.to_owned()
+        } else {
+            response.to_string()
+        };
+        parts.push(Part::Text(text));
+    }
     for (i, value) in forms::list(&mut function, "parts").map_err(told)?.into_iter().enumerate() {
         let place = format!("functionResponse.parts[{i}]");
         let mut item = take::item(value, &place)?;
@@ -110,6 +122,14 @@ fn answer(mut object: Object) -> Result<Answer, WireError> {
     }
     forms::put_back(&mut object, "functionResponse", Some(function));
     Ok(Answer { id, name, parts, is_error, rest: object })
+}
+
+/// The text that is all a function answered: the API wants an object, and clients put a lone text under one of
+/// these. With the member it stands in.
+fn lone_text(response: &Value) -> Option<(&str, &str)> {
+    let mut members = response.as_object()?.iter();
+    let (Some((key, Value::String(text))), None) = (members.next(), members.next()) else { return None };
+    matches!(key.as_str(), "output" | "result").then_some((key, text))
 }
 
 fn media(mut object: Object) -> Result<Media, WireError> {

@@ -140,11 +140,18 @@ impl Turn {
                     let told = answer.id.filter(|id| !id.is_empty());
                     let call_id = asked.answer(told.as_deref(), &answer.name);
                     rest = answer.rest;
+                    // What the call does not tell of its answer.
+                    let mut more = Object::new();
                     if let Some(told) = told.filter(|told| *told != call_id) {
-                        let id = Object::from_iter([("id".to_owned(), Value::from(told))]);
+                        more.insert("id".into(), told.into());
+                    }
+                    if asked.name(&call_id).is_some_and(|name| name != answer.name) {
+                        more.insert("name".into(), answer.name.into());
+                    }
+                    if !more.is_empty() {
                         forms::fill(
                             &mut rest,
-                            &Object::from_iter([("functionResponse".to_owned(), id.into())]),
+                            &Object::from_iter([("functionResponse".to_owned(), more.into())]),
                         );
                     }
                     let result = ToolResult { call_id, parts: answer.parts, is_error: answer.is_error };

@@ -91,7 +91,9 @@ pub(super) fn encode(form: Form, response: &ChatResponse) -> Vec<u8> {
     if let Some(choice) = choice {
         Said::of(&choice.message.parts, To::Client, own, "").write(form, &mut inner);
         if own {
-            inner.extend(choice.message.extra.clone());
+            let extra = choice.message.extra.iter();
+            let extra = extra.filter(|(name, _)| form == Form::Chat || !form.has(name));
+            inner.extend(extra.map(|(name, value)| (name.clone(), value.clone())));
         }
     }
     match form {
@@ -107,7 +109,7 @@ pub(super) fn encode(form: Form, response: &ChatResponse) -> Vec<u8> {
         extra.extend(response.extra.clone());
         extra.extend(choice.map(|choice| choice.extra.clone()).unwrap_or_default());
     }
-    end(&mut object, choice.map(|choice| &choice.finish), &response.usage, extra, Took::default());
+    end(form, &mut object, choice.map(|choice| &choice.finish), &response.usage, extra, Took::default());
     Value::Object(object).to_string().into_bytes()
 }
 
@@ -134,8 +136,10 @@ pub(super) struct Took {
 }
 
 /// Writes the members an answer ends with. Where `extra` tells durations, the server measured them itself, and
-/// others beside them would not fit.
+/// others beside them would not fit. What is unknown in the other form, and known in this one, is left out: it
+/// would take the place of what the answer says.
 pub(super) fn end(
+    form: Form,
     object: &mut Object,
     reason: Option<&FinishReason>,
     usage: &Usage,
@@ -146,6 +150,7 @@ pub(super) fn end(
     if let Some(reason) = reason {
         object.insert("done_reason".into(), done_reason(reason).into());
     }
+    extra.retain(|name, _| !form.has(name));
     let told = extra.contains_key("total_duration");
     let seen = |nanos: u64| (!told).then_some(nanos);
     let mut set = |name: &str, value: Option<u64>| {

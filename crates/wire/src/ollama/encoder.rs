@@ -274,7 +274,7 @@ impl StreamEncoder for Encoder {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let took = Took { total: nanos(total), prompt: nanos(self.first.unwrap_or(total)) };
         let mut object = self.empty(Value::Null);
-        end(&mut object, self.reason.as_ref(), &self.usage, std::mem::take(&mut self.extra), took);
+        end(self.form, &mut object, self.reason.as_ref(), &self.usage, std::mem::take(&mut self.extra), took);
         push_line(object, out);
     }
 

@@ -71,6 +71,18 @@ impl Form {
             Self::Generate => "response",
         }
     }
+    /// Whether an answer of this form has such a member.
+    fn has(self, name: &str) -> bool {
+        match name {
+            "model" | "created_at" | "done" | "done_reason" | "prompt_eval_count" | "eval_count"
+            | "error" => true,
+            "message" => self == Self::Chat,
+            "response" | "thinking" | "thinking_signatures" | "images" | "tool_calls" | "citations" => {
+                self == Self::Generate
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Whether members of this dialect are ours: both forms have the same.

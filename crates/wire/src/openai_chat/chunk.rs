@@ -77,6 +77,13 @@ pub(super) struct ChunkDelta<'a> {
 }
 
 impl<'a> ChunkDelta<'a> {
+    /// Whether the delta says something: more than empty strings and lists.
+    pub(super) fn says(&self) -> bool {
+        let told = [self.reasoning_content, self.reasoning, self.content, self.refusal];
+        let more = self.details.len() + self.calls.len() + self.images.len() + self.annotations.len();
+        more > 0 || told.into_iter().flatten().any(says)
+    }
+
     /// The one string that is all the delta says.
     pub(super) fn only_text(&self) -> Option<&'a RawValue> {
         let said = [self.reasoning_content, self.reasoning, self.content, self.refusal];
@@ -103,6 +110,13 @@ impl<'de> Members<'de> for ChunkDelta<'de> {
         }
         Ok(())
     }
+}
+
+/// Whether a content is more than an empty string or list.
+pub(super) fn says(value: &RawValue) -> bool {
+    let json = value.get();
+    let inside = json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    !matches!(json, "null" | "\"\"") && !inside.is_some_and(|items| items.trim_ascii().is_empty())
 }
 
 /// A value that was passed over at first.

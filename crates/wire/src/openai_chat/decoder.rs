@@ -150,6 +150,10 @@ impl State {
         let index = choice.index.unwrap_or(position as u64);
         let index = u32::try_from(index).map_err(|_| WireError::member("choices.index", "is too large"))?;
         let open = self.choices.entry(index).or_default();
+        if open.finished && choice.delta.says() {
+            // A choice that ended has no place for more, and what it said must not get lost in silence.
+            return Err(WireError::member("choices.delta", "goes on behind the end of the choice"));
+        }
         open.delta(index, choice.delta, events)?;
         let reason = response::finish_reason(choice.finish.as_deref().unwrap_or_default(), &mut choice.extra);
         if !choice.extra.is_empty() {
@@ -157,6 +161,8 @@ impl State {
         }
         if let Some(reason) = reason {
             open.finish(index, reason, events);
+            // What was learnt of its growth must not outlive it.
+            self.template = Template::default();
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Streams that are passed on unchanged.
 
+use super::chunk::says;
 use super::fault;
 use super::{response::NO_ANSWER, usage};
 use crate::codec::{GuardOptions, StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
-use crate::members::{Members, Obj, Text, read_into, skip};
+use crate::members::{Members, Obj, Text, if_of_shape, read_into, skip};
 use crate::template::Template;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -16,13 +17,16 @@ pub(super) fn guard(options: GuardOptions) -> Box<dyn StreamGuard> {
     Box::new(Guard::new(Framing::Sse, Chunks { options, ..Chunks::default() }))
 }
 
+/// The bit of choices beyond 62.
+const SHARED: u64 = 1 << 63;
+
 #[derive(Default)]
 struct Chunks {
     options: GuardOptions,
     summary: StreamSummary,
     /// A chunk that told nothing but some content.
     template: Template,
-    /// Choices seen and finished, a bit each; choices beyond 63 share the last bit.
+    /// Choices seen and finished, a bit each; choices beyond 62 share the last bit ([`SHARED`]).
     seen: u64,
     finished: u64,
     content: bool,
@@ -66,9 +70,16 @@ impl Watch for Chunks {
             self.summary.model = model.into_owned();
         }
         let choices = chunk.choices.unwrap_or_default();
+        if choices.late || choices.says & self.finished & !SHARED != 0 {
+            return Err(bad_event("content behind the end of its choice"));
+        }
         if let (Some(content), 0, None) = (choices.text, choices.finished, chunk.usage.or(chunk.usage_beside))
         {
             self.template.learn(text, content);
+        }
+        if choices.finished != 0 {
+            // What was learnt of a choice's growth must not outlive it.
+            self.template = Template::default();
         }
         self.seen |= choices.seen;
         self.finished |= choices.finished;
@@ -137,7 +148,8 @@ impl<'de> Members<'de> for Chunk<'de> {
             "choices" => self.choices = map.next_value()?,
             "usage" => self.usage = map.next_value()?,
             "x_groq" => {
-                let beside: Option<Obj<Beside<'_>>> = map.next_value()?;
+                // One of another shape is a vendor's own affair.
+                let beside: Option<Obj<Beside<'_>>> = if_of_shape(map)?;
                 self.usage_beside = beside.and_then(|at| at.0.usage);
             }
             "error" => self.error = map.next_value()?,
@@ -168,6 +180,10 @@ impl<'de> Members<'de> for Beside<'de> {
 struct Choices<'a> {
     seen: u64,
     finished: u64,
+    /// Choices of which something is said.
+    says: u64,
+    /// Whether one is told more of in the chunk that ended it.
+    late: bool,
     content: bool,
     /// Some of the content, that is a string.
     text: Option<&'a RawValue>,
@@ -188,6 +204,10 @@ impl<'de> Deserialize<'de> for Choices<'de> {
                 while let Some(Obj(choice)) = seq.next_element::<Obj<Choice<'de>>>()? {
                     let bit = 1_u64 << choice.index.unwrap_or(position).min(63);
                     folded.seen |= bit;
+                    if choice.delta.says {
+                        folded.late |= folded.finished & bit & !SHARED != 0;
+                        folded.says |= bit;
+                    }
                     // An empty reason is how some vendors say that there is none yet.
                     if let Some(Text(reason)) = choice.finish_reason.filter(|reason| !reason.0.is_empty()) {
                         folded.finished |= bit;
@@ -225,6 +245,8 @@ impl<'de> Members<'de> for Choice<'de> {
 
 #[derive(Default)]
 struct Delta<'a> {
+    /// Content, or annotations of it.
+    says: bool,
     content: bool,
     text: Option<&'a RawValue>,
 }
@@ -235,11 +257,12 @@ impl<'de> Members<'de> for Delta<'de> {
             "content" | "reasoning_content" | "reasoning" | "refusal" | "tool_calls"
             | "reasoning_details" | "images" => {
                 let value: &RawValue = map.next_value()?;
-                if !matches!(value.get(), "null" | "\"\"" | "[]") {
-                    self.content = true;
+                if says(value) {
+                    (self.says, self.content) = (true, true);
                     self.text = self.text.or(Some(value).filter(|value| value.get().starts_with('"')));
                 }
             }
+            "annotations" => self.says |= says(map.next_value()?),
             _ => skip(map)?,
         }
         Ok(())

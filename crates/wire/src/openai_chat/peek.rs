@@ -93,7 +93,7 @@ pub(super) fn peek(route: Route, body: &[u8]) -> Result<Peek, WireError> {
     let newer = count("max_completion_tokens", found.max_completion_tokens, route)?;
     let older = count("max_tokens", found.max_tokens, route)?;
     let choices = count("n", found.n, route)?;
-    let null = [found.max_completion_tokens, found.max_tokens].into_iter().flatten();
+    let limit = found.max_completion_tokens.or(found.max_tokens);
     let close = text.rfind('}').unwrap_or_default();
     Ok(Peek {
         model,
@@ -105,7 +105,7 @@ pub(super) fn peek(route: Route, body: &[u8]) -> Result<Peek, WireError> {
         at: Places {
             model: found.model.map(|raw| place(text, raw)),
             options: found.stream_options.map(|raw| place(text, raw)),
-            max_tokens: null.filter(|raw| raw.get() == "null").map(|raw| place(text, raw)).next(),
+            max_tokens: limit.filter(|_| newer.or(older).is_none()).map(|raw| place(text, raw)),
             close,
             empty: text.get(..close).is_some_and(|before| before.trim_end().ends_with('{')),
             raw: false,
@@ -167,7 +167,7 @@ pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
     }
     if let (Some(limit), None) = (patch.max_tokens, peek.max_tokens) {
         let name = if patch.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
-        match peek.at.max_tokens.as_ref().and_then(|_| null_at(body, patch.max_completion_tokens)) {
+        match peek.at.max_tokens.as_ref().and_then(|_| limit_at(body, patch.max_completion_tokens)) {
             Some(at) => edits.replace(at, limit.to_string()),
             None => edits.append(&format!(r#""{name}":{limit}"#)),
         }
@@ -175,8 +175,8 @@ pub(super) fn patch(body: &Bytes, peek: &Peek, patch: &Patch<'_>) -> Bytes {
     edits.apply(body, &peek.at)
 }
 
-/// Where the limit stands as a null. Seldom asked for, so that it is looked up only then.
-fn null_at(body: &[u8], max_completion_tokens: bool) -> Option<Range<usize>> {
+/// Where the limit stands as what is none. Seldom asked for, so that it is looked up only then.
+fn limit_at(body: &[u8], max_completion_tokens: bool) -> Option<Range<usize>> {
     let text = text(body).ok()?;
     let found = read(text).ok()?;
     let limit = if max_completion_tokens { found.max_completion_tokens } else { found.max_tokens };
@@ -293,6 +293,9 @@ mod tests {
         check(r#"{"model":"m","max_tokens":null,"max_completion_tokens":null,"n":null}"#, Ok((None, 1)));
         check(r#"{"model":"m","max_tokens":"7"}"#, Err("`max_tokens`: must be a whole number, not a string"));
         check(r#"{"model":"m","max_completion_tokens":7.0}"#, Err("must be a whole number, not 7.0"));
+        check(r#"{"model":"m","max_completion_tokens":-1}"#, Err("must be a whole number, not -1"));
+        check(r#"{"model":"m","max_completion_tokens":{}}"#, Err("must be a whole number, not an object"));
+        check(r#"{"model":"m","max_tokens":-1,"max_completion_tokens":9}"#, Err("`max_tokens`: must be"));
         check(r#"{"model":"m","n":-1}"#, Err("`n`: must be a whole number, not -1"));
         check(r#"{"model":"m","max_tokens":1,"max_tokens":2}"#, Err("`max_tokens`: stands twice"));
 
@@ -353,5 +356,20 @@ mod tests {
         check(raw, r#"{"prompt":"a cat"}"#, Ok(r#"{"prompt":"a cat","model":"new"}"#));
         check(raw, "{ }", Ok(r#"{ "model":"new"}"#));
         check(raw, r#"{"model":7}"#, Err("must be a string"));
+
+        // On other routes what is no limit is the upstream's affair, unless one is asked for: then it is that.
+        let limited = |body: &'static str, max_completion_tokens: bool| {
+            let patch = Patch { model: "m", max_tokens: Some(64), max_completion_tokens, ..Patch::default() };
+            let bytes = super::patch(
+                &Bytes::from_static(body.as_bytes()),
+                &peek(raw, body.as_bytes()).unwrap(),
+                &patch,
+            );
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let set = r#"{"model":"m","max_completion_tokens":64}"#;
+        assert_eq!(limited(r#"{"model":"m","max_completion_tokens":-1}"#, true), set);
+        assert_eq!(limited(r#"{"model":"m","max_completion_tokens":{}}"#, true), set);
+        assert_eq!(limited(r#"{"model":"m","max_tokens":"x"}"#, false), r#"{"model":"m","max_tokens":64}"#);
     }
 }

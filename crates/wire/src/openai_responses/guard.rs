@@ -4,7 +4,7 @@ use super::{fault, response, usage};
 use crate::codec::{StreamGuard, StreamSummary};
 use crate::error::{StreamFault, WireError, text};
 use crate::guard::{Framing, Guard, Seen, Verdict, Watch, bad_event, truncated};
-use crate::members::{Members, Obj, Text, read_into, skip};
+use crate::members::{Members, Obj, Text, if_of_shape, read_into, skip};
 use serde::de::MapAccess;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -181,7 +181,7 @@ impl<'de> Members<'de> for Answer<'de> {
         match name {
             "id" => self.id = map.next_value()?,
             "model" => self.model = map.next_value()?,
-            "status" => self.status = map.next_value()?,
+            "status" => self.status = if_of_shape(map)?,
             "output" => {
                 let output: &RawValue = map.next_value()?;
                 self.output = output.get().starts_with('[');
@@ -189,7 +189,7 @@ impl<'de> Members<'de> for Answer<'de> {
             "usage" => self.usage = map.next_value()?,
             "error" => self.error = map.next_value()?,
             "incomplete_details" => {
-                let details: Option<Obj<Details<'_>>> = map.next_value()?;
+                let details: Option<Obj<Details<'_>>> = if_of_shape(map)?;
                 self.reason = details.and_then(|Obj(details)| details.reason);
             }
             _ => skip(map)?,
@@ -206,7 +206,7 @@ struct Details<'a> {
 impl<'de> Members<'de> for Details<'de> {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            "reason" => self.reason = map.next_value()?,
+            "reason" => self.reason = if_of_shape(map)?,
             _ => skip(map)?,
         }
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! A turn's parts are one sequence, while items group some of them: a message holds texts, refusals and the
 //! annotations of its texts. What no part stands for is in the turn's unknown members: [`ITEMS`] tells where
-//! a message begins and its own members (`id`, `phase`), [`LOGPROBS`] the probabilities of a text's tokens.
+//! a message begins and its own members (`id`, `phase`), [`LOGPROBS`] the probabilities of a text's tokens,
+//! [`WITHIN`] which unknown parts are a message's.
 
 use super::{citation, content, thought};
 use crate::error::WireError;
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 pub(super) const ITEMS: &str = "items";
 /// `{"0": […]}`: probabilities of tokens, by the text part they are of.
 pub(super) const LOGPROBS: &str = "logprobs";
+/// `[2, 3]`: the parts that stand in a message, though their types would make items of them.
+const WITHIN: &str = "within";
 
 /// Reads the items of one turn of the model.
 #[derive(Default)]
@@ -21,6 +24,7 @@ pub(super) struct Reader {
     pub(super) parts: Vec<Part>,
     messages: Vec<Value>,
     logprobs: Object,
+    within: Vec<Value>,
     /// Code points of text so far.
     chars: usize,
     in_message: bool,
@@ -91,7 +95,12 @@ impl Reader {
             Some("refusal") => {
                 self.parts.push(Part::Refusal(take::string(&mut object, "refusal")?.unwrap_or_default()));
             }
-            _ => self.parts.push(opaque(object)),
+            kind => {
+                if !kind.is_some_and(is_of_content) {
+                    self.within.push(self.parts.len().into());
+                }
+                self.parts.push(opaque(object));
+            }
         }
         Ok(())
     }
@@ -104,6 +113,9 @@ impl Reader {
         }
         if !self.logprobs.is_empty() {
             extra.insert(LOGPROBS.into(), self.logprobs.into());
+        }
+        if !self.within.is_empty() {
+            extra.insert(WITHIN.into(), self.within.into());
         }
         (self.parts, extra)
     }
@@ -139,6 +151,11 @@ pub(super) fn call(mut object: Object) -> Result<ToolCall, WireError> {
     // Some servers know one id only.
     let id = id.or_else(|| object.get("id").and_then(Value::as_str).map(str::to_owned)).unwrap_or_default();
     Ok(ToolCall { id, name, arguments, signature: None, extra: object })
+}
+
+/// Whether a part of this type can only stand in a message.
+fn is_of_content(kind: &str) -> bool {
+    kind.starts_with("output_") || kind.starts_with("input_")
 }
 
 fn opaque(object: Object) -> Part {
@@ -195,6 +212,12 @@ pub(super) fn write(parts: &[Part], extra: &Object, own: bool, to: To<'_>) -> Wr
             }
         }
         let Some(part) = parts.get(i) else { break };
+        let within = extra.get(WITHIN).and_then(Value::as_array);
+        let within = within.is_some_and(|within| within.iter().any(|at| at.as_u64() == Some(i as u64)));
+        if let (true, Part::Opaque { dialect: Dialect::OpenAiResponses, value }) = (within, part) {
+            writer.content(value.clone());
+            continue;
+        }
         let tokens = extra.get(LOGPROBS).and_then(|of| of.get(i.to_string()));
         writer.part(i, part, &notes, tokens);
     }
@@ -232,7 +255,7 @@ impl Writer<'_> {
                 let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
                 if citation::is_annotation(value) {
                     self.annotation(i, notes);
-                } else if kind.starts_with("output_") || kind.starts_with("input_") {
+                } else if is_of_content(kind) {
                     self.content(value.clone());
                 } else {
                     self.close();

@@ -31,10 +31,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
         Some(_) => return Err(WireError::member("input", "must be a string or an array of items")),
     }
     // A prompt kept at the provider, or the conversation before, may be all there is.
-    let elsewhere = ["prompt", "previous_response_id", "conversation"];
-    if messages.len() == instructions
-        && !elsewhere.iter().any(|name| extra.get(*name).is_some_and(|at| !at.is_null()))
-    {
+    if messages.len() == instructions && !leans_elsewhere(&extra) {
         return Err(WireError::member("input", "is required: a string or an array of items"));
     }
     let tools = tools::decode(take::array(&mut extra, "tools")?)?;
@@ -64,6 +61,12 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
         extra,
         ..ChatRequest::new(model.into(), messages)
     })
+}
+
+/// Whether members of a request say that its input is kept at the provider.
+fn leans_elsewhere(extra: &Object) -> bool {
+    let names = ["prompt", "previous_response_id", "conversation"];
+    names.iter().any(|name| extra.get(*name).is_some_and(|at| !at.is_null()))
 }
 
 fn reasoning(extra: &mut Object) -> Result<ReasoningOptions, WireError> {
@@ -175,8 +178,10 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
     object.insert("model".into(), request.model.as_str().into());
     let mut messages = request.messages.as_slice();
     let mut first = 0;
+    // A request wants an input: where there is nothing else, the instructions are it.
+    let alone = messages.len() == 1 && !(own && leans_elsewhere(&request.extra));
     if let [Message { role: Role::System, parts, extra }, rest @ ..] = messages
-        && let ([Part::Text(text)], true) = (parts.as_slice(), extra.is_empty() || !own)
+        && let ([Part::Text(text)], true, false) = (parts.as_slice(), extra.is_empty() || !own, alone)
     {
         object.insert("instructions".into(), text.as_str().into());
         (messages, first) = (rest, 1);

@@ -3,7 +3,6 @@
 //! how long things are kept is for the caller to say.
 
 use super::peek::Body;
-use super::thought;
 use crate::edit::Edits;
 use crate::error::{WireError, text};
 use crate::members::{Members, Text, place, read_into, skip};

@@ -20,13 +20,6 @@ const CALL: &str = "hanok+call:";
 /// On a part whose text belongs to the item of the part before it.
 pub(super) const JOINS: &str = "joins";
 
-/// Whether such a content was made up by us, so that no upstream can read it.
-pub(super) fn is_foreign(encrypted: &str) -> bool {
-    encrypted.starts_with(REDACTED)
-        || encrypted.starts_with(CALL)
-        || signature::read(encrypted.to_owned(), OWN).of != OWN
-}
-
 /// What is in an `encrypted_content`.
 pub(super) enum Encrypted {
     /// The signature of the item's thoughts, and whether their text was hidden.

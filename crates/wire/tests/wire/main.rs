@@ -9,6 +9,7 @@
 
 mod anthropic_messages;
 mod clients;
+mod corpus;
 mod embeddings;
 mod encoding;
 mod fixtures;
@@ -21,6 +22,7 @@ mod ollama;
 mod ollama_streams;
 mod openai_responses;
 mod orders;
+mod short;
 mod streams;
 
 use hanok_base::Dialect;

@@ -553,3 +553,30 @@ fn a_client_over_openai() {
     assert_eq!(body["tools"][0]["function"]["parameters"], json!({ "type": "object" }));
     assert_eq!((&body["tool_choice"], &body["stop"]), (&json!("required"), &json!(["END"])));
 }
+
+/// A request of nothing but instructions would have no turn, which upstreams refuse.
+#[test]
+fn instructions_alone() {
+    let check = |system: Value, expect: Value, lost: &[&str]| {
+        let mut body = json!({ "model": "m", "max_tokens": 9 });
+        body.as_object_mut().unwrap().extend(system.as_object().unwrap().clone());
+        let (again, said) = upstream(&wire().decode_request(body.to_string().as_bytes()).unwrap());
+        body.as_object_mut().unwrap().extend(expect.as_object().unwrap().clone());
+        assert_eq!(again, body);
+        assert_eq!(said, lost);
+        assert!(wire().decode_request(again.to_string().as_bytes()).is_ok());
+    };
+    let note = ["messages: the instructions became the user's turn: anthropic-messages wants one"];
+    check(
+        json!({ "messages": [{ "role": "system", "content": [] }] }),
+        json!({ "messages": [{ "role": "user", "content": [] }] }),
+        &note,
+    );
+    check(
+        json!({ "messages": [{ "role": "system", "content": "s", "x": 1 }] }),
+        json!({ "messages": [{ "role": "user", "content": "s", "x": 1 }] }),
+        &note,
+    );
+    let both = json!({ "system": "s", "messages": [{ "role": "system", "content": "t" }] });
+    check(both.clone(), both, &[]);
+}

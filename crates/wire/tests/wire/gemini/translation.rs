@@ -190,7 +190,7 @@ fn a_request_for_openai() {
     assert_eq!(
         answers,
         [
-            ("hanok_3_1", r#"{"output":"text"}"#),
+            ("hanok_3_1", "text"),
             ("hanok_3_0", r#"{"error":"no"}"#),
             ("x9", r#"{"ok":true}"#),
             ("h", r#"{"a":1}"#),
@@ -367,4 +367,61 @@ fn signatures_go_home() {
     let request = ChatRequest::new("gemini-2.5-pro".into(), vec![Message::text(Role::User, "q"), foreign]);
     let body = String::from_utf8(wire().encode_request(&request, RequestOptions::default()).body).unwrap();
     assert!(!body.contains("thought"), "{body}");
+}
+
+/// Answers of tools come back as they came, whatever their calls tell of themselves.
+#[test]
+fn answers_of_tools_keep_what_they_say() {
+    let contents = |call: Value, answer: Value| {
+        json!({ "contents": [
+            { "role": "model", "parts": [{ "functionCall": call }] },
+            { "role": "user", "parts": [{ "text": "So:" }, { "functionResponse": answer }] },
+        ] })
+    };
+    let check = |call: Value, answer: Value| {
+        let body = contents(call, answer);
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        let again = wire().encode_request(&request, RequestOptions::default()).body;
+        assert_eq!(serde_json::from_slice::<Value>(&again).unwrap(), body);
+    };
+    let nameless = || json!({ "id": "x9", "name": "", "args": {} });
+    check(nameless(), json!({ "id": "x9", "name": "f" }));
+    check(json!({ "id": "x9", "name": "f", "args": {} }), json!({ "id": "x9", "name": "g" }));
+    let call = || json!({ "name": "f", "args": {} });
+    for key in ["output", "result", "error", "other"] {
+        for text in ["12 degrees", "", "[1]", "{\"a\":1}", "{\"output\":\"x\"}", "{\"error\":\"x\"}"] {
+            check(call(), json!({ "name": "f", "response": { key: text } }));
+        }
+        check(call(), json!({ "name": "f", "response": { key: 7 } }));
+        check(call(), json!({ "name": "f", "response": { key: "x", "more": 1 } }));
+    }
+    // Without a name, the answer's own is still told.
+    let body = r#"{"contents":[{"parts":[{"functionCall":{"id":"x9"}}]},{"parts":[{"functionResponse":{"id":"x9","name":"f"}}]}]}"#;
+    let request = wire().decode_request(body.as_bytes()).unwrap();
+    let again = wire().encode_request(&request, RequestOptions::default()).body;
+    let again: Value = serde_json::from_slice(&again).unwrap();
+    assert_eq!(again["contents"][1]["parts"][0]["functionResponse"], json!({ "id": "x9", "name": "f" }));
+}
+
+/// Other dialects tell what a tool answers as a text, so that a lone text is that text.
+#[test]
+fn a_lone_text_is_a_text() {
+    let check = |response: Value, expect: &str| {
+        let body = json!({ "contents": [
+            { "role": "model", "parts": [{ "functionCall": { "id": "c", "name": "f" } }] },
+            { "role": "user", "parts": [{ "functionResponse": { "id": "c", "name": "f", "response": response } }] },
+        ] });
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        for other in [Dialect::OpenAiChat, Dialect::Ollama] {
+            let body = hanok_wire::codec(other).encode_request(&request, RequestOptions::default()).body;
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            let told = body["messages"].as_array().unwrap().last().unwrap();
+            assert_eq!(told["content"], expect, "{other:?}");
+        }
+    };
+    check(json!({ "result": "12 degrees" }), "12 degrees");
+    check(json!({ "output": "{\"a\":1}" }), "{\"a\":1}");
+    check(json!({ "output": 12 }), "{\"output\":12}");
+    check(json!({ "text": "x" }), "{\"text\":\"x\"}");
+    check(json!({ "output": "x", "more": 1 }), "{\"output\":\"x\",\"more\":1}");
 }

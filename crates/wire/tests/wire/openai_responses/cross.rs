@@ -23,7 +23,7 @@ fn requests() {
 #[test]
 fn easy_forms() {
     let check = |input: Value, expect: Value| {
-        let body = json!({ "model": "m", "input": input }).to_string();
+        let body = json!({ "model": "m", "input": &input }).to_string();
         let request = wire().decode_request(body.as_bytes()).unwrap();
         assert_eq!(encoded(&request).0, json!({ "model": "m", "input": expect }), "{body}");
     };
@@ -39,6 +39,46 @@ fn easy_forms() {
         json!([{ "type": "function_call_output", "call_id": "c", "output": [{ "type": "input_text", "text": "x" }] }]),
         json!([{ "type": "function_call_output", "call_id": "c", "output": "x" }]),
     );
+}
+
+/// Parts of a message that we do not know stay in it.
+#[test]
+fn unknown_parts_of_a_message() {
+    let check = |content: Value| {
+        let body = json!({ "model": "m", "input": [
+            { "type": "message", "role": "assistant", "content": content },
+            { "type": "web_search_call", "id": "ws_1" },
+        ] });
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        assert_eq!(encoded(&request).0, body);
+    };
+    check(json!([{}]));
+    check(json!([{ "type": "odd" }, { "type": "output_text", "text": "a" }, { "x": 1 }]));
+    check(json!([{ "type": "output_odd" }, { "type": "reasoning", "text": "hm" }]));
+    check(json!([{ "type": "message" }, { "type": 7 }]));
+}
+
+/// Instructions alone are the input, which a request has to have; beside an input that is kept elsewhere they are
+/// what they are.
+#[test]
+fn instructions_alone() {
+    let system =
+        json!({ "type": "message", "role": "system", "content": [{ "type": "input_text", "text": "s" }] });
+    let check = |body: Value, expect: Value| {
+        let request = wire().decode_request(body.to_string().as_bytes()).unwrap();
+        let again = encoded(&request).0;
+        assert_eq!(again, expect, "{body}");
+        assert!(wire().decode_request(again.to_string().as_bytes()).is_ok(), "{body}");
+    };
+    check(
+        json!({ "model": "m", "input": [{ "role": "system", "content": "s" }] }),
+        json!({ "model": "m", "input": [system] }),
+    );
+    let kept = json!({ "model": "m", "instructions": "s", "previous_response_id": "resp_1" });
+    check(kept.clone(), kept);
+    let chat =
+        chat().decode_request(br#"{"model":"m","messages":[{"role":"system","content":"s"}]}"#).unwrap();
+    assert_eq!(encoded(&chat).0, json!({ "model": "m", "input": [system], "store": false }));
 }
 
 #[test]
@@ -345,16 +385,18 @@ fn signatures_come_home() {
             }
         }
         assert_eq!(back, parts);
-        // Nor is any of it shown to an upstream that cannot read it.
+        // What goes to whatever upstream keeps them all; and is known to hold them, so that an upstream that
+        // cannot read them is shown none.
+        let sent = kept::for_upstream(&Bytes::from(body));
+        assert_eq!(parsed(&sent)["input"], Value::from(input));
+        assert!(hanok_wire::holds_foreign_signature(&sent));
+        let request = wire().decode_request(&sent).unwrap();
         let kinds: Vec<Value> = encoded(&request).0["input"]
             .as_array()
             .unwrap()
             .iter()
             .map(|item| item["type"].clone())
             .collect();
-        assert_eq!(kinds, ["message", "function_call", "function_call", "function_call_output"]);
-        let raw = parsed(&kept::for_upstream(&Bytes::from(body)));
-        let kinds: Vec<&Value> = raw["input"].as_array().unwrap().iter().map(|item| &item["type"]).collect();
         assert_eq!(kinds, ["message", "function_call", "function_call", "function_call_output"]);
     }
 

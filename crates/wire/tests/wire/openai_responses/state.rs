@@ -93,10 +93,11 @@ fn an_upstream_keeps_nothing() {
         r#"{"include":["reasoning.encrypted_content"],"reasoning":{"effort":"high"},"store":true}"#,
         r#"{"include":["reasoning.encrypted_content"],"reasoning":{"effort":"high"},"store":false}"#,
     );
-    // Thoughts that it could not read: another provider's, and its own that it did not keep.
+    // Thoughts that nobody can read: its own that it did not keep. Another provider's stay, since the call may
+    // go to that one.
     check(
         r#"{"store":false,"input":[{"type":"reasoning","id":"a","summary":[]},{"type":"reasoning","encrypted_content":"gAA"},{"type":"reasoning","encrypted_content":"hanok:gemini:x"},{"type":"reasoning","content":[{"text":"t"}]},{"x":1}]}"#,
-        r#"{"store":false,"input":[{"type":"reasoning","encrypted_content":"gAA"},{"type":"reasoning","content":[{"text":"t"}]},{"x":1}]}"#,
+        r#"{"store":false,"input":[{"type":"reasoning","encrypted_content":"gAA"},{"type":"reasoning","encrypted_content":"hanok:gemini:x"},{"type":"reasoning","content":[{"text":"t"}]},{"x":1}]}"#,
     );
     check("no json", "no json");
 }
