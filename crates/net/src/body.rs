@@ -2,6 +2,7 @@
 
 use crate::cassette::{Replayed, Tap};
 use crate::error::in_body;
+use crate::h1::answer::Answer;
 use crate::idle::Timer;
 use crate::{NetError, NetErrorKind};
 use bytes::{Bytes, BytesMut};
@@ -27,26 +28,37 @@ pub struct Body {
 
 /// Where the pieces come from.
 #[derive(Debug)]
-enum Source {
+pub(crate) enum Source {
     /// The end or an error was seen.
     Ended,
-    Network(Incoming),
+    /// A connection of its own.
+    Own(Answer),
+    /// One that others share.
+    Shared(Incoming),
     Cassette(Box<Replayed>),
 }
 
-impl Body {
-    pub(crate) fn new(incoming: Incoming, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self { source: Source::Network(incoming), timer, idle, target, tap: None }
+impl Source {
+    /// Whether nothing follows; it may also only be seen when asked for.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Ended => true,
+            Self::Own(answer) => answer.is_end(),
+            Self::Shared(incoming) => incoming.is_end_stream(),
+            Self::Cassette(_) => false,
+        }
     }
+}
 
-    pub(crate) fn replayed(replayed: Replayed, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self { source: Source::Cassette(Box::new(replayed)), timer, idle, target, tap: None }
+impl Body {
+    pub(crate) fn new(source: Source, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
+        Self { source, timer, idle, target, tap: None }
     }
 
     /// Shows every piece to `tap` from now on.
     pub(crate) fn tapped(mut self, mut tap: Box<Tap>) -> Self {
         // An empty body need not be asked for.
-        if matches!(&self.source, Source::Network(incoming) if incoming.is_end_stream()) {
+        if self.source.is_end() {
             tap.end();
         }
         self.tap = Some(tap);
@@ -57,7 +69,8 @@ impl Body {
     pub fn announced_len(&self) -> Option<u64> {
         match &self.source {
             Source::Ended => None,
-            Source::Network(incoming) => incoming.size_hint().exact(),
+            Source::Own(answer) => answer.left(),
+            Source::Shared(incoming) => incoming.size_hint().exact(),
             Source::Cassette(replayed) => replayed.announced_len(),
         }
     }
@@ -114,7 +127,10 @@ impl Body {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
         let polled = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
-            Source::Network(incoming) => poll_incoming(incoming, cx, &self.target),
+            Source::Own(answer) => answer
+                .poll_piece(cx)
+                .map(|item| item.map(|piece| piece.map_err(|fault| in_body(fault, &self.target)))),
+            Source::Shared(incoming) => poll_incoming(incoming, cx, &self.target),
             Source::Cassette(replayed) => replayed.poll_piece(cx, &self.target),
         };
         let Poll::Ready(item) = polled else {
@@ -125,11 +141,7 @@ impl Body {
             return Poll::Ready(Some(Err(self.stalled())));
         };
         self.timer.progress();
-        let ended = match &self.source {
-            Source::Network(incoming) if matches!(item, Some(Ok(_))) => incoming.is_end_stream(),
-            _ => !matches!(item, Some(Ok(_))),
-        };
-        if ended {
+        if !matches!(item, Some(Ok(_))) || self.source.is_end() {
             self.source = Source::Ended;
         }
         Poll::Ready(item)
