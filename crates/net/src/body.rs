@@ -9,7 +9,8 @@ use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use std::pin::Pin;
+use std::future::Future as _;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -96,10 +97,17 @@ impl Body {
         std::future::poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// The same body in fewer pieces: what is there together comes as one piece, of about `max` bytes at
-    /// most. Nothing is held back to wait for more.
+    /// The same body in fewer pieces: what is there together comes as one piece, of `max` bytes at most.
+    /// Nothing is held back to wait for more.
     pub fn coalesced(self, max: usize) -> Coalesced {
-        Coalesced { body: self, max, held: Held::Nothing, after: None, yielded: false, gained: false }
+        Coalesced {
+            body: self,
+            max: max.max(1),
+            held: Held::Nothing,
+            after: None,
+            yielded: false,
+            gained: false,
+        }
     }
 
     /// Waits no longer than `idle` for each further piece; a longer limit than before has no effect.
@@ -196,9 +204,9 @@ const BURST: Duration = Duration::from_millis(1);
 
 /// See [`Body::coalesced`].
 ///
-/// The connection's own task hands its pieces over one at a time, so more is ready than can be seen at once.
-/// In a burst this stream therefore lets that task run once before it hands on what it holds; on a slow
-/// stream, where it would gain nothing, it does not.
+/// A server that writes in a burst is seldom done when its first piece is seen. In a burst this stream
+/// therefore lets all else run once before it hands on what it holds; on a slow stream, where it would gain
+/// nothing, it does not.
 #[derive(Debug)]
 pub struct Coalesced {
     body: Body,
@@ -216,42 +224,44 @@ impl Stream for Coalesced {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if let Some(error) = this.after.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
         loop {
+            if this.held.len() >= this.max {
+                return this.hand_over();
+            }
+            if this.after.is_some() {
+                return match this.held.len() {
+                    0 => Poll::Ready(this.after.take().map(Err)),
+                    _ => this.hand_over(),
+                };
+            }
             match this.body.poll_piece(cx) {
                 Poll::Ready(Some(Ok(piece))) => {
                     this.gained = this.yielded;
                     this.yielded = false;
                     this.held = std::mem::take(&mut this.held).and(piece, 0);
-                    if this.held.len() >= this.max {
-                        return this.hand_over();
-                    }
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    if this.held.len() == 0 {
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    this.after = Some(error);
-                    return this.hand_over();
-                }
+                Poll::Ready(Some(Err(error))) => this.after = Some(error),
                 Poll::Ready(None) => return this.hand_over(),
                 Poll::Pending if this.held.len() == 0 => return Poll::Pending,
                 Poll::Pending => {
-                    if this.yielded {
-                        this.gained = false;
-                        return this.hand_over();
-                    }
-                    if !this.gained && this.body.timer.last_wait() >= BURST {
+                    let in_burst = this.gained || this.body.timer.last_wait() < BURST;
+                    if this.yielded || !in_burst {
+                        this.gained &= !this.yielded;
                         return this.hand_over();
                     }
                     this.yielded = true;
-                    cx.waker().wake_by_ref();
+                    step_back(cx);
                     return Poll::Pending;
                 }
             }
         }
+    }
+}
+
+/// Has this task polled again once all that is ready, and what the sockets have to say, had its turn.
+fn step_back(cx: &mut Context<'_>) {
+    if pin!(tokio::task::yield_now()).poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
     }
 }
 
@@ -268,7 +278,13 @@ impl Coalesced {
 
     fn hand_over(&mut self) -> Poll<Option<Result<Bytes, NetError>>> {
         self.yielded = false;
-        Poll::Ready(std::mem::take(&mut self.held).into_bytes().map(Ok))
+        let held = std::mem::take(&mut self.held).into_bytes();
+        Poll::Ready(held.map(|mut piece| {
+            if piece.len() > self.max {
+                self.held = Held::One(piece.split_off(self.max));
+            }
+            Ok(piece)
+        }))
     }
 }
 

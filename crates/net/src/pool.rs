@@ -11,6 +11,9 @@ const SHORTEST_ROUND: Duration = Duration::from_millis(50);
 /// The reaper comes at least as often as this, so that what a server closed is soon closed here.
 const LONGEST_ROUND: Duration = Duration::from_secs(10);
 
+/// What was not used for this long needs no buffers.
+const RESTING: Duration = Duration::from_secs(5);
+
 /// The kept connections of one client: those of HTTP/1.1 for one request each, those of HTTP/2 for many at
 /// once. A client's proxy is always the same, so that it does not tell them apart.
 #[derive(Debug)]
@@ -84,6 +87,8 @@ impl Pool {
                     now.duration_since(idle.since) >= self.idle_timeout || !idle.connection.is_quiet()
                 };
                 gone.extend(host.idle.extract_if(.., dead));
+                let resting = host.idle.iter_mut().filter(|idle| now.duration_since(idle.since) >= RESTING);
+                resting.for_each(|idle| idle.connection.shrink());
                 host.shared.take_if(|shared| shared.is_over(now, self.idle_timeout));
                 !host.idle.is_empty() || host.shared.is_some()
             });

@@ -15,8 +15,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 const SMALL_READ: usize = 16 << 10;
 /// How much is read at once at most.
 const LARGE_READ: usize = 64 << 10;
-/// How much of a request's head is kept room for between requests.
-const KEPT_HEAD: usize = 4 << 10;
 /// How many interim answers may come before the one that counts.
 const MOST_INTERIM: u8 = 32;
 
@@ -132,13 +130,17 @@ impl Connection {
         if self.spent || self.sending.going || !self.buf.is_empty() {
             return false;
         }
-        // Unused, it keeps no more than it must.
-        self.buf = BytesMut::new();
-        self.read_size = SMALL_READ;
-        if self.sending.head.capacity() > KEPT_HEAD {
-            self.sending.head = Vec::new();
+        if self.buf.capacity() > SMALL_READ {
+            self.buf = BytesMut::new();
         }
+        self.read_size = SMALL_READ;
         self.is_quiet()
+    }
+
+    /// Keeps no more than it must, where the next request is not expected soon.
+    pub(crate) fn shrink(&mut self) {
+        self.buf = BytesMut::new();
+        self.sending.head = Vec::new();
     }
 
     /// Whether the server, unasked, neither said anything nor closed. Whoever was woken by this connection

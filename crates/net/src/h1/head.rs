@@ -104,11 +104,14 @@ pub(crate) struct Head {
     pub(super) framing: Framing,
 }
 
-/// Whether it is worth reading the head, of which these `fresh` bytes at its end are new: a line must have
-/// ended since, or the beginning be short enough to tell what it is.
+/// Whether it is worth reading the head, of which the last `fresh` bytes are new: a line has ended since, or
+/// it is so short that it only tells what it is, or too long.
 pub(super) fn worth_reading(buf: &[u8], fresh: usize) -> bool {
     let new = buf.get(buf.len().saturating_sub(fresh)..).unwrap_or(buf);
-    buf.len() <= TELLING || fresh == buf.len() || memchr::memchr(b'\n', new).is_some()
+    buf.len() <= TELLING
+        || buf.len() >= LARGEST_HEAD
+        || fresh == buf.len()
+        || memchr::memchr(b'\n', new).is_some()
 }
 
 /// Takes the head of the answer to a request of this method from the front of `buf`; `None` where it is not
@@ -304,6 +307,7 @@ mod tests {
         let head = read(&mut buf, &Method::GET).unwrap().unwrap();
         assert_eq!((head.headers["name"].as_bytes(), head.headers.len()), (&b"value"[..], 2));
         assert!(worth_reading(b"HTT", 1) && worth_reading(&[b'x'; 99], 99));
+        assert!(worth_reading(&[b'x'; LARGEST_HEAD], 1));
         assert!(!worth_reading(&[b'x'; 99], 1) && worth_reading(b"HTTP/1.1 200 OK\r\n", 1));
     }
 }
