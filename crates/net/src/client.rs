@@ -120,13 +120,8 @@ impl Client {
         let (uri, target) = (request.url.uri(), request.url.shared_target());
         let mut timer = Timer::new(request.timeouts.first_byte, request.timeouts.idle);
         let asks_proxy = self.proxy.as_deref().filter(|proxy| !is_https(uri) && proxy.serves(uri));
-        let ask = Ask {
-            method,
-            uri,
-            headers: request.headers,
-            user_agent: &self.user_agent,
-            through: asks_proxy.map(Proxy::authorization),
-        };
+        let ask =
+            Ask { method, uri, headers: request.headers, user_agent: &self.user_agent, through: asks_proxy };
         let mut kept_too = true;
         loop {
             let sent_at = Instant::now();

@@ -34,15 +34,12 @@ impl Connector {
 
     /// A line to where the URI points; it says which protocol was agreed on.
     pub(crate) async fn connect(&self, uri: &Uri) -> Result<Line, ConnectFailure> {
-        match tokio::time::timeout(self.timeout, self.open(uri)).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(uri));
-                let through = proxy.map(|proxy| format!(" through the proxy {}", proxy.target()));
-                let reason = format!("{:?}{}", self.timeout, through.unwrap_or_default());
-                Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason })
-            }
-        }
+        tokio::time::timeout(self.timeout, self.open(uri)).await.unwrap_or_else(|_| {
+            let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(uri));
+            let through = proxy.map(|proxy| format!(" through the proxy {}", proxy.target()));
+            let reason = format!("{:?}{}", self.timeout, through.unwrap_or_default());
+            Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason })
+        })
     }
 
     async fn open(&self, uri: &Uri) -> Result<Line, ConnectFailure> {

@@ -127,9 +127,8 @@ impl Chunked {
                 At::Digits
             }
             (At::Digits | At::Padding, b' ' | b'\t') => At::Padding,
-            (At::Digits | At::Padding, b';') => At::Extension,
             (At::Digits | At::Padding | At::Extension, b'\r') => At::SizeEnd,
-            (At::Extension, b'\t' | b' '..=b'~' | 0x80..) => At::Extension,
+            (At::Digits | At::Padding, b';') | (At::Extension, b'\t' | b' '..=b'~' | 0x80..) => At::Extension,
             (At::SizeEnd, b'\n') => {
                 self.line = 0;
                 if self.size == 0 { At::Trailer } else { At::Data }
@@ -140,9 +139,8 @@ impl Chunked {
                 At::Size
             }
             (At::Trailer, b'\r') => At::LastLf,
-            (At::Trailer, b'!'..=b'~') => At::TrailerText,
             (At::TrailerText, b'\r') => At::TrailerLf,
-            (At::TrailerText, b'\t' | b' '..=b'~' | 0x80..) => At::TrailerText,
+            (At::Trailer, b'!'..=b'~') | (At::TrailerText, b'\t' | b' '..=b'~' | 0x80..) => At::TrailerText,
             (At::TrailerLf, b'\n') => At::Trailer,
             (At::LastLf, b'\n') => At::Done,
             (At::Size | At::Digits | At::Padding | At::Extension | At::SizeEnd, _) => {

@@ -2,6 +2,7 @@
 
 use super::Malformed;
 use super::framing::Framing;
+use crate::Proxy;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
@@ -23,8 +24,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) user_agent: &'a HeaderValue,
-    /// The line leads to a proxy that is to ask for the whole URL, with this to identify by.
-    pub(crate) through: Option<Option<&'a HeaderValue>>,
+    /// The proxy that is asked for the whole URL, where the line leads to one.
+    pub(crate) through: Option<&'a Proxy>,
 }
 
 impl Ask<'_> {
@@ -46,6 +47,7 @@ impl Ask<'_> {
         }
         out.extend_from_slice(b" HTTP/1.1\r\n");
 
+        let authorization = self.through.and_then(Proxy::authorization);
         let (mut accepts, mut named, mut hosted) = (false, false, false);
         for (name, value) in self.headers {
             if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
@@ -54,7 +56,7 @@ impl Ask<'_> {
             accepts |= *name == ACCEPT_ENCODING;
             named |= *name == USER_AGENT;
             hosted |= *name == HOST;
-            if *name == PROXY_AUTHORIZATION && matches!(self.through, Some(Some(_))) {
+            if *name == PROXY_AUTHORIZATION && authorization.is_some() {
                 continue;
             }
             line(out, name, value.as_bytes());
@@ -71,7 +73,7 @@ impl Ask<'_> {
         if !named {
             line(out, &USER_AGENT, self.user_agent.as_bytes());
         }
-        if let Some(Some(authorization)) = self.through {
+        if let Some(authorization) = authorization {
             line(out, &PROXY_AUTHORIZATION, authorization.as_bytes());
         }
         // A method that is about a body says so of an empty one too.
@@ -181,13 +183,13 @@ mod tests {
             ask.write(len, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expect.replace('\n', "\r\n"), "{url}");
             // Through a proxy only the first line is another.
-            let authorization = HeaderValue::from_static("Basic x");
-            ask.through = Some(Some(&authorization));
+            let proxy = Proxy::parse("u:p@proxy:1").unwrap();
+            ask.through = Some(&proxy);
             let mut out = Vec::new();
             ask.write(len, &mut out);
             let out = String::from_utf8(out).unwrap();
             assert!(out.starts_with(&format!("{method} http://{}/", uri.authority().unwrap())), "{out}");
-            assert!(out.contains("proxy-authorization: Basic x\r\n"), "{out}");
+            assert!(out.contains("proxy-authorization: Basic dTpw\r\n"), "{out}");
         };
         check(
             Method::POST,
@@ -307,7 +309,7 @@ mod tests {
         let head = read(&mut buf, &Method::GET).unwrap().unwrap();
         assert_eq!((head.headers["name"].as_bytes(), head.headers.len()), (&b"value"[..], 2));
         assert!(worth_reading(b"HTT", 1) && worth_reading(&[b'x'; 99], 99));
-        assert!(worth_reading(&[b'x'; LARGEST_HEAD], 1));
+        assert!(worth_reading(&vec![b'x'; LARGEST_HEAD], 1));
         assert!(!worth_reading(&[b'x'; 99], 1) && worth_reading(b"HTTP/1.1 200 OK\r\n", 1));
     }
 }

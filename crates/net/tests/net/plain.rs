@@ -30,15 +30,14 @@ async fn text(response: Response) -> String {
 async fn check_legal(method: Method, answer: &str, status: u16, body: &str, kept: bool) {
     let answer = answer.replace('\n', "\r\n").into_bytes();
     for split in [false, true] {
-        let step = match split {
-            false => Step::Write(answer.clone()),
-            true => Step::Drip(answer.clone(), Duration::ZERO),
-        };
+        let mut answering = vec![Step::Read];
+        if split {
+            answering.extend(answer.iter().map(|byte| Step::Write(vec![*byte])));
+        } else {
+            answering.push(Step::Write(answer.clone()));
+        }
         // Where the connection is not kept, its close is part of the answer.
-        let script = match kept {
-            true => vec![Step::Read, step.clone(), Step::Read, step, Step::Hold],
-            false => vec![Step::Read, step],
-        };
+        let script = if kept { [&answering[..], &answering[..], &[Step::Hold]].concat() } else { answering };
         let server = Server::start(vec![script]).await;
         let client = client();
         for _ in 0..2 {
@@ -405,7 +404,9 @@ async fn a_large_body_is_read_only_as_fast_as_it_is_taken() {
                         }
                         Err(error) => {
                             assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-                            full.take().map(|full| full.send(written).unwrap());
+                            if let Some(full) = full.take() {
+                                full.send(written).unwrap();
+                            }
                         }
                     }
                 }
