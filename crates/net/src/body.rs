@@ -2,13 +2,15 @@
 
 use crate::cassette::{Replayed, Tap};
 use crate::error::in_body;
+use crate::h1::answer::Answer;
 use crate::idle::Timer;
 use crate::{NetError, NetErrorKind};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use std::pin::Pin;
+use std::future::Future as _;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -27,26 +29,37 @@ pub struct Body {
 
 /// Where the pieces come from.
 #[derive(Debug)]
-enum Source {
+pub(crate) enum Source {
     /// The end or an error was seen.
     Ended,
-    Network(Incoming),
+    /// A connection of its own.
+    Own(Answer),
+    /// One that others share.
+    Shared(Incoming),
     Cassette(Box<Replayed>),
 }
 
-impl Body {
-    pub(crate) fn new(incoming: Incoming, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self { source: Source::Network(incoming), timer, idle, target, tap: None }
+impl Source {
+    /// Whether nothing follows; it may also only be seen when asked for.
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Ended => true,
+            Self::Own(answer) => answer.is_end(),
+            Self::Shared(incoming) => incoming.is_end_stream(),
+            Self::Cassette(_) => false,
+        }
     }
+}
 
-    pub(crate) fn replayed(replayed: Replayed, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
-        Self { source: Source::Cassette(Box::new(replayed)), timer, idle, target, tap: None }
+impl Body {
+    pub(crate) fn new(source: Source, timer: Timer, idle: Duration, target: Arc<str>) -> Self {
+        Self { source, timer, idle, target, tap: None }
     }
 
     /// Shows every piece to `tap` from now on.
     pub(crate) fn tapped(mut self, mut tap: Box<Tap>) -> Self {
         // An empty body need not be asked for.
-        if matches!(&self.source, Source::Network(incoming) if incoming.is_end_stream()) {
+        if self.source.is_end() {
             tap.end();
         }
         self.tap = Some(tap);
@@ -57,7 +70,8 @@ impl Body {
     pub fn announced_len(&self) -> Option<u64> {
         match &self.source {
             Source::Ended => None,
-            Source::Network(incoming) => incoming.size_hint().exact(),
+            Source::Own(answer) => answer.left(),
+            Source::Shared(incoming) => incoming.size_hint().exact(),
             Source::Cassette(replayed) => replayed.announced_len(),
         }
     }
@@ -83,10 +97,17 @@ impl Body {
         std::future::poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// The same body in fewer pieces: what is there together comes as one piece, of about `max` bytes at
-    /// most. Nothing is held back to wait for more.
+    /// The same body in fewer pieces: what is there together comes as one piece, of `max` bytes at most.
+    /// Nothing is held back to wait for more.
     pub fn coalesced(self, max: usize) -> Coalesced {
-        Coalesced { body: self, max, held: Held::Nothing, after: None, yielded: false, gained: false }
+        Coalesced {
+            body: self,
+            max: max.max(1),
+            held: Held::Nothing,
+            after: None,
+            yielded: false,
+            gained: false,
+        }
     }
 
     /// Waits no longer than `idle` for each further piece; a longer limit than before has no effect.
@@ -114,7 +135,10 @@ impl Body {
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, NetError>>> {
         let polled = match &mut self.source {
             Source::Ended => return Poll::Ready(None),
-            Source::Network(incoming) => poll_incoming(incoming, cx, &self.target),
+            Source::Own(answer) => answer
+                .poll_piece(cx)
+                .map(|item| item.map(|piece| piece.map_err(|fault| in_body(fault, &self.target)))),
+            Source::Shared(incoming) => poll_incoming(incoming, cx, &self.target),
             Source::Cassette(replayed) => replayed.poll_piece(cx, &self.target),
         };
         let Poll::Ready(item) = polled else {
@@ -125,11 +149,7 @@ impl Body {
             return Poll::Ready(Some(Err(self.stalled())));
         };
         self.timer.progress();
-        let ended = match &self.source {
-            Source::Network(incoming) if matches!(item, Some(Ok(_))) => incoming.is_end_stream(),
-            _ => !matches!(item, Some(Ok(_))),
-        };
-        if ended {
+        if !matches!(item, Some(Ok(_))) || self.source.is_end() {
             self.source = Source::Ended;
         }
         Poll::Ready(item)
@@ -184,9 +204,9 @@ const BURST: Duration = Duration::from_millis(1);
 
 /// See [`Body::coalesced`].
 ///
-/// The connection's own task hands its pieces over one at a time, so more is ready than can be seen at once.
-/// In a burst this stream therefore lets that task run once before it hands on what it holds; on a slow
-/// stream, where it would gain nothing, it does not.
+/// A server that writes in a burst is seldom done when its first piece is seen. In a burst this stream
+/// therefore lets all else run once before it hands on what it holds; on a slow stream, where it would gain
+/// nothing, it does not.
 #[derive(Debug)]
 pub struct Coalesced {
     body: Body,
@@ -204,42 +224,44 @@ impl Stream for Coalesced {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if let Some(error) = this.after.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
         loop {
+            if this.held.len() >= this.max {
+                return this.hand_over();
+            }
+            if this.after.is_some() {
+                return match this.held.len() {
+                    0 => Poll::Ready(this.after.take().map(Err)),
+                    _ => this.hand_over(),
+                };
+            }
             match this.body.poll_piece(cx) {
                 Poll::Ready(Some(Ok(piece))) => {
                     this.gained = this.yielded;
                     this.yielded = false;
                     this.held = std::mem::take(&mut this.held).and(piece, 0);
-                    if this.held.len() >= this.max {
-                        return this.hand_over();
-                    }
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    if this.held.len() == 0 {
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    this.after = Some(error);
-                    return this.hand_over();
-                }
+                Poll::Ready(Some(Err(error))) => this.after = Some(error),
                 Poll::Ready(None) => return this.hand_over(),
                 Poll::Pending if this.held.len() == 0 => return Poll::Pending,
                 Poll::Pending => {
-                    if this.yielded {
-                        this.gained = false;
-                        return this.hand_over();
-                    }
-                    if !this.gained && this.body.timer.last_wait() >= BURST {
+                    let in_burst = this.gained || this.body.timer.last_wait() < BURST;
+                    if this.yielded || !in_burst {
+                        this.gained &= !this.yielded;
                         return this.hand_over();
                     }
                     this.yielded = true;
-                    cx.waker().wake_by_ref();
+                    step_back(cx);
                     return Poll::Pending;
                 }
             }
         }
+    }
+}
+
+/// Has this task polled again once all that is ready, and what the sockets have to say, had its turn.
+fn step_back(cx: &mut Context<'_>) {
+    if pin!(tokio::task::yield_now()).poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
     }
 }
 
@@ -256,7 +278,13 @@ impl Coalesced {
 
     fn hand_over(&mut self) -> Poll<Option<Result<Bytes, NetError>>> {
         self.yielded = false;
-        Poll::Ready(std::mem::take(&mut self.held).into_bytes().map(Ok))
+        let held = std::mem::take(&mut self.held).into_bytes();
+        Poll::Ready(held.map(|mut piece| {
+            if piece.len() > self.max {
+                self.held = Held::One(piece.split_off(self.max));
+            }
+            Ok(piece)
+        }))
     }
 }
 

@@ -1,27 +1,30 @@
 //! One request, one answer.
 
+use crate::body::Source;
 use crate::cassette::Play;
 use crate::connect::Connector;
-use crate::dial::{Born, refusal};
-use crate::error::before_head;
+use crate::dial::refusal;
+use crate::error::{before_head, unconnected};
+use crate::h1::answer::Answer;
+use crate::h1::connection::Connection;
+use crate::h1::head::Ask;
+use crate::h2::Shared;
 use crate::idle::Timer;
+use crate::pool::{Kept, Place, Pool};
 use crate::proxy::is_https;
 use crate::{Body, Cassette, ClientOptions, Egress, NetError, NetErrorKind, Proxy, Timeouts, Url, tls};
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// A pooled connection that was closed under a request is retried only if it shows this soon; a server that
-/// takes longer may have worked on the request.
+/// A request whose kept connection was closed is sent again only if that shows this soon; a server that takes
+/// longer may have worked on it.
 const STALE_WITHIN: Duration = Duration::from_secs(1);
 
 /// A request.
@@ -51,7 +54,8 @@ pub struct Response {
 /// The client. Cheap to clone; clones share one pool of connections.
 #[derive(Clone)]
 pub struct Client {
-    pool: legacy::Client<Connector, Full<Bytes>>,
+    connector: Arc<Connector>,
+    pool: Arc<Pool>,
     user_agent: HeaderValue,
     egress: Option<Arc<Egress>>,
     proxy: Option<Arc<Proxy>>,
@@ -64,14 +68,16 @@ impl Client {
         let tls = tls::config(options.roots, &options.extra_roots)?;
         let (egress, proxy) = (options.egress.map(Arc::new), options.proxy.map(Arc::new));
         let connector = Connector::new(tls, egress.clone(), proxy.clone(), options.connect_timeout);
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(options.pool_idle_timeout)
-            .pool_max_idle_per_host(options.pool_idle_per_host)
-            .http2_keep_alive_interval(Some(Duration::from_secs(30)))
-            .build(connector);
-        Ok(Self { pool, user_agent: options.user_agent, egress, proxy, cassette: options.cassette })
+        let pool = Pool::new(options.pool_idle_per_host, options.pool_idle_timeout);
+        let (connector, pool) = (Arc::new(connector), Arc::new(pool));
+        Ok(Self {
+            connector,
+            pool,
+            user_agent: options.user_agent,
+            egress,
+            proxy,
+            cassette: options.cassette,
+        })
     }
 
     /// Sends a POST; returns once the head of the answer is there, whatever its status.
@@ -111,68 +117,118 @@ impl Client {
     }
 
     async fn exchange(&self, method: &Method, request: &Request<'_>) -> Result<Response, NetError> {
+        let (uri, target) = (request.url.uri(), request.url.shared_target());
         let mut timer = Timer::new(request.timeouts.first_byte, request.timeouts.idle);
-        let asks_proxy = self.proxy.as_deref().filter(|proxy| {
-            let uri = request.url.uri();
-            !is_https(uri) && proxy.serves(uri)
-        });
-        let target = request.url.shared_target();
-        let mut retried = false;
+        let asks_proxy = self.proxy.as_deref().filter(|proxy| !is_https(uri) && proxy.serves(uri));
+        let ask =
+            Ask { method, uri, headers: request.headers, user_agent: &self.user_agent, through: asks_proxy };
+        let mut kept_too = true;
         loop {
             let sent_at = Instant::now();
-            match self.attempt(method, request, asks_proxy, &mut timer).await {
-                Ok(response) => {
-                    let (head, incoming) = response.into_parts();
-                    if let (Some(proxy), StatusCode::PROXY_AUTHENTICATION_REQUIRED) =
-                        (asks_proxy, head.status)
-                    {
-                        let why = refusal(head.status.as_u16());
+            let mut attempt = pin!(self.attempt(ask, request, kept_too, sent_at));
+            let attempted = poll_fn(|cx| match attempt.as_mut().poll(cx) {
+                Poll::Ready(attempted) => Poll::Ready(Some(attempted)),
+                Poll::Pending => timer.poll_head(cx).map(|()| None),
+            });
+            match attempted.await {
+                None => return Err(late(request.url, request.timeouts)),
+                Some(Ok((status, headers, source))) => {
+                    if let (Some(proxy), StatusCode::PROXY_AUTHENTICATION_REQUIRED) = (asks_proxy, status) {
+                        let why = refusal(status.as_u16());
                         let message =
                             format!("no way to {target} through the proxy {}: {why}", proxy.target());
                         return Err(NetError::new(NetErrorKind::Proxy, target.clone(), message));
                     }
-                    let body = Body::new(incoming, timer, request.timeouts.idle, target.clone());
-                    return Ok(Response { status: head.status, headers: head.headers, body });
+                    let body = Body::new(source, timer, request.timeouts.idle, target.clone());
+                    return Ok(Response { status, headers, body });
                 }
-                Err(Failure::Late) => return Err(late(request.url, request.timeouts)),
-                Err(Failure::Hyper(error)) => {
-                    let pooled = was_pooled(&error, sent_at);
-                    let error = before_head(error, target);
-                    let stale =
-                        error.kind() == NetErrorKind::Closed && pooled && sent_at.elapsed() < STALE_WITHIN;
-                    if retried || !stale {
-                        return Err(error);
-                    }
+                Some(Err(failure)) if failure.stale && sent_at.elapsed() < STALE_WITHIN => {
                     tracing::debug!(%target, "a kept connection was closed; the request is sent on another");
-                    retried = true;
+                    // Where one is stale, others are.
+                    kept_too = false;
                 }
+                Some(Err(failure)) => return Err(failure.error),
             }
         }
     }
 
+    /// Sends the request once: on a connection that was kept, if `kept_too` and there is one, else on a new
+    /// one.
     async fn attempt(
         &self,
-        method: &Method,
+        ask: Ask<'_>,
         request: &Request<'_>,
-        asks_proxy: Option<&Proxy>,
-        timer: &mut Timer,
-    ) -> Result<http::Response<Incoming>, Failure> {
+        kept_too: bool,
+        now: Instant,
+    ) -> Result<(StatusCode, HeaderMap, Source), Failure> {
+        let target = request.url.shared_target();
+        let place = self.pool.place(is_https(ask.uri), target);
+        let kept = if kept_too { place.take(now) } else { None };
+        let pooled = kept.is_some();
+        let on = match kept {
+            Some(kept) => kept,
+            None => Box::pin(self.connect(ask, target)).await?,
+        };
+        match on {
+            Kept::Own(mut connection) => {
+                let head = match connection.exchange(ask, request.body.clone()).await {
+                    Ok(head) => head,
+                    Err((fault, begun)) => {
+                        let error = before_head(fault, target);
+                        let stale = pooled && !begun && error.kind() == NetErrorKind::Closed;
+                        return Err(Failure { error, stale });
+                    }
+                };
+                let answer = Answer::new(connection, &head, place);
+                Ok((head.status, head.headers, Source::Own(answer)))
+            }
+            Kept::Shared(shared) => {
+                let shared = if pooled { shared } else { place.share(shared, now) };
+                Box::pin(self.exchange_shared(ask, request, shared, pooled, place)).await
+            }
+        }
+    }
+
+    async fn connect(&self, ask: Ask<'_>, target: &Arc<str>) -> Result<Kept, Failure> {
+        let fresh = |error| Failure { error, stale: false };
+        let line = self.connector.connect(ask.uri).await;
+        let line = line.map_err(|failure| fresh(unconnected(failure, target)))?;
+        if !line.is_http2() {
+            return Ok(Kept::Own(Box::new(Connection::new(line))));
+        }
+        let shared = Shared::open(line, Instant::now()).await;
+        shared.map(Kept::Shared).map_err(|error| fresh(before_head(error, target)))
+    }
+
+    async fn exchange_shared(
+        &self,
+        ask: Ask<'_>,
+        request: &Request<'_>,
+        mut shared: Shared,
+        pooled: bool,
+        place: Place,
+    ) -> Result<(StatusCode, HeaderMap, Source), Failure> {
         let mut message = http::Request::new(Full::new(request.body.clone()));
-        *message.method_mut() = method.clone();
-        *message.uri_mut() = request.url.uri().clone();
-        let mut headers = request.headers.clone();
+        *message.method_mut() = ask.method.clone();
+        *message.uri_mut() = ask.uri.clone();
+        let mut headers = ask.headers.clone();
         headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         headers.entry(USER_AGENT).or_insert_with(|| self.user_agent.clone());
-        if let Some(authorization) = asks_proxy.and_then(Proxy::authorization) {
-            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
-        }
         *message.headers_mut() = headers;
-        let mut answer = pin!(self.pool.request(message));
-        poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(result.map_err(Failure::Hyper)),
-            Poll::Pending => timer.poll_head(cx).map(|()| Err(Failure::Late)),
-        })
-        .await
+        match shared.exchange(message).await {
+            Ok(response) => {
+                let (head, incoming) = response.into_parts();
+                Ok((head.status, head.headers, Source::Shared(incoming)))
+            }
+            Err(error) => {
+                let error = before_head(error, request.url.shared_target());
+                let stale = pooled && error.kind() == NetErrorKind::Closed;
+                if stale {
+                    place.unshare(&shared);
+                }
+                Err(Failure { error, stale })
+            }
+        }
     }
 }
 
@@ -188,17 +244,9 @@ pub(crate) fn late(url: &Url, timeouts: Timeouts) -> NetError {
     NetError::new(NetErrorKind::FirstByteTimeout, url.shared_target().clone(), message)
 }
 
-enum Failure {
-    Late,
-    Hyper(legacy::Error),
-}
-
-/// Whether the request that failed went over a connection that existed before it.
-fn was_pooled(error: &legacy::Error, sent_at: Instant) -> bool {
-    let Some(connected) = error.connect_info() else {
-        return false;
-    };
-    let mut extras = http::Extensions::new();
-    connected.get_extras(&mut extras);
-    extras.get::<Born>().is_some_and(|born| born.0 < sent_at)
+/// Why an attempt failed.
+struct Failure {
+    error: NetError,
+    /// The connection was kept from before, and nothing came over it.
+    stale: bool,
 }

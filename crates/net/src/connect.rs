@@ -1,84 +1,67 @@
 //! New connections: the way there and TLS, within one timeout, with failures told apart.
 
-use crate::NetErrorKind;
-use crate::dial::{Dial, Line};
+use crate::dial::Dial;
 use crate::egress::Egress;
 use crate::error::{ConnectFailure, find, root_cause};
-use crate::proxy::Proxy;
-use crate::tls;
+use crate::line::Line;
+use crate::proxy::{Proxy, is_https};
+use crate::{NetErrorKind, tls};
 use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use std::future::Future;
+use rustls::pki_types::ServerName;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tower_service::Service;
 
-/// Makes connections for hyper's pool.
-#[derive(Clone)]
+/// Opens lines to servers, ready for HTTP.
 pub(crate) struct Connector {
-    https: HttpsConnector<Dial>,
+    dial: Dial,
+    tls: Arc<rustls::ClientConfig>,
     proxy: Option<Arc<Proxy>>,
     timeout: Duration,
 }
 
 impl Connector {
     pub(crate) fn new(
-        tls: rustls::ClientConfig,
+        mut tls: rustls::ClientConfig,
         egress: Option<Arc<Egress>>,
         proxy: Option<Arc<Proxy>>,
         timeout: Duration,
     ) -> Self {
         let dial = Dial::new(egress, proxy.clone(), &tls);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(dial);
-        Self { https, proxy, timeout }
-    }
-}
-
-type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
-
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Line>;
-    type Error = ConnectFailure;
-    type Future = Connecting<Self::Response>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
-        let ready = ready!(self.https.poll_ready(cx));
-        Poll::Ready(ready.map_err(|error| failure(&*error)))
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self { dial, tls: Arc::new(tls), proxy, timeout }
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let proxy = self.proxy.clone().filter(|proxy| proxy.serves(&uri));
-        let connecting = tokio::time::timeout(self.timeout, self.https.call(uri));
-        let allowed = self.timeout;
-        Box::pin(async move {
-            match connecting.await {
-                Ok(Ok(stream)) => Ok(stream),
-                Ok(Err(error)) => Err(failure(&*error)),
-                Err(_) => {
-                    let through = proxy.map(|proxy| format!(" through the proxy {}", proxy.target()));
-                    let reason = format!("{allowed:?}{}", through.unwrap_or_default());
-                    Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason })
-                }
-            }
+    /// A line to where the URI points; it says which protocol was agreed on.
+    pub(crate) async fn connect(&self, uri: &Uri) -> Result<Line, ConnectFailure> {
+        tokio::time::timeout(self.timeout, self.open(uri)).await.unwrap_or_else(|_| {
+            let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(uri));
+            let through = proxy.map(|proxy| format!(" through the proxy {}", proxy.target()));
+            let reason = format!("{:?}{}", self.timeout, through.unwrap_or_default());
+            Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason })
         })
     }
+
+    async fn open(&self, uri: &Uri) -> Result<Line, ConnectFailure> {
+        if !is_https(uri) {
+            return self.dial.open(uri).await;
+        }
+        let name = server_name(uri)?;
+        let line = self.dial.open(uri).await?;
+        line.secured(self.tls.clone(), name).await.map_err(|error| handshake_failed(&error))
+    }
 }
 
-fn failure(error: &(dyn std::error::Error + 'static)) -> ConnectFailure {
-    if let Some(told) = find::<ConnectFailure>(error) {
-        return told.clone();
-    }
-    if let Some(error) = find::<rustls::Error>(error) {
-        return ConnectFailure { kind: NetErrorKind::Tls, reason: tls::reason(error) };
-    }
-    // The TCP connector has an error type of its own; a bare `io::Error` is the handshake's.
-    let kind = if error.is::<io::Error>() { NetErrorKind::Tls } else { NetErrorKind::Refused };
-    ConnectFailure { kind, reason: root_cause(error) }
+/// Whose certificate is expected.
+pub(crate) fn server_name(uri: &Uri) -> Result<ServerName<'static>, ConnectFailure> {
+    let host = uri.host().unwrap_or_default();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    ServerName::try_from(bare.to_owned())
+        .map_err(|error| ConnectFailure { kind: NetErrorKind::Refused, reason: error.to_string() })
+}
+
+/// What is said of a handshake that failed.
+pub(crate) fn handshake_failed(error: &io::Error) -> ConnectFailure {
+    let reason = find::<rustls::Error>(error).map_or_else(|| root_cause(error), tls::reason);
+    ConnectFailure { kind: NetErrorKind::Tls, reason }
 }

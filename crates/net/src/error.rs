@@ -1,5 +1,6 @@
 //! What can go wrong between here and a server, told apart.
 
+use crate::h1::Fault;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl NetError {
     }
 }
 
-/// The failure of a connection attempt, as the connector tells it through hyper.
+/// The failure of a connection attempt.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct ConnectFailure {
@@ -80,46 +81,75 @@ pub(crate) struct ConnectFailure {
     pub(crate) reason: String,
 }
 
-/// An error before the answer's head, from hyper's client.
-pub(crate) fn before_head(error: hyper_util::client::legacy::Error, target: &Arc<str>) -> NetError {
-    let target = target.clone();
-    if let Some(failure) = find::<ConnectFailure>(&error) {
-        let message = match failure.kind {
-            NetErrorKind::ConnectTimeout => {
-                format!("could not connect to {target} within {}", failure.reason)
-            }
-            NetErrorKind::Dns => format!("the host of {target} has no address: {}", failure.reason),
-            NetErrorKind::Forbidden => format!("{target} may not be reached: {}", failure.reason),
-            NetErrorKind::Proxy => format!("no way to {target} through the proxy {}", failure.reason),
-            NetErrorKind::Tls => format!("no secure connection to {target}: {}", failure.reason),
-            _ => format!("could not connect to {target}: {}", failure.reason),
-        };
-        return NetError::new(failure.kind, target, message);
+/// No connection.
+pub(crate) fn unconnected(failure: ConnectFailure, target: &Arc<str>) -> NetError {
+    let ConnectFailure { kind, reason } = failure;
+    let message = match kind {
+        NetErrorKind::ConnectTimeout => format!("could not connect to {target} within {reason}"),
+        NetErrorKind::Dns => format!("the host of {target} has no address: {reason}"),
+        NetErrorKind::Forbidden => format!("{target} may not be reached: {reason}"),
+        NetErrorKind::Proxy => format!("no way to {target} through the proxy {reason}"),
+        NetErrorKind::Tls => format!("no secure connection to {target}: {reason}"),
+        _ => format!("could not connect to {target}: {reason}"),
+    };
+    NetError::new(kind, target.clone(), message)
+}
+
+/// What ended an exchange before its time, whoever spoke for us.
+pub(crate) enum Broken {
+    /// What came is not HTTP.
+    Malformed(BoxError),
+    /// The connection is no more.
+    Closed(Option<BoxError>),
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Malformed(malformed) => Self::Malformed(malformed.into()),
+            Fault::Closed(error) => Self::Closed(error.map(Into::into)),
+        }
     }
-    if is_parse(&error) {
-        let message = format!("{target} answered with something that is not HTTP: {}", root_cause(&error));
-        return NetError::new(NetErrorKind::Protocol, target, message).caused_by(error);
+}
+
+impl From<hyper::Error> for Broken {
+    fn from(error: hyper::Error) -> Self {
+        let malformed = error.is_parse() || error.is_parse_too_large();
+        if malformed { Self::Malformed(error.into()) } else { Self::Closed(Some(error.into())) }
     }
-    let message = format!("{target} closed the connection before it answered");
-    NetError::new(NetErrorKind::Closed, target, message).caused_by(error)
+}
+
+/// An error before the answer's head.
+pub(crate) fn before_head(broken: impl Into<Broken>, target: &Arc<str>) -> NetError {
+    match broken.into() {
+        Broken::Malformed(why) => {
+            let message = format!("{target} answered with something that is not HTTP: {}", root_cause(&*why));
+            NetError::new(NetErrorKind::Protocol, target.clone(), message).caused_by(why)
+        }
+        Broken::Closed(why) => {
+            let message = format!("{target} closed the connection before it answered");
+            NetError { source: why, ..NetError::new(NetErrorKind::Closed, target.clone(), message) }
+        }
+    }
 }
 
 /// An error within the body.
-pub(crate) fn in_body(error: hyper::Error, target: &Arc<str>) -> NetError {
-    let target = target.clone();
-    let malformed = is_parse(&error)
-        || find::<io::Error>(&error)
-            .is_some_and(|io| matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
-    let (kind, message) = if malformed {
-        (NetErrorKind::Protocol, format!("the answer of {target} is not HTTP: {}", root_cause(&error)))
-    } else {
-        (NetErrorKind::Cut, format!("{target} closed the connection before the end of its answer"))
+pub(crate) fn in_body(broken: impl Into<Broken>, target: &Arc<str>) -> NetError {
+    // TLS says so of what it cannot decrypt.
+    let garbled = |why: &BoxError| {
+        find::<io::Error>(&**why)
+            .is_some_and(|io| matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
     };
-    NetError::new(kind, target, message).caused_by(error)
-}
-
-fn is_parse(error: &(dyn StdError + 'static)) -> bool {
-    find::<hyper::Error>(error).is_some_and(|error| error.is_parse() || error.is_parse_too_large())
+    let why = match broken.into() {
+        Broken::Malformed(why) => why,
+        Broken::Closed(Some(why)) if garbled(&why) => why,
+        Broken::Closed(why) => {
+            let message = format!("{target} closed the connection before the end of its answer");
+            return NetError { source: why, ..NetError::new(NetErrorKind::Cut, target.clone(), message) };
+        }
+    };
+    let message = format!("the answer of {target} is not HTTP: {}", root_cause(&*why));
+    NetError::new(NetErrorKind::Protocol, target.clone(), message).caused_by(why)
 }
 
 /// The first error of type `E` along the chain of causes, looking into boxed `io::Error`s too.

@@ -3,6 +3,7 @@
 use super::format::{Asked, Break, End, Exchange, head, read};
 use super::matching::Ignore;
 use super::{CassetteOptions, error};
+use crate::body::Source;
 use crate::client::late;
 use crate::idle::Timer;
 use crate::{Body, HeaderMap, NetError, NetErrorKind, Request, Response, StatusCode, header};
@@ -150,7 +151,12 @@ impl Replayed {
         }
         let (status, headers) = (self.take.status, self.take.headers.clone());
         let timer = Timer::new(timeouts.first_byte, timeouts.idle);
-        let body = Body::replayed(self, timer, timeouts.idle, request.url.shared_target().clone());
+        let body = Body::new(
+            Source::Cassette(Box::new(self)),
+            timer,
+            timeouts.idle,
+            request.url.shared_target().clone(),
+        );
         Ok(Response { status, headers, body })
     }
 

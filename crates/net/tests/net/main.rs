@@ -9,7 +9,9 @@
 )]
 
 mod cassettes;
+mod echo;
 mod encrypted;
+mod plain;
 mod proxying;
 mod secure;
 mod server;
