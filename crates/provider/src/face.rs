@@ -41,10 +41,7 @@ impl Face {
         let base_url = base(config)?;
         let mut faces = vec![Self::new(config, config.dialect, base_url.clone())?];
         for also in &config.also {
-            // Azure's dated API has no Responses below its deployments.
-            let dated = config.api_version.is_some() && also.dialect == Dialect::OpenAiResponses;
-            if !dated
-                && also.dialect != config.dialect
+            if also.dialect != config.dialect
                 && let Some(root) = base_url.strip_suffix(also.instead_of)
             {
                 faces.push(Self::new(config, also.dialect, format!("{root}{}", also.suffix))?);
