@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep};
 #[derive(Debug)]
 pub(crate) struct Timer {
     sleep: Pin<Box<Sleep>>,
+    head_due: Instant,
     idle: Duration,
     deadline: Option<Instant>,
     waiting_since: Option<Instant>,
@@ -17,15 +18,18 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Fires at `first_byte` from now, until the head is there.
+    /// For a head that is due `first_byte` from now, and gaps of at most `idle` behind it.
     pub(crate) fn new(first_byte: Duration, idle: Duration) -> Self {
-        let sleep = Box::pin(tokio::time::sleep_until(after(Instant::now(), first_byte)));
-        Self { sleep, idle, deadline: None, waiting_since: None, last_wait: Duration::ZERO }
+        let now = Instant::now();
+        // Early enough for the first gap as well: to move a timer forward costs more than that it fires early.
+        let sleep = Box::pin(tokio::time::sleep_until(after(now, first_byte.min(idle))));
+        let head_due = after(now, first_byte);
+        Self { sleep, head_due, idle, deadline: None, waiting_since: None, last_wait: Duration::ZERO }
     }
 
     /// Whether the head is late.
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().poll(cx)
+        self.poll_until(self.head_due, cx)
     }
 
     /// Allows shorter gaps from now on.
@@ -58,6 +62,10 @@ impl Timer {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let due = after(since, self.idle);
         let due = self.deadline.map_or(due, |deadline| deadline.min(due));
+        self.poll_until(due, cx)
+    }
+
+    fn poll_until(&mut self, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.sleep.deadline() > due {
             self.sleep.as_mut().reset(due);
         }

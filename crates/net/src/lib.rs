@@ -1,6 +1,10 @@
 //! The one HTTP client: connection pools, TLS, proxy, timeouts, egress rules and cassettes. It takes bytes
 //! and yields bytes.
 //!
+//! HTTP/1.1 is spoken here (`h1`), without a task or a channel between a connection and whoever reads from
+//! it; HTTP/2, where a server offers it, by hyper (`h2`). What is kept of both for the next request is in one
+//! `pool`.
+//!
 //! Deliberately not here: vendors, dialects, and the framing of streams (`hanok-wire` finds the events in
 //! the pieces a [`Body`] yields). Redirects are not followed and no compression is asked for: a model's
 //! address is what was configured, and pieces go on as they came. The environment is not read: what a

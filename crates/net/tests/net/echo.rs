@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How the server writes and ends its answers.
@@ -80,7 +80,10 @@ async fn serve(mut stream: TcpStream, style: Style, requests: Arc<Mutex<Vec<Stri
 }
 
 /// The path of the next request; its body, which is as long as it says, is read and let go.
-pub(crate) async fn next_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<String> {
+pub(crate) async fn next_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    bytes: &mut Vec<u8>,
+) -> Option<String> {
     loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8(bytes[..at].to_vec()).unwrap();
