@@ -60,7 +60,9 @@ const TURNS: u32 = 20;
 async fn run(plan: &Plan) -> Result<(), AnyError> {
     let Plan { kind, calls, rate, bytes } = *plan;
     let folder = tempfile::tempdir()?;
+    let bare = resident();
     let store = Store::open(folder.path(), Options::default())?;
+    let idle = resident();
     let traces = TraceStore::new(store.clone(), Arc::new(Prices::builtin()));
     let mut words = Words(7);
     let system = format!(r#"{{"role":"system","content":"{}"}}"#, words.text(500));
@@ -129,7 +131,13 @@ async fn run(plan: &Plan) -> Result<(), AnyError> {
         "  beyond packed text       {:.0} bytes per call",
         ratio(counts.file_bytes - packed, u64::from(calls))
     );
-    println!("resident                   {:.1} MB", micros(resident) / 1e3);
+    let megabytes = |bytes: u64| micros(bytes) / 1e3;
+    println!(
+        "resident                   {:.1} MB without the store, {:.1} MB with it, {:.1} MB after the calls",
+        megabytes(bare),
+        megabytes(idle),
+        megabytes(resident)
+    );
     Ok(())
 }
 
@@ -175,27 +183,35 @@ fn whole(number: u32, answer: &str) -> ResponseBytes {
     )))
 }
 
-/// An answer as it is streamed, a piece for each chunk.
+/// An answer as it is streamed, a piece for each chunk, which share the memory they were read into.
 fn stream(number: u32, answer: &str) -> ResponseBytes {
-    let chunk = |choices: &str, usage: &str| {
-        Bytes::from(format!(
-            "data: {{\"id\":\"chatcmpl-{number:029}\",\"object\":\"chat.completion.chunk\",\"created\":1763634427,\"model\":\"gpt-5-mini-2025-08-07\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_44709d6fcb\",\"choices\":[{choices}],\"usage\":{usage}}}\n\n"
-        ))
+    let mut body = String::with_capacity(16 << 10);
+    let mut ends = Vec::with_capacity(CHUNKS + 4);
+    let mut chunk = |choices: &str, usage: &str| {
+        body.push_str(&format!(
+            r#"data: {{"id":"chatcmpl-{number:029}","object":"chat.completion.chunk","created":1763634427,"model":"gpt-5-mini-2025-08-07","service_tier":"default","system_fingerprint":"fp_44709d6fcb","choices":[{choices}],"usage":{usage}}}"#
+        ));
+        body.push_str("\n\n");
+        ends.push(body.len());
     };
-    let delta = |delta: &str, finish: &str| {
-        chunk(&format!(r#"{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}"#), "null")
+    let choice = |delta: &str, finish: &str| {
+        format!(r#"{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}"#)
     };
-    let mut pieces = vec![delta(r#"{"role":"assistant","content":"","refusal":null}"#, "null")];
+    chunk(&choice(r#"{"role":"assistant","content":"","refusal":null}"#, "null"), "null");
     let mut rest = answer;
     for left in (1..=CHUNKS).rev() {
         let (text, more) = rest.split_at(rest.len() / left);
-        pieces.push(delta(&format!(r#"{{"content":"{text}"}}"#), "null"));
+        chunk(&choice(&format!(r#"{{"content":"{text}"}}"#), "null"), "null");
         rest = more;
     }
-    pieces.push(delta("{}", r#""stop""#));
-    pieces.push(chunk("", r#"{"prompt_tokens":212,"completion_tokens":103,"total_tokens":315}"#));
-    pieces.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    ResponseBytes::Streamed(pieces)
+    chunk(&choice("{}", r#""stop""#), "null");
+    chunk("", r#"{"prompt_tokens":212,"completion_tokens":103,"total_tokens":315}"#);
+    body.push_str("data: [DONE]\n\n");
+    ends.push(body.len());
+    let body = Bytes::from(body);
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let pieces = starts.zip(&ends).map(|(start, end)| body.slice(start..*end));
+    ResponseBytes::Streamed(pieces.collect())
 }
 
 /// Text that packs about as well as prose does.

@@ -379,16 +379,21 @@ fn line(text: &str) -> Option<String> {
     let mut gap = false;
     let mut rest = text;
     // Only as much is looked at as can be shown, however long the text is. Plain words go in whole.
-    if let Some(head) = text.get(..PREVIEW_COLUMNS).filter(|head| head.is_ascii()) {
-        for word in head.split_ascii_whitespace() {
-            if !line.is_empty() {
-                line.push(' ');
+    let (head, behind) = text.split_at_checked(PREVIEW_COLUMNS).unwrap_or((text, ""));
+    if head.is_ascii() {
+        if is_spaced_once(head) {
+            line.push_str(head.trim_matches(' '));
+        } else {
+            for word in head.split_ascii_whitespace() {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
             }
-            line.push_str(word);
         }
         columns = line.len();
         gap = columns > 0 && head.ends_with(|char: char| char.is_ascii_whitespace());
-        rest = text.get(PREVIEW_COLUMNS..).unwrap_or_default();
+        rest = behind;
     }
     for char in rest.chars() {
         if char == ' ' || char.is_whitespace() {
@@ -409,11 +414,18 @@ fn line(text: &str) -> Option<String> {
     Some(line)
 }
 
+/// Whether there is a single space at most between the words of ASCII, and nothing else.
+fn is_spaced_once(text: &str) -> bool {
+    let spaces = text.bytes().zip(text.bytes().skip(1));
+    // Neither is cut short, so that many bytes are looked at at once.
+    let apart = spaces.fold(true, |apart, (one, next)| apart & ((one != b' ') | (next != b' ')));
+    text.bytes().fold(apart, |plain, byte| plain & (byte >= b' '))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use hanok_base::Dialect;
 
     fn exchange(request: &str, response: ResponseBytes) -> Exchange {
         Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(request.to_owned()), response }
@@ -437,6 +449,82 @@ mod tests {
         assert_eq!(decoded.output_preview.as_deref(), Some("yes"));
         let slots: Vec<Slot> = decoded.bodies.iter().map(|(slot, _)| *slot).collect();
         assert_eq!(slots, [Slot::Input, Slot::Input, Slot::Output]);
+    }
+
+    /// The same without skimming.
+    fn read_slowly(exchange: &Exchange) -> Decoded {
+        let mut decoded = Decoded::default();
+        let asked = decode_request(&mut decoded, exchange.dialect, &exchange.request);
+        decode_response(&mut decoded, exchange.dialect, &exchange.response);
+        decoded.seen.request = asked.map(|request| Asked::Chat(Box::new(request)));
+        decoded
+    }
+
+    #[test]
+    fn skimmed_or_decoded_it_is_the_same() {
+        let requests = [
+            REQUEST,
+            r#"{"model":"m","messages":[{"role":"system","content":"a \"b\"\n\u00e9"}],"stop":"x","n":3,"seed":7}"#,
+            r#"{"model":"m","max_tokens":5,"top_p":0.1,"messages":[
+                {"role":"user","content":[{"type":"text","text":"look\nhere"}]},
+                {"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\": 1}"}}]},
+                {"role":"tool","tool_call_id":"c","content":"7"}],
+                "tools":[{"type":"function","function":{"name":"f","parameters":{}}}]}"#,
+            r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f"}}]}]}"#,
+            r#"{"model":"m","messages":[{"role":"judge","content":"hi"}]}"#,
+            r#"{"model":"m","messages":[{"role":"user","content":"\ud83d"}]}"#,
+        ];
+        let whole = |message: &str, rest: &str| {
+            ResponseBytes::Whole(Bytes::from(format!(
+                r#"{{"id":"c","model":"m-1","choices":[{{"message":{message},"finish_reason":"length"}}]{rest}}}"#
+            )))
+        };
+        let chunk = |delta: &str, finish: &str| {
+            Bytes::from(format!(
+                "data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+            ))
+        };
+        let (said, end) = (chunk(r#"{"content":"환불 \n"}"#, "null"), chunk("{}", "\"stop\""));
+        let usage = r#","usage":{"prompt_tokens":3,"completion_tokens":4},"service_tier":"flex""#;
+        let responses = [
+            ResponseBytes::None,
+            whole(r#"{"content":"four words of text","refusal":null}"#, usage),
+            whole(r#"{"content":"four words of text"}"#, r#","service_tier":"default""#),
+            whole(r#"{"content":null}"#, ""),
+            whole(r#"{"content":null,"tool_calls":[{"id":"c","function":{"name":"f"}}]}"#, usage),
+            ResponseBytes::Whole(Bytes::from("<html>")),
+            ResponseBytes::Streamed(vec![said.clone(), said.clone(), said.clone(), end.clone()]),
+            ResponseBytes::Streamed(vec![said.clone(), said.clone()]),
+            ResponseBytes::Streamed(vec![Bytes::from("data: [DONE]\n\n")]),
+        ];
+        let forms = Forms::default();
+        for (request, response) in requests.iter().flat_map(|one| responses.iter().map(move |two| (one, two)))
+        {
+            let exchange = exchange(request, response.clone());
+            let slow = read_slowly(&exchange);
+            // Once anew, and once as it is remembered.
+            for _ in 0..2 {
+                let quick = decode(Operation::Chat, &exchange, &forms);
+                let of = format!("{exchange:?}");
+                assert_eq!(quick.bodies, slow.bodies, "{of}");
+                assert_eq!(quick.attributes, slow.attributes, "{of}");
+                assert_eq!(
+                    (&quick.model, &quick.response_model),
+                    (&slow.model, &slow.response_model),
+                    "{of}"
+                );
+                assert_eq!((&quick.tier, quick.usage), (&slow.tier, slow.usage), "{of}");
+                assert_eq!(quick.input_preview, slow.input_preview, "{of}");
+                assert_eq!(quick.output_preview, slow.output_preview, "{of}");
+                assert_eq!(quick.seen.output, slow.seen.output, "{of}");
+                assert_eq!(quick.seen.answered, slow.seen.answered, "{of}");
+                assert_eq!(quick.seen.complete, slow.seen.complete, "{of}");
+                if quick.usage.input.is_none() {
+                    let tokens = |decoded: &Decoded| decoded.seen.request.as_ref().map(Asked::tokens);
+                    assert_eq!(tokens(&quick), tokens(&slow), "{of}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -468,6 +556,10 @@ mod tests {
             assert_eq!(preview(&[Part::Text(text.into())]).as_deref(), Some(expect), "{text}");
         };
         check("  two\n\twords ", "two words");
+        check(" two words ", "two words");
+        check("two  words", "two words");
+        check("환불 two", "환불 two");
+        check(&format!("{}é", "a".repeat(119)), &format!("{}é", "a".repeat(119)));
         check(&format!("{}  b", "a ".repeat(59)), &format!("{}b", "a ".repeat(59)));
         check(&format!("{}tail", "a".repeat(118)), &format!("{}ta…", "a".repeat(118)));
         check(&format!("{}  tail", "a".repeat(118)), &format!("{} t…", "a".repeat(118)));

@@ -38,7 +38,7 @@ struct Generations {
     bytes: usize,
 }
 
-type Generation = HashMap<Box<str>, Form>;
+type Generation = HashMap<Box<str>, Form, foldhash::fast::RandomState>;
 
 impl Forms {
     /// A message's form; `None` where it cannot be read.

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 #[derive(Default)]
 struct Request<'a> {
     model: Option<Text<'a>>,
-    messages: Vec<&'a RawValue>,
+    messages: Vec<Obj<Turn<'a>>>,
     tools: Option<&'a RawValue>,
     sampling: Sampling,
     newer_limit: Option<u64>,
@@ -92,30 +92,54 @@ impl<'de> Members<'de> for Turn<'de> {
 }
 
 pub(super) fn request(body: &[u8]) -> Option<SkimmedRequest<'_>> {
-    let found = read_into(Request::default(), text(body).ok()?).ok()?;
+    let body = text(body).ok()?;
+    let found = read_into(Request::default(), body).ok()?;
     if found.messages.is_empty() {
         return None;
     }
-    let messages = found.messages.into_iter().map(|json| turn(json.get())).collect();
+    let messages: Option<Vec<_>> = found.messages.into_iter().map(|Obj(turn)| plain(turn)).collect();
+    let messages = match messages {
+        Some(messages) => messages,
+        // Read once more where there is more to a message than that.
+        None => read_into(Turns::default(), body).ok()?.0.into_iter().map(|json| turn(json.get())).collect(),
+    };
     let sampling = Sampling { max_tokens: found.newer_limit.or(found.older_limit), ..found.sampling };
     Some(SkimmedRequest { model: found.model?.0, sampling, messages, tools: found.tools.map(RawValue::get) })
 }
 
-/// A message as one text, where it is no more than that.
+/// A request's messages, as they are.
+#[derive(Default)]
+struct Turns<'a>(Vec<&'a RawValue>);
+
+impl<'de> Members<'de> for Turns<'de> {
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            "messages" => self.0 = map.next_value()?,
+            _ => skip(map)?,
+        }
+        Ok(())
+    }
+}
+
 fn turn(json: &str) -> SkimmedMessage<'_> {
-    let plain = || {
-        let turn = read_into(Turn::default(), json).ok().filter(|turn| !turn.more)?;
-        let role = match &*turn.role?.0 {
-            "system" => Role::System,
-            "developer" => Role::Developer,
-            "user" => Role::User,
-            "assistant" => Role::Assistant,
-            _ => return None,
-        };
-        let content = turn.content?.get();
-        if said(content) { Some((role, plainly(content)?)) } else { None }
+    let turn = read_into(Turn::default(), json).ok();
+    turn.and_then(plain).unwrap_or(SkimmedMessage::Other(json))
+}
+
+/// A message as one text, where it is no more than that.
+fn plain(turn: Turn<'_>) -> Option<SkimmedMessage<'_>> {
+    let role = match &*turn.role?.0 {
+        "system" => Role::System,
+        "developer" => Role::Developer,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => return None,
     };
-    plain().map_or(SkimmedMessage::Other(json), |(role, text)| SkimmedMessage::Text { role, text })
+    let content = turn.content?.get();
+    if turn.more || !said(content) {
+        return None;
+    }
+    Some(SkimmedMessage::Text { role, text: plainly(content)? })
 }
 
 pub(super) fn decode_message(json: &str) -> Result<Message, WireError> {
@@ -364,5 +388,279 @@ impl Streamed {
         let json = plainly(json)?;
         self.text.push_str(json.get(1..json.len() - 1)?);
         Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openai_chat::{OpenAiChat, decoder};
+    use crate::{Codec, StreamDecoder};
+    use hanok_base::stream::Collector;
+    use hanok_base::{ChatResponse, Part};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    /// The text of a message that a skimmed one stands for.
+    fn parts(text: Option<&str>) -> Vec<Part> {
+        text.map(|json| Part::Text(serde_json::from_str(json).unwrap())).into_iter().collect()
+    }
+
+    #[track_caller]
+    fn is_canonical(json: &str) {
+        let text: String = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&text).unwrap(), json);
+    }
+
+    /// How many of a request's messages are plain texts; `None` where it is not skimmed. All of it says what it
+    /// says when it is decoded.
+    #[track_caller]
+    fn plain_turns(body: &str) -> Option<usize> {
+        let skimmed = request(body.as_bytes())?;
+        let decoded = OpenAiChat.decode_request(body.as_bytes()).unwrap();
+        assert_eq!(skimmed.model, decoded.model.as_str());
+        assert_eq!(Sampling { top_k: None, ..decoded.sampling }, skimmed.sampling);
+        assert_eq!(skimmed.messages.len(), decoded.messages.len());
+        let mut plain = 0;
+        for (skimmed, decoded) in skimmed.messages.iter().zip(&decoded.messages) {
+            match skimmed {
+                SkimmedMessage::Text { role, text } => {
+                    is_canonical(text);
+                    let found = Message { role: *role, parts: parts(Some(text)), extra: Object::new() };
+                    assert_eq!(&found, decoded);
+                    plain += 1;
+                }
+                SkimmedMessage::Other(json) => assert_eq!(&decode_message(json).unwrap(), decoded),
+            }
+        }
+        let tools = skimmed.tools.map(|json| decode_tools(json).unwrap()).unwrap_or_default();
+        assert_eq!(tools, decoded.tools);
+        Some(plain)
+    }
+
+    #[test]
+    fn requests() {
+        let check = |body: &str, expect: Option<usize>| assert_eq!(plain_turns(body), expect, "{body}");
+        let turns = |turns: &str| format!(r#"{{"model":"m","messages":[{turns}]}}"#);
+        let hi = r#"{"role":"user","content":"hi"}"#;
+        check(&turns(hi), Some(1));
+        check(&turns(&format!("{hi},{hi}")), Some(2));
+        for content in [r#""a\n\"b\"\\""#, r#""\u00e9\/\u000a""#, r#""\ud83d\ude00""#, "\"환불\""] {
+            check(&turns(&format!(r#"{{"content":{content},"role":"system"}}"#)), Some(1));
+        }
+        for other in [
+            r#"{"role":"user","content":""}"#,
+            r#"{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}"#,
+            r#"{"role":"tool","tool_call_id":"c","content":"7"}"#,
+            r#"{"role":"user","content":[{"type":"text","text":"hi"}]}"#,
+            r#"{"role":"user","content":"hi","name":"a"}"#,
+            r#"{"role":"function","content":"hi"}"#,
+            r#"{"role":"assistant"}"#,
+        ] {
+            check(&turns(&format!("{hi},{other}")), Some(1));
+        }
+        let with = |members: &str| format!(r#"{{"model":"m","messages":[{hi}],{members}}}"#);
+        check(
+            &with(r#""temperature":1,"top_p":0.5,"seed":-1,"n":2,"stop":["a","b"],"stream":true"#),
+            Some(1),
+        );
+        check(&with(r#""max_tokens":5,"max_completion_tokens":7,"stop":"a""#), Some(1));
+        check(&with(r#""max_tokens":null,"temperature":null,"stop":null,"n":null,"tools":null"#), Some(1));
+        check(&with(r#""top_k":4,"metadata":{"a":[1]},"user":"u","parallel_tool_calls":false"#), Some(1));
+        check(&with(r#""tools":[{"type":"function","function":{"name":"f"}},{"type":"custom"}]"#), Some(1));
+        check(&with(r#""model":"n""#), Some(1));
+        // These are for the decoder to refuse.
+        for odd in [
+            r#""temperature":"hot""#,
+            r#""n":-1"#,
+            r#""n":4294967296"#,
+            r#""stop":[1]"#,
+            r#""max_tokens":1.5"#,
+            r#""user":7"#,
+            r#""reasoning_effort":1"#,
+            r#""parallel_tool_calls":1"#,
+            r#""messages":null"#,
+            r#""messages":[]"#,
+            r#""messages":["hi"]"#,
+            r#""model":null"#,
+        ] {
+            check(&with(odd), None);
+        }
+        for broken in ["", "{", "[]", "null", r#"{"messages":[{"role":"user","content":"hi"}]}"#] {
+            check(broken, None);
+        }
+        assert!(decode_tools("{}").is_err() && decode_tools("[1]").is_err());
+        // Half of a surrogate pair is no text.
+        let half = turns(r#"{"role":"user","content":"\ud83d"}"#);
+        let skimmed = request(half.as_bytes()).unwrap();
+        assert!(matches!(&*skimmed.messages, [SkimmedMessage::Other(json)] if decode_message(json).is_err()));
+    }
+
+    #[track_caller]
+    fn says(skimmed: &SkimmedAnswer<'_>, decoded: &ChatResponse) {
+        assert_eq!(skimmed.id, decoded.id.as_str());
+        assert_eq!(skimmed.model, decoded.model.as_str());
+        assert_eq!(skimmed.tier.as_deref(), decoded.extra.get("service_tier").and_then(Value::as_str));
+        assert_eq!(skimmed.usage, decoded.usage);
+        skimmed.text.as_deref().into_iter().for_each(is_canonical);
+        let [choice] = decoded.choices.as_slice() else { panic!("one choice") };
+        assert_eq!(parts(skimmed.text.as_deref()), choice.message.parts);
+        assert_eq!(choice.message.extra, Object::new());
+        assert_eq!(skimmed.finish.as_str(), choice.finish.as_str());
+    }
+
+    #[test]
+    fn whole_answers() {
+        let check = |choices: &str, rest: &str, skims: bool| {
+            let body = format!(r#"{{"id":"c","model":"m","choices":[{choices}]{rest}}}"#);
+            let skimmed = answer(body.as_bytes());
+            assert_eq!(skimmed.is_some(), skims, "{body}");
+            if let Some(skimmed) = skimmed {
+                says(&skimmed, &OpenAiChat.decode_response(body.as_bytes()).unwrap());
+            }
+        };
+        let said = |message: &str| format!(r#"{{"index":0,"message":{{{message}}},"finish_reason":"stop"}}"#);
+        let hi = said(r#""role":"assistant","content":"hi""#);
+        check(&hi, "", true);
+        check(&hi, r#","usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":"flex""#, true);
+        check(&hi, r#","usage":null,"service_tier":null,"error":null,"created":1,"extra":{}"#, true);
+        check(&hi, r#","service_tier":7,"usage":[]"#, true);
+        let nothing =
+            r#""refusal":null,"annotations":[],"tool_calls":[],"reasoning_content":"","audio":null"#;
+        check(&said(&format!(r#""content":"a\u00e9\n",{nothing}"#)), "", true);
+        check(&said(r#""content":null"#), "", true);
+        check(&said(r#""content":"""#), "", true);
+        for reason in [r#""length""#, r#""function_call""#, r#""eos""#, r#""""#, "null"] {
+            check(&format!(r#"{{"message":{{"content":"hi"}},"finish_reason":{reason}}}"#), "", true);
+        }
+        let stop =
+            r#"{"message":{"content":"hi"},"finish_reason":"stop","stop_reason":"END","logprobs":{"a":1}}"#;
+        check(stop, "", true);
+        for more in [
+            r#""refusal":"no""#,
+            r#""reasoning_content":"well""#,
+            r#""tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]"#,
+            r#""annotations":[{}]"#,
+            r#""audio":{"id":"a"}"#,
+        ] {
+            check(&said(&format!(r#""content":"hi",{more}"#)), "", false);
+        }
+        check(&said(r#""content":[{"type":"text","text":"hi"}]"#), "", false);
+        check(&said(r#""content":"\ud83d""#), "", false);
+        check(&format!("{hi},{hi}"), "", false);
+        check("", "", false);
+        check(r#"{"index":0}"#, "", false);
+        check(&hi, r#","error":{"message":"no"}"#, false);
+        check(&hi, r#","id":7"#, false);
+    }
+
+    fn decoded(stream: &[u8]) -> Option<ChatResponse> {
+        let mut decoder = decoder::Decoder::default();
+        let mut events = Vec::new();
+        let fed = decoder.feed(stream, &mut events);
+        let mut collector = Collector::default();
+        events.into_iter().for_each(|event| collector.push(event));
+        fed.ok().and_then(|()| collector.into_response())
+    }
+
+    /// Whether a stream is skimmed; then it says what it says when it is decoded, however it is cut.
+    #[track_caller]
+    fn skims(stream: &str) -> bool {
+        let whole = Bytes::from(stream.to_owned());
+        let Some(skimmed) = super::stream(std::slice::from_ref(&whole)) else { return false };
+        says(&skimmed, &decoded(stream.as_bytes()).unwrap());
+        let pieces: Vec<Bytes> = whole.chunks(7).map(Bytes::copy_from_slice).collect();
+        assert_eq!(super::stream(&pieces).unwrap().text, skimmed.text);
+        true
+    }
+
+    #[test]
+    fn streams() {
+        let event = |data: &str| format!("data: {data}\n\n");
+        let chunk = |delta: &str, finish: &str| {
+            event(&format!(
+                r#"{{"id":"c","model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]}}"#
+            ))
+        };
+        let said = |text: &str| chunk(&format!(r#"{{"content":{text}}}"#), "null");
+        let (role, end) = (chunk(r#"{"role":"assistant","content":""}"#, "null"), chunk("{}", r#""stop""#));
+        let check = |events: &[&str], expect: bool| assert_eq!(skims(&events.concat()), expect, "{events:?}");
+        let (a, b, escaped) = (said(r#""a""#), said(r#""b""#), said(r#""\n\u00e9\"""#));
+        let done = event("[DONE]");
+        check(&[&role, &a, &b, &escaped, &a, &end, &done], true);
+        check(&[&a, &b, &end], true);
+        check(&[&role, &end, &done], true);
+        check(&[&role, &a, &chunk(r#"{"content":"b"}"#, r#""length""#), &done, "data: {oops\n\n"], true);
+        check(&[": hi\n\n", "event: message\n", &a, "data:\n\n", &end], true);
+        let usage = event(r#"{"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#);
+        check(&[&role, &a, &end, &usage, &done], true);
+        // What some send before the answer.
+        let early = event(
+            r#"{"id":"","model":"","choices":[],"usage":{"prompt_tokens":9},"service_tier":"flex","prompt_filter_results":[]}"#,
+        );
+        check(&[&early, &a, &end, &done], true);
+        let groq = event(r#"{"id":"c","choices":[],"x_groq":{"usage":{"prompt_tokens":3}}}"#);
+        check(&[&role, &a, &groq, &end], true);
+        let logged = r#"{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[]},"finish_reason":null}]}"#;
+        check(&[&event(logged), &event(logged), &end], true);
+
+        check(&[&role, &a], false);
+        check(&[&role, &a, &done], false);
+        check(&[&done], false);
+        check(&[], false);
+        check(&[&role, &a, &end, &b], false);
+        check(&[&role, &a, &end, "event: error\ndata: {}\n\n"], false);
+        check(&[&role, &event(r#"{"error":{"message":"no"}}"#), &end], false);
+        check(&[&role, "data: {oops\n\n", &end], false);
+        check(&[&role, &said(r#""\ud83d""#), &said(r#""\ude00""#), &end], false);
+        for other in [
+            r#"{"reasoning_content":"well"}"#,
+            r#"{"refusal":"no"}"#,
+            r#"{"content":[{"type":"text","text":"a"}]}"#,
+            r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}}]}"#,
+        ] {
+            check(&[&role, &a, &chunk(other, "null"), &end], false);
+        }
+        let second = event(r#"{"choices":[{"index":1,"delta":{"content":"a"},"finish_reason":"stop"}]}"#);
+        check(&[&a, &end, &second], false);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn texts_of_any_kind(texts in proptest::collection::vec(any::<String>(), 1..8), ascii in any::<bool>()) {
+            let quoted = |text: &str| {
+                let json = Value::from(text).to_string();
+                if !ascii {
+                    return json;
+                }
+                // As servers write that send ASCII only.
+                let mut units = [0; 2];
+                json.chars().fold(String::new(), |mut out, char| {
+                    if char.is_ascii() {
+                        out.push(char);
+                    } else {
+                        for unit in char.encode_utf16(&mut units) {
+                            out.push_str(&format!("\\u{unit:04x}"));
+                        }
+                    }
+                    out
+                })
+            };
+            let turns: Vec<String> =
+                texts.iter().map(|text| format!(r#"{{"role":"user","content":{}}}"#, quoted(text))).collect();
+            let said = texts.iter().filter(|text| !text.is_empty()).count();
+            let body = format!(r#"{{"model":"m","messages":[{}]}}"#, turns.join(","));
+            prop_assert_eq!(plain_turns(&body), Some(said));
+            let mut stream = String::new();
+            for text in &texts {
+                let chunk = json!({"choices": [{"index": 0, "delta": {"content": "@"}}]}).to_string();
+                stream.push_str(&format!("data: {}\n\n", chunk.replace("\"@\"", &quoted(text))));
+            }
+            let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+            stream.push_str(&format!("data: {end}\n\n"));
+            prop_assert!(skims(&stream));
+        }
     }
 }
