@@ -12,7 +12,7 @@ use crate::row::Slot;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 
 /// Hashes in each of the two generations: fills a hash table of 65,536 buckets.
 const GENERATION: usize = 57_000;
@@ -22,12 +22,16 @@ const PACK: usize = 64 << 10;
 const ALONE: usize = 16 << 10;
 /// Smaller packs are not worth compressing.
 const COMPRESS_FROM: usize = 100;
+/// The levels below are an eighth quicker, and texts a quarter larger.
 const LEVEL: i32 = 1;
 const HASH: usize = 16;
+/// Bytes of bodies in each of the two generations of those that came again.
+const AGAIN: usize = 512 << 10;
 
 /// The writer's side.
 pub(crate) struct Blobs {
     recent: Option<Recent>,
+    again: Again,
     /// The id of the next body.
     next: i64,
     /// The bodies of the pack that is open, one after another.
@@ -38,55 +42,56 @@ pub(crate) struct Blobs {
     hashes: Vec<u8>,
     /// The hashes of the packs that the open transaction wrote.
     written: Vec<u8>,
-    compressor: Option<Compressor<'static>>,
-    buffer: Vec<u8>,
 }
 
 impl Blobs {
     pub(crate) fn new(conn: &Connection) -> Result<Self> {
         Ok(Self {
             recent: None,
+            again: Again::default(),
             next: next_id(conn)?,
             open: Vec::new(),
             lengths: Vec::new(),
             hashes: Vec::new(),
             written: Vec::new(),
-            compressor: None,
-            buffer: Vec::new(),
         })
     }
 
     /// The id of a body, which is stored unless it was lately.
-    pub(crate) fn put(&mut self, tx: &Transaction<'_>, body: &[u8]) -> Result<i64> {
+    pub(crate) fn put(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd, body: &[u8]) -> Result<i64> {
+        if let Some(id) = self.again.get(body) {
+            return Ok(id);
+        }
         let key = Key::of(body);
         let recent = match &mut self.recent {
             Some(recent) => recent,
             None => self.recent.insert(Recent::load(tx)?),
         };
         if let Some(id) = recent.get(key) {
+            self.again.insert(body, id);
             return Ok(id);
         }
         let id = self.next;
         recent.insert(key, id);
         if body.len() >= ALONE {
-            self.close_pack(tx)?;
+            self.close_pack(tx, zstd)?;
         }
         self.next += 1;
         self.open.extend_from_slice(body);
         self.hashes.extend_from_slice(&key.bytes());
         push_varint(&mut self.lengths, u64::try_from(body.len()).unwrap_or(u64::MAX));
         if self.open.len() >= PACK || body.len() >= ALONE {
-            self.close_pack(tx)?;
+            self.close_pack(tx, zstd)?;
         }
         Ok(id)
     }
 
     /// Writes what is not written yet, at the end of a transaction.
-    pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
-        self.close_pack(tx)
+    pub(crate) fn finish(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd) -> Result<()> {
+        self.close_pack(tx, zstd)
     }
 
-    fn close_pack(&mut self, tx: &Transaction<'_>) -> Result<()> {
+    fn close_pack(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd) -> Result<()> {
         if self.hashes.is_empty() {
             return Ok(());
         }
@@ -94,18 +99,14 @@ impl Blobs {
         let mut insert = tx.prepare_cached(
             "INSERT INTO packs (first, hashes, lengths, size, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        if compress(&mut self.compressor, &mut self.buffer, &self.open) {
-            let size = i64::try_from(self.open.len()).unwrap_or(i64::MAX);
-            insert.execute(params![first, self.hashes, self.lengths, size, self.buffer])?;
-        } else {
-            insert.execute(params![first, self.hashes, self.lengths, None::<i64>, self.open])?;
-        }
+        let packed = zstd.compress(&self.open);
+        let size = packed.map(|_| i64::try_from(self.open.len()).unwrap_or(i64::MAX));
+        insert.execute(params![first, self.hashes, self.lengths, size, packed.unwrap_or(&self.open)])?;
         self.written.append(&mut self.hashes);
         self.open.clear();
         self.lengths.clear();
         // One huge body must not hold its memory for ever.
         self.open.shrink_to(2 * PACK);
-        self.buffer.shrink_to(2 * PACK);
         Ok(())
     }
 
@@ -116,6 +117,7 @@ impl Blobs {
     pub(crate) fn rolled_back(&mut self) {
         self.written.append(&mut self.hashes);
         self.next -= count(&self.written);
+        self.again = Again::default();
         if let Some(recent) = &mut self.recent {
             for hash in self.written.chunks_exact(HASH) {
                 recent.remove(Key::from_bytes(hash));
@@ -140,26 +142,43 @@ fn next_id(conn: &Connection) -> Result<i64> {
     )
 }
 
-/// Compresses into the buffer; `false` when that is not worth it.
-fn compress(compressor: &mut Option<Compressor<'static>>, buffer: &mut Vec<u8>, body: &[u8]) -> bool {
-    if body.len() < COMPRESS_FROM {
-        return false;
+/// The writer's compressor, which is dear to make.
+#[derive(Default)]
+pub(crate) struct Zstd {
+    compressor: Option<Compressor<'static>>,
+    buffer: Vec<u8>,
+}
+
+impl Zstd {
+    /// The bytes compressed; `None` when that is not worth it.
+    pub(crate) fn compress(&mut self, bytes: &[u8]) -> Option<&[u8]> {
+        if bytes.len() < COMPRESS_FROM {
+            return None;
+        }
+        if self.compressor.is_none() {
+            self.compressor = Compressor::new(LEVEL).ok();
+        }
+        let compressor = self.compressor.as_mut()?;
+        // One huge body must not hold its memory for ever.
+        self.buffer.clear();
+        self.buffer.shrink_to(2 * PACK);
+        self.buffer.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        compressor.compress_to_buffer(bytes, &mut self.buffer).ok()?;
+        (self.buffer.len() + self.buffer.len() / 16 < bytes.len()).then_some(&self.buffer)
     }
-    if compressor.is_none() {
-        *compressor = Compressor::new(LEVEL).ok();
+}
+
+/// The bytes of a pack, of which `size` is the length where they are compressed.
+pub(crate) fn unpacked(size: Option<usize>, body: Vec<u8>) -> Option<Vec<u8>> {
+    match size {
+        None => Some(body),
+        Some(size) => zstd::bulk::decompress(&body, size).ok(),
     }
-    let Some(compressor) = compressor else {
-        return false;
-    };
-    buffer.clear();
-    buffer.reserve(zstd::zstd_safe::compress_bound(body.len()));
-    compressor.compress_to_buffer(body, buffer).is_ok() && buffer.len() + buffer.len() / 16 < body.len()
 }
 
 /// Reads bodies back. Keeps the pack it read last, where the next one asked for usually is.
 pub(crate) struct Reader<'a> {
     conn: &'a Connection,
-    decompressor: Option<Decompressor<'static>>,
     pack: Pack,
 }
 
@@ -176,7 +195,7 @@ struct Pack {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(conn: &'a Connection) -> Self {
-        Self { conn, decompressor: None, pack: Pack::default() }
+        Self { conn, pack: Pack::default() }
     }
 
     pub(crate) fn get(&mut self, id: i64) -> Result<Vec<u8>, StoreError> {
@@ -194,18 +213,7 @@ impl<'a> Reader<'a> {
         let Some((first, lengths, size, body)) = found else {
             return Err(damaged("is missing"));
         };
-        let bodies = match size {
-            None => body,
-            Some(size) => {
-                let decompressor = match &mut self.decompressor {
-                    Some(decompressor) => decompressor,
-                    None => self
-                        .decompressor
-                        .insert(Decompressor::new().map_err(|_| damaged("cannot be unpacked"))?),
-                };
-                decompressor.decompress(&body, size).map_err(|_| damaged("cannot be unpacked"))?
-            }
-        };
+        let bodies = unpacked(size, body).ok_or_else(|| damaged("cannot be unpacked"))?;
         let mut varints = lengths.iter();
         let mut lengths = Vec::new();
         while varints.len() > 0 {
@@ -357,9 +365,67 @@ impl Recent {
     }
 }
 
+/// Bodies that came again, themselves: to compare them costs a fraction of hashing them. A conversation sends all
+/// of its messages but one again with every turn. Two generations, as of hashes.
+#[derive(Default)]
+struct Again {
+    young: HashMap<Box<[u8]>, i64, foldhash::fast::RandomState>,
+    old: HashMap<Box<[u8]>, i64, foldhash::fast::RandomState>,
+    /// Bytes of the young one.
+    bytes: usize,
+}
+
+impl Again {
+    fn get(&mut self, body: &[u8]) -> Option<i64> {
+        if body.len() > AGAIN / 16 {
+            return None;
+        }
+        if let Some(id) = self.young.get(body) {
+            return Some(*id);
+        }
+        let (body, id) = self.old.remove_entry(body)?;
+        self.add(body, id);
+        Some(id)
+    }
+
+    fn insert(&mut self, body: &[u8], id: i64) {
+        if body.len() <= AGAIN / 16 {
+            self.add(body.into(), id);
+        }
+    }
+
+    fn add(&mut self, body: Box<[u8]>, id: i64) {
+        if self.bytes >= AGAIN {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+        }
+        // About what an entry costs beside its bytes.
+        self.bytes += body.len() + 64;
+        self.young.insert(body, id);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_that_came_again_are_bounded() {
+        let mut again = Again::default();
+        let body = |n: i64| n.to_le_bytes().repeat(20);
+        again.insert(&body(0), 7);
+        for n in 1..100_000 {
+            again.insert(&body(n), n);
+            assert_eq!(again.get(&body(0)), Some(7), "used all the time");
+        }
+        assert_eq!(again.get(&body(1)), None);
+        assert_eq!(again.get(&body(99_999)), Some(99_999));
+        let bytes: usize = again.young.keys().chain(again.old.keys()).map(|body| body.len() + 64).sum();
+        assert!((AGAIN..2 * AGAIN + 1_000).contains(&bytes), "{bytes}");
+        let large = vec![0; AGAIN];
+        again.insert(&large, 1);
+        assert_eq!(again.get(&large), None);
+    }
 
     #[test]
     fn references_round_trip() {

@@ -1,9 +1,11 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
-use crate::blobs::{self, Blobs};
+use crate::blobs::{self, Blobs, Zstd};
+use crate::error::StoreError;
 use crate::ledger::{Due, Dues};
 use crate::names::Names;
 use crate::row::{SpanRow, TraceBatch};
+use crate::spans::{self, SpanPacks};
 use crate::tokens;
 use hanok_base::{Attributes, Charge, SpanId, SpanStatus, Timestamp, TraceId, Usage};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, Transaction, params};
@@ -20,6 +22,8 @@ const MINUTE_NS: i64 = 60_000_000_000;
 pub(crate) struct Inserter {
     names: Names,
     blobs: Blobs,
+    packs: SpanPacks,
+    zstd: Zstd,
     last_seq: i64,
     /// `last_seq` as of the last commit.
     committed_seq: i64,
@@ -80,6 +84,8 @@ impl Inserter {
         Ok(Self {
             names: Names::default(),
             blobs: Blobs::new(conn)?,
+            packs: SpanPacks::default(),
+            zstd: Zstd::default(),
             last_seq,
             committed_seq: last_seq,
             arrived_ms,
@@ -108,7 +114,8 @@ impl Inserter {
 
     /// At the end of a transaction, before its commit.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
-        self.blobs.finish(tx)?;
+        self.packs.finish(tx, &mut self.zstd)?;
+        self.blobs.finish(tx, &mut self.zstd)?;
         self.dues.finish(tx)?;
         let mut upsert = tx.prepare_cached(
             "INSERT INTO minutes (minute, traces, errors, spans, input_tokens, output_tokens, cost_nano)
@@ -147,6 +154,7 @@ impl Inserter {
     pub(crate) fn rolled_back(&mut self) {
         self.names.rolled_back();
         self.blobs.rolled_back();
+        self.packs.rolled_back();
         self.last_seq = self.committed_seq;
         self.minutes.clear();
         self.dues.rolled_back();
@@ -227,7 +235,19 @@ impl Inserter {
             };
         }
         self.last_seq = seq;
-        self.insert_spans(tx, statements, seq, 0, new_spans(&batch.spans, &HashSet::new()))?;
+        let known = HashSet::new();
+        let spans = new_spans(&batch.spans, &known);
+        // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
+        if summary.rooted && batch.spans.len() <= spans::MOST {
+            let mut numbers =
+                Numbering { tx, names: &mut self.names, blobs: &mut self.blobs, zstd: &mut self.zstd };
+            let spans: Vec<&SpanRow> = spans.collect();
+            if self.packs.put(seq, &spans, &mut numbers)? {
+                self.packs.finish(tx, &mut self.zstd)?;
+            }
+        } else {
+            self.insert_spans(tx, statements, seq, 0, spans)?;
+        }
         self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
         Ok(sums)
     }
@@ -250,8 +270,14 @@ impl Inserter {
         if there.project != project {
             return Ok(None);
         }
+        // Where they are packed in this transaction.
+        self.packs.finish(tx, &mut self.zstd)?;
         let mut known = HashSet::new();
         let mut rooted = false;
+        for span in spans::read(tx, there.seq).map_err(damaged)? {
+            known.insert(span.span_id);
+            rooted |= span.parent_id.is_none();
+        }
         {
             let mut spans =
                 tx.prepare_cached("SELECT span_id, parent_id IS NULL FROM spans WHERE id BETWEEN ?1 AND ?2")?;
@@ -358,7 +384,7 @@ impl Inserter {
         self.write_attributes(tx, &span.attributes)?;
         self.references.clear();
         for (slot, body) in &span.bodies {
-            let blob = self.blobs.put(tx, body)?;
+            let blob = self.blobs.put(tx, &mut self.zstd, body)?;
             blobs::pack(&mut self.references, *slot, blob);
         }
         let attributes = Some(&self.attributes).filter(|text| !text.is_empty());
@@ -453,6 +479,23 @@ impl Sums {
     }
 }
 
+/// Numbers for what packed spans refer to.
+struct Numbering<'a, 'tx> {
+    tx: &'a Transaction<'tx>,
+    names: &'a mut Names,
+    blobs: &'a mut Blobs,
+    zstd: &'a mut Zstd,
+}
+
+impl spans::Numbers for Numbering<'_, '_> {
+    fn name(&mut self, text: &str) -> Result<i64> {
+        self.names.id(self.tx, text)
+    }
+    fn body(&mut self, body: &[u8]) -> Result<i64> {
+        self.blobs.put(self.tx, self.zstd, body)
+    }
+}
+
 /// What is known of a trace that a batch is merged into.
 struct There {
     seq: i64,
@@ -519,6 +562,14 @@ fn data_version(conn: &Connection) -> Result<i64> {
         .query_row([], |row| row.get(0))
         .optional()
         .map(|version| version.unwrap_or(0))
+}
+
+/// Spans on file that cannot be read take nothing with them but what would be added to them.
+fn damaged(error: StoreError) -> rusqlite::Error {
+    match error {
+        StoreError::Sql(error) => error,
+        other => rusqlite::Error::ToSqlConversionFailure(other.into()),
+    }
 }
 
 fn end_of(span: &SpanRow) -> i64 {

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -23,6 +23,7 @@ mod readers;
 pub mod responses;
 pub mod row;
 mod schema;
+mod spans;
 pub mod store;
 #[cfg(test)]
 mod tests;

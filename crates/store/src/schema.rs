@@ -6,14 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 /// In the order they are applied; `user_version` counts those a file has seen.
-const MIGRATIONS: &[&str] = &[
+pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_records.sql"),
     include_str!("../migrations/0002_documents.sql"),
     include_str!("../migrations/0003_accounts.sql"),
+    include_str!("../migrations/0004_span_packs.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.
-const APPLICATION_ID: i64 = 0x4841_4e4f;
+pub(crate) const APPLICATION_ID: i64 = 0x4841_4e4f;
 
 /// How long a write waits for another process that writes.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -10,7 +10,8 @@ use crate::StoreError;
 use crate::blobs;
 use crate::insert::first_span;
 use crate::names::Texts;
-use crate::row::{Bodies, StoredSpan, StoredTrace, TraceRow};
+use crate::row::{Bodies, Slot, StoredSpan, StoredTrace, TraceRow};
+use crate::spans::{self, PackedSpan};
 use crate::store::Store;
 use crate::tokens;
 use hanok_base::{NanoDollars, Object, SpanStatus, Timestamp, TraceId, Usage};
@@ -440,25 +441,31 @@ fn get(
             attributes, bodies, rare_tokens
          FROM spans WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
-    let mut found = statement.query(params![first_span(row.seq), first_span(row.seq + 1) - 1])?;
     let mut texts = Texts::default();
-    let mut blobs = blobs::Reader::new(conn);
     let mut spans = Vec::new();
+    for span in spans::read(conn, row.seq)? {
+        spans.push(unpacked_span(conn, &mut texts, span)?);
+    }
+    let mut found = statement.query(params![first_span(row.seq), first_span(row.seq + 1) - 1])?;
     while let Some(found) = found.next()? {
-        let mut span = stored_span(conn, &mut texts, found)?;
-        let references: Option<Vec<u8>> = found.get(18)?;
-        span.has_bodies = references.is_some();
-        let wanted = bodies == Bodies::All || bodies == Bodies::Of(span.span_id);
-        if let Some(references) = references.filter(|_| wanted) {
-            let references = blobs::unpack(&references)
-                .ok_or_else(|| StoreError::Damaged(format!("span {} of trace {trace_id}", span.span_id)))?;
+        let span = stored_span(conn, &mut texts, found)?;
+        let references = found.get_ref(18)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+        let references = blobs::unpack(references.unwrap_or_default())
+            .ok_or_else(|| StoreError::Damaged(format!("span {} of trace {trace_id}", span.span_id)))?;
+        spans.push((span, references));
+    }
+    let mut blobs = blobs::Reader::new(conn);
+    let mut with_bodies = Vec::with_capacity(spans.len());
+    for (mut span, references) in spans {
+        span.has_bodies = !references.is_empty();
+        if bodies == Bodies::All || bodies == Bodies::Of(span.span_id) {
             for (slot, id) in references {
                 span.bodies.push((slot, blobs.get(id)?));
             }
         }
-        spans.push(span);
+        with_bodies.push(span);
     }
-    Ok(Some(StoredTrace { row, spans }))
+    Ok(Some(StoredTrace { row, spans: with_bodies }))
 }
 
 fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
@@ -493,6 +500,36 @@ fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<St
         has_bodies: false,
         bodies: Vec::new(),
     })
+}
+
+/// A span that was packed, and its bodies.
+fn unpacked_span(
+    conn: &Connection,
+    texts: &mut Texts,
+    span: PackedSpan,
+) -> Result<(StoredSpan, Vec<(Slot, i64)>), StoreError> {
+    let mut attributes = Object::new();
+    for (key, value) in span.attributes {
+        attributes.insert(texts.get(conn, key)?, value);
+    }
+    let stored = StoredSpan {
+        span_id: span.span_id,
+        parent_id: span.parent_id,
+        name: texts.get(conn, span.name)?,
+        operation: texts.get(conn, span.operation)?,
+        start: span.start,
+        duration_ns: span.duration_ns,
+        status: span.status,
+        model: texts.optional(conn, span.model)?,
+        provider: texts.optional(conn, span.provider)?,
+        usage: span.usage,
+        cost: span.cost,
+        ttft_ns: span.ttft_ns,
+        attributes,
+        has_bodies: false,
+        bodies: Vec::new(),
+    };
+    Ok((stored, span.bodies))
 }
 
 fn read_attributes(conn: &Connection, texts: &mut Texts, json: Option<&str>) -> Result<Object, StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::attribute as name;
 use crate::exchange::{self, Decoded, Seen};
+use crate::forms::Forms;
 use crate::price::ServiceTier;
 use crate::price_list::Prices;
 use hanok_base::{Attributes, Caller, Operation, Span, SpanId, SpanStatus, Usage};
@@ -15,13 +16,13 @@ const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// The rows of one trace's spans, root first.
-pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
+pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices, forms: &Forms) -> Option<TraceBatch> {
     let trace_id = spans.first()?.trace_id;
     let counted = counted(&spans);
     let mut rows = Vec::with_capacity(spans.len());
     let mut previews = Vec::with_capacity(spans.len());
     for (span, counted) in spans.into_iter().zip(counted) {
-        let (row, preview) = row(span, counted, prices);
+        let (row, preview) = row(span, counted, prices, forms);
         rows.push(row);
         previews.push(preview);
     }
@@ -63,10 +64,10 @@ struct Preview {
     output: Option<String>,
 }
 
-fn row(span: Span, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
+fn row(span: Span, counted: bool, prices: &Prices, forms: &Forms) -> (SpanRow, Preview) {
     let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } =
         span;
-    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange)).unwrap_or_default();
+    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange, forms)).unwrap_or_default();
     let Decoded {
         model,
         response_model,
@@ -309,7 +310,7 @@ mod tests {
             call(3, 2, "gpt-5"),
             call(4, 1, "gpt-5-mini"),
         ];
-        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin(), &Forms::default()).unwrap();
         let counted: Vec<bool> = batch.spans.iter().map(|span| span.counted).collect();
         assert_eq!(counted, [false, false, true, true]);
         assert_eq!(batch.spans[2].cost, Some(NanoDollars(1_250_000 + 1_000_000)));
@@ -332,7 +333,7 @@ mod tests {
                 (name::TIME_TO_FIRST_TOKEN, 1.5.into()),
             ],
         )];
-        let batch = batch(spans, &Caller::default(), &Prices::builtin()).unwrap();
+        let batch = batch(spans, &Caller::default(), &Prices::builtin(), &Forms::default()).unwrap();
         let row = &batch.spans[0];
         assert_eq!(row.attributes, [(Cow::Borrowed("a"), Value::from(2))]);
         assert_eq!(row.ttft_ns, Some(1_500_000));
@@ -344,6 +345,6 @@ mod tests {
     #[test]
     fn a_circle_of_parents_ends() {
         let spans = vec![call(1, 2, "gpt-5"), call(2, 1, "gpt-5")];
-        assert!(batch(spans, &Caller::default(), &Prices::builtin()).is_some());
+        assert!(batch(spans, &Caller::default(), &Prices::builtin(), &Forms::default()).is_some());
     }
 }

@@ -1,14 +1,16 @@
 //! The bytes of a call, decoded: messages, usage, and what the answer says of itself.
 
 use crate::attribute as name;
+use crate::forms::Forms;
 use crate::{estimate, message};
 use hanok_base::stream::Collector;
 use hanok_base::{
-    Attributes, ChatRequest, ChatResponse, EmbedRequest, Exchange, FinishReason, Operation, Part,
-    ResponseBytes, Role, Route, Usage,
+    Attributes, ChatRequest, ChatResponse, Dialect, EmbedRequest, Exchange, FinishReason, Operation, Part,
+    ResponseBytes, Role, Route, Sampling, Usage,
 };
 use hanok_store::Slot;
 use hanok_wire::codec;
+use hanok_wire::codec::{SkimmedAnswer, SkimmedMessage};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -68,12 +70,12 @@ impl Asked {
 const MOST_RAW: usize = 256 << 10;
 
 /// Reads an exchange. What cannot be read is kept as it came.
-pub(crate) fn decode(operation: Operation, exchange: &Exchange) -> Decoded {
+pub(crate) fn decode(operation: Operation, exchange: &Exchange, forms: &Forms) -> Decoded {
     match operation {
         Operation::Embeddings => embeddings(exchange),
         // Other bodies than a chat's.
         Operation::Forward | Operation::Rerank => raw(exchange),
-        _ => chat(exchange),
+        _ => chat(exchange, forms),
     }
 }
 
@@ -97,7 +99,7 @@ fn embeddings(exchange: &Exchange) -> Decoded {
             .find_map(|route| wire.decode_embed_request(route, &exchange.request).ok());
         decoded.seen.request = request.map(Asked::Embed);
     }
-    keep(&mut decoded, Slot::RawRequest, exchange.request.to_vec());
+    keep(&mut decoded.bodies, Slot::RawRequest, exchange.request.to_vec());
     decoded
 }
 
@@ -111,7 +113,7 @@ fn raw(exchange: &Exchange) -> Decoded {
     let mut left_out = 0;
     let mut take = |slot: Slot, body: &[u8], decoded: &mut Decoded| {
         if json(body) {
-            keep(decoded, slot, body.to_vec());
+            keep(&mut decoded.bodies, slot, body.to_vec());
         } else {
             left_out += body.len();
         }
@@ -135,27 +137,53 @@ fn raw(exchange: &Exchange) -> Decoded {
     decoded
 }
 
-fn chat(exchange: &Exchange) -> Decoded {
+/// Skimmed where that can be done, which nearly always costs a fraction; else decoded.
+fn chat(exchange: &Exchange, forms: &Forms) -> Decoded {
+    let Exchange { dialect, request, response } = exchange;
     let mut decoded = Decoded::default();
-    let wire = codec(exchange.dialect);
-    let request = match wire.decode_request(&exchange.request) {
+    let wire = codec(*dialect);
+    let asked = match skim_request(&mut decoded, *dialect, request, forms) {
+        Some(()) => None,
+        None => decode_request(&mut decoded, *dialect, request),
+    };
+    let answer = match response {
+        ResponseBytes::None => None,
+        ResponseBytes::Whole(body) => wire.skim_response(body),
+        ResponseBytes::Streamed(pieces) => wire.skim_stream(pieces),
+    };
+    if answer.and_then(|answer| take_skimmed(&mut decoded, answer)).is_none() {
+        decode_response(&mut decoded, *dialect, response);
+    }
+    if decoded.usage.input.is_none() {
+        let asked = asked.or_else(|| wire.decode_request(request).ok());
+        decoded.seen.request = asked.map(|request| Asked::Chat(Box::new(request)));
+    }
+    decoded
+}
+
+fn decode_request(decoded: &mut Decoded, dialect: Dialect, body: &[u8]) -> Option<ChatRequest> {
+    match codec(dialect).decode_request(body) {
         Ok(request) => {
-            take_request(&mut decoded, &request);
+            take_request(decoded, &request);
             Some(request)
         }
         Err(error) => {
-            unreadable(&mut decoded, Slot::RawRequest, exchange.request.to_vec(), &error.to_string());
+            unreadable(decoded, Slot::RawRequest, body.to_vec(), &error.to_string());
             None
         }
-    };
-    match &exchange.response {
+    }
+}
+
+fn decode_response(decoded: &mut Decoded, dialect: Dialect, response: &ResponseBytes) {
+    let wire = codec(dialect);
+    match response {
         ResponseBytes::None => {}
         ResponseBytes::Whole(body) => match wire.decode_response(body) {
             Ok(response) => {
                 decoded.seen.complete = true;
-                take_response(&mut decoded, response);
+                take_response(decoded, response);
             }
-            Err(error) => unreadable(&mut decoded, Slot::RawResponse, body.to_vec(), &error.to_string()),
+            Err(error) => unreadable(decoded, Slot::RawResponse, body.to_vec(), &error.to_string()),
         },
         ResponseBytes::Streamed(pieces) => {
             let mut events_of = wire.stream_decoder();
@@ -175,34 +203,59 @@ fn chat(exchange: &Exchange) -> Decoded {
             let partial = collector.into_partial(&cut);
             let nothing = partial.is_none();
             if let Some(response) = partial {
-                take_response(&mut decoded, response);
+                take_response(decoded, response);
             }
             // A stream that merely stops early has said all it has to say in its events.
             if let Some(fault) = fault.or_else(|| nothing.then(|| "the stream holds no answer".to_owned())) {
-                unreadable(&mut decoded, Slot::RawResponse, pieces.concat(), &fault);
+                unreadable(decoded, Slot::RawResponse, pieces.concat(), &fault);
             }
         }
     }
-    if decoded.usage.input.is_none() {
-        decoded.seen.request = request.map(|request| Asked::Chat(Box::new(request)));
+}
+
+/// Takes a request without decoding it; nothing is taken where that cannot be done.
+fn skim_request(decoded: &mut Decoded, dialect: Dialect, body: &[u8], forms: &Forms) -> Option<()> {
+    let request = codec(dialect).skim_request(body)?;
+    let mut bodies = Vec::with_capacity(request.messages.len() + 2);
+    let mut asked = None;
+    let mut others = Vec::new();
+    for (at, message) in request.messages.iter().enumerate() {
+        let (role, stored) = match message {
+            SkimmedMessage::Text { role, text } => (Some(*role), message::text(*role, Some(text), None)),
+            SkimmedMessage::Other(json) => {
+                let form = forms.message(dialect, json)?;
+                others.push((at, form.preview));
+                (form.role, form.stored.into_vec())
+            }
+        };
+        if role == Some(Role::User) {
+            asked = Some(at);
+        }
+        bodies.push((Slot::Input, stored));
     }
-    decoded
+    if let Some(tools) = request.tools {
+        let form = forms.tools(dialect, tools)?;
+        keep(&mut bodies, Slot::Tools, form.stored.into_vec());
+    }
+    let asked = asked.unwrap_or(request.messages.len().saturating_sub(1));
+    decoded.input_preview = match request.messages.get(asked)? {
+        SkimmedMessage::Text { text, .. } => line(&unquoted(text)?),
+        SkimmedMessage::Other(json) => match others.into_iter().find(|(at, _)| *at == asked) {
+            Some((_, Some(said))) => Some(said),
+            // Nobody's words, or those of somebody else than a user.
+            _ => preview(&codec(dialect).decode_message(json).ok()?.parts),
+        },
+    };
+    decoded.model = Some(request.model.into_owned());
+    take_sampling(decoded, &request.sampling);
+    decoded.bodies = bodies;
+    Some(())
 }
 
 fn take_request(decoded: &mut Decoded, request: &ChatRequest) {
     let ChatRequest { model, messages, tools, sampling, .. } = request;
     decoded.model = Some(model.as_str().to_owned());
-    let mut set = |key: &'static str, value: Option<Value>| {
-        if let Some(value) = value {
-            decoded.attributes.push((Cow::Borrowed(key), value));
-        }
-    };
-    set(name::TEMPERATURE, sampling.temperature.map(Value::from));
-    set(name::TOP_P, sampling.top_p.map(Value::from));
-    set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
-    set(name::SEED, sampling.seed.map(Value::from));
-    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop.as_slice())));
-    set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
+    take_sampling(decoded, sampling);
     decoded.bodies.reserve(messages.len() + 2);
     for message in messages {
         decoded.bodies.push((Slot::Input, message::input(message)));
@@ -214,6 +267,41 @@ fn take_request(decoded: &mut Decoded, request: &ChatRequest) {
     decoded.input_preview = asked.and_then(|message| preview(&message.parts));
 }
 
+fn take_sampling(decoded: &mut Decoded, sampling: &Sampling) {
+    let mut set = |key: &'static str, value: Option<Value>| {
+        if let Some(value) = value {
+            decoded.attributes.push((Cow::Borrowed(key), value));
+        }
+    };
+    set(name::TEMPERATURE, sampling.temperature.map(Value::from));
+    set(name::TOP_P, sampling.top_p.map(Value::from));
+    set(name::MAX_TOKENS, sampling.max_tokens.map(Value::from));
+    set(name::SEED, sampling.seed.map(Value::from));
+    set(name::STOP, (!sampling.stop.is_empty()).then(|| Value::from(sampling.stop.as_slice())));
+    set(name::CHOICES, sampling.n.filter(|n| *n != 1).map(Value::from));
+}
+
+/// Takes an answer that came to its end; nothing is taken where its text turns out to be none.
+fn take_skimmed(decoded: &mut Decoded, answer: SkimmedAnswer<'_>) -> Option<()> {
+    let SkimmedAnswer { id, model, tier, usage, text, finish } = answer;
+    let said = match &text {
+        Some(json) => Some(unquoted(json)?),
+        None => None,
+    };
+    decoded.seen.answered = true;
+    decoded.seen.complete = true;
+    decoded.usage = usage;
+    if usage.output.is_none() {
+        decoded.seen.output = said.as_deref().map_or(0, estimate::text);
+    }
+    decoded.output_preview = said.as_deref().and_then(line);
+    take_head(decoded, &id, model.into_owned(), tier.as_deref());
+    let reasons = Value::Array(vec![finish.as_str().into()]);
+    decoded.attributes.push((Cow::Borrowed(name::FINISH_REASONS), reasons));
+    decoded.bodies.push((Slot::Output, message::text(Role::Assistant, text.as_deref(), Some(&finish))));
+    Some(())
+}
+
 fn take_response(decoded: &mut Decoded, response: ChatResponse) {
     let ChatResponse { id, model, choices, usage, extra, .. } = response;
     decoded.usage = usage;
@@ -221,31 +309,43 @@ fn take_response(decoded: &mut Decoded, response: ChatResponse) {
     if usage.output.is_none() || !decoded.seen.complete {
         decoded.seen.output = choices.iter().map(|choice| estimate::parts(&choice.message.parts)).sum();
     }
-    decoded.tier = extra
-        .get("service_tier")
-        .and_then(Value::as_str)
-        .filter(|tier| !matches!(*tier, "default" | "standard" | "auto"))
-        .map(ToOwned::to_owned);
-    decoded.response_model = Some(model.as_str().to_owned());
-    let mut set = |key: &'static str, value: Value| decoded.attributes.push((Cow::Borrowed(key), value));
-    set(name::RESPONSE_ID, id.as_str().into());
-    set(name::RESPONSE_MODEL, model.as_str().into());
-    set(name::FINISH_REASONS, choices.iter().map(|choice| choice.finish.as_str()).collect());
+    let tier = extra.get("service_tier").and_then(Value::as_str);
+    take_head(decoded, id.as_str(), model.as_str().to_owned(), tier);
+    let reasons = choices.iter().map(|choice| choice.finish.as_str()).collect();
+    decoded.attributes.push((Cow::Borrowed(name::FINISH_REASONS), reasons));
     for choice in &choices {
         decoded.bodies.push((Slot::Output, message::output(&choice.message, &choice.finish)));
     }
     decoded.output_preview = choices.first().and_then(|choice| preview(&choice.message.parts));
 }
 
+/// What an answer says of itself.
+fn take_head(decoded: &mut Decoded, id: &str, model: String, tier: Option<&str>) {
+    let tier = tier.filter(|tier| !matches!(*tier, "default" | "standard" | "auto"));
+    decoded.tier = tier.map(ToOwned::to_owned);
+    decoded.attributes.reserve(3);
+    decoded.attributes.push((Cow::Borrowed(name::RESPONSE_ID), id.into()));
+    decoded.attributes.push((Cow::Borrowed(name::RESPONSE_MODEL), model.as_str().into()));
+    decoded.response_model = Some(model);
+}
+
+/// The text of a JSON string; `None` where it is none.
+fn unquoted(json: &str) -> Option<Cow<'_, str>> {
+    if json.contains('\\') {
+        return serde_json::from_str(json).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(json.strip_prefix('"')?.strip_suffix('"')?))
+}
+
 fn unreadable(decoded: &mut Decoded, slot: Slot, body: Vec<u8>, why: &str) {
     let side = if slot == Slot::RawRequest { "request" } else { "response" };
     decoded.attributes.push((Cow::Borrowed(name::UNREADABLE), format!("{side}: {why}").into()));
-    keep(decoded, slot, body);
+    keep(&mut decoded.bodies, slot, body);
 }
 
-fn keep(decoded: &mut Decoded, slot: Slot, body: Vec<u8>) {
+fn keep(bodies: &mut Vec<(Slot, Vec<u8>)>, slot: Slot, body: Vec<u8>) {
     if !body.is_empty() {
-        decoded.bodies.push((slot, body));
+        bodies.push((slot, body));
     }
 }
 
@@ -253,7 +353,7 @@ fn keep(decoded: &mut Decoded, slot: Slot, body: Vec<u8>) {
 const PREVIEW_COLUMNS: usize = 120;
 
 /// The first text of a message on one line, or the tools it calls.
-fn preview(parts: &[Part]) -> Option<String> {
+pub(crate) fn preview(parts: &[Part]) -> Option<String> {
     let text = parts.iter().find_map(|part| match part {
         Part::Text(text) | Part::Refusal(text) if !text.trim().is_empty() => {
             Some(Cow::Borrowed(text.as_str()))
@@ -266,21 +366,34 @@ fn preview(parts: &[Part]) -> Option<String> {
             _ => None,
         })
     })?;
+    line(&text)
+}
+
+/// The beginning of a text on one line; `None` where it is blank.
+fn line(text: &str) -> Option<String> {
+    if text.trim_start().is_empty() {
+        return None;
+    }
     let mut line = String::with_capacity(PREVIEW_COLUMNS + 8);
     let mut columns = 0;
     let mut gap = false;
-    let mut rest = &*text;
+    let mut rest = text;
     // Only as much is looked at as can be shown, however long the text is. Plain words go in whole.
-    if let Some(head) = text.get(..PREVIEW_COLUMNS).filter(|head| head.is_ascii()) {
-        for word in head.split_ascii_whitespace() {
-            if !line.is_empty() {
-                line.push(' ');
+    let (head, behind) = text.split_at_checked(PREVIEW_COLUMNS).unwrap_or((text, ""));
+    if head.is_ascii() {
+        if is_spaced_once(head) {
+            line.push_str(head.trim_matches(' '));
+        } else {
+            for word in head.split_ascii_whitespace() {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
             }
-            line.push_str(word);
         }
         columns = line.len();
         gap = columns > 0 && head.ends_with(|char: char| char.is_ascii_whitespace());
-        rest = text.get(PREVIEW_COLUMNS..).unwrap_or_default();
+        rest = behind;
     }
     for char in rest.chars() {
         if char == ' ' || char.is_whitespace() {
@@ -301,14 +414,25 @@ fn preview(parts: &[Part]) -> Option<String> {
     Some(line)
 }
 
+/// Whether there is a single space at most between the words of ASCII, and nothing else.
+fn is_spaced_once(text: &str) -> bool {
+    let spaces = text.bytes().zip(text.bytes().skip(1));
+    // Neither is cut short, so that many bytes are looked at at once.
+    let apart = spaces.fold(true, |apart, (one, next)| apart & ((one != b' ') | (next != b' ')));
+    text.bytes().fold(apart, |plain, byte| plain & (byte >= b' '))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use hanok_base::Dialect;
 
     fn exchange(request: &str, response: ResponseBytes) -> Exchange {
         Exchange { dialect: Dialect::OpenAiChat, request: Bytes::from(request.to_owned()), response }
+    }
+
+    fn read(exchange: &Exchange) -> Decoded {
+        decode(Operation::Chat, exchange, &Forms::default())
     }
 
     const REQUEST: &str = r#"{"model":"gpt-5-mini","temperature":0.5,"messages":[
@@ -319,7 +443,7 @@ mod tests {
         let answer = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-5-mini-2025-08-07",
             "choices":[{"index":0,"message":{"role":"assistant","content":"yes"},"finish_reason":"stop"}],
             "usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
-        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))));
+        let decoded = read(&exchange(REQUEST, ResponseBytes::Whole(Bytes::from(answer))));
         assert_eq!(decoded.usage.input, Some(9));
         assert_eq!(decoded.input_preview.as_deref(), Some("two words"));
         assert_eq!(decoded.output_preview.as_deref(), Some("yes"));
@@ -327,11 +451,87 @@ mod tests {
         assert_eq!(slots, [Slot::Input, Slot::Input, Slot::Output]);
     }
 
+    /// The same without skimming.
+    fn read_slowly(exchange: &Exchange) -> Decoded {
+        let mut decoded = Decoded::default();
+        let asked = decode_request(&mut decoded, exchange.dialect, &exchange.request);
+        decode_response(&mut decoded, exchange.dialect, &exchange.response);
+        decoded.seen.request = asked.map(|request| Asked::Chat(Box::new(request)));
+        decoded
+    }
+
+    #[test]
+    fn skimmed_or_decoded_it_is_the_same() {
+        let requests = [
+            REQUEST,
+            r#"{"model":"m","messages":[{"role":"system","content":"a \"b\"\n\u00e9"}],"stop":"x","n":3,"seed":7}"#,
+            r#"{"model":"m","max_tokens":5,"top_p":0.1,"messages":[
+                {"role":"user","content":[{"type":"text","text":"look\nhere"}]},
+                {"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\": 1}"}}]},
+                {"role":"tool","tool_call_id":"c","content":"7"}],
+                "tools":[{"type":"function","function":{"name":"f","parameters":{}}}]}"#,
+            r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f"}}]}]}"#,
+            r#"{"model":"m","messages":[{"role":"judge","content":"hi"}]}"#,
+            r#"{"model":"m","messages":[{"role":"user","content":"\ud83d"}]}"#,
+        ];
+        let whole = |message: &str, rest: &str| {
+            ResponseBytes::Whole(Bytes::from(format!(
+                r#"{{"id":"c","model":"m-1","choices":[{{"message":{message},"finish_reason":"length"}}]{rest}}}"#
+            )))
+        };
+        let chunk = |delta: &str, finish: &str| {
+            Bytes::from(format!(
+                "data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
+            ))
+        };
+        let (said, end) = (chunk(r#"{"content":"환불 \n"}"#, "null"), chunk("{}", "\"stop\""));
+        let usage = r#","usage":{"prompt_tokens":3,"completion_tokens":4},"service_tier":"flex""#;
+        let responses = [
+            ResponseBytes::None,
+            whole(r#"{"content":"four words of text","refusal":null}"#, usage),
+            whole(r#"{"content":"four words of text"}"#, r#","service_tier":"default""#),
+            whole(r#"{"content":null}"#, ""),
+            whole(r#"{"content":null,"tool_calls":[{"id":"c","function":{"name":"f"}}]}"#, usage),
+            ResponseBytes::Whole(Bytes::from("<html>")),
+            ResponseBytes::Streamed(vec![said.clone(), said.clone(), said.clone(), end.clone()]),
+            ResponseBytes::Streamed(vec![said.clone(), said.clone()]),
+            ResponseBytes::Streamed(vec![Bytes::from("data: [DONE]\n\n")]),
+        ];
+        let forms = Forms::default();
+        for (request, response) in requests.iter().flat_map(|one| responses.iter().map(move |two| (one, two)))
+        {
+            let exchange = exchange(request, response.clone());
+            let slow = read_slowly(&exchange);
+            // Once anew, and once as it is remembered.
+            for _ in 0..2 {
+                let quick = decode(Operation::Chat, &exchange, &forms);
+                let of = format!("{exchange:?}");
+                assert_eq!(quick.bodies, slow.bodies, "{of}");
+                assert_eq!(quick.attributes, slow.attributes, "{of}");
+                assert_eq!(
+                    (&quick.model, &quick.response_model),
+                    (&slow.model, &slow.response_model),
+                    "{of}"
+                );
+                assert_eq!((&quick.tier, quick.usage), (&slow.tier, slow.usage), "{of}");
+                assert_eq!(quick.input_preview, slow.input_preview, "{of}");
+                assert_eq!(quick.output_preview, slow.output_preview, "{of}");
+                assert_eq!(quick.seen.output, slow.seen.output, "{of}");
+                assert_eq!(quick.seen.answered, slow.seen.answered, "{of}");
+                assert_eq!(quick.seen.complete, slow.seen.complete, "{of}");
+                if quick.usage.input.is_none() {
+                    let tokens = |decoded: &Decoded| decoded.seen.request.as_ref().map(Asked::tokens);
+                    assert_eq!(tokens(&quick), tokens(&slow), "{of}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_cut_stream_keeps_what_came() {
         let piece = r#"data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"half"},"finish_reason":null}]}"#;
         let pieces = vec![Bytes::from(piece), Bytes::from("\n\n")];
-        let decoded = decode(Operation::Chat, &exchange(REQUEST, ResponseBytes::Streamed(pieces)));
+        let decoded = read(&exchange(REQUEST, ResponseBytes::Streamed(pieces)));
         assert_eq!(decoded.output_preview.as_deref(), Some("half"));
         let reasons = decoded.attributes.iter().find(|(key, _)| key == name::FINISH_REASONS).unwrap();
         assert_eq!(reasons.1, serde_json::json!(["truncated"]));
@@ -339,8 +539,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_kept() {
-        let decoded =
-            decode(Operation::Chat, &exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))));
+        let decoded = read(&exchange("{oops", ResponseBytes::Whole(Bytes::from("<html>"))));
         assert_eq!(
             decoded.bodies,
             [(Slot::RawRequest, b"{oops".to_vec()), (Slot::RawResponse, b"<html>".to_vec())]
@@ -357,6 +556,10 @@ mod tests {
             assert_eq!(preview(&[Part::Text(text.into())]).as_deref(), Some(expect), "{text}");
         };
         check("  two\n\twords ", "two words");
+        check(" two words ", "two words");
+        check("two  words", "two words");
+        check("환불 two", "환불 two");
+        check(&format!("{}é", "a".repeat(119)), &format!("{}é", "a".repeat(119)));
         check(&format!("{}  b", "a ".repeat(59)), &format!("{}b", "a ".repeat(59)));
         check(&format!("{}tail", "a".repeat(118)), &format!("{}ta…", "a".repeat(118)));
         check(&format!("{}  tail", "a".repeat(118)), &format!("{} t…", "a".repeat(118)));

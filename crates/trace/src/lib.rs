@@ -2,8 +2,8 @@
 //!
 //! Deliberately not here: SQL (the store's), the JSON of any dialect (`hanok-wire`'s), and pages.
 //!
-//! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `exchange`
-//! (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
+//! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
+//! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
 //! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
@@ -13,6 +13,7 @@ mod batch;
 pub mod estimate;
 mod exchange;
 pub mod filter;
+mod forms;
 pub mod message;
 pub mod meter;
 pub mod price;

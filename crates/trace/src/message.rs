@@ -3,9 +3,10 @@
 //! Part types are OpenTelemetry's (`text`, `tool_call`, `tool_call_response`, `reasoning`, `blob`, `uri`,
 //! `file`); `refusal`, `citation` and `opaque` are ours, as its schema allows for.
 
-use hanok_base::{FinishReason, Media, MediaSource, Message, Object, Part, ToolResult, ToolSpec};
+use hanok_base::{FinishReason, Media, MediaSource, Message, Object, Part, Role, ToolResult, ToolSpec};
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// One message of the input.
@@ -16,6 +17,35 @@ pub fn input(message: &Message) -> Vec<u8> {
 /// One answer.
 pub fn output(message: &Message, finish: &FinishReason) -> Vec<u8> {
     json(&MessageJson { message, finish: Some(finish) }, room(message))
+}
+
+/// A message of one text, which is JSON already, or of nothing; with the reason of its end where it is an answer.
+pub(crate) fn text(role: Role, text: Option<&str>, finish: Option<&FinishReason>) -> Vec<u8> {
+    let mut json = Vec::with_capacity(96 + text.map_or(0, str::len));
+    let mut push = |piece: &str| json.extend_from_slice(piece.as_bytes());
+    push(r#"{"role":""#);
+    push(role.as_str());
+    push(r#"","parts":["#);
+    if let Some(text) = text {
+        push(r#"{"type":"text","content":"#);
+        push(text);
+        push("}");
+    }
+    push("]");
+    match finish {
+        Some(FinishReason::Other(reason)) => {
+            push(r#","finish_reason":"#);
+            push(&Value::from(reason.as_str()).to_string());
+        }
+        Some(reason) => {
+            push(r#","finish_reason":""#);
+            push(reason.as_str());
+            push("\"");
+        }
+        None => {}
+    }
+    push("}");
+    json
 }
 
 /// The tools offered, as one array.
@@ -218,8 +248,8 @@ impl Serialize for Tool<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hanok_base::{Role, ToolCall};
-    use serde_json::{Value, json};
+    use hanok_base::ToolCall;
+    use serde_json::json;
 
     fn check(part: Part, expect: &Value) {
         let message = Message { role: Role::Assistant, parts: vec![part], extra: Object::new() };
@@ -265,6 +295,22 @@ mod tests {
             }),
             &json!({"type": "blob", "mime_type": "image/png", "modality": "image", "content": "AA=="}),
         );
+    }
+
+    #[test]
+    fn texts_that_are_json_already() {
+        for said in [Some("a \"b\"\n\u{1}환불"), None] {
+            let parts = said.map(|said| Part::Text(said.to_owned())).into_iter().collect();
+            let message = Message { role: Role::Developer, parts, extra: Object::new() };
+            let quoted = said.map(|said| Value::from(said).to_string());
+            assert_eq!(text(Role::Developer, quoted.as_deref(), None), input(&message));
+            for finish in [FinishReason::Length, FinishReason::Other("a \"b\"".into())] {
+                assert_eq!(
+                    text(Role::Developer, quoted.as_deref(), Some(&finish)),
+                    output(&message, &finish)
+                );
+            }
+        }
     }
 
     #[test]

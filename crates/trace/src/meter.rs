@@ -69,32 +69,51 @@ pub struct Meter {
 }
 
 #[derive(Default)]
-pub(crate) struct Meters {
-    all: Mutex<HashMap<(Operation, String, String), Meter>>,
+pub(crate) struct Meters(Mutex<All>);
+
+#[derive(Default)]
+struct All {
+    /// By operation, provider and model, a line each.
+    meters: HashMap<String, Meter, foldhash::fast::RandomState>,
+    key: String,
 }
 
 impl Meters {
     /// Adds the calls among some rows.
     pub(crate) fn count(&self, rows: &[SpanRow]) {
         for row in rows.iter().filter(|row| row.counted) {
-            let Some(operation) = Operation::parse(&row.operation) else { continue };
-            self.add(operation, row);
+            self.0.lock().count(row);
         }
     }
 
-    fn add(&self, operation: Operation, row: &SpanRow) {
-        let provider = row.provider.clone().unwrap_or_default();
-        let model = row.model.clone().unwrap_or_default();
-        let mut all = self.all.lock();
-        let full = all.len() >= MOST;
-        let mut key = (operation, provider, model);
-        if full && !all.contains_key(&key) {
-            key = (operation, "other".to_owned(), "other".to_owned());
+    /// All sums, in a stable order.
+    pub(crate) fn read(&self) -> Vec<Meter> {
+        let mut meters: Vec<Meter> = self.0.lock().meters.values().cloned().collect();
+        meters.sort_by(|a, b| (&a.provider, &a.model).cmp(&(&b.provider, &b.model)));
+        meters
+    }
+}
+
+impl All {
+    fn count(&mut self, row: &SpanRow) {
+        let named = |name: &Option<String>| name.as_deref().unwrap_or_default().to_owned();
+        let keys = [row.operation.as_ref(), "\n", row.provider.as_deref().unwrap_or_default(), "\n"];
+        self.key.clear();
+        keys.into_iter().chain(row.model.as_deref()).for_each(|key| self.key.push_str(key));
+        if let Some(meter) = self.meters.get_mut(&self.key) {
+            return meter.add(row);
         }
-        let meter = all.entry(key).or_insert_with_key(|(operation, provider, model)| Meter {
-            operation: *operation,
-            provider: provider.clone(),
-            model: model.clone(),
+        let Some(operation) = Operation::parse(&row.operation) else { return };
+        let (provider, model) = if self.meters.len() < MOST {
+            (named(&row.provider), named(&row.model))
+        } else {
+            self.key = format!("{}\nother\nother", row.operation);
+            ("other".to_owned(), "other".to_owned())
+        };
+        let meter = self.meters.entry(self.key.clone()).or_insert_with(|| Meter {
+            operation,
+            provider,
+            model,
             duration: Histogram::default(),
             first_token: Histogram::default(),
             input_tokens: 0,
@@ -103,25 +122,24 @@ impl Meters {
             unpriced: 0,
             errors: 0,
         });
-        meter.duration.add(row.duration_ns);
+        meter.add(row);
+    }
+}
+
+impl Meter {
+    fn add(&mut self, row: &SpanRow) {
+        self.duration.add(row.duration_ns);
         if let Some(first) = row.ttft_ns {
-            meter.first_token.add(first);
+            self.first_token.add(first);
         }
-        meter.input_tokens += row.usage.input.unwrap_or(0);
-        meter.output_tokens += row.usage.output.unwrap_or(0);
+        self.input_tokens += row.usage.input.unwrap_or(0);
+        self.output_tokens += row.usage.output.unwrap_or(0);
         let failed = matches!(row.status, hanok_base::SpanStatus::Error(_));
         match row.cost {
-            Some(cost) => meter.cost.0 = meter.cost.0.saturating_add(cost.0),
+            Some(cost) => self.cost.0 = self.cost.0.saturating_add(cost.0),
             None if failed => {}
-            None => meter.unpriced += 1,
+            None => self.unpriced += 1,
         }
-        meter.errors += u64::from(failed);
-    }
-
-    /// All sums, in a stable order.
-    pub(crate) fn read(&self) -> Vec<Meter> {
-        let mut meters: Vec<Meter> = self.all.lock().values().cloned().collect();
-        meters.sort_by(|a, b| (&a.provider, &a.model).cmp(&(&b.provider, &b.model)));
-        meters
+        self.errors += u64::from(failed);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::price::Price;
 use crate::prices::BUILTIN;
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ const REMEMBERED: usize = 4_096;
 /// Vendors whose models run on the user's own machines, and our own answerers: free, and said so here only.
 const FREE: [&str; 4] = ["hanok", "ollama", "vllm", "llamacpp"];
 
-type OfModels = HashMap<Box<str>, Option<Price>>;
+type OfModels = HashMap<Box<str>, Option<Price>, RandomState>;
 
 /// The prices of all models that are known.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub struct Prices {
     vendors: HashMap<String, String>,
     builtin: bool,
     /// What was found before, by provider and by model.
-    found: RwLock<HashMap<Box<str>, OfModels>>,
+    found: RwLock<HashMap<Box<str>, OfModels, RandomState>>,
 }
 
 impl fmt::Debug for Prices {

@@ -1,6 +1,7 @@
 //! Where spans go: decoded, priced and summed up on the store's writer thread.
 
 use crate::batch::batch;
+use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
@@ -16,6 +17,7 @@ pub struct TraceStore {
     pub(crate) prices: Arc<ArcSwap<Prices>>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) meters: Arc<Meters>,
+    forms: Arc<Forms>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -28,6 +30,7 @@ impl TraceStore {
             prices: Arc::new(ArcSwap::new(prices)),
             pulse: Arc::default(),
             meters: Arc::default(),
+            forms: Arc::default(),
             scope: None,
         }
     }
@@ -69,8 +72,8 @@ impl Recorder for TraceStore {
         Box::pin(async move {
             let place = self.store.admit().await.map_err(|full| StoreUnavailable { reason: full.reason })?;
             let (prices, pulse) = (Arc::clone(&self.prices), Arc::clone(&self.pulse));
-            let meters = Arc::clone(&self.meters);
-            Ok(Box::new(Reserved { place, prices, pulse, meters }) as Box<dyn Place>)
+            let (meters, forms) = (Arc::clone(&self.meters), Arc::clone(&self.forms));
+            Ok(Box::new(Reserved { place, prices, pulse, meters, forms }) as Box<dyn Place>)
         })
     }
 }
@@ -80,16 +83,17 @@ struct Reserved {
     prices: Arc<ArcSwap<Prices>>,
     pulse: Arc<Pulse>,
     meters: Arc<Meters>,
+    forms: Arc<Forms>,
 }
 
 impl Place for Reserved {
     fn record(self: Box<Self>, trace: FinishedTrace) {
         let FinishedTrace { spans, caller, settlement } = trace;
-        let Self { place, prices, pulse, meters } = *self;
+        let Self { place, prices, pulse, meters, forms } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
             pulse.beat(&spans, &caller.project);
-            let batch = batch(spans, &caller, &prices.load());
+            let batch = batch(spans, &caller, &prices.load(), &forms);
             if let Some(batch) = &batch {
                 meters.count(&batch.spans);
             }

@@ -8,8 +8,9 @@ use crate::openai_chat::OpenAiChat;
 use crate::openai_responses::OpenAiResponses;
 use bytes::Bytes;
 use hanok_base::{
-    ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, ModelInfo, ModelName,
-    Problem, ProviderError, ProviderName, Route, StreamEvent, Usage,
+    ChatRequest, ChatResponse, Degradation, Dialect, EmbedRequest, EmbedResponse, FinishReason, Message,
+    ModelInfo, ModelName, Problem, ProviderError, ProviderName, Role, Route, Sampling, StreamEvent, ToolSpec,
+    Usage,
 };
 use std::borrow::Cow;
 use std::ops::Range;
@@ -59,6 +60,38 @@ pub trait Codec: Send + Sync {
     /// What a whole answer says of itself, without decoding its content. An error object is
     /// [`WireError::Upstream`], JSON of another shape [`WireError::Member`].
     fn summarise(&self, body: &[u8]) -> Result<StreamSummary, WireError>;
+
+    /// What is recorded of a request, read off its bytes. `None` where that cannot be done; then it is decoded.
+    /// Law: a request that is skimmed can be decoded, its messages and tools aside, and says the same then.
+    fn skim_request<'a>(&self, body: &'a [u8]) -> Option<SkimmedRequest<'a>> {
+        let _ = body;
+        None
+    }
+
+    /// A message that [`Codec::skim_request`] gave as it is.
+    fn decode_message(&self, json: &str) -> Result<Message, WireError> {
+        let _ = json;
+        Err(WireError::NotOffered("messages by themselves"))
+    }
+
+    /// The tools that [`Codec::skim_request`] gave as they are.
+    fn decode_tools(&self, json: &str) -> Result<Vec<ToolSpec>, WireError> {
+        let _ = json;
+        Err(WireError::NotOffered("tools by themselves"))
+    }
+
+    /// What is recorded of a whole answer, read off its bytes; `None` where that cannot be done.
+    /// Law: an answer that is skimmed can be decoded, and says the same then.
+    fn skim_response<'a>(&self, body: &'a [u8]) -> Option<SkimmedAnswer<'a>> {
+        let _ = body;
+        None
+    }
+
+    /// The same of a stream that came to its end.
+    fn skim_stream(&self, pieces: &[Bytes]) -> Option<SkimmedAnswer<'static>> {
+        let _ = pieces;
+        None
+    }
 
     /// A problem in the dialect's shape.
     fn encode_error(&self, problem: &Problem, request_id: Option<&str>) -> Vec<u8>;
@@ -111,6 +144,50 @@ pub trait Codec: Send + Sync {
     /// A route's path below the base URL, without a leading slash; `None` where the dialect has no such route.
     /// May hold a query (`?alt=sse`). Borrowed where it does not depend on the model.
     fn path(&self, route: Route, model: &str, stream: bool) -> Option<Cow<'static, str>>;
+}
+
+/// What is recorded of a request.
+#[derive(Clone, Debug)]
+pub struct SkimmedRequest<'a> {
+    /// The model asked for.
+    pub model: Cow<'a, str>,
+    /// Sampling parameters and limits, but those that nobody records.
+    pub sampling: Sampling,
+    /// The conversation, oldest first.
+    pub messages: Vec<SkimmedMessage<'a>>,
+    /// The tools offered, for [`Codec::decode_tools`].
+    pub tools: Option<&'a str>,
+}
+
+/// A message of a request.
+#[derive(Clone, Debug)]
+pub enum SkimmedMessage<'a> {
+    /// One text that says something, and nothing else.
+    Text {
+        /// Who speaks.
+        role: Role,
+        /// The text as JSON, as a serialiser would write it.
+        text: Cow<'a, str>,
+    },
+    /// Any other, for [`Codec::decode_message`].
+    Other(&'a str),
+}
+
+/// What is recorded of an answer of one choice that is a text at most.
+#[derive(Clone, Debug)]
+pub struct SkimmedAnswer<'a> {
+    /// Its id; empty when not said.
+    pub id: Cow<'a, str>,
+    /// The model that answered; empty when not said.
+    pub model: Cow<'a, str>,
+    /// The service tier that answered, where it was said.
+    pub tier: Option<Cow<'a, str>>,
+    /// Tokens.
+    pub usage: Usage,
+    /// The text as JSON, as a serialiser would write it; `None` where nothing was said.
+    pub text: Option<Cow<'a, str>>,
+    /// Why it ended.
+    pub finish: FinishReason,
 }
 
 /// What routing needs of a request, and where it stands in the bytes.

@@ -1,12 +1,14 @@
 //! Keys, money, and what clients may ask back.
 
 use super::{batch, block, open, span, trace_id};
+use crate::spans;
 use crate::{
     Balance, Bodies, Budget, BudgetPeriod, Limits, NewKey, NewResponse, Options, Secret, SpanRow, Store,
     StoreError, TraceBatch, TraceQuery,
 };
 use hanok_base::{Charge, NanoDollars, Settlement, Timestamp, TraceId, Usage};
 use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -144,7 +146,7 @@ fn a_settlement_is_released_whatever_becomes_of_its_trace() {
             })
             .await
             .unwrap();
-        let broken = SpanRow { duration_ns: 666, ..span(1, None) };
+        let broken = SpanRow { duration_ns: 666, ..span(1, Some(9)) };
         good.submit(&store, batch(0, vec![span(1, None)]), &["key:a"]).await;
         lost.submit(&store, batch(1, vec![broken]), &["key:a"]).await;
         good.submit(&store, batch(2, vec![span(1, None)]), &["key:a"]).await;
@@ -563,29 +565,39 @@ fn killed_at_any_moment_ledger_and_spans_agree() {
         let store = Store::open(folder.path(), Options::default()).unwrap();
         store.integrity_check().unwrap();
         block(async {
-            let by_account: Vec<(String, i64, i64)> = store
+            let by_account: HashMap<String, (i64, u64)> = store
                 .read(|conn| {
                     let mut statement = conn.prepare(
-                        "SELECT 'key:' || k.text, sum(s.cost_nano), count(DISTINCT t.seq)
-                         FROM spans s JOIN traces t ON t.seq = s.id >> 20 JOIN names k ON k.id = t.key_id
-                         WHERE s.counted GROUP BY 1
-                         UNION ALL
-                         SELECT 'project:' || p.text, sum(s.cost_nano), count(DISTINCT t.seq)
-                         FROM spans s JOIN traces t ON t.seq = s.id >> 20 JOIN names p ON p.id = t.project
-                         WHERE s.counted GROUP BY 1",
+                        "SELECT t.seq, 'key:' || k.text, 'project:' || p.text
+                         FROM traces t JOIN names k ON k.id = t.key_id JOIN names p ON p.id = t.project
+                         ORDER BY t.seq",
                     )?;
-                    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-                    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+                    let rows =
+                        statement.query_map([], |row| Ok((row.get(0)?, [row.get(1)?, row.get(2)?])))?;
+                    let traces: Vec<(i64, [String; 2])> = rows.collect::<Result<_, _>>()?;
+                    let spans = spans::all(conn);
+                    assert_eq!(spans.len(), traces.len());
+                    let mut sums = HashMap::new();
+                    for ((seq, accounts), (of, spans)) in traces.into_iter().zip(spans) {
+                        assert_eq!((seq, spans.len()), (of, 2));
+                        for account in accounts {
+                            let sum: &mut (i64, u64) = sums.entry(account).or_default();
+                            // The first is not counted.
+                            sum.0 += spans[1].cost.unwrap().0;
+                            sum.1 += 1;
+                        }
+                    }
+                    Ok(sums)
                 })
                 .await
                 .unwrap();
-            assert!(by_account.iter().any(|(account, ..)| account == "project:p"));
+            assert!(by_account.contains_key("project:p"));
             // Nor is there an account that charges something no span accounts for.
             assert!(store.ledger().balances().await.unwrap().len() <= by_account.len());
-            for (account, cost, calls) in by_account {
+            for (account, (cost, calls)) in by_account {
                 let balance = store.ledger().balance(&charge(&account)).await.unwrap();
                 assert_eq!(balance.spent, NanoDollars(cost), "{account}");
-                assert_eq!(balance.calls, u64::try_from(calls).unwrap(), "{account}");
+                assert_eq!(balance.calls, calls, "{account}");
                 assert!(balance.used().0 >= balance.drawn.0, "{account}: an open slab counts as spent");
                 traces = balance.calls;
             }

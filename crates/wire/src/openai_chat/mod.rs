@@ -2,8 +2,8 @@
 //!
 //! Reading order: `peek` (routing without decoding), `request` with `messages` and `losses` (what it cannot say),
 //! `response`, `parts` (of both) with `media` and `reasoning`, `decoder` (streams in) with `chunk` and `open`,
-//! `encoder` (streams out), `guard` (streams passed on unchanged), `usage`, `fault` (errors, both directions),
-//! `models`, `embeddings`.
+//! `encoder` (streams out), `guard` (streams passed on unchanged), `skim` (what is recorded of a call), `usage`,
+//! `fault` (errors, both directions), `models`, `embeddings`.
 
 mod chunk;
 mod decoder;
@@ -21,17 +21,18 @@ mod peek;
 mod reasoning;
 mod request;
 mod response;
+mod skim;
 mod usage;
 
 use crate::codec::{
-    Codec, Encoded, GuardOptions, Patch, Peek, RequestOptions, StreamDecoder, StreamEncoder, StreamGuard,
-    StreamOptions, StreamSummary,
+    Codec, Encoded, GuardOptions, Patch, Peek, RequestOptions, SkimmedAnswer, SkimmedRequest, StreamDecoder,
+    StreamEncoder, StreamGuard, StreamOptions, StreamSummary,
 };
 use crate::error::WireError;
 use bytes::Bytes;
 use hanok_base::{
-    ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, ModelInfo, Problem, ProviderError, ProviderName,
-    Route,
+    ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, Message, ModelInfo, Problem, ProviderError,
+    ProviderName, Route, ToolSpec,
 };
 use std::borrow::Cow;
 
@@ -69,6 +70,21 @@ impl Codec for OpenAiChat {
     }
     fn summarise(&self, body: &[u8]) -> Result<StreamSummary, WireError> {
         guard::summarise(body)
+    }
+    fn skim_request<'a>(&self, body: &'a [u8]) -> Option<SkimmedRequest<'a>> {
+        skim::request(body)
+    }
+    fn decode_message(&self, json: &str) -> Result<Message, WireError> {
+        skim::decode_message(json)
+    }
+    fn decode_tools(&self, json: &str) -> Result<Vec<ToolSpec>, WireError> {
+        skim::decode_tools(json)
+    }
+    fn skim_response<'a>(&self, body: &'a [u8]) -> Option<SkimmedAnswer<'a>> {
+        skim::answer(body)
+    }
+    fn skim_stream(&self, pieces: &[Bytes]) -> Option<SkimmedAnswer<'static>> {
+        skim::stream(pieces)
     }
     fn encode_error(&self, problem: &Problem, request_id: Option<&str>) -> Vec<u8> {
         fault::encode(problem, request_id)

@@ -119,7 +119,7 @@ fn role(name: &str) -> Option<Role> {
     })
 }
 
-fn message(mut object: Object) -> Result<Message, WireError> {
+pub(super) fn message(mut object: Object) -> Result<Message, WireError> {
     let name = take::string(&mut object, "role")?.ok_or_else(|| WireError::member("role", "is required"))?;
     let role = role(&name).ok_or_else(|| {
         let message = format!("must be system, developer, user, assistant or tool, not {name:?}");
@@ -140,7 +140,7 @@ fn message(mut object: Object) -> Result<Message, WireError> {
     Ok(Message { role, parts, extra: object })
 }
 
-fn tool(mut object: Object) -> Result<ToolSpec, WireError> {
+pub(super) fn tool(mut object: Object) -> Result<ToolSpec, WireError> {
     if object.get("type").and_then(Value::as_str) != Some("function") {
         return Ok(ToolSpec {
             name: String::new(),
