@@ -63,7 +63,7 @@ pub(crate) async fn live(
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let traces = house.traces_of(&visitor);
     let (live, stopping) = (traces.live(), house.stopping.clone());
-    let listener = Listener { page, filter, live, beat, stopping, traces, house };
+    let listener = Listener { house, traces, page, filter, live, beat, stopping };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok::<Bytes, Infallible>(event), listener))

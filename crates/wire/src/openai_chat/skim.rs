@@ -392,6 +392,7 @@ impl Streamed {
 }
 
 #[cfg(test)]
+#[expect(clippy::format_push_string, reason = "tests may be slow")]
 mod tests {
     use super::*;
     use crate::openai_chat::{OpenAiChat, decoder};
@@ -559,7 +560,9 @@ mod tests {
         let mut events = Vec::new();
         let fed = decoder.feed(stream, &mut events);
         let mut collector = Collector::default();
-        events.into_iter().for_each(|event| collector.push(event));
+        for event in events {
+            collector.push(event);
+        }
         fed.ok().and_then(|()| collector.into_response())
     }
 
