@@ -41,7 +41,11 @@ impl Face {
         let base_url = base(config)?;
         let mut faces = vec![Self::new(config, config.dialect, base_url.clone())?];
         for also in &config.also {
-            if also.dialect != config.dialect
+            // Azure's dated API has Responses since this version; ISO dates compare as texts.
+            let too_old = also.dialect == Dialect::OpenAiResponses
+                && config.api_version.as_deref().is_some_and(|version| version < "2025-03-01");
+            if !too_old
+                && also.dialect != config.dialect
                 && let Some(root) = base_url.strip_suffix(also.instead_of)
             {
                 faces.push(Self::new(config, also.dialect, format!("{root}{}", also.suffix))?);

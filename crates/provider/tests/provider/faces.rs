@@ -79,21 +79,21 @@ async fn each_face_has_its_path_and_its_way_to_show_the_key() {
 
     check("azure", ("", None), chat(OpenAiChat), "/openai/v1/chat/completions", api).await;
     check("azure", ("/openai/v1", None), stream(OpenAiResponses), "/openai/v1/responses", api).await;
-    let dated = ("/openai/v1", Some("2024-10-21"));
-    let path = "/openai/deployments/m/chat/completions?api-version=2024-10-21";
+    let dated = ("/openai/v1", Some("2025-04-01-preview"));
+    let path = "/openai/deployments/m/chat/completions?api-version=2025-04-01-preview";
     check("azure", dated, chat(OpenAiChat), path, api).await;
     let mini = RawCall { model: "gpt 5/mini".into(), ..stream(OpenAiChat) };
-    let path = "/openai/deployments/gpt%205%2Fmini/chat/completions?api-version=2024-10-21";
+    let path = "/openai/deployments/gpt%205%2Fmini/chat/completions?api-version=2025-04-01-preview";
     check("azure", ("", dated.1), mini, path, api).await;
-    let path = "/openai/deployments/m/embeddings?api-version=2024-10-21";
+    let path = "/openai/deployments/m/embeddings?api-version=2025-04-01-preview";
     check("azure", dated, on(Route::Embeddings, chat(OpenAiChat)), path, api).await;
-    let path = "/openai/deployments/m/audio/speech?api-version=2024-10-21";
+    let path = "/openai/deployments/m/audio/speech?api-version=2025-04-01-preview";
     check("azure", dated, on(Route::Raw("audio/speech"), chat(OpenAiChat)), path, api).await;
     // Responses name their deployment in the body.
-    let path = "/openai/responses?api-version=2024-10-21";
+    let path = "/openai/responses?api-version=2025-04-01-preview";
     check("azure", dated, chat(OpenAiResponses), path, api).await;
     let asked = RawCall { query: Some("x=1".into()), ..chat(OpenAiChat) };
-    let path = "/openai/deployments/m/chat/completions?api-version=2024-10-21&x=1";
+    let path = "/openai/deployments/m/chat/completions?api-version=2025-04-01-preview&x=1";
     check("azure", dated, asked, path, api).await;
     check("perplexity", ("", None), chat(OpenAiChat), "/chat/completions", bearer).await;
 }
