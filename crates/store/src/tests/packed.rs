@@ -180,7 +180,9 @@ fn file_of_schema_3(folder: &std::path::Path) {
     .unwrap();
     let bodies: Vec<&Vec<u8>> = root.bodies.iter().chain(&child.bodies[1..]).map(|(_, body)| body).collect();
     let mut lengths = Vec::new();
-    bodies.iter().for_each(|body| crate::blobs::push_varint(&mut lengths, body.len() as u64));
+    for body in &bodies {
+        crate::blobs::push_varint(&mut lengths, body.len() as u64);
+    }
     let hashes: Vec<u8> =
         bodies.iter().flat_map(|body| blake3::hash(body).as_bytes()[..16].to_vec()).collect();
     let body = bodies.into_iter().flatten().copied().collect::<Vec<u8>>();
