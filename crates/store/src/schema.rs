@@ -40,7 +40,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 2000;
          PRAGMA journal_size_limit = 16777216;
-         PRAGMA cache_size = -8000;
+         PRAGMA cache_size = -4000;
          PRAGMA temp_store = MEMORY;
          PRAGMA foreign_keys = ON;",
     )
@@ -64,7 +64,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     if found < known {
         return Err(StoreError::Older { path: path.to_owned(), found, known });
     }
-    conn.execute_batch("PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;")
+    conn.execute_batch("PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY; PRAGMA query_only = ON;")
         .map_err(opened)?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)

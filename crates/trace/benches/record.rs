@@ -15,6 +15,7 @@ use hanok_base::{
 };
 use hanok_store::{Options, Store};
 use hanok_trace::{Prices, TraceStore};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,13 +87,13 @@ async fn run(plan: &Plan) -> Result<(), AnyError> {
         }
         let (prompt, answer) = (words.text(bytes), words.text(bytes));
         unique += prompt.len() + answer.len();
-        messages.push_str(&format!(r#",{{"role":"user","content":"{prompt}"}}"#));
+        write!(messages, r#",{{"role":"user","content":"{prompt}"}}"#)?;
         let response = if kind == Kind::Stream { stream(number, &answer) } else { whole(number, &answer) };
         let cx = CallContext::new(traces.admit().await?, Arc::clone(&caller));
         cx.settle_with(Box::new(Bill(Arc::clone(&charges))));
         record(&cx, &messages, response);
         drop(cx);
-        messages.push_str(&format!(r#",{{"role":"assistant","content":"{answer}"}}"#));
+        write!(messages, r#",{{"role":"assistant","content":"{answer}"}}"#)?;
         if let Some(rate) = rate
             && number % 10 == 9
         {
@@ -189,9 +190,11 @@ fn stream(number: u32, answer: &str) -> ResponseBytes {
     let mut body = String::with_capacity(16 << 10);
     let mut ends = Vec::with_capacity(CHUNKS + 4);
     let mut chunk = |choices: &str, usage: &str| {
-        body.push_str(&format!(
-            r#"data: {{"id":"chatcmpl-{number:029}","object":"chat.completion.chunk","created":1763634427,"model":"gpt-5-mini-2025-08-07","service_tier":"default","system_fingerprint":"fp_44709d6fcb","choices":[{choices}],"usage":{usage}}}"#
-        ));
+        body.push_str("data: ");
+        let json = format!(
+            r#"{{"id":"chatcmpl-{number:029}","object":"chat.completion.chunk","created":1763634427,"model":"gpt-5-mini-2025-08-07","service_tier":"default","system_fingerprint":"fp_44709d6fcb","choices":[{choices}],"usage":{usage}}}"#
+        );
+        body.push_str(&json);
         body.push_str("\n\n");
         ends.push(body.len());
     };

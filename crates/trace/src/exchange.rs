@@ -417,10 +417,10 @@ fn line(text: &str) -> Option<String> {
 /// Whether there is a single space at most between the words of ASCII, and nothing else.
 #[expect(clippy::needless_bitwise_bool, reason = "no branch per byte, so that vectors of them are looked at")]
 fn is_spaced_once(text: &str) -> bool {
-    let spaces = text.bytes().zip(text.bytes().skip(1));
-    // Neither is cut short, so that many bytes are looked at at once.
-    let apart = spaces.fold(true, |apart, (one, next)| apart & ((one != b' ') | (next != b' ')));
-    text.bytes().fold(apart, |plain, byte| plain & (byte >= b' '))
+    // Counted to the end, so that many bytes are looked at at once.
+    let pairs = text.bytes().zip(text.bytes().skip(1));
+    let gaps = pairs.filter(|pair| *pair == (b' ', b' ')).count();
+    gaps + text.bytes().filter(|byte| *byte < b' ').count() == 0
 }
 
 #[cfg(test)]

@@ -286,6 +286,7 @@ fn finish_reason(name: &str) -> Option<FinishReason> {
 struct Streamed {
     template: Template,
     started: bool,
+    over: bool,
     id: String,
     model: String,
     tier: Option<String>,
@@ -296,25 +297,17 @@ struct Streamed {
 }
 
 pub(super) fn stream(pieces: &[Bytes]) -> Option<SkimmedAnswer<'static>> {
-    let joined = match pieces {
-        [only] => Cow::Borrowed(&**only),
-        pieces => Cow::Owned(pieces.concat()),
-    };
-    if joined.len() > EVENT_LIMIT {
+    if pieces.iter().map(Bytes::len).sum::<usize>() > EVENT_LIMIT {
         return None;
     }
     let mut stream = Streamed::default();
-    for event in sse::events(&joined, true) {
-        let data = event.data.trim_ascii();
-        if event.name == b"error" {
-            return None;
+    if pieces.iter().all(|piece| piece.ends_with(b"\n\n")) {
+        // As upstreams nearly always send them: no event is cut.
+        for (at, piece) in pieces.iter().enumerate() {
+            stream.events(piece, at == 0)?;
         }
-        if data == b"[DONE]" {
-            break;
-        }
-        if !data.is_empty() {
-            stream.take(data)?;
-        }
+    } else {
+        stream.events(&pieces.concat(), true)?;
     }
     let Streamed { id, model, tier, usage, text, finish, .. } = stream;
     Some(SkimmedAnswer {
@@ -328,6 +321,25 @@ pub(super) fn stream(pieces: &[Bytes]) -> Option<SkimmedAnswer<'static>> {
 }
 
 impl Streamed {
+    /// Takes whole events; `first` where they begin the stream.
+    fn events(&mut self, bytes: &[u8], first: bool) -> Option<()> {
+        for event in sse::events(bytes, first) {
+            let data = event.data.trim_ascii();
+            if self.over {
+                return Some(());
+            }
+            if event.name == b"error" {
+                return None;
+            }
+            if data == b"[DONE]" {
+                self.over = true;
+            } else if !data.is_empty() {
+                self.take(data)?;
+            }
+        }
+        Some(())
+    }
+
     fn take(&mut self, data: &[u8]) -> Option<()> {
         if let Some(text) = self.template.string(data) {
             self.text.push_str(text);
@@ -572,8 +584,12 @@ mod tests {
         let whole = Bytes::from(stream.to_owned());
         let Some(skimmed) = super::stream(std::slice::from_ref(&whole)) else { return false };
         says(&skimmed, &decoded(stream.as_bytes()).unwrap());
-        let pieces: Vec<Bytes> = whole.chunks(7).map(Bytes::copy_from_slice).collect();
-        assert_eq!(super::stream(&pieces).unwrap().text, skimmed.text);
+        let cut: Vec<Bytes> = whole.chunks(7).map(Bytes::copy_from_slice).collect();
+        let uncut: Vec<Bytes> =
+            stream.split_inclusive("\n\n").map(|event| Bytes::from(event.to_owned())).collect();
+        for pieces in [cut, uncut] {
+            assert_eq!(super::stream(&pieces).unwrap().text, skimmed.text);
+        }
         true
     }
 
@@ -644,9 +660,7 @@ mod tests {
                     if char.is_ascii() {
                         out.push(char);
                     } else {
-                        for unit in char.encode_utf16(&mut units) {
-                            out.push_str(&format!("\\u{unit:04x}"));
-                        }
+                        out.extend(char.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
                     }
                     out
                 })
@@ -656,13 +670,11 @@ mod tests {
             let said = texts.iter().filter(|text| !text.is_empty()).count();
             let body = format!(r#"{{"model":"m","messages":[{}]}}"#, turns.join(","));
             prop_assert_eq!(plain_turns(&body), Some(said));
-            let mut stream = String::new();
-            for text in &texts {
-                let chunk = json!({"choices": [{"index": 0, "delta": {"content": "@"}}]}).to_string();
-                stream.push_str(&format!("data: {}\n\n", chunk.replace("\"@\"", &quoted(text))));
-            }
+            let chunk = json!({"choices": [{"index": 0, "delta": {"content": "@"}}]}).to_string();
+            let chunks: Vec<String> =
+                texts.iter().map(|text| format!("data: {}\n\n", chunk.replace("\"@\"", &quoted(text)))).collect();
             let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-            stream.push_str(&format!("data: {end}\n\n"));
+            let stream = format!("{}data: {end}\n\n", chunks.concat());
             prop_assert!(skims(&stream));
         }
     }
