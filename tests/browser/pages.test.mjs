@@ -55,6 +55,8 @@ before(async () => {
   });
   const [annotation] = (await answer.json()).choices[0].message.annotations;
   places.source = new URL(annotation.url_citation.url, house.url).href;
+  places.models = `${house.url}/models`;
+  places.keys = `${house.url}/keys`;
   places["no such page"] = `${house.url}/nothing-here`;
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
@@ -120,6 +122,8 @@ const NAMES = [
   "trace of a Korean answer",
   "trace of an error",
   "source",
+  "models",
+  "keys",
   "no such page",
 ];
 

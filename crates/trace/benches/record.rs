@@ -6,7 +6,6 @@
 //! it); 0 a second is as fast as it goes; BYTES is the length of each text, 500 where not said. Prints CPU time
 //! of the whole process per call (making the calls and handing them over included, and shown apart) and bytes
 //! on disk.
-#![expect(clippy::format_push_string, reason = "bodies are made before the clock runs")]
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
 use bytes::Bytes;

@@ -415,7 +415,6 @@ fn line(text: &str) -> Option<String> {
 }
 
 /// Whether there is a single space at most between the words of ASCII, and nothing else.
-#[expect(clippy::needless_bitwise_bool, reason = "no branch per byte, so that vectors of them are looked at")]
 fn is_spaced_once(text: &str) -> bool {
     // Counted to the end, so that many bytes are looked at at once.
     let pairs = text.bytes().zip(text.bytes().skip(1));

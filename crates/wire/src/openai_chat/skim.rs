@@ -404,7 +404,6 @@ impl Streamed {
 }
 
 #[cfg(test)]
-#[expect(clippy::format_push_string, reason = "tests may be slow")]
 mod tests {
     use super::*;
     use crate::openai_chat::{OpenAiChat, decoder};
