@@ -7,6 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures_core::Stream;
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -181,7 +182,7 @@ pub struct RawResponse {
     /// The HTTP status, 2xx.
     pub status: u16,
     /// The content type.
-    pub content_type: String,
+    pub content_type: Cow<'static, str>,
     /// Headers worth passing on (`x-request-id`, rate limits), lower-case names.
     pub headers: Vec<(String, String)>,
     /// The body.

@@ -1,16 +1,14 @@
 //! What a call needs before it may leave: room under its key's limits, and money set aside.
 
-use crate::budget::Bound;
-use crate::key::{Key, Period, matches};
+use crate::key::Key;
 use crate::limit::{Admission, LimitHeaders};
 use crate::policy::Policy;
 use crate::route::Model;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Charge, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, Route,
+    CallContext, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, Route,
 };
 use hanok_wire::{Peek, codec};
-use std::sync::Arc;
 
 /// A call that was let in under its key's limits.
 pub(crate) struct Admitted {
@@ -97,47 +95,19 @@ impl Policy {
         thought: u64,
         amount: impl FnOnce() -> Result<NanoDollars, Problem>,
     ) -> Result<bool, Problem> {
-        let project: &str = &cx.caller.project;
+        let project = &cx.caller.project;
         if key.is_none() && project.is_empty() && self.budgets.is_empty() {
             return Ok(false);
         }
-        let today = (self.today)();
-        let bounds = self.bounds(key, project, model, &today);
-        let charges = charges(key, project, &today);
-        let amount = if bounds.is_empty() { NanoDollars(0) } else { amount()? };
-        let mut reservation = self.ledger.reserve(&bounds, charges, amount).await?;
+        let accounts = self.callers.accounts(key, project, &self.budgets, model, (self.clock)());
+        let bounded = !accounts.bounds.is_empty();
+        let amount = if bounded { amount()? } else { NanoDollars(0) };
+        let mut reservation = self.ledger.reserve(accounts, amount).await?;
         if let Some(key) = key.filter(|key| key.limits.tokens_per_minute.is_some()) {
             reservation = reservation.metered(key.meter.clone(), thought);
         }
         cx.settle_with(Box::new(reservation));
-        Ok(!bounds.is_empty())
-    }
-
-    /// The budgets that bear on a call.
-    fn bounds(&self, key: Option<&Key>, project: &str, model: &str, today: &str) -> Vec<Bound> {
-        let mut bounds = Vec::new();
-        let mut bound = |account: String, whose: String, budget: &crate::key::Budget| {
-            let account = match &budget.model {
-                Some(pattern) if !matches(pattern, model) => return,
-                Some(pattern) => format!("{account}|model:{pattern}"),
-                None => account,
-            };
-            let charge = Charge { account: account.into(), period: budget.period.of(today).into() };
-            bounds.push(Bound { charge, limit: budget.limit, whose });
-        };
-        if let Some(key) = key {
-            for budget in &key.budgets {
-                bound(format!("key:{}", key_account(key)), format!("the key `{}`", key.name), budget);
-            }
-        }
-        for (name, budget) in &self.budgets {
-            if name.is_empty() {
-                bound("all".to_owned(), "all calls together".to_owned(), budget);
-            } else if name == project {
-                bound(format!("project:{name}"), format!("the project `{name}`"), budget);
-            }
-        }
-        bounds
+        Ok(bounded)
     }
 
     fn output(&self, key: Option<&Key>, bill: &Bill<'_>) -> Result<Output, Problem> {
@@ -189,28 +159,6 @@ struct Output {
     tokens: u64,
     /// By the client itself.
     said: bool,
-}
-
-/// Whose account a key's calls are charged to: its id, or the name of a key that has none.
-pub(crate) fn key_account(key: &Key) -> &str {
-    if key.id.is_empty() { &key.name } else { &key.id }
-}
-
-/// The accounts that show what a key and a project used, budget or not.
-fn charges(key: Option<&Key>, project: &str, today: &str) -> Vec<Charge> {
-    let mut charges = Vec::with_capacity(4);
-    let mut both = |account: Arc<str>| {
-        for period in [Period::Day, Period::Month] {
-            charges.push(Charge { account: account.clone(), period: period.of(today).into() });
-        }
-    };
-    if let Some(key) = key {
-        both(format!("key:{}", key_account(key)).into());
-    }
-    if !project.is_empty() {
-        both(format!("project:{project}").into());
-    }
-    charges
 }
 
 /// Requests up to this size are taken to have a token for each byte, which no tokenizer exceeds.

@@ -10,6 +10,7 @@ use hanok_base::{
     ProviderName, ResponseBytes, SpanScope, StreamEvent,
 };
 use hanok_wire::{StreamEncoder, StreamOptions, codec};
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,9 +23,9 @@ pub struct Answer {
     /// The HTTP status, 2xx.
     pub status: u16,
     /// The content type.
-    pub content_type: String,
+    pub content_type: Cow<'static, str>,
     /// Further headers, lower-case names.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: AnswerBody,
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: for each account, spent + written off + reserved <= drawn <= limit, where it has a limit.
 
+use crate::accounts::Accounts;
 use crate::limit::Meter;
 use hanok_base::{BoxError, BoxFuture, Charge, ErrorKind, NanoDollars, Problem, Settlement, Spent};
 use parking_lot::Mutex;
@@ -82,19 +83,17 @@ impl Ledger {
         Arc::new(Self { accounts: Mutex::default(), vault, drawing: tokio::sync::Mutex::default() })
     }
 
-    /// Reserves `amount` on every bound, or says which budget is spent. `charges` are further accounts that
-    /// bear the cost and have no limit.
+    /// Reserves `amount` on every account with a limit, or says which budget is spent.
     pub async fn reserve(
         self: &Arc<Self>,
-        bounds: &[Bound],
-        charges: Vec<Charge>,
+        accounts: Arc<Accounts>,
         amount: NanoDollars,
     ) -> Result<Reservation, Problem> {
         loop {
-            match self.try_reserve(bounds, amount)? {
+            match self.try_reserve(&accounts.bounds, amount)? {
                 Try::Reserved => {
-                    let bounded = bounds.iter().map(|bound| bound.charge.clone()).collect();
-                    return Ok(Reservation::new(self.clone(), bounded, charges, amount));
+                    let ledger = self.clone();
+                    return Ok(Reservation { ledger, accounts, amount, settled: false, meter: None });
                 }
                 Try::Load(charge) => {
                     let balance = self.vault.balance(&charge).await.map_err(|error| unavailable(&*error))?;
@@ -202,10 +201,7 @@ fn spent_up(
 /// Money that is set aside for a call, and where its cost will go.
 pub struct Reservation {
     ledger: Arc<Ledger>,
-    /// All accounts, those with a limit first.
-    charges: Vec<Charge>,
-    /// How many of them have one.
-    bounded: usize,
+    accounts: Arc<Accounts>,
     amount: NanoDollars,
     settled: bool,
     /// Whose tokens are counted, and how many the call was thought to use.
@@ -213,17 +209,6 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    fn new(ledger: Arc<Ledger>, bounded: Vec<Charge>, more: Vec<Charge>, amount: NanoDollars) -> Self {
-        let count = bounded.len();
-        let mut charges = bounded;
-        for charge in more {
-            if !charges.contains(&charge) {
-                charges.push(charge);
-            }
-        }
-        Self { ledger, charges, bounded: count, amount, settled: false, meter: None }
-    }
-
     /// Corrects this meter by the tokens that were used.
     #[must_use]
     pub fn metered(mut self, meter: Arc<Meter>, thought: u64) -> Self {
@@ -235,7 +220,7 @@ impl Reservation {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        for charge in self.charges.iter().take(self.bounded) {
+        for Bound { charge, .. } in &self.accounts.bounds {
             let spent = if charged.contains(charge) { 0 } else { spent };
             self.ledger.release(charge, self.amount, spent);
         }
@@ -244,7 +229,7 @@ impl Reservation {
 
 impl Settlement for Reservation {
     fn charges(&self) -> &[Charge] {
-        &self.charges
+        &self.accounts.charges
     }
 
     fn settle(mut self: Box<Self>, spent: Spent, charged: &[Charge]) {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub(crate) type CacheKey = [u8; 32];
 /// A kept answer.
 #[derive(Clone)]
 pub(crate) struct Kept {
-    pub(crate) content_type: String,
+    pub(crate) content_type: Cow<'static, str>,
     /// The pieces as they were sent; one for a whole answer.
     pub(crate) pieces: Vec<Bytes>,
     pub(crate) streamed: bool,

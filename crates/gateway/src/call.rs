@@ -1,6 +1,6 @@
 //! One call, top to bottom.
 
-use crate::admission::{Admitted, Bill, admit, key_account};
+use crate::admission::{Admitted, Bill, admit};
 use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
 use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
 use crate::cache::{Cache, CacheKey, Kept};
@@ -18,9 +18,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
     BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
-    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
+    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope, TraceId,
 };
 use hanok_wire::{Peek, codec, form};
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -486,7 +487,7 @@ fn cache_key(call: &Call, project: &str) -> CacheKey {
         hasher.update(bytes);
     };
     part(project.as_bytes());
-    part(call.key.as_ref().map_or(b"", |key| key_account(key).as_bytes()));
+    part(call.key.as_ref().map_or(b"", |key| key.account().as_bytes()));
     part(call.dialect.as_str().as_bytes());
     part(call.model.as_deref().unwrap_or_default().as_bytes());
     part(if call.stream == Some(true) { b"s" } else { b"" });
@@ -529,18 +530,19 @@ fn warnings(held: &Held) -> Option<String> {
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
 fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
-    let Answered { reply, held, headers, cache } = answered;
-    let mut headers: Vec<(String, String)> =
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    headers.push(("x-hanok-target".to_owned(), held.target.clone()));
-    if let Some(warnings) = warnings(&held) {
-        headers.push(("x-hanok-warnings".to_owned(), warnings));
-    }
-    let content_type = |stream| codec(call.dialect).content_type(stream).to_owned();
-    let trace_id = scope.context().trace_id().to_string();
-    let keep_whole = |content_type: &str, body: &Bytes| {
+    let Answered { reply, mut held, headers, cache } = answered;
+    let more = [
+        Some(("x-hanok-target", std::mem::take(&mut held.target))),
+        warnings(&held).map(|warnings| ("x-hanok-warnings", warnings)),
+    ];
+    let headers = headers.into_iter().chain(more.into_iter().flatten());
+    let mut headers: Vec<(Cow<'static, str>, String)> =
+        headers.map(|(name, value)| (name.into(), value)).collect();
+    let content_type = |stream| Cow::Borrowed(codec(call.dialect).content_type(stream));
+    let trace_id = scope.context().trace_id();
+    let keep_whole = |content_type: &Cow<'static, str>, body: &Bytes| {
         if let Some((cache, key)) = cache {
-            let (content_type, trace_id) = (content_type.to_owned(), trace_id.clone());
+            let (content_type, trace_id) = (content_type.clone(), trace_id.to_string());
             cache.put(key, Kept { content_type, pieces: vec![body.clone()], streamed: false, trace_id });
         }
     };
@@ -549,7 +551,10 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             // What the upstream says of its own limits would contradict ours.
             let own = headers.iter().any(|(name, _)| name.starts_with("x-ratelimit-"));
             headers.extend(
-                raw.headers.into_iter().filter(|(name, _)| !(own && name.starts_with("x-ratelimit-"))),
+                raw.headers
+                    .into_iter()
+                    .filter(|(name, _)| !(own && name.starts_with("x-ratelimit-")))
+                    .map(|(name, value)| (name.into(), value)),
             );
             let body = match raw.body {
                 RawBody::Whole(bytes) => {
@@ -559,7 +564,7 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
                 }
                 RawBody::Stream(bytes) => {
                     let stream = AnswerStream::raw(call.dialect, bytes, scope, held);
-                    AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &raw.content_type, &trace_id)))
+                    AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &raw.content_type, trace_id)))
                 }
             };
             Answer { status: raw.status, content_type: raw.content_type, headers, body }
@@ -581,7 +586,7 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             let request = call.body.clone();
             let stream = AnswerStream::typed(call.dialect, provider, events, options, request, scope, held);
             let content_type = content_type(true);
-            let body = AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &content_type, &trace_id)));
+            let body = AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &content_type, trace_id)));
             Answer { status: 200, content_type, headers, body }
         }
     }
@@ -590,11 +595,11 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
 fn kept_streaming(
     mut stream: AnswerStream,
     cache: Option<(&Cache, CacheKey)>,
-    content_type: &str,
-    trace_id: &str,
+    content_type: &Cow<'static, str>,
+    trace_id: TraceId,
 ) -> AnswerStream {
     if let Some((cache, key)) = cache {
-        let (cache, content_type, trace_id) = (cache.clone(), content_type.to_owned(), trace_id.to_owned());
+        let (cache, content_type, trace_id) = (cache.clone(), content_type.clone(), trace_id.to_string());
         stream.keep_with(Box::new(move |pieces| {
             cache.put(key, Kept { content_type, pieces, streamed: true, trace_id });
         }));
@@ -615,7 +620,7 @@ fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
     Answer {
         status: 200,
         content_type: kept.content_type,
-        headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
+        headers: headers.map(|(name, value)| (name.into(), value)).into(),
         body: AnswerBody::Whole(body),
     }
 }

@@ -83,6 +83,11 @@ impl Period {
 }
 
 impl Key {
+    /// Whose account its calls are charged to: its id, or its name where it has none.
+    pub(crate) fn account(&self) -> &Arc<str> {
+        if self.id.is_empty() { &self.name } else { &self.id }
+    }
+
     /// Whether it may call this model, as the client names it.
     pub fn check_model(&self, model: &str) -> Result<(), Problem> {
         if self.models.is_empty() || self.models.iter().any(|pattern| matches(pattern, model)) {

@@ -1,5 +1,6 @@
 //! What applies to all calls: prices, budgets, and the ledger they are kept in.
 
+use crate::accounts::Callers;
 use crate::budget::{Ledger, NoVault};
 use crate::key::Budget;
 use crate::tariff::{Tariff, Unpriced};
@@ -16,8 +17,10 @@ pub struct Policy {
     pub ledger: Arc<Ledger>,
     /// Most tokens of an answer where neither client, key nor model says any; only for calls under a budget.
     pub max_output_tokens: u64,
-    /// The day now, in UTC; a clock of the caller's for tests.
-    pub today: fn() -> String,
+    /// The time; a clock of the caller's for tests.
+    pub clock: fn() -> Timestamp,
+    /// Which accounts bear whose calls, as far as it was asked before.
+    pub callers: Callers,
 }
 
 impl Default for Policy {
@@ -27,7 +30,8 @@ impl Default for Policy {
             budgets: Vec::new(),
             ledger: Ledger::new(Arc::new(NoVault)),
             max_output_tokens: 4_096,
-            today: || Timestamp::now().day(),
+            clock: Timestamp::now,
+            callers: Callers::default(),
         }
     }
 }

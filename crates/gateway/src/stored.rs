@@ -198,7 +198,7 @@ impl Gateway {
         }
         Ok(Answer {
             status: 200,
-            content_type: "application/json".to_owned(),
+            content_type: "application/json".into(),
             headers: Vec::new(),
             body: AnswerBody::Whole(begun),
         })

@@ -4,6 +4,7 @@ use crate::config::{ConfigError, ProviderConfig};
 use crate::secret::Secret;
 use crate::vendors::Auth;
 use hanok_base::{RawBody, RawResponse};
+use std::borrow::Cow;
 use hanok_net::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 /// What of an answer's head is passed on.
@@ -30,11 +31,15 @@ impl Head {
     }
 
     /// With the answer's own type where `content_type` is `None`.
-    pub(crate) fn into_response(self, content_type: Option<&str>, body: RawBody) -> RawResponse {
-        let own = self.content_type.as_ref().and_then(|value| value.to_str().ok());
+    pub(crate) fn into_response(self, content_type: Option<&'static str>, body: RawBody) -> RawResponse {
+        let own = || self.content_type.as_ref().and_then(|value| value.to_str().ok());
+        let content_type = match content_type {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(own().unwrap_or("application/octet-stream").to_owned()),
+        };
         RawResponse {
             status: self.status,
-            content_type: content_type.or(own).unwrap_or("application/octet-stream").to_owned(),
+            content_type,
             headers: self.headers,
             body,
         }

@@ -14,6 +14,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, COOKIE, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -51,20 +52,29 @@ impl Visitor {
 }
 
 /// The door itself: lets a request in with its [`Visitor`] beside it, or answers why not.
-pub(crate) async fn keep(State(house): State<Arc<House>>, mut request: Request, next: Next) -> Response {
-    let settings = house.settings.load();
+pub(crate) async fn keep(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+    through(&house, request, |visitor, mut request| {
+        request.extensions_mut().insert(visitor);
+        next.run(request)
+    })
+    .await
+}
+
+/// Lets a request in to `inside`, or answers why not.
+pub(crate) async fn through<F: Future<Output = Response>>(
+    house: &House,
+    request: Request,
+    inside: impl FnOnce(Visitor, Request) -> F,
+) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = match check(&settings, &request) {
+    let checked = check(&house.settings.load(), &request);
+    let mut response = match checked {
         Ok(_) if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
-        Ok(host) => match visitor(&house, host, &request) {
-            Ok(visitor) => {
-                request.extensions_mut().insert(visitor);
-                drop(settings);
-                next.run(request).await
-            }
-            Err(problem) => pages::refuse(&house, &request.into_parts().0, &problem),
+        Ok(host) => match visitor(house, host, &request) {
+            Ok(visitor) => inside(visitor, request).await,
+            Err(problem) => pages::refuse(house, &request.into_parts().0, &problem),
         },
-        Err(problem) => return pages::refuse(&house, &request.into_parts().0, &problem),
+        Err(problem) => return pages::refuse(house, &request.into_parts().0, &problem),
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -191,11 +201,11 @@ fn host_is_ours(settings: &Settings, host: &str) -> bool {
     if name.is_empty() {
         return false;
     }
-    if name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost") {
-        return true;
-    }
     // A name can be rebound to loopback by whoever owns it; an address cannot.
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    if name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost") {
         return true;
     }
     let public = settings.public_url.as_deref().map(authority_of).map(without_port);

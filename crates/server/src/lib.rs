@@ -33,13 +33,20 @@ pub use settings::Settings;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use axum::routing::{delete, get, post};
+use bytes::Bytes;
 use door::Visitor;
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
 use hanok_trace::TraceStore;
+use http::Method;
+use std::convert::Infallible;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The rooms behind the doors.
@@ -106,31 +113,10 @@ impl House {
     }
 }
 
-/// The routes of model APIs. OpenAI's are known without their `/v1`, too: some clients are told the bare host.
+/// The routes of model APIs whose requests say something in their path or have no body.
 fn wire_routes() -> Router<Arc<House>> {
-    use hanok_base::{Dialect as D, Route as R};
-    use wire_api::{calls, gemini, lists, ollama, responses};
+    use wire_api::{gemini, lists, ollama, responses};
     let mut routes = Router::new();
-    let openai = [
-        ("/chat/completions", D::OpenAiChat, R::Chat),
-        ("/responses", D::OpenAiResponses, R::Chat),
-        ("/messages", D::AnthropicMessages, R::Chat),
-        ("/messages/count_tokens", D::AnthropicMessages, R::CountTokens),
-        ("/embeddings", D::OpenAiChat, R::Embeddings),
-        ("/rerank", D::OpenAiChat, R::Rerank),
-        ("/moderations", D::OpenAiChat, R::Raw("moderations")),
-        ("/audio/speech", D::OpenAiChat, R::Raw("audio/speech")),
-        ("/audio/transcriptions", D::OpenAiChat, R::Raw("audio/transcriptions")),
-        ("/audio/translations", D::OpenAiChat, R::Raw("audio/translations")),
-        ("/images/generations", D::OpenAiChat, R::Raw("images/generations")),
-        ("/images/edits", D::OpenAiChat, R::Raw("images/edits")),
-        ("/images/variations", D::OpenAiChat, R::Raw("images/variations")),
-    ];
-    for (path, dialect, route) in openai {
-        routes = routes
-            .route(&format!("/v1{path}"), post(calls(dialect, route)))
-            .route(path, post(calls(dialect, route)));
-    }
     for under in ["/v1", ""] {
         routes = routes
             .route(&format!("{under}/responses/{{id}}"), get(responses::get).delete(responses::delete))
@@ -143,19 +129,57 @@ fn wire_routes() -> Router<Arc<House>> {
             .route(&format!("{under}/models/{{*id}}"), get(lists::model).post(gemini::method));
     }
     routes
-        .route("/v2/rerank", post(calls(D::OpenAiChat, R::Rerank)))
-        .route("/api/chat", post(calls(D::Ollama, R::Chat)))
-        .route("/api/generate", post(calls(D::OllamaGenerate, R::Chat)))
-        .route("/api/embed", post(calls(D::Ollama, R::Embeddings)))
-        .route("/api/embeddings", post(calls(D::Ollama, R::Embeddings)))
         .route("/api/tags", get(ollama::tags))
         .route("/api/show", post(ollama::show))
         .route("/api/version", get(ollama::version))
         .route("/api/ps", get(ollama::ps))
 }
 
-/// Every route.
-pub fn router(house: Arc<House>) -> Router {
+/// Every way in. Model calls go straight to their room, which on their way is most of what routing would cost;
+/// all else goes by a router.
+#[derive(Clone)]
+pub struct Doors {
+    house: Arc<House>,
+    router: Router,
+}
+
+impl Doors {
+    /// The ways into this house.
+    pub fn new(house: Arc<House>) -> Self {
+        Self { router: router(house.clone()), house }
+    }
+}
+
+impl<B> hyper::service::Service<http::Request<B>> for Doors
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: http::Request<B>) -> Self::Future {
+        let request = request.map(Body::new);
+        let Some(asked) = wire_api::at(request.uri().path()) else {
+            return Box::pin(tower_service::Service::call(&mut self.router.clone(), request));
+        };
+        let house = self.house.clone();
+        Box::pin(async move {
+            let response = door::through(&house, request, async |visitor, request| {
+                if request.method() == Method::POST {
+                    wire_api::call(&house, &visitor, request, asked).await
+                } else {
+                    pages::method_not_allowed(&house, request)
+                }
+            });
+            Ok(response.await)
+        })
+    }
+}
+
+/// Every route but those of [`wire_api::at`].
+fn router(house: Arc<House>) -> Router {
     let inside = Router::new()
         .merge(wire_routes())
         .route("/api/status", get(api::status))
@@ -178,7 +202,7 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/traces/{id}", get(pages::trace))
         .route("/sources/{id}", get(pages::source))
         .fallback(pages::not_found)
-        .method_not_allowed_fallback(pages::method_not_allowed)
+        .method_not_allowed_fallback(pages::no_such_method)
         .layer(axum::middleware::from_fn_with_state(house.clone(), door::keep));
     // Whoever comes to log in has no key yet; host and origin are checked all the same.
     let doors = Router::new()

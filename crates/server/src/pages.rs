@@ -264,10 +264,15 @@ pub(crate) async fn not_found(State(house): State<Arc<House>>, request: Request)
     refuse(&house, &request.into_parts().0, &problem)
 }
 
-pub(crate) async fn method_not_allowed(State(house): State<Arc<House>>, request: Request) -> Response {
+pub(crate) async fn no_such_method(State(house): State<Arc<House>>, request: Request) -> Response {
+    method_not_allowed(&house, request)
+}
+
+/// A method that this path does not know.
+pub(crate) fn method_not_allowed(house: &House, request: Request) -> Response {
     let message = format!("{} is not for {}", request.uri().path(), request.method());
     let problem = Problem::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message);
-    refuse(&house, &request.into_parts().0, &problem)
+    refuse(house, &request.into_parts().0, &problem)
 }
 
 /// A problem met before any handler: as a page for people, in the dialect's shape for programs.

@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// The header that names who answered.
+const TARGET: HeaderName = HeaderName::from_static("x-hanok-target");
 /// The header that carries an answer's trace.
 pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-hanok-trace-id");
 
@@ -26,12 +28,23 @@ pub(crate) fn answer(answer: Answer, trace_id: TraceId) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
+    // Room for what the door and the connection add.
+    headers.reserve(answer.headers.len() + 6);
     for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        let name = match &*name {
+            "x-hanok-target" => Ok(TARGET),
+            name => HeaderName::try_from(name),
+        };
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
             headers.append(name, value);
         }
     }
-    if let Ok(value) = HeaderValue::try_from(answer.content_type) {
+    let content_type = match &*answer.content_type {
+        "application/json" => Ok(HeaderValue::from_static("application/json")),
+        "text/event-stream" => Ok(HeaderValue::from_static("text/event-stream")),
+        other => HeaderValue::try_from(other),
+    };
+    if let Ok(value) = content_type {
         if value.as_bytes().starts_with(b"text/event-stream") {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             // Buffering proxies would turn a stream into one late answer.

@@ -1,11 +1,10 @@
 //! Sockets: accept, serve, and end without dropping anybody mid-answer.
 
+use crate::Doors;
 use arc_swap::ArcSwap;
-use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -73,7 +72,7 @@ pub enum TlsError {
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
-    router: Router,
+    doors: Doors,
     stop: impl Future<Output = ()>,
     drain: Duration,
 ) {
@@ -100,7 +99,7 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let service = TowerToHyperService::new(router.clone());
+        let service = doors.clone();
         while connections.try_join_next().is_some() {}
         let Some(tls) = &tls else {
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();

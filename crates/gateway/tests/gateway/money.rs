@@ -1,6 +1,6 @@
 //! Budgets: what is set aside before a call leaves, what it is settled with, and what is refused.
 
-use crate::world::{COST, Do, Prices, TODAY, Told, World, chat, entry, fail, key, with};
+use crate::world::{COST, Do, Prices, TODAY, Told, World, chat, entry, fail, key, noon, with};
 use hanok_base::{
     CallContext, Caller, Capabilities, ChatRequest, Dialect, Dialects, ErrorKind, Message, NanoDollars,
     Provider as _, ProviderErrorKind, Role, Route,
@@ -323,7 +323,7 @@ async fn a_new_day_is_a_new_budget_and_a_call_belongs_to_the_day_it_began() {
     let tomorrow = hanok_gateway::Policy {
         tariff: Prices::of(&[("m", 1)]),
         ledger: world.ledger.clone(),
-        today: || "2026-11-21".to_owned(),
+        clock: || noon("2026-11-21"),
         ..hanok_gateway::Policy::default()
     };
     world.gateway.set_policy(tomorrow);

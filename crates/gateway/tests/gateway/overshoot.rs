@@ -4,7 +4,7 @@
 //! has; what was drawn and not recorded then counts as spent. One seed decides everything, on a clock that moves by
 //! itself, so that a failure can be had again.
 
-use crate::world::{Bank, Prices, TODAY, chat_json, key, read, with};
+use crate::world::{Bank, Prices, TODAY, chat_json, key, noon, read, with};
 use bytes::Bytes;
 use futures_core::Stream;
 use hanok_base::{
@@ -382,7 +382,7 @@ async fn live(truth: &Arc<Truth>, keys: &[Arc<Key>], all: i64, crash: Option<u64
         tariff: Prices::of(&[("x", PRICE)]),
         budgets: vec![(String::new(), everyone)],
         ledger: ledger.clone(),
-        today: || TODAY.to_owned(),
+        clock: || noon(TODAY),
         ..Policy::default()
     });
 

@@ -310,6 +310,11 @@ pub(crate) struct World {
 
 pub(crate) const TODAY: &str = "2026-11-20";
 
+/// A moment of this day.
+pub(crate) fn noon(day: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(&format!("{day}T12:00:00Z")).unwrap()
+}
+
 impl World {
     /// A gateway over these providers with these models, without prices or budgets.
     pub(crate) fn new(providers: &[&Arc<Told>], models: Vec<(&str, Model)>) -> Self {
@@ -333,7 +338,7 @@ impl World {
             tariff: prices,
             budgets,
             ledger: self.ledger.clone(),
-            today: || TODAY.to_owned(),
+            clock: || noon(TODAY),
             ..Policy::default()
         });
     }

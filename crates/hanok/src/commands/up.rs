@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
-use hanok_server::{House, Sessions, Tls, router, serve};
+use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_store::Store;
 use std::io;
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let server = tokio::spawn(serve(
         listener,
         tls.clone(),
-        router(house.clone()),
+        Doors::new(house.clone()),
         async move {
             // The sender lives until the end of `run`.
             let _ = asked.wait_for(|stop| *stop).await;

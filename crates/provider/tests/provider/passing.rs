@@ -42,7 +42,7 @@ async fn a_whole_answer_passes_byte_for_byte() {
     let sent = call.body.clone();
     let (response, bytes) = forward(&server, call, &spans).await;
     assert_eq!(bytes, body.as_bytes());
-    assert_eq!((response.status, response.content_type.as_str()), (200, "application/json"));
+    assert_eq!((response.status, &*response.content_type), (200, "application/json"));
     let passed: Vec<_> =
         response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(passed, [("x-request-id", "r1"), ("x-ratelimit-remaining-requests", "9")]);

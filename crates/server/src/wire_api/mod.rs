@@ -12,34 +12,48 @@ pub(crate) mod speech;
 use crate::House;
 use crate::door::Visitor;
 use crate::reply;
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use hanok_base::{CallContext, Dialect, ErrorKind, Operation, Problem, Recorder as _, Route, Timestamp};
 use hanok_gateway::Call;
 use http::HeaderMap;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+/// Copying so much costs less than a fresh buffer.
+const SMALL: usize = 16 << 10;
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(5);
 
-type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-
-/// The handler of a route whose whole request stands in its body.
-pub(crate) fn calls(
-    dialect: Dialect,
-    route: Route,
-) -> impl Fn(State<Arc<House>>, Extension<Visitor>, Request) -> Answering + Clone {
-    move |State(house), Extension(visitor), request| {
-        Box::pin(async move {
-            call(&house, &visitor, request, Asked { dialect, route, model: None, stream: None }).await
-        })
-    }
+/// The calls whose whole request stands in its body, by their path. OpenAI's are known without their `/v1`, too:
+/// some clients are told the bare host.
+pub(crate) fn at(path: &str) -> Option<Asked> {
+    use Dialect as D;
+    use Route as R;
+    let (dialect, route) = match path.strip_prefix("/v1").unwrap_or(path) {
+        "/chat/completions" => (D::OpenAiChat, R::Chat),
+        "/responses" => (D::OpenAiResponses, R::Chat),
+        "/messages" => (D::AnthropicMessages, R::Chat),
+        "/messages/count_tokens" => (D::AnthropicMessages, R::CountTokens),
+        "/embeddings" => (D::OpenAiChat, R::Embeddings),
+        "/rerank" => (D::OpenAiChat, R::Rerank),
+        "/moderations" => (D::OpenAiChat, R::Raw("moderations")),
+        "/audio/speech" => (D::OpenAiChat, R::Raw("audio/speech")),
+        "/audio/transcriptions" => (D::OpenAiChat, R::Raw("audio/transcriptions")),
+        "/audio/translations" => (D::OpenAiChat, R::Raw("audio/translations")),
+        "/images/generations" => (D::OpenAiChat, R::Raw("images/generations")),
+        "/images/edits" => (D::OpenAiChat, R::Raw("images/edits")),
+        "/images/variations" => (D::OpenAiChat, R::Raw("images/variations")),
+        _ => match path {
+            "/v2/rerank" => (D::OpenAiChat, R::Rerank),
+            "/api/chat" => (D::Ollama, R::Chat),
+            "/api/generate" => (D::OllamaGenerate, R::Chat),
+            "/api/embed" | "/api/embeddings" => (D::Ollama, R::Embeddings),
+            _ => return None,
+        },
+    };
+    Some(Asked { dialect, route, model: None, stream: None })
 }
 
 /// What the address says of a call.
@@ -127,7 +141,7 @@ async fn read(headers: &HeaderMap, body: axum::body::Body, limit: usize) -> Resu
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
     match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => Ok(own(body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Problem::new(
             ErrorKind::InvalidRequest,
@@ -140,4 +154,10 @@ async fn read(headers: &HeaderMap, body: axum::body::Body, limit: usize) -> Resu
             format!("the request's body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
         )),
     }
+}
+
+/// A small body in memory of its own. What is read off a connection is a view of its buffer, which could not be
+/// read into again before the body's record is written.
+fn own(body: Bytes) -> Bytes {
+    if body.len() <= SMALL { Bytes::copy_from_slice(&body) } else { body }
 }
