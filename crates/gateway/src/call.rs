@@ -564,7 +564,12 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
                 }
                 RawBody::Stream(bytes) => {
                     let stream = AnswerStream::raw(call.dialect, bytes, scope, held);
-                    AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &raw.content_type, trace_id)))
+                    AnswerBody::Stream(Box::pin(kept_streaming(
+                        stream,
+                        cache,
+                        raw.content_type.clone(),
+                        trace_id,
+                    )))
                 }
             };
             Answer { status: raw.status, content_type: raw.content_type, headers, body }
@@ -586,7 +591,8 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             let request = call.body.clone();
             let stream = AnswerStream::typed(call.dialect, provider, events, options, request, scope, held);
             let content_type = content_type(true);
-            let body = AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, &content_type, trace_id)));
+            let body =
+                AnswerBody::Stream(Box::pin(kept_streaming(stream, cache, content_type.clone(), trace_id)));
             Answer { status: 200, content_type, headers, body }
         }
     }
@@ -595,11 +601,11 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
 fn kept_streaming(
     mut stream: AnswerStream,
     cache: Option<(&Cache, CacheKey)>,
-    content_type: &Cow<'static, str>,
+    content_type: Cow<'static, str>,
     trace_id: TraceId,
 ) -> AnswerStream {
     if let Some((cache, key)) = cache {
-        let (cache, content_type, trace_id) = (cache.clone(), content_type.clone(), trace_id.to_string());
+        let (cache, trace_id) = (cache.clone(), trace_id.to_string());
         stream.keep_with(Box::new(move |pieces| {
             cache.put(key, Kept { content_type, pieces, streamed: true, trace_id });
         }));

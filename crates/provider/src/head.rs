@@ -4,8 +4,8 @@ use crate::config::{ConfigError, ProviderConfig};
 use crate::secret::Secret;
 use crate::vendors::Auth;
 use hanok_base::{RawBody, RawResponse};
-use std::borrow::Cow;
 use hanok_net::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use std::borrow::Cow;
 
 /// What of an answer's head is passed on.
 pub(crate) struct Head {
@@ -37,12 +37,7 @@ impl Head {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(own().unwrap_or("application/octet-stream").to_owned()),
         };
-        RawResponse {
-            status: self.status,
-            content_type,
-            headers: self.headers,
-            body,
-        }
+        RawResponse { status: self.status, content_type, headers: self.headers, body }
     }
 }
 
