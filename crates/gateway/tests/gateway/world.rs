@@ -6,7 +6,7 @@ use hanok_base::{
     BoxError, BoxFuture, CallContext, Caller, Capabilities, Charge, ChatRequest, Degradation, Delta, Dialect,
     Dialects, EmbedRequest, EmbedResponse, EventStream, FinishReason, FinishedTrace, ModelInfo, ModelName,
     NanoDollars, Object, Operation, Part, Place, Problem, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, RawBody, RawCall, RawResponse, Route, Span, Spent, StreamEvent, Usage,
+    ProviderName, RawBody, RawCall, RawResponse, Route, Span, Spent, StreamEvent, Timestamp, Usage,
 };
 use hanok_gateway::{
     Answer, AnswerBody, Balance, Call, Entry, Gateway, Key, Ledger, Limits, Model, Policy, Routes, Tariff,
@@ -400,7 +400,8 @@ pub(crate) async fn read(answer: Answer) -> Read {
         AnswerBody::Stream(pieces) => pieces.collect::<Vec<_>>().await.concat(),
     };
     let text = String::from_utf8(bytes).unwrap();
-    Read { headers: answer.headers, content_type: answer.content_type, text }
+    let headers = answer.headers.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
+    Read { headers, content_type: answer.content_type.into_owned(), text }
 }
 
 /// A chat in `OpenAI`'s dialect, with further members.
