@@ -99,6 +99,7 @@ impl HttpProvider {
         let kept = if call.content_type.is_some() { Bytes::new() } else { call.body.clone() };
         let recording = Recording::begin(cx, &about, kept);
         let timeouts = Timeouts {
+            connect: cx.patience.connect.or(self.timeouts.connect),
             first_byte: cx.patience.first_token.unwrap_or(self.timeouts.first_byte),
             idle: cx.patience.between.unwrap_or(self.timeouts.idle),
         };

@@ -44,6 +44,8 @@ pub(crate) struct TargetTable {
     pub(crate) weight: Option<f64>,
     /// Most calls there at once.
     pub(crate) max_concurrent: Option<usize>,
+    /// Time until the connection stands.
+    pub(crate) connect_timeout: Option<Seconds>,
     /// Time until the first token, or the whole answer, is here.
     pub(crate) first_token_timeout: Option<Seconds>,
     /// Time between two pieces of a stream.

@@ -57,7 +57,7 @@ fn entry(routes: &Routes, name: &str, target: &config::Target) -> anyhow::Result
         max_concurrent: table.max_concurrent,
         resumes: table.resumes,
         patience: Patience {
-            connect: None,
+            connect: table.connect_timeout.map(config::Seconds::duration),
             first_token: table.first_token_timeout.map(config::Seconds::duration),
             between: table.idle_timeout.map(config::Seconds::duration),
         },

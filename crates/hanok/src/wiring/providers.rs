@@ -126,6 +126,7 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
     }
     let default = Timeouts::default();
     config.timeouts = Timeouts {
+        connect: default.connect,
         first_byte: seconds("response_timeout", entry.response_timeout)?.unwrap_or(default.first_byte),
         idle: seconds("idle_timeout", entry.idle_timeout)?.unwrap_or(default.idle),
     };
