@@ -123,6 +123,9 @@ pub struct Problem {
     pub param: Option<String>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
+    /// What the caller's limits are and what is left of them, where one refused the call.
+    #[serde(skip)]
+    pub limits: Option<Box<crate::RateLimits>>,
 }
 
 impl Problem {
@@ -135,6 +138,7 @@ impl Problem {
             hint: None,
             param: None,
             retry_after: None,
+            limits: None,
         }
     }
     /// The same with a way out.
@@ -250,6 +254,7 @@ impl From<&ProviderError> for Problem {
             hint: (error.kind == P::Auth).then(|| "see `hanok doctor`".to_owned()),
             param: None,
             retry_after: error.retry_after.map(|wait| wait.as_secs().max(1)),
+            limits: None,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::budget::Bound;
 use crate::key::{Key, Period, matches};
-use crate::limit::{Admission, LimitHeaders};
+use crate::limit::Admission;
 use crate::policy::Policy;
 use crate::route::Model;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Charge, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, Route,
+    CallContext, Charge, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem,
+    RateLimits, Route,
 };
 use hanok_wire::{Peek, codec};
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 /// A call that was let in under its key's limits.
 pub(crate) struct Admitted {
     pub(crate) admission: Option<Admission>,
-    pub(crate) headers: LimitHeaders,
+    /// What is left of its key's limits, where it has any.
+    pub(crate) limits: Option<RateLimits>,
 }
 
 /// What decides how much a call may cost.
@@ -31,10 +33,11 @@ pub(crate) struct Bill<'a> {
 /// Lets a call in under its key's limits.
 pub(crate) fn admit(key: Option<&Key>, tokens: u64) -> Result<Admitted, Problem> {
     let Some(key) = key else {
-        return Ok(Admitted { admission: None, headers: LimitHeaders::new() });
+        return Ok(Admitted { admission: None, limits: None });
     };
-    let (admission, headers) = key.meter.admit(&key.limits, tokens, &format!("the key `{}`", key.name))?;
-    Ok(Admitted { admission: Some(admission), headers })
+    let whose = format_args!("the key `{}`", key.name);
+    let (admission, limits) = key.meter.admit(&key.limits, tokens, &whose)?;
+    Ok(Admitted { admission: Some(admission), limits })
 }
 
 impl Policy {

@@ -18,9 +18,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
     BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
-    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope,
+    ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, ResponseBytes, Route, SpanScope,
+    Timestamp,
 };
-use hanok_wire::{Peek, codec, form};
+use hanok_wire::{Peek, codec, form, is_rate_limit_header, rate_limit_headers};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -187,7 +188,7 @@ impl Gateway {
         let mut scope = cx.span(Operation::Gateway, operation_name(call.route));
         match self.answer(&mut scope, &call).await {
             Ok(Outcome::Answered(answered)) => Ok(finish(scope, &call, answered)),
-            Ok(Outcome::Kept(kept)) => Ok(again(scope, &call, kept)),
+            Ok(Outcome::Kept(kept, limits)) => Ok(again(scope, &call, kept, limits)),
             Err(problem) => {
                 scope.fail(error_type(problem.kind), problem.message.clone());
                 // Other routes' bodies are no chats, and stand at the provider's span.
@@ -228,7 +229,7 @@ impl Gateway {
             sticky: peek.cache_key.as_deref(),
         };
         let key = call.key.as_deref();
-        let mut admitted = admit(key, facts.input_tokens)?;
+        let admitted = admit(key, facts.input_tokens)?;
         let cached = model
             .cache
             .filter(|_| call.route == Route::Chat)
@@ -239,9 +240,8 @@ impl Gateway {
                 if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
                     key.meter.correct(facts.input_tokens, 0);
                 }
-                return Ok(Outcome::Kept(kept));
+                return Ok(Outcome::Kept(kept, admitted.limits));
             }
-            admitted.headers.push(("x-hanok-cache", "miss".to_owned()));
         }
         let bill = Bill {
             model_name: &peek.model,
@@ -281,10 +281,10 @@ impl Gateway {
                 });
             }
         };
-        let Admitted { admission, headers } = admitted;
+        let Admitted { admission, limits } = admitted;
         let held = Held { admission, ..held };
         let cache = cached.map(|(key, _)| (&self.cache, key));
-        Ok(Outcome::Answered(Answered { reply, held, headers, cache }))
+        Ok(Outcome::Answered(Answered { reply, held, limits, cache }))
     }
 
     /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
@@ -503,13 +503,13 @@ fn cache_key(call: &Call, project: &str) -> CacheKey {
 
 enum Outcome<'a> {
     Answered(Answered<'a>),
-    Kept(Kept),
+    Kept(Kept, Option<RateLimits>),
 }
 
 struct Answered<'a> {
     reply: Reply,
     held: Held,
-    headers: Vec<(&'static str, String)>,
+    limits: Option<RateLimits>,
     cache: Option<(&'a Cache, CacheKey)>,
 }
 
@@ -529,9 +529,11 @@ fn warnings(held: &Held) -> Option<String> {
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
 fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
-    let Answered { reply, held, headers, cache } = answered;
-    let mut headers: Vec<(String, String)> =
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let Answered { reply, held, limits, cache } = answered;
+    let mut headers = told(call.dialect, limits.as_ref());
+    if cache.is_some() {
+        headers.push(("x-hanok-cache".to_owned(), "miss".to_owned()));
+    }
     headers.push(("x-hanok-target".to_owned(), held.target.clone()));
     if let Some(warnings) = warnings(&held) {
         headers.push(("x-hanok-warnings".to_owned(), warnings));
@@ -547,10 +549,8 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
     match reply {
         Reply::Raw(raw) => {
             // What the upstream says of its own limits would contradict ours.
-            let own = headers.iter().any(|(name, _)| name.starts_with("x-ratelimit-"));
-            headers.extend(
-                raw.headers.into_iter().filter(|(name, _)| !(own && name.starts_with("x-ratelimit-"))),
-            );
+            let own = limits.is_some();
+            headers.extend(raw.headers.into_iter().filter(|(name, _)| !(own && is_rate_limit_header(name))));
             let body = match raw.body {
                 RawBody::Whole(bytes) => {
                     keep_whole(&raw.content_type, &bytes);
@@ -602,8 +602,17 @@ fn kept_streaming(
     stream
 }
 
+/// What is left of a key's limits, as headers.
+fn told(dialect: Dialect, limits: Option<&RateLimits>) -> Vec<(String, String)> {
+    let Some(limits) = limits else {
+        return Vec::new();
+    };
+    let headers = rate_limit_headers(dialect, limits, Timestamp::now());
+    headers.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// An answer that was given before.
-fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
+fn again(mut scope: SpanScope, call: &Call, kept: Kept, limits: Option<RateLimits>) -> Answer {
     scope.set("hanok.cache", "hit");
     scope.set("hanok.cache.trace_id", kept.trace_id.as_str());
     let body = Bytes::from(kept.pieces.concat());
@@ -611,13 +620,10 @@ fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
         if kept.streamed { ResponseBytes::Streamed(kept.pieces) } else { ResponseBytes::Whole(body.clone()) };
     scope.exchange(Exchange { dialect: call.dialect, request: call.body.clone(), response });
     scope.finish();
-    let headers = [("x-hanok-cache", "hit".to_owned()), ("x-hanok-cache-trace-id", kept.trace_id)];
-    Answer {
-        status: 200,
-        content_type: kept.content_type,
-        headers: headers.map(|(name, value)| (name.to_owned(), value)).into(),
-        body: AnswerBody::Whole(body),
-    }
+    let mut headers = told(call.dialect, limits.as_ref());
+    headers.push(("x-hanok-cache".to_owned(), "hit".to_owned()));
+    headers.push(("x-hanok-cache-trace-id".to_owned(), kept.trace_id));
+    Answer { status: 200, content_type: kept.content_type, headers, body: AnswerBody::Whole(body) }
 }
 
 pub(crate) fn operation_name(route: Route) -> &'static str {
