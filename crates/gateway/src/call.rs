@@ -164,7 +164,12 @@ impl Gateway {
     pub async fn model_list(&self) -> Vec<(String, ModelInfo)> {
         let routes = self.routes();
         self.catalog.refresh(routes.providers()).await;
-        let own = |name: ModelName| ModelInfo { name, owned_by: Some(RESERVED.to_owned()), created: 0 };
+        let own = |name: ModelName| ModelInfo {
+            name,
+            owned_by: Some(RESERVED.to_owned()),
+            created: 0,
+            context_length: None,
+        };
         let mut list: Vec<(String, ModelInfo)> =
             routes.models().map(|(name, _)| (name.to_string(), own(name.clone()))).collect();
         for (_, answerer) in routes.answerers() {

@@ -35,6 +35,7 @@ pub(super) fn model(
         retries: model.retries.or(gateway.retries).unwrap_or(1).min(10),
         strict: model.strict.or(gateway.strict).unwrap_or(false),
         max_tokens: model.max_tokens,
+        context_length: model.context_length,
         cache: model.cache.map(config::Seconds::duration),
         entries,
     })
