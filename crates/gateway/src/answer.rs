@@ -116,6 +116,9 @@ impl AnswerStream {
         if let Some(scope) = self.scope.take() {
             scope.finish();
         }
+        if let Some(attempt) = &mut self.held.attempt {
+            attempt.finished();
+        }
         if let Some(keep) = self.keep.take() {
             keep(std::mem::take(&mut self.kept));
         }

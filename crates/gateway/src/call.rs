@@ -18,8 +18,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
     BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
-    ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, ResponseBytes, Route, SpanScope,
-    Timestamp,
+    ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, RawResponse, ResponseBytes, Route,
+    SpanScope, Timestamp,
 };
 use hanok_wire::{Peek, codec, form, is_rate_limit_header, rate_limit_headers};
 use std::sync::{Arc, OnceLock};
@@ -534,7 +534,7 @@ fn warnings(held: &Held) -> Option<String> {
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
 fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
-    let Answered { reply, held, limits, cache } = answered;
+    let Answered { reply, mut held, limits, cache } = answered;
     let mut headers = told(call.dialect, limits.as_ref());
     if cache.is_some() {
         headers.push(("x-hanok-cache".to_owned(), "miss".to_owned()));
@@ -551,6 +551,11 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             cache.put(key, Kept { content_type, pieces: vec![body.clone()], streamed: false, trace_id });
         }
     };
+    let streamed =
+        matches!(&reply, Reply::Events { .. } | Reply::Raw(RawResponse { body: RawBody::Stream(_), .. }));
+    if let (Some(attempt), false) = (&mut held.attempt, streamed) {
+        attempt.finished();
+    }
     match reply {
         Reply::Raw(raw) => {
             // What the upstream says of its own limits would contradict ours.
