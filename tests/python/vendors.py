@@ -209,7 +209,7 @@ class Vendors(upstream.Upstream):
                 return
             model, rest = urllib.parse.unquote(found[1]), found[2]
         if prefix == "ollama" and rest == "show":
-            await answer.whole(*show(model))
+            await answer.whole(*told_of(model))
             return
         beside = BESIDE.get(rest)
         if beside:
@@ -260,7 +260,7 @@ def lists(prefix, path):
     return {"object": "list", "data": [{"id": name, "object": "model", "created": 1, "owned_by": "script"} for name in MODELS]}
 
 
-def show(model):
+def told_of(model):
     if model not in MODELS:
         return 404, {"error": f"model '{model}' not found"}
     return 200, {

@@ -312,6 +312,8 @@ pub trait StreamEncoder: Send {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
     /// Appends the dialect's end mark.
     fn finish(&mut self, out: &mut Vec<u8>);
+    /// The last bytes of a stream that others wrote: what is appended goes on behind them.
+    fn follow(&mut self, _last: &[u8]) {}
     /// Appends the dialect's explicit error event; nothing follows it.
     fn error(&mut self, problem: &Problem, out: &mut Vec<u8>);
 }
