@@ -120,7 +120,7 @@ pub struct Problem {
     /// For people: the way out.
     pub hint: Option<String>,
     /// The request's member at fault.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
     /// What the caller's limits are and what is left of them, where one refused the call.
@@ -150,7 +150,7 @@ impl Problem {
     /// The same with the member at fault.
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(param.into().into_boxed_str());
         self
     }
 }

@@ -239,14 +239,14 @@ impl Gateway {
             .cache
             .filter(|_| call.route == Route::Chat)
             .map(|lifetime| (cache_key(call, &caller.project), lifetime));
-        if let Some((key, lifetime)) = &cached {
-            if let Some(kept) = self.cache.get(key, *lifetime) {
-                // It uses none of the tokens it was thought to.
-                if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
-                    key.meter.correct(facts.input_tokens, 0);
-                }
-                return Ok(Outcome::Kept(kept, admitted.limits));
+        if let Some((key, lifetime)) = &cached
+            && let Some(kept) = self.cache.get(key, *lifetime)
+        {
+            // It uses none of the tokens it was thought to.
+            if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
+                key.meter.correct(facts.input_tokens, 0);
             }
+            return Ok(Outcome::Kept(kept, admitted.limits));
         }
         let bill = Bill {
             model_name: &peek.model,

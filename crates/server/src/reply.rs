@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_refusal_by_a_limit_tells_of_it_in_the_clients_names() {
-        let requests = RateLimit { limit: 5, remaining: 0, reset: Duration::from_secs(60) };
+        let requests = RateLimit { limit: 5, remaining: 0, reset: Duration::from_mins(1) };
         let refused = Problem {
             retry_after: Some(12),
             limits: Some(Box::new(RateLimits { requests: Some(requests), tokens: None })),

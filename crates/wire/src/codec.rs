@@ -254,7 +254,7 @@ pub struct Encoded {
 
 impl Encoded {
     /// A request that may be sent.
-    pub(crate) fn new(body: Value, lost: Vec<Degradation>) -> Self {
+    pub(crate) fn new(body: &Value, lost: Vec<Degradation>) -> Self {
         Self { body: body.to_string().into_bytes(), lost, refused: None }
     }
 }

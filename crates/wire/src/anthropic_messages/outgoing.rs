@@ -73,7 +73,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
         param: "messages".to_owned(),
         message: "no turn says anything, and anthropic-messages wants one that does".to_owned(),
     });
-    Encoded { refused, ..Encoded::new(object.into(), lost.0) }
+    Encoded { refused, ..Encoded::new(&object.into(), lost.0) }
 }
 
 /// Sets a member of an object that is a member itself.

@@ -308,7 +308,7 @@ pub(super) fn encode(request: &ChatRequest) -> Encoded {
         param: "messages".to_owned(),
         message: "no turn says anything, and gemini wants one that does".to_owned(),
     });
-    Encoded { refused, ..Encoded::new(object.into(), lost) }
+    Encoded { refused, ..Encoded::new(&object.into(), lost) }
 }
 
 fn encode_sampling(sampling: &Sampling) -> Object {

@@ -254,7 +254,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
             }
         }
     }
-    Encoded::new(object.into(), losses(request, options))
+    Encoded::new(&object.into(), losses(request, options))
 }
 
 /// The effort as documented, and where the client asked in OpenRouter's form, in that one.
