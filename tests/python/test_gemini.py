@@ -39,6 +39,35 @@ def test_a_key_in_the_query_opens_and_goes_no_further(house, vendors):
     assert request["headers"]["x-goog-api-key"] == MOCK_KEY
 
 
+def arrayed(house, model, text="hi", query=""):
+    body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    return house.post(f"/v1beta/models/{model}:streamGenerateContent{query}", body)
+
+
+@pytest.mark.parametrize("query", ["", "?alt=json"])
+@pytest.mark.parametrize("provider", VENDORS)
+def test_a_stream_without_alt_is_an_array(house, provider, query):
+    reply = arrayed(house, f"{provider}/text", query=query)
+    assert reply.status == 200 and reply.headers["content-type"].startswith("application/json")
+    chunks = json.loads(reply.text)
+    assert len(chunks) > 1, "piece by piece"
+    said = "".join(part.get("text", "") for chunk in chunks for part in chunk["candidates"][0].get("content", {}).get("parts", []))
+    assert said == ANSWER and chunks[-1]["candidates"][0]["finishReason"] == "STOP"
+
+
+@pytest.mark.parametrize("provider", ["gemini", "openai"])
+def test_an_array_that_is_cut_ends_in_an_error_and_is_closed(house, provider):
+    chunks = json.loads(arrayed(house, f"{provider}/flaky", "fault=cut").text)
+    assert chunks[-1]["error"]["code"] >= 500
+    assert not any("finishReason" in candidate for chunk in chunks for candidate in chunk.get("candidates", []))
+
+
+def test_an_error_in_place_of_an_array(house):
+    reply = arrayed(house, "nobody/x")
+    assert reply.status == 404 and json.loads(reply.text)[0]["error"]["status"] == "NOT_FOUND"
+    assert arrayed(house, "gemini/text", query="?alt=proto").status == 400
+
+
 def test_a_chat_of_several_turns(sdk, vendors):
     chat = sdk.chats.create(model="anthropic/text")
     assert chat.send_message("하나").text == ANSWER

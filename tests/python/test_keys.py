@@ -2,8 +2,10 @@
 
 import asyncio
 import concurrent.futures
+import datetime
 import json
 import random
+import re
 import threading
 import urllib.parse
 from decimal import Decimal
@@ -170,6 +172,14 @@ def test_requests_a_minute(locked, cli):
     assert 1 <= int(replies[5].headers["retry-after"]) <= 60
     assert replies[0].headers["x-ratelimit-limit-requests"] == "5"
     assert int(replies[0].headers["x-ratelimit-remaining-requests"]) == 4
+    assert replies[5].headers["x-ratelimit-remaining-requests"] == "0", "a refusal tells, too"
+    assert re.fullmatch(r"(\d+m)?[\d.]+m?s", replies[5].headers["x-ratelimit-reset-requests"])
+    with pytest.raises(anthropic.RateLimitError) as refused:
+        Anthropic(locked.url, key=key["secret"]).ask("anthropic/echo", "x")
+    headers = refused.value.response.headers
+    assert headers["anthropic-ratelimit-requests-limit"] == "5"
+    assert headers["anthropic-ratelimit-requests-remaining"] == "0"
+    assert datetime.datetime.fromisoformat(headers["anthropic-ratelimit-requests-reset"])
     with pytest.raises(openai.RateLimitError):
         Chat(locked.url, key=key["secret"]).ask("openai/echo", "x")
 

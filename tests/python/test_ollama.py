@@ -72,6 +72,18 @@ def test_show(sdk, model):
     assert shown.modelinfo["general.architecture"]
 
 
+@pytest.mark.parametrize("model, length", [("ollama/text", 4096), ("gemini/text", 1000), ("openai/text", None)])
+def test_show_tells_the_length_of_the_context(sdk, model, length):
+    known = sdk.show(model).modelinfo
+    assert known.get(f"{known['general.architecture']}.context_length") == length
+
+
+def test_show_of_a_model_that_its_server_lacks(sdk):
+    with pytest.raises(ollama.ResponseError) as raised:
+        sdk.show("ollama/missing")
+    assert raised.value.status_code == 404
+
+
 def test_show_of_nobody(sdk):
     with pytest.raises(ollama.ResponseError) as raised:
         sdk.show("nobody/x")

@@ -114,6 +114,17 @@ def metrics(server, **more):
     return samples
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_page_models_shows_whole_answers_beside_first_tokens(all_day_vendors, tmp_path, stream):
+    tables = '[models.mine]\ntargets = ["openai/slow"]\n'
+    with running(tmp_path, all_vendors(all_day_vendors, ["openai"]) + tables) as server:
+        server.chat("mine", "hi", stream=stream)
+        for language, label in [("en", "Seconds, p50 / p95"), ("ko", "소요(초), p50 / p95")]:
+            page = server.get("/models", headers={"accept": "text/html", "accept-language": language}).text
+            cells = re.findall(rf'data-label="{re.escape(label)}"[^>]*>(.*?)</td>', page, re.S)
+            assert cells and re.search(r"\d", cells[0]), cells
+
+
 def test_metrics(all_day_vendors, tmp_path):
     with running(tmp_path, all_vendors(all_day_vendors, ["openai", "anthropic"]) + '[models.fast]\ntargets = ["openai/text"]\n') as server:
         for stream in (False, True):

@@ -25,7 +25,7 @@ def config(vendors):
     refused = f'[providers.refused]\ndialect = "openai-chat"\nbase_url = "http://127.0.0.1:{free_port()}/v1"\n'
     models = []
     for kind in [*KINDS, "huge"]:
-        for name in ("openai", "anthropic", "gemini"):
+        for name in ("openai", "responses", "anthropic", "gemini", "ollama"):
             other = "anthropic" if name == "openai" else "openai"
             models.append(f'[models."{name}-{kind}"]\ntargets = ["{name}/flaky-{kind}", "{other}/echo"]\n')
             models.append(f'[models."{name}-{kind}-alone"]\ntargets = ["{name}/flaky-{kind}"]\nretries = 1\n')
@@ -110,6 +110,133 @@ class Anthropic:
         return text, whole, error
 
 
+class Responses:
+    path, headers = "/v1/responses", {}
+
+    @staticmethod
+    def body(model, text, stream):
+        return {"model": model, "input": text, "store": False, "stream": stream}
+
+    @staticmethod
+    def text(response):
+        return "".join(part["text"] for item in response["output"] if item["type"] == "message" for part in item["content"])
+
+    @classmethod
+    def whole(cls, answer):
+        assert answer["status"] == "completed"
+        return cls.text(answer)
+
+    @staticmethod
+    def told(error):
+        told = error.get("error") or error
+        assert isinstance(told["message"], str) and told["message"] and (told.get("code") or told.get("type"))
+
+    @classmethod
+    def streamed(cls, events):
+        text, whole, error = "", False, None
+        for number, (name, data) in enumerate(events):
+            payload = json.loads(data)
+            assert payload["type"] == name and payload["sequence_number"] == number
+            assert not whole, "something came behind the end"
+            if name == "response.output_text.delta":
+                assert not error, "words came behind the error"
+                text += payload["delta"]
+            elif name == "response.completed":
+                assert not error and cls.text(payload["response"]) == text
+                whole = True
+            elif name == "response.failed":
+                error = payload["response"]
+            elif name == "error":
+                error = payload
+        return text, whole, error
+
+
+class Gemini:
+    """By events, and where `array` says so, by an array."""
+
+    headers = {}
+
+    def __init__(self, array=False):
+        self.array = array
+
+    def at(self, model, stream):
+        verb = "streamGenerateContent" + ("" if self.array else "?alt=sse") if stream else "generateContent"
+        return f"/v1beta/models/{model}:{verb}"
+
+    @staticmethod
+    def body(model, text, stream):
+        return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+
+    @staticmethod
+    def said(answer):
+        [candidate] = answer["candidates"]
+        return "".join(part.get("text", "") for part in candidate.get("content", {}).get("parts", [])), candidate.get("finishReason")
+
+    @classmethod
+    def whole(cls, answer):
+        text, finish = cls.said(answer)
+        assert finish == "STOP"
+        return text
+
+    @staticmethod
+    def told(error):
+        error = error[0] if isinstance(error, list) else error
+        assert error["error"]["message"] and error["error"]["status"] and error["error"]["code"] >= 400
+
+    def units(self, body):
+        return json.loads(body) if self.array else [json.loads(data) for _, data in events_of(body)]
+
+    @classmethod
+    def streamed(cls, chunks):
+        text, whole, error = "", False, None
+        for chunk in chunks:
+            assert not error, "something came behind the error"
+            if "error" in chunk:
+                error = chunk
+                continue
+            if not chunk.get("candidates"):
+                continue
+            more, finish = cls.said(chunk)
+            assert not (whole and more), "words came behind the end"
+            text, whole = text + more, whole or finish == "STOP"
+        assert not (error and whole), "an answer both whole and broken"
+        return text, whole, error
+
+
+class Ollama:
+    path, headers = "/api/chat", {}
+
+    @staticmethod
+    def body(model, text, stream):
+        return {"model": model, "messages": [{"role": "user", "content": text}], "stream": stream}
+
+    @staticmethod
+    def whole(answer):
+        assert answer["done"] and answer["done_reason"] == "stop"
+        return answer["message"]["content"]
+
+    @staticmethod
+    def told(error):
+        assert isinstance(error["error"], str) and error["error"]
+
+    @staticmethod
+    def units(body):
+        assert not body or body.endswith("\n"), f"the stream ends within a line: {body[-80:]!r}"
+        return [json.loads(line) for line in body.splitlines()]
+
+    @staticmethod
+    def streamed(lines):
+        text, whole, error = "", False, None
+        for line in lines:
+            assert not error and not whole, "something came behind the end"
+            if "error" in line:
+                error = line
+                continue
+            text += line["message"]["content"]
+            whole = line["done"] and line["done_reason"] == "stop"
+        return text, whole, error
+
+
 def events_of(body):
     """The events of a stream of server-sent events, each whole."""
     assert not body or body.endswith("\n\n"), f"the stream ends within an event: {body[-80:]!r}"
@@ -123,7 +250,8 @@ def events_of(body):
 async def one_call(client, url, dialect, model, text, stream):
     """What became of a call: answered, or refused. Anything else fails."""
     began = time.monotonic()
-    response = await client.post(url + dialect.path, json=dialect.body(model, text, stream), headers=dialect.headers)
+    path = dialect.at(model, stream) if hasattr(dialect, "at") else dialect.path
+    response = await client.post(url + path, json=dialect.body(model, text, stream), headers=dialect.headers)
     took = time.monotonic() - began
     assert took < LONGEST, f"{model} took {took:.1f} s"
     if response.status_code != 200:
@@ -132,7 +260,8 @@ async def one_call(client, url, dialect, model, text, stream):
     if not stream:
         assert dialect.whole(response.json()) == text
         return "answered"
-    said, whole, error = dialect.streamed(list(events_of(response.text)))
+    units = getattr(dialect, "units", events_of)
+    said, whole, error = dialect.streamed(list(units(response.text)))
     if error:
         dialect.told(error)
         assert text.startswith(said), "what came before the error is not what was said"
@@ -170,8 +299,15 @@ async def storm(url, dialect, primary, stream, suffix, seed):
     [
         (OpenAiChat, "openai", ""), (Anthropic, "anthropic", ""), (OpenAiChat, "gemini", ""), (Anthropic, "openai", ""),
         (OpenAiChat, "anthropic", "-third"), (OpenAiChat, "openai", "-alone"), (Anthropic, "anthropic", "-alone"),
+        (Responses, "responses", ""), (Responses, "anthropic", ""), (Responses, "responses", "-alone"),
+        (Gemini(), "gemini", ""), (Gemini(), "openai", ""), (Gemini(), "gemini", "-alone"), (Gemini(array=True), "gemini", ""),
+        (Ollama, "ollama", ""), (Ollama, "gemini", ""), (Ollama, "ollama", "-alone"),
     ],
-    ids=["chat-openai", "anthropic-anthropic", "chat-gemini", "anthropic-openai", "three targets", "chat alone", "anthropic alone"],
+    ids=[
+        "chat-openai", "anthropic-anthropic", "chat-gemini", "anthropic-openai", "three targets", "chat alone", "anthropic alone",
+        "responses-responses", "responses-anthropic", "responses alone", "gemini-gemini", "gemini-openai", "gemini alone", "gemini array",
+        "ollama-ollama", "ollama-gemini", "ollama alone",
+    ],
 )
 def test_storm(stormy, dialect, primary, suffix, stream):
     outcomes = asyncio.run(storm(stormy.url, dialect, primary, stream, suffix, seed=7))

@@ -208,6 +208,9 @@ class Vendors(upstream.Upstream):
                 await answer.whole(404, {"error": {"code": "404", "message": "Resource not found"}})
                 return
             model, rest = urllib.parse.unquote(found[1]), found[2]
+        if prefix == "ollama" and rest == "show":
+            await answer.whole(*told_of(model))
+            return
         beside = BESIDE.get(rest)
         if beside:
             await beside(prefix, model, parsed, answer)
@@ -255,6 +258,16 @@ def lists(prefix, path):
              "digest": "0" * 64, "details": details} for name in MODELS
         ]}
     return {"object": "list", "data": [{"id": name, "object": "model", "created": 1, "owned_by": "script"} for name in MODELS]}
+
+
+def told_of(model):
+    if model not in MODELS:
+        return 404, {"error": f"model '{model}' not found"}
+    return 200, {
+        "details": {"format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "1B", "quantization_level": "Q4_0"},
+        "model_info": {"general.architecture": "llama", "llama.context_length": 4096},
+        "capabilities": ["completion", "tools"], "modified_at": "2026-01-01T00:00:00Z",
+    }
 
 
 async def embeddings(prefix, model, body, answer):

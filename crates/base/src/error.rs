@@ -120,9 +120,12 @@ pub struct Problem {
     /// For people: the way out.
     pub hint: Option<String>,
     /// The request's member at fault.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<u64>,
+    /// What the caller's limits are and what is left of them, where one refused the call.
+    #[serde(skip)]
+    pub limits: Option<Box<crate::RateLimits>>,
 }
 
 impl Problem {
@@ -135,6 +138,7 @@ impl Problem {
             hint: None,
             param: None,
             retry_after: None,
+            limits: None,
         }
     }
     /// The same with a way out.
@@ -146,7 +150,7 @@ impl Problem {
     /// The same with the member at fault.
     #[must_use]
     pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(param.into().into_boxed_str());
         self
     }
 }
@@ -250,6 +254,7 @@ impl From<&ProviderError> for Problem {
             hint: (error.kind == P::Auth).then(|| "see `hanok doctor`".to_owned()),
             param: None,
             retry_after: error.retry_after.map(|wait| wait.as_secs().max(1)),
+            limits: None,
         }
     }
 }

@@ -4,7 +4,8 @@
 //! Deliberately not here: tokio, HTTP, SQL and any wire format. A dialect's JSON lives in
 //! `hanok-wire`; these types are what its decoders yield and its encoders take.
 //!
-//! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`error`], [`span`],
+//! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`rate`], [`error`],
+//! [`span`],
 //! [`context`], [`provider`], [`retrieval`].
 
 pub mod chat;
@@ -13,6 +14,7 @@ pub mod embed;
 pub mod error;
 pub mod ids;
 pub mod provider;
+pub mod rate;
 pub mod retrieval;
 pub mod span;
 pub mod stream;
@@ -31,6 +33,7 @@ pub use provider::{
     BoxFuture, ByteStream, Capabilities, Dialect, Dialects, ModelInfo, Provider, RawBody, RawCall,
     RawResponse, Route,
 };
+pub use rate::{RateLimit, RateLimits};
 pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
 pub use span::{
     Attributes, Charge, Exchange, FinishedTrace, Operation, Place, Recorder, ResponseBytes, Settlement, Span,

@@ -135,6 +135,8 @@ pub struct ModelInfo {
     pub owned_by: Option<String>,
     /// Seconds since the epoch; 0 when not said.
     pub created: i64,
+    /// Most tokens of a prompt and its answer together, where the provider says so.
+    pub context_length: Option<u64>,
 }
 
 /// A call in its client's own bytes.

@@ -1,19 +1,20 @@
 //! What a call needs before it may leave: room under its key's limits, and money set aside.
 
 use crate::key::Key;
-use crate::limit::{Admission, LimitHeaders};
+use crate::limit::Admission;
 use crate::policy::Policy;
 use crate::route::Model;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, Route,
+    CallContext, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, RateLimits, Route,
 };
 use hanok_wire::{Peek, codec};
 
 /// A call that was let in under its key's limits.
 pub(crate) struct Admitted {
     pub(crate) admission: Option<Admission>,
-    pub(crate) headers: LimitHeaders,
+    /// What is left of its key's limits, where it has any.
+    pub(crate) limits: Option<RateLimits>,
 }
 
 /// What decides how much a call may cost.
@@ -29,10 +30,11 @@ pub(crate) struct Bill<'a> {
 /// Lets a call in under its key's limits.
 pub(crate) fn admit(key: Option<&Key>, tokens: u64) -> Result<Admitted, Problem> {
     let Some(key) = key else {
-        return Ok(Admitted { admission: None, headers: LimitHeaders::new() });
+        return Ok(Admitted { admission: None, limits: None });
     };
-    let (admission, headers) = key.meter.admit(&key.limits, tokens, &format!("the key `{}`", key.name))?;
-    Ok(Admitted { admission: Some(admission), headers })
+    let whose = format_args!("the key `{}`", key.name);
+    let (admission, limits) = key.meter.admit(&key.limits, tokens, &whose)?;
+    Ok(Admitted { admission: Some(admission), limits })
 }
 
 impl Policy {

@@ -52,6 +52,8 @@ pub struct AnswerStream {
     /// Where the pieces are kept for the cache, where they are.
     keep: Option<Box<dyn FnOnce(Vec<Bytes>) + Send>>,
     kept: Vec<Bytes>,
+    /// The last of the provider's own pieces, where an error needs to know it.
+    last: Bytes,
 }
 
 /// What a call holds until its answer ends: its caller's and its target's places, and the target's word.
@@ -103,7 +105,7 @@ impl AnswerStream {
     }
 
     fn new(source: Source, dialect: Dialect, scope: SpanScope, held: Held) -> Self {
-        Self { source, dialect, scope: Some(scope), held, keep: None, kept: Vec::new() }
+        Self { source, dialect, scope: Some(scope), held, keep: None, kept: Vec::new(), last: Bytes::new() }
     }
 
     /// Gives all pieces of a complete answer to `keep`.
@@ -116,6 +118,9 @@ impl AnswerStream {
         self.keep_exchange();
         if let Some(scope) = self.scope.take() {
             scope.finish();
+        }
+        if let Some(attempt) = &mut self.held.attempt {
+            attempt.finished();
         }
         if let Some(keep) = self.keep.take() {
             keep(std::mem::take(&mut self.kept));
@@ -151,10 +156,17 @@ impl Stream for AnswerStream {
         };
         let (piece, ended) = match &mut this.source {
             Source::Raw(bytes) => match std::task::ready!(poll_bytes(bytes, cx)) {
-                Some(Ok(piece)) => (piece, false),
+                Some(Ok(piece)) => {
+                    // Its events are numbered, and an error's goes on behind them.
+                    if this.dialect == Dialect::OpenAiResponses {
+                        this.last = piece.clone();
+                    }
+                    (piece, false)
+                }
                 Some(Err(error)) => {
                     let mut last = Vec::new();
                     let mut encoder = codec(this.dialect).stream_encoder(StreamOptions::default());
+                    encoder.follow(&this.last);
                     end_in_error(encoder.as_mut(), scope, &mut this.held, &error, &mut last);
                     this.keep = None;
                     (Bytes::from(last), true)

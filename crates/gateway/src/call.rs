@@ -18,9 +18,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
     BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
-    ProviderError, ProviderErrorKind, ProviderName, RawBody, ResponseBytes, Route, SpanScope, TraceId,
+    ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, RawResponse, ResponseBytes, Route,
+    SpanScope, Timestamp, TraceId,
 };
-use hanok_wire::{Peek, codec, form};
+use hanok_wire::{Peek, codec, form, is_rate_limit_header, rate_limit_headers};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -164,7 +165,12 @@ impl Gateway {
     pub async fn model_list(&self) -> Vec<(String, ModelInfo)> {
         let routes = self.routes();
         self.catalog.refresh(routes.providers()).await;
-        let own = |name: ModelName| ModelInfo { name, owned_by: Some(RESERVED.to_owned()), created: 0 };
+        let own = |name: ModelName| ModelInfo {
+            name,
+            owned_by: Some(RESERVED.to_owned()),
+            created: 0,
+            context_length: None,
+        };
         let mut list: Vec<(String, ModelInfo)> =
             routes.models().map(|(name, _)| (name.to_string(), own(name.clone()))).collect();
         for (_, answerer) in routes.answerers() {
@@ -188,7 +194,7 @@ impl Gateway {
         let mut scope = cx.span(Operation::Gateway, operation_name(call.route));
         match self.answer(&mut scope, &call).await {
             Ok(Outcome::Answered(answered)) => Ok(finish(scope, &call, answered)),
-            Ok(Outcome::Kept(kept)) => Ok(again(scope, &call, kept)),
+            Ok(Outcome::Kept(kept, limits)) => Ok(again(scope, &call, kept, limits)),
             Err(problem) => {
                 scope.fail(error_type(problem.kind), problem.message.clone());
                 // Other routes' bodies are no chats, and stand at the provider's span.
@@ -229,20 +235,19 @@ impl Gateway {
             sticky: peek.cache_key.as_deref(),
         };
         let key = call.key.as_deref();
-        let mut admitted = admit(key, facts.input_tokens)?;
+        let admitted = admit(key, facts.input_tokens)?;
         let cached = model
             .cache
             .filter(|_| call.route == Route::Chat)
             .map(|lifetime| (cache_key(call, &caller.project), lifetime));
-        if let Some((key, lifetime)) = &cached {
-            if let Some(kept) = self.cache.get(key, *lifetime) {
-                // It uses none of the tokens it was thought to.
-                if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
-                    key.meter.correct(facts.input_tokens, 0);
-                }
-                return Ok(Outcome::Kept(kept));
+        if let Some((key, lifetime)) = &cached
+            && let Some(kept) = self.cache.get(key, *lifetime)
+        {
+            // It uses none of the tokens it was thought to.
+            if let Some(key) = call.key.as_deref().filter(|key| key.limits.tokens_per_minute.is_some()) {
+                key.meter.correct(facts.input_tokens, 0);
             }
-            admitted.headers.push(("x-hanok-cache", "miss".to_owned()));
+            return Ok(Outcome::Kept(kept, admitted.limits));
         }
         let bill = Bill {
             model_name: &peek.model,
@@ -282,10 +287,10 @@ impl Gateway {
                 });
             }
         };
-        let Admitted { admission, headers } = admitted;
+        let Admitted { admission, limits } = admitted;
         let held = Held { admission, ..held };
         let cache = cached.map(|(key, _)| (&self.cache, key));
-        Ok(Outcome::Answered(Answered { reply, held, headers, cache }))
+        Ok(Outcome::Answered(Answered { reply, held, limits, cache }))
     }
 
     /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
@@ -504,13 +509,13 @@ fn cache_key(call: &Call, project: &str) -> CacheKey {
 
 enum Outcome<'a> {
     Answered(Answered<'a>),
-    Kept(Kept),
+    Kept(Kept, Option<RateLimits>),
 }
 
 struct Answered<'a> {
     reply: Reply,
     held: Held,
-    headers: Vec<(&'static str, String)>,
+    limits: Option<RateLimits>,
     cache: Option<(&'a Cache, CacheKey)>,
 }
 
@@ -530,14 +535,15 @@ fn warnings(held: &Held) -> Option<String> {
 
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
 fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
-    let Answered { reply, mut held, headers, cache } = answered;
-    let more = [
-        Some(("x-hanok-target", std::mem::take(&mut held.target))),
-        warnings(&held).map(|warnings| ("x-hanok-warnings", warnings)),
-    ];
-    let headers = headers.into_iter().chain(more.into_iter().flatten());
-    let mut headers: Vec<(Cow<'static, str>, String)> =
-        headers.map(|(name, value)| (name.into(), value)).collect();
+    let Answered { reply, mut held, limits, cache } = answered;
+    let mut headers = told(call.dialect, limits.as_ref());
+    if cache.is_some() {
+        headers.push(("x-hanok-cache".into(), "miss".to_owned()));
+    }
+    headers.push(("x-hanok-target".into(), std::mem::take(&mut held.target)));
+    if let Some(warnings) = warnings(&held) {
+        headers.push(("x-hanok-warnings".into(), warnings));
+    }
     let content_type = |stream| Cow::Borrowed(codec(call.dialect).content_type(stream));
     let trace_id = scope.context().trace_id();
     let keep_whole = |content_type: &Cow<'static, str>, body: &Bytes| {
@@ -546,16 +552,17 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             cache.put(key, Kept { content_type, pieces: vec![body.clone()], streamed: false, trace_id });
         }
     };
+    let streamed =
+        matches!(&reply, Reply::Events { .. } | Reply::Raw(RawResponse { body: RawBody::Stream(_), .. }));
+    if let (Some(attempt), false) = (&mut held.attempt, streamed) {
+        attempt.finished();
+    }
     match reply {
         Reply::Raw(raw) => {
             // What the upstream says of its own limits would contradict ours.
-            let own = headers.iter().any(|(name, _)| name.starts_with("x-ratelimit-"));
-            headers.extend(
-                raw.headers
-                    .into_iter()
-                    .filter(|(name, _)| !(own && name.starts_with("x-ratelimit-")))
-                    .map(|(name, value)| (name.into(), value)),
-            );
+            let own = limits.is_some();
+            let passed = raw.headers.into_iter().filter(|(name, _)| !(own && is_rate_limit_header(name)));
+            headers.extend(passed.map(|(name, value)| (name.into(), value)));
             let body = match raw.body {
                 RawBody::Whole(bytes) => {
                     keep_whole(&raw.content_type, &bytes);
@@ -613,8 +620,17 @@ fn kept_streaming(
     stream
 }
 
+/// What is left of a key's limits, as headers.
+fn told(dialect: Dialect, limits: Option<&RateLimits>) -> Vec<(Cow<'static, str>, String)> {
+    let Some(limits) = limits else {
+        return Vec::new();
+    };
+    let headers = rate_limit_headers(dialect, limits, Timestamp::now());
+    headers.map(|(name, value)| (name.into(), value)).collect()
+}
+
 /// An answer that was given before.
-fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
+fn again(mut scope: SpanScope, call: &Call, kept: Kept, limits: Option<RateLimits>) -> Answer {
     scope.set("hanok.cache", "hit");
     scope.set("hanok.cache.trace_id", kept.trace_id.as_str());
     let body = Bytes::from(kept.pieces.concat());
@@ -622,13 +638,10 @@ fn again(mut scope: SpanScope, call: &Call, kept: Kept) -> Answer {
         if kept.streamed { ResponseBytes::Streamed(kept.pieces) } else { ResponseBytes::Whole(body.clone()) };
     scope.exchange(Exchange { dialect: call.dialect, request: call.body.clone(), response });
     scope.finish();
-    let headers = [("x-hanok-cache", "hit".to_owned()), ("x-hanok-cache-trace-id", kept.trace_id)];
-    Answer {
-        status: 200,
-        content_type: kept.content_type,
-        headers: headers.map(|(name, value)| (name.into(), value)).into(),
-        body: AnswerBody::Whole(body),
-    }
+    let mut headers = told(call.dialect, limits.as_ref());
+    headers.push(("x-hanok-cache".into(), "hit".to_owned()));
+    headers.push(("x-hanok-cache-trace-id".into(), kept.trace_id));
+    Answer { status: 200, content_type: kept.content_type, headers, body: AnswerBody::Whole(body) }
 }
 
 pub(crate) fn operation_name(route: Route) -> &'static str {

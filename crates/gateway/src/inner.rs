@@ -136,6 +136,9 @@ impl Stream for Inner {
                 if let Some(scope) = self.scope.take() {
                     scope.finish();
                 }
+                if let Some(attempt) = &mut self.held.attempt {
+                    attempt.finished();
+                }
                 self.held = Held::default();
             }
         }

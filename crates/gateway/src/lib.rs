@@ -9,9 +9,10 @@
 //! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back); whom to try: [`routes`] (names to models), [`route`] (a model and its
 //! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, `resume` (streams that
 //! break off), [`catalog`] (what providers
-//! offer); who may: [`key`], [`limit`], `admission`, [`policy`], [`accounts`] (who pays), [`budget`] (money), [`tariff`] (prices);
-//! `cache` (answers given again).
+//! offer), `about` (what is known of a model); who may: [`key`], [`limit`], `admission`, [`policy`], [`accounts`]
+//! (who pays), [`budget`] (money), [`tariff`] (prices); `cache` (answers given again).
 
+mod about;
 pub mod accounts;
 mod admission;
 pub mod answer;

@@ -20,6 +20,8 @@ pub struct Model {
     pub strict: bool,
     /// Most tokens of an answer where the client says none; only for calls that draw on a budget.
     pub max_tokens: Option<u64>,
+    /// Most tokens of a prompt and its answer together, as the operator says; for clients that ask.
+    pub context_length: Option<u64>,
     /// How long an answer may be given again for the very same request.
     pub cache: Option<Duration>,
 }
@@ -34,6 +36,7 @@ impl Model {
             retries: 1,
             strict: false,
             max_tokens: None,
+            context_length: None,
             cache: None,
         }
     }

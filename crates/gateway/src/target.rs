@@ -65,6 +65,8 @@ struct Inner {
     cooling: Option<Instant>,
     last_error: Option<String>,
     recent: VecDeque<Call>,
+    /// When the last complete answers ended, and how long they took.
+    complete: VecDeque<(Instant, Duration)>,
 }
 
 struct Open {
@@ -118,6 +120,8 @@ pub struct TargetHealth {
     pub failed: usize,
     /// Median and 95th percentile of the time to the first token of those that did not.
     pub first_token: Option<(Duration, Duration)>,
+    /// Median and 95th percentile of the time to an answer's end, of those that came to a good one.
+    pub whole: Option<(Duration, Duration)>,
 }
 
 impl TargetState {
@@ -185,7 +189,7 @@ impl TargetState {
             }
         };
         self.inflight.fetch_add(1, Ordering::Relaxed);
-        Some(Attempt { state: self.clone(), start, probe, failures: None })
+        Some(Attempt { state: self.clone(), start, probe, failures: None, broken: false })
     }
 
     /// How it does, for people.
@@ -201,12 +205,11 @@ impl TargetState {
                 _ => ("half-open", None),
             },
         };
-        let hour = inner.recent.iter().filter(|call| now - call.at < Duration::from_hours(1));
-        let mut times: Vec<Duration> =
-            hour.clone().filter(|call| call.ok).map(|call| call.first_token).collect();
-        times.sort_unstable();
-        let at = |share: usize| times.get((times.len().saturating_sub(1)) * share / 100).copied();
+        let lately = |at: Instant| now - at < Duration::from_hours(1);
+        let hour = inner.recent.iter().filter(|call| lately(call.at));
+        let times: Vec<Duration> = hour.clone().filter(|call| call.ok).map(|call| call.first_token).collect();
         let calls = hour.count();
+        let complete = inner.complete.iter().filter(|(at, _)| lately(*at));
         TargetHealth {
             breaker,
             away,
@@ -215,9 +218,17 @@ impl TargetState {
             last_error: inner.last_error.clone(),
             calls,
             failed: calls - times.len(),
-            first_token: at(50).zip(at(95)),
+            first_token: middle_and_most(times),
+            whole: middle_and_most(complete.map(|(_, took)| *took).collect()),
         }
     }
+}
+
+/// The median and the 95th percentile.
+fn middle_and_most(mut times: Vec<Duration>) -> Option<(Duration, Duration)> {
+    times.sort_unstable();
+    let at = |share: usize| times.get((times.len().saturating_sub(1)) * share / 100).copied();
+    at(50).zip(at(95))
 }
 
 /// A call under way at a target. Dropping it untold says nothing of the target.
@@ -228,6 +239,8 @@ pub struct Attempt {
     probe: bool,
     /// The failures in a row before this call's first token was there.
     failures: Option<u32>,
+    /// It came to a bad end.
+    broken: bool,
 }
 
 impl Attempt {
@@ -244,12 +257,26 @@ impl Attempt {
         remember(&mut inner, took, true);
     }
 
+    /// The answer came to its end. Says nothing of one that failed before.
+    pub fn finished(&mut self) {
+        if self.broken {
+            return;
+        }
+        let now = Instant::now();
+        let complete = &mut self.state.inner.lock().complete;
+        if complete.len() == REMEMBERED {
+            complete.pop_front();
+        }
+        complete.push_back((now, now - self.start));
+    }
+
     /// It did not do, or broke off later. A client's fault says nothing against the target.
     pub fn failed(&mut self, error: &ProviderError) {
         use ProviderErrorKind as P;
         let now = Instant::now();
         let took = self.start.elapsed();
         let mut inner = self.state.inner.lock();
+        self.broken = true;
         let probe = std::mem::take(&mut self.probe);
         match error.kind {
             P::InvalidRequest | P::ContextLength | P::ContentFilter | P::UnknownModel => {
@@ -395,6 +422,35 @@ mod tests {
         state.begin().unwrap().succeeded();
         assert_eq!(state.standing(Instant::now()), Standing::Ready);
         assert_eq!(state.health().breaker, "closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_token_and_the_whole_answer_are_measured_apart() {
+        let state = Arc::<TargetState>::default();
+        let secs = Duration::from_secs;
+        assert_eq!((state.health().first_token, state.health().whole), (None, None));
+        for took in 1..=100 {
+            let mut attempt = state.begin().unwrap();
+            tokio::time::advance(Duration::from_millis(100)).await;
+            attempt.succeeded();
+            tokio::time::advance(Duration::from_millis(took * 10)).await;
+            attempt.finished();
+        }
+        let mut broken = state.begin().unwrap();
+        broken.succeeded();
+        tokio::time::advance(secs(60)).await;
+        broken.failed(&error(ProviderErrorKind::Truncated));
+        broken.finished();
+        let mut gone = state.begin().unwrap();
+        gone.succeeded();
+        tokio::time::advance(secs(60)).await;
+        drop(gone);
+        let health = state.health();
+        assert_eq!(health.whole, Some((Duration::from_millis(600), Duration::from_millis(1_050))));
+        let (_, most) = health.first_token.unwrap();
+        assert_eq!(most, Duration::from_millis(100));
+        tokio::time::advance(secs(3_700)).await;
+        assert_eq!(state.health().whole, None, "an hour is over");
     }
 
     #[tokio::test(start_paused = true)]

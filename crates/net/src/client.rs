@@ -167,7 +167,7 @@ impl Client {
         let pooled = kept.is_some();
         let on = match kept {
             Some(kept) => kept,
-            None => Box::pin(self.connect(ask, target)).await?,
+            None => Box::pin(self.connect(ask, target, request.timeouts.connect)).await?,
         };
         match on {
             Kept::Own(mut connection) => {
@@ -189,9 +189,14 @@ impl Client {
         }
     }
 
-    async fn connect(&self, ask: Ask<'_>, target: &Arc<str>) -> Result<Kept, Failure> {
+    async fn connect(
+        &self,
+        ask: Ask<'_>,
+        target: &Arc<str>,
+        within: Option<Duration>,
+    ) -> Result<Kept, Failure> {
         let fresh = |error| Failure { error, stale: false };
-        let line = self.connector.connect(ask.uri).await;
+        let line = self.connector.connect(ask.uri, within).await;
         let line = line.map_err(|failure| fresh(unconnected(failure, target)))?;
         if !line.is_http2() {
             return Ok(Kept::Own(Box::new(Connection::new(line))));

@@ -32,12 +32,13 @@ impl Connector {
         Self { dial, tls: Arc::new(tls), proxy, timeout }
     }
 
-    /// A line to where the URI points; it says which protocol was agreed on.
-    pub(crate) async fn connect(&self, uri: &Uri) -> Result<Line, ConnectFailure> {
-        tokio::time::timeout(self.timeout, self.open(uri)).await.unwrap_or_else(|_| {
+    /// A line to where the URI points; it says which protocol was agreed on. `within` overrides the timeout.
+    pub(crate) async fn connect(&self, uri: &Uri, within: Option<Duration>) -> Result<Line, ConnectFailure> {
+        let timeout = within.unwrap_or(self.timeout);
+        tokio::time::timeout(timeout, self.open(uri)).await.unwrap_or_else(|_| {
             let proxy = self.proxy.as_ref().filter(|proxy| proxy.serves(uri));
             let through = proxy.map(|proxy| format!(" through the proxy {}", proxy.target()));
-            let reason = format!("{:?}{}", self.timeout, through.unwrap_or_default());
+            let reason = format!("{timeout:?}{}", through.unwrap_or_default());
             Err(ConnectFailure { kind: NetErrorKind::ConnectTimeout, reason })
         })
     }

@@ -43,11 +43,13 @@ impl Default for ClientOptions {
     }
 }
 
-/// How long a request may wait for each next thing. Connecting has a limit of its own in
-/// [`ClientOptions::connect_timeout`]; what a body must hold by when, such as the first token of an answer
+/// How long a request may wait for each next thing. What a body must hold by when, such as the first token of an answer
 /// whose head comes at once, is for [`Body::set_deadline`](crate::Body::set_deadline).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
+    /// For a new connection: name, proxy, TCP and TLS together; `None` for the client's
+    /// [`ClientOptions::connect_timeout`].
+    pub connect: Option<Duration>,
     /// From the request to the head of the answer, a new connection included.
     pub first_byte: Duration,
     /// Between two pieces of the body.
@@ -58,6 +60,6 @@ impl Default for Timeouts {
     /// Ten minutes to the head, since an answer that is not streamed has none before it is complete; five
     /// between pieces, since models that think may be silent.
     fn default() -> Self {
-        Self { first_byte: Duration::from_mins(10), idle: Duration::from_mins(5) }
+        Self { connect: None, first_byte: Duration::from_mins(10), idle: Duration::from_mins(5) }
     }
 }

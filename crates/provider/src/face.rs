@@ -25,14 +25,52 @@ pub(crate) struct Face {
 }
 
 /// A dialect spoken beside the one a base URL is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Also {
     /// The dialect.
     pub dialect: Dialect,
     /// The end of the base URL that gives way; a base URL with another end has no such dialect.
-    pub instead_of: &'static str,
+    pub instead_of: Cow<'static, str>,
     /// What takes its place.
-    pub suffix: &'static str,
+    pub suffix: Cow<'static, str>,
+}
+
+impl Also {
+    pub(crate) const fn new(dialect: Dialect, instead_of: &'static str, suffix: &'static str) -> Self {
+        Self { dialect, instead_of: Cow::Borrowed(instead_of), suffix: Cow::Borrowed(suffix) }
+    }
+
+    /// The same seen from where `base` is spoken, which is known from the same base URL; `None` where no base URL
+    /// has the ends of both.
+    fn seen_from(&self, base: &Self) -> Option<Self> {
+        let (instead_of, suffix) = if let Some(rest) = base.instead_of.strip_suffix(&*self.instead_of) {
+            (base.suffix.clone(), format!("{rest}{}", self.suffix).into())
+        } else {
+            let rest = self.instead_of.strip_suffix(&*base.instead_of)?;
+            (format!("{rest}{}", base.suffix).into(), self.suffix.clone())
+        };
+        Some(Self { dialect: self.dialect, instead_of, suffix })
+    }
+}
+
+impl ProviderConfig {
+    /// The same with typed calls in another of the dialects it speaks; all others stay beside it. `None` where it
+    /// does not speak that one.
+    #[must_use]
+    pub fn speaking(mut self, dialect: Dialect) -> Option<Self> {
+        if dialect == self.dialect {
+            return Some(self);
+        }
+        let chosen = self.also.iter().find(|also| also.dialect == dialect)?.clone();
+        let root = self.base_url.strip_suffix(&*chosen.instead_of).unwrap_or(&self.base_url);
+        self.base_url = format!("{root}{}", chosen.suffix);
+        let first = Also { dialect: self.dialect, instead_of: "".into(), suffix: "".into() };
+        let others = self.also.iter().filter(|also| ![dialect, self.dialect].contains(&also.dialect));
+        self.also =
+            std::iter::once(&first).chain(others).filter_map(|also| also.seen_from(&chosen)).collect();
+        self.dialect = dialect;
+        Some(self)
+    }
 }
 
 impl Face {
@@ -46,7 +84,7 @@ impl Face {
                 && config.api_version.as_deref().is_some_and(|version| version < "2025-03-01");
             if !too_old
                 && also.dialect != config.dialect
-                && let Some(root) = base_url.strip_suffix(also.instead_of)
+                && let Some(root) = base_url.strip_suffix(&*also.instead_of)
             {
                 faces.push(Self::new(config, also.dialect, format!("{root}{}", also.suffix))?);
             }

@@ -8,7 +8,7 @@ use crate::recording::{About, Recording};
 use crate::secret::Redactor;
 use crate::stages::{Checked, Decoded, Unread};
 use crate::stream::{Stage, Streamed};
-use crate::vendors::{MaxTokens, Quirks, StreamUsage};
+use crate::vendors::{MaxTokens, Quirks, StreamUsage, Thoughts};
 use bytes::Bytes;
 use hanok_base::{
     BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialects, EmbedRequest, EmbedResponse,
@@ -99,6 +99,7 @@ impl HttpProvider {
         let kept = if call.content_type.is_some() { Bytes::new() } else { call.body.clone() };
         let recording = Recording::begin(cx, &about, kept);
         let timeouts = Timeouts {
+            connect: cx.patience.connect.or(self.timeouts.connect),
             first_byte: cx.patience.first_token.unwrap_or(self.timeouts.first_byte),
             idle: cx.patience.between.unwrap_or(self.timeouts.idle),
         };
@@ -254,8 +255,12 @@ impl HttpProvider {
             stream,
             ask_usage: stream && self.quirks.stream_usage == StreamUsage::Ask,
             max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
+            thoughts: self.quirks.thoughts.map(Thoughts::as_str),
         };
-        let Encoded { body, lost } = face.codec.encode_request(request, options);
+        let Encoded { body, lost, refused } = face.codec.encode_request(request, options);
+        if let Some(why) = refused {
+            return Err(ProviderError::new(ProviderErrorKind::InvalidRequest, &self.name, why.to_string()));
+        }
         cx.degrade(lost, &self.name)?;
         Ok(RawCall { stream, ..RawCall::new(face.dialect, Route::Chat, request.model.clone(), body.into()) })
     }

@@ -27,4 +27,4 @@ pub use face::Also;
 pub use hanok_net::Timeouts;
 pub use http::HttpProvider;
 pub use secret::Secret;
-pub use vendors::{Auth, MaxTokens, Models, Quirks, Rerank, StreamUsage, VENDORS, Vendor, vendor};
+pub use vendors::{Auth, MaxTokens, Models, Quirks, Rerank, StreamUsage, Thoughts, VENDORS, Vendor, vendor};

@@ -62,6 +62,32 @@ pub struct Quirks {
     pub embeddings: bool,
     /// Where it reranks documents.
     pub rerank: Rerank,
+    /// In which member it takes thoughts back that it told before; `None` where it refuses or ignores them.
+    pub thoughts: Option<Thoughts>,
+}
+
+/// The member of a message for its thoughts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thoughts {
+    /// `reasoning_content`.
+    ReasoningContent,
+    /// `reasoning`.
+    Reasoning,
+}
+
+impl Thoughts {
+    /// The member of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::ReasoningContent, Self::Reasoning].into_iter().find(|member| member.as_str() == name)
+    }
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ReasoningContent => "reasoning_content",
+            Self::Reasoning => "reasoning",
+        }
+    }
 }
 
 /// Where a vendor lists its models.
@@ -128,6 +154,7 @@ impl Quirks {
         count_tokens: false,
         embeddings: true,
         rerank: Rerank::Beside,
+        thoughts: None,
     };
     /// Of a vendor with chats and nothing else that is known of.
     const CHATS: Self = Self { embeddings: false, rerank: Rerank::No, ..Self::COMPATIBLE };
@@ -135,6 +162,10 @@ impl Quirks {
     const CHATS_USAGE_UNASKED: Self = Self { stream_usage: StreamUsage::Always, ..Self::CHATS };
     /// The same, limited by `max_completion_tokens`.
     const CHATS_COMPLETION_TOKENS: Self = Self { max_tokens: MaxTokens::MaxCompletionTokens, ..Self::CHATS };
+
+    const fn taking(self, thoughts: Thoughts) -> Self {
+        Self { thoughts: Some(thoughts), ..self }
+    }
 }
 
 const fn hosted(
@@ -154,12 +185,10 @@ const fn local(name: &'static str, display_name: &'static str, base_url: &'stati
 }
 
 /// The Responses at the same base URL as the chats.
-const RESPONSES: &[Also] = &[Also { dialect: Dialect::OpenAiResponses, instead_of: "", suffix: "" }];
+const RESPONSES: &[Also] = &[Also::new(Dialect::OpenAiResponses, "", "")];
 /// Ollama's own API, and its forms of others' beside it.
-const OLLAMA: &[Also] = &[
-    Also { dialect: Dialect::OpenAiChat, instead_of: "/api", suffix: "/v1" },
-    Also { dialect: Dialect::Ollama, instead_of: "/v1", suffix: "/api" },
-];
+const OLLAMA: &[Also] =
+    &[Also::new(Dialect::OpenAiChat, "/api", "/v1"), Also::new(Dialect::Ollama, "/v1", "/api")];
 
 /// Every vendor known by name. Those with a key come first, in the order in which they are looked for.
 pub const VENDORS: &[Vendor] = &[
@@ -185,7 +214,7 @@ pub const VENDORS: &[Vendor] = &[
     },
     Vendor {
         dialect: Dialect::Gemini,
-        also: &[Also { dialect: Dialect::OpenAiChat, instead_of: "", suffix: "/openai" }],
+        also: &[Also::new(Dialect::OpenAiChat, "", "/openai")],
         ..hosted(
             "gemini",
             "Google Gemini",
@@ -210,9 +239,17 @@ pub const VENDORS: &[Vendor] = &[
         "OpenRouter",
         "https://openrouter.ai/api/v1",
         "OPENROUTER_API_KEY",
-        Quirks { headers: &[("x-title", "Hanok")], embeddings: true, ..Quirks::CHATS_USAGE_UNASKED },
+        Quirks { headers: &[("x-title", "Hanok")], embeddings: true, ..Quirks::CHATS_USAGE_UNASKED }
+            .taking(Thoughts::Reasoning),
     ),
-    hosted("groq", "Groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", Quirks::CHATS_COMPLETION_TOKENS),
+    // Answers 400 to `reasoning_content`.
+    hosted(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        Quirks::CHATS_COMPLETION_TOKENS.taking(Thoughts::Reasoning),
+    ),
     // Answers 422 to `stream_options`.
     hosted(
         "mistral",
@@ -222,8 +259,14 @@ pub const VENDORS: &[Vendor] = &[
         Quirks { embeddings: true, ..Quirks::CHATS_USAGE_UNASKED },
     ),
     Vendor {
-        also: &[Also { dialect: Dialect::AnthropicMessages, instead_of: "/v1", suffix: "/anthropic/v1" }],
-        ..hosted("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Quirks::CHATS)
+        also: &[Also::new(Dialect::AnthropicMessages, "/v1", "/anthropic/v1")],
+        ..hosted(
+            "deepseek",
+            "DeepSeek",
+            "https://api.deepseek.com/v1",
+            "DEEPSEEK_API_KEY",
+            Quirks::CHATS.taking(Thoughts::ReasoningContent),
+        )
     },
     hosted("together", "Together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", Quirks::COMPATIBLE),
     hosted("xai", "xAI", "https://api.x.ai/v1", "XAI_API_KEY", Quirks::CHATS_COMPLETION_TOKENS),
@@ -272,18 +315,25 @@ pub const VENDORS: &[Vendor] = &[
         "PERPLEXITY_API_KEY",
         Quirks { usual_path: Some(""), models: Models::Unlisted, ..Quirks::CHATS_USAGE_UNASKED },
     ),
+    // Answers 400 to `reasoning_content`.
     hosted(
         "cerebras",
         "Cerebras",
         "https://api.cerebras.ai/v1",
         "CEREBRAS_API_KEY",
-        Quirks::CHATS_COMPLETION_TOKENS,
+        Quirks::CHATS_COMPLETION_TOKENS.taking(Thoughts::Reasoning),
     ),
     Vendor {
-        also: &[Also { dialect: Dialect::AnthropicMessages, instead_of: "/v1", suffix: "/anthropic/v1" }],
+        also: &[Also::new(Dialect::AnthropicMessages, "/v1", "/anthropic/v1")],
         // Its Anthropic form documents no other.
         auth: Some(Auth::Bearer),
-        ..hosted("moonshot", "Moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", Quirks::CHATS)
+        ..hosted(
+            "moonshot",
+            "Moonshot",
+            "https://api.moonshot.ai/v1",
+            "MOONSHOT_API_KEY",
+            Quirks::CHATS.taking(Thoughts::ReasoningContent),
+        )
     },
     hosted(
         "nvidia",
@@ -294,11 +344,17 @@ pub const VENDORS: &[Vendor] = &[
     ),
     Vendor {
         also: OLLAMA,
-        quirks: Quirks { rerank: Rerank::No, ..Quirks::COMPATIBLE },
+        quirks: Quirks { rerank: Rerank::No, ..Quirks::COMPATIBLE }.taking(Thoughts::Reasoning),
         ..local("ollama", "Ollama", "http://127.0.0.1:11434/v1")
     },
-    local("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
-    local("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1"),
+    Vendor {
+        quirks: Quirks::COMPATIBLE.taking(Thoughts::ReasoningContent),
+        ..local("vllm", "vLLM", "http://127.0.0.1:8000/v1")
+    },
+    Vendor {
+        quirks: Quirks::COMPATIBLE.taking(Thoughts::ReasoningContent),
+        ..local("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1")
+    },
 ];
 
 /// The vendor of this name.

@@ -136,7 +136,12 @@ impl Provider for ExtractAnswerer {
 /// `name`, and `name@COLLECTION` for each collection.
 pub(crate) fn models(name: &str, library: &Library) -> Vec<ModelInfo> {
     let named = library.collections().into_iter().map(|collection| format!("{name}@{}", collection.name));
-    let info = |name: String| ModelInfo { name: name.into(), owned_by: Some("hanok".to_owned()), created: 0 };
+    let info = |name: String| ModelInfo {
+        name: name.into(),
+        owned_by: Some("hanok".to_owned()),
+        created: 0,
+        context_length: None,
+    };
     std::iter::once(name.to_owned()).chain(named).map(info).collect()
 }
 

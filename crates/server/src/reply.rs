@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_core::Stream;
-use hanok_base::{Dialect, ErrorKind, Problem, TraceId};
+use hanok_base::{Dialect, ErrorKind, Problem, Timestamp, TraceId};
 use hanok_gateway::{Answer, AnswerBody, Pieces};
-use hanok_wire::codec;
+use hanok_wire::{codec, rate_limit_headers};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
@@ -64,6 +64,13 @@ pub(crate) fn problem(dialect: Dialect, problem: &Problem, trace_id: Option<Trac
     let headers = response.headers_mut();
     if let Some(wait) = problem.retry_after {
         headers.insert(http::header::RETRY_AFTER, HeaderValue::from(wait));
+    }
+    if let Some(limits) = &problem.limits {
+        for (name, value) in rate_limit_headers(dialect, limits, Timestamp::now()) {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
     }
     if problem.kind == ErrorKind::Unauthenticated {
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -124,5 +131,50 @@ impl http_body::Body for StreamBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Pin::new(&mut self.0).poll_next(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hanok_base::{RateLimit, RateLimits};
+    use std::time::Duration;
+
+    #[test]
+    fn a_refusal_by_a_limit_tells_of_it_in_the_clients_names() {
+        let requests = RateLimit { limit: 5, remaining: 0, reset: Duration::from_mins(1) };
+        let refused = Problem {
+            retry_after: Some(12),
+            limits: Some(Box::new(RateLimits { requests: Some(requests), tokens: None })),
+            ..Problem::new(ErrorKind::RateLimited, "rate_limited", "too many")
+        };
+        let check = |dialect: Dialect, expect: &[(&str, &str)]| {
+            let response = problem(dialect, &refused, None);
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            for (name, value) in expect {
+                assert_eq!(response.headers().get(*name).unwrap(), value, "{dialect:?} {name}");
+            }
+            let of_limits = |name: &&HeaderName| name.as_str().contains("ratelimit");
+            assert_eq!(response.headers().keys().filter(of_limits).count(), 3);
+        };
+        check(
+            Dialect::OpenAiResponses,
+            &[
+                ("retry-after", "12"),
+                ("x-ratelimit-limit-requests", "5"),
+                ("x-ratelimit-remaining-requests", "0"),
+                ("x-ratelimit-reset-requests", "1m0s"),
+            ],
+        );
+        check(
+            Dialect::AnthropicMessages,
+            &[
+                ("retry-after", "12"),
+                ("anthropic-ratelimit-requests-limit", "5"),
+                ("anthropic-ratelimit-requests-remaining", "0"),
+            ],
+        );
+        let plain = problem(Dialect::OpenAiChat, &Problem::new(ErrorKind::Internal, "x", "y"), None);
+        assert!(plain.headers().keys().all(|name| !name.as_str().contains("ratelimit")));
     }
 }

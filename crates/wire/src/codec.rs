@@ -12,6 +12,7 @@ use hanok_base::{
     ModelInfo, ModelName, Problem, ProviderError, ProviderName, Role, Route, Sampling, StreamEvent, ToolSpec,
     Usage,
 };
+use serde_json::Value;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -247,6 +248,15 @@ pub struct Encoded {
     pub body: Vec<u8>,
     /// What the dialect has no way to say.
     pub lost: Vec<Degradation>,
+    /// Why it is not to be sent at all, where it is not.
+    pub refused: Option<Degradation>,
+}
+
+impl Encoded {
+    /// A request that may be sent.
+    pub(crate) fn new(body: &Value, lost: Vec<Degradation>) -> Self {
+        Self { body: body.to_string().into_bytes(), lost, refused: None }
+    }
 }
 
 /// How to encode a request.
@@ -258,6 +268,9 @@ pub struct RequestOptions {
     pub ask_usage: bool,
     /// Limit the answer by `max_completion_tokens` rather than `max_tokens`.
     pub max_completion_tokens: bool,
+    /// The member in which thoughts that nobody signed go back to an upstream of OpenAI's chats
+    /// (`reasoning_content`, `reasoning`); many upstreams refuse either, so that `None` leaves them out.
+    pub thoughts: Option<&'static str>,
 }
 
 /// How to encode a stream.
@@ -299,6 +312,8 @@ pub trait StreamEncoder: Send {
     fn encode(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
     /// Appends the dialect's end mark.
     fn finish(&mut self, out: &mut Vec<u8>);
+    /// The last bytes of a stream that others wrote: what is appended goes on behind them.
+    fn follow(&mut self, _last: &[u8]) {}
     /// Appends the dialect's explicit error event; nothing follows it.
     fn error(&mut self, problem: &Problem, out: &mut Vec<u8>);
 }

@@ -112,7 +112,8 @@ fn request(
     for target in Dialect::ALL {
         features.about(target.as_str());
         for stream in [false, true] {
-            let options = RequestOptions { stream, ask_usage: stream, max_completion_tokens: !stream };
+            let options =
+                RequestOptions { stream, ask_usage: stream, max_completion_tokens: !stream, thoughts: None };
             let encoded = codec(target).encode_request(&request, options);
             law!(is_json(&encoded.body), "the request for {target:?} is no JSON\n{}", show(&encoded.body));
             for lost in &encoded.lost {

@@ -9,6 +9,7 @@
     reason = "a test's helpers fail by panicking"
 )]
 
+mod about;
 mod caching;
 mod keys;
 mod money;
@@ -71,7 +72,9 @@ impl Provider for Scripted {
         Capabilities { native, embeddings, stream_usage: true, ..Capabilities::default() }
     }
     fn models(&self) -> BoxFuture<'_, Result<Vec<ModelInfo>, ProviderError>> {
-        Box::pin(async { Ok(vec![ModelInfo { name: "listed".into(), owned_by: None, created: 0 }]) })
+        Box::pin(async {
+            Ok(vec![ModelInfo { name: "listed".into(), owned_by: None, created: 0, context_length: None }])
+        })
     }
     fn chat_stream<'a>(
         &'a self,

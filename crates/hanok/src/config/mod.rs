@@ -175,6 +175,9 @@ pub(crate) struct Provider {
     pub(crate) key: Option<SecretRef>,
     /// The dated API of an Azure deployment, such as `2024-10-21`; leave it out for Azure's `/openai/v1`.
     pub(crate) api_version: Option<String>,
+    /// The member in which an OpenAI-compatible server takes thoughts back, `reasoning_content` or `reasoning`;
+    /// known for known vendors, and else they are left out.
+    pub(crate) thoughts: Option<String>,
     /// Further headers for every request.
     pub(crate) headers: BTreeMap<String, String>,
     /// Seconds to wait for the connection (default 10).

@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) strict: Option<bool>,
     /// Most tokens of an answer where the client says none; only for calls under a budget.
     pub(crate) max_tokens: Option<u64>,
+    /// Most tokens of a prompt and its answer together, told to editors that ask (`/api/show`).
+    pub(crate) context_length: Option<u64>,
     /// Give the same answer to the very same request for so long, such as `"10m"`.
     pub(crate) cache: Option<Seconds>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct TargetTable {
     pub(crate) weight: Option<f64>,
     /// Most calls there at once.
     pub(crate) max_concurrent: Option<usize>,
+    /// Time until the connection stands.
+    pub(crate) connect_timeout: Option<Seconds>,
     /// Time until the first token, or the whole answer, is here.
     pub(crate) first_token_timeout: Option<Seconds>,
     /// Time between two pieces of a stream.

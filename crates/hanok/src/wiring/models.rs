@@ -35,6 +35,7 @@ pub(super) fn model(
         retries: model.retries.or(gateway.retries).unwrap_or(1).min(10),
         strict: model.strict.or(gateway.strict).unwrap_or(false),
         max_tokens: model.max_tokens,
+        context_length: model.context_length,
         cache: model.cache.map(config::Seconds::duration),
         entries,
     })
@@ -57,7 +58,7 @@ fn entry(routes: &Routes, name: &str, target: &config::Target) -> anyhow::Result
         max_concurrent: table.max_concurrent,
         resumes: table.resumes,
         patience: Patience {
-            connect: None,
+            connect: table.connect_timeout.map(config::Seconds::duration),
             first_token: table.first_token_timeout.map(config::Seconds::duration),
             between: table.idle_timeout.map(config::Seconds::duration),
         },

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use hanok_base::{Dialect, Provider, ProviderName};
 use hanok_gateway::Routes;
 use hanok_net::{Client, ClientOptions, Timeouts};
-use hanok_provider::{Also, HttpProvider, ProviderConfig, Secret, VENDORS, detect_from_env, vendor};
+use hanok_provider::{HttpProvider, ProviderConfig, Secret, Thoughts, VENDORS, detect_from_env, vendor};
 use hanok_server::ProviderInfo;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -121,11 +121,18 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
         // Without it the provider would only ever refuse, so it is left to `doctor` to say.
         config.key = key.read().map(|value| Secret::from(value.as_str()));
     }
+    if let Some(member) = &entry.thoughts {
+        let Some(thoughts) = Thoughts::parse(member) else {
+            bail!("thoughts must be `reasoning_content` or `reasoning`, not `{member}`");
+        };
+        config.quirks.thoughts = Some(thoughts);
+    }
     for (header, value) in &entry.headers {
         config.headers.push((header.clone(), Secret::from(value.as_str())));
     }
     let default = Timeouts::default();
     config.timeouts = Timeouts {
+        connect: default.connect,
         first_byte: seconds("response_timeout", entry.response_timeout)?.unwrap_or(default.first_byte),
         idle: seconds("idle_timeout", entry.idle_timeout)?.unwrap_or(default.idle),
     };
@@ -134,22 +141,12 @@ fn provider(name: &str, entry: &config::Provider) -> anyhow::Result<Configured> 
 
 /// A vendor's calls in another of the dialects it speaks.
 fn speaking(config: ProviderConfig, dialect: &str) -> anyhow::Result<ProviderConfig> {
-    let wanted = Dialect::parse(dialect);
-    let also = config.also.iter().find(|also| Some(also.dialect) == wanted).copied();
-    match (wanted, also) {
-        (Some(wanted), _) if wanted == config.dialect => Ok(config),
-        (Some(wanted), Some(also)) => {
-            let root = config.base_url.strip_suffix(also.instead_of).unwrap_or(&config.base_url);
-            let base_url = format!("{root}{}", also.suffix);
-            let back = Also { dialect: config.dialect, instead_of: also.suffix, suffix: also.instead_of };
-            Ok(ProviderConfig { dialect: wanted, also: vec![back], base_url, ..config })
-        }
-        _ => {
-            let mut known = vec![config.dialect.as_str()];
-            known.extend(config.also.iter().map(|also| also.dialect.as_str()));
-            bail!("this vendor does not speak `{dialect}`; it speaks {}", known.join(", "))
-        }
-    }
+    let mut known = vec![config.dialect.as_str()];
+    known.extend(config.also.iter().map(|also| also.dialect.as_str()));
+    let known = known.join(", ");
+    Dialect::parse(dialect)
+        .and_then(|wanted| config.speaking(wanted))
+        .with_context(|| format!("this vendor does not speak `{dialect}`; it speaks {known}"))
 }
 
 fn seconds(name: &str, value: Option<f64>) -> anyhow::Result<Option<Duration>> {

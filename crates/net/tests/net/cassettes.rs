@@ -10,7 +10,7 @@ use hanok_net::{
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const UNHURRIED: Timeouts = Timeouts { first_byte: LONG, idle: LONG };
+const UNHURRIED: Timeouts = Timeouts { connect: None, first_byte: LONG, idle: LONG };
 
 fn options() -> CassetteOptions {
     CassetteOptions::default()
@@ -77,7 +77,7 @@ async fn what_was_recorded_is_replayed_piece_by_piece_without_a_network() {
         let server = Server::start(vec![[vec![Step::Read], steps.clone()].concat()]).await;
         let url = Url::parse(&server.url("/v1?a=1")).unwrap();
         let headers = HeaderMap::new();
-        let timeouts = Timeouts { first_byte: LONG, idle: SHORT * 4 };
+        let timeouts = Timeouts { connect: None, first_byte: LONG, idle: SHORT * 4 };
         let request = || Request { url: &url, headers: &headers, body: "{\"a\":1}".into(), timeouts };
         let live = recording(&path).post(request()).await.unwrap();
         let (status, length) = (live.status, live.body.announced_len());
@@ -300,14 +300,14 @@ async fn delays_are_kept_only_where_they_are_wanted() {
 
     let delayed = CassetteOptions { delays: true, ..options() };
     let (url, headers) = (Url::parse("http://h/").unwrap(), HeaderMap::new());
-    let timeouts = Timeouts { first_byte: SHORT, idle: LONG };
+    let timeouts = Timeouts { connect: None, first_byte: SHORT, idle: LONG };
     let request = Request { url: &url, headers: &headers, body: "{}".into(), timeouts };
     let error = open(&path, CassetteMode::Replay, &delayed).post(request).await.unwrap_err();
     assert_eq!(error.kind(), NetErrorKind::FirstByteTimeout, "{error}");
 
     // What comes too late is late here too.
     let (_folder, path) = written(&late(1, 3_600_000));
-    let timeouts = Timeouts { first_byte: LONG, idle: SHORT };
+    let timeouts = Timeouts { connect: None, first_byte: LONG, idle: SHORT };
     let request = Request { url: &url, headers: &headers, body: "{}".into(), timeouts };
     let response = open(&path, CassetteMode::Replay, &delayed).post(request).await.unwrap();
     assert_eq!(pieces(response).await, (Vec::new(), Some(NetErrorKind::IdleTimeout)));

@@ -126,7 +126,8 @@ async fn large_bodies_go_both_ways_and_a_closed_line_is_replaced() {
     };
     let ask = async {
         for _ in 0..4 {
-            let (headers, timeouts) = (HeaderMap::new(), Timeouts { first_byte: LONG, idle: LONG });
+            let (headers, timeouts) =
+                (HeaderMap::new(), Timeouts { connect: None, first_byte: LONG, idle: LONG });
             let body = vec![b'x'; LARGE].into();
             let response: Response =
                 client.post(Request { url: &url, headers: &headers, body, timeouts }).await.unwrap();

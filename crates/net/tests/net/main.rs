@@ -37,7 +37,7 @@ async fn post_with(client: &Client, url: &str, timeouts: Timeouts) -> Result<Res
 }
 
 async fn post(client: &Client, url: &str) -> Result<Response, NetError> {
-    post_with(client, url, Timeouts { first_byte: LONG, idle: LONG }).await
+    post_with(client, url, Timeouts { connect: None, first_byte: LONG, idle: LONG }).await
 }
 
 fn concat(parts: &[&[u8]]) -> Vec<u8> {
@@ -66,7 +66,7 @@ async fn own_headers_win_and_redirects_are_not_followed() {
     let url = Url::parse(&server.url("/")).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, "mine".parse().unwrap());
-    let timeouts = Timeouts { first_byte: LONG, idle: LONG };
+    let timeouts = Timeouts { connect: None, first_byte: LONG, idle: LONG };
     let request = Request { url: &url, headers: &headers, body: "".into(), timeouts };
     let response = client().get(request).await.unwrap();
     assert_eq!(response.status.as_u16(), 302);
@@ -79,8 +79,9 @@ async fn own_headers_win_and_redirects_are_not_followed() {
 #[tokio::test]
 async fn failures_before_the_head_are_told_apart() {
     let check = async |url: &str, expect: NetErrorKind, part: &str| {
-        let error =
-            post_with(&client(), url, Timeouts { first_byte: SHORT * 20, idle: LONG }).await.unwrap_err();
+        let error = post_with(&client(), url, Timeouts { connect: None, first_byte: SHORT * 20, idle: LONG })
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), expect, "{url}: {error}");
         assert!(error.to_string().contains(part), "{url}: {error}");
     };
@@ -127,13 +128,30 @@ async fn a_handshake_that_stalls_is_a_connect_timeout() {
     server.hung_up(1).await;
 }
 
+#[tokio::test]
+async fn a_requests_own_connect_timeout_overrides_the_clients() {
+    let check = async |own: Option<Duration>, clients: Duration, expect: &str| {
+        let server = Server::start(vec![vec![Step::Hold]]).await;
+        let options = ClientOptions { connect_timeout: clients, ..ClientOptions::default() };
+        let timeouts = Timeouts { connect: own, first_byte: LONG, idle: LONG };
+        let url = format!("https://{}/", server.addr);
+        let error = post_with(&Client::new(options).unwrap(), &url, timeouts).await.unwrap_err();
+        assert_eq!(error.kind(), NetErrorKind::ConnectTimeout, "{error}");
+        assert!(error.to_string().contains(expect), "{error}");
+        server.hung_up(1).await;
+    };
+    check(Some(SHORT), LONG, "within 60ms").await;
+    check(Some(SHORT * 2), SHORT, "within 120ms").await;
+    check(None, SHORT, "within 60ms").await;
+}
+
 /// What goes wrong within the body: what came before is still handed over, then the error, then nothing.
 #[tokio::test]
 async fn failures_within_the_body_are_told_apart() {
     let check = async |steps: Vec<Step>, before: &str, expect: Option<NetErrorKind>| {
         for coalesce in [false, true] {
             let server = Server::start(vec![[vec![Step::Read], steps.clone()].concat()]).await;
-            let timeouts = Timeouts { first_byte: LONG, idle: SHORT * 4 };
+            let timeouts = Timeouts { connect: None, first_byte: LONG, idle: SHORT * 4 };
             let response = post_with(&client(), &server.url("/"), timeouts).await.unwrap();
             let items: Vec<_> = if coalesce {
                 response.body.coalesced(1 << 16).collect().await
@@ -181,7 +199,9 @@ async fn a_slow_drip_is_no_stall() {
     let idle = Duration::from_millis(700);
     assert!(total > idle);
     let server = Server::start(vec![vec![Step::Read, Step::Drip(text, pause)]]).await;
-    let response = post_with(&client(), &server.url("/"), Timeouts { first_byte: LONG, idle }).await.unwrap();
+    let response = post_with(&client(), &server.url("/"), Timeouts { connect: None, first_byte: LONG, idle })
+        .await
+        .unwrap();
     assert_eq!(response.body.collect(100).await.unwrap(), "slow but steady");
 }
 

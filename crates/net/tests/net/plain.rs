@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const UNHURRIED: Timeouts = Timeouts { first_byte: LONG, idle: LONG };
+const UNHURRIED: Timeouts = Timeouts { connect: None, first_byte: LONG, idle: LONG };
 
 async fn send(client: &Client, method: Method, url: &str, body: Vec<u8>) -> Result<Response, NetError> {
     let (url, headers) = (Url::parse(url).unwrap(), HeaderMap::new());

@@ -33,6 +33,114 @@ fn on(route: Route, call: RawCall) -> RawCall {
 }
 
 #[tokio::test]
+async fn another_dialect_first_keeps_all_others() {
+    use Dialect::{AnthropicMessages, Gemini, Ollama, OpenAiChat, OpenAiResponses};
+    let check = async |name: &str, first: Dialect, paths: &[(Dialect, &str)]| {
+        let server = refusing().await;
+        let usual = ProviderConfig::of_vendor(vendor(name).unwrap());
+        let path = usual.base_url.splitn(4, '/').nth(3).unwrap_or_default();
+        let config = ProviderConfig { base_url: server.url(&format!("/{path}")), ..usual };
+        let config = config.speaking(first).unwrap();
+        assert_eq!(config.dialect, first, "{name}");
+        for (dialect, expect) in paths {
+            let server = refusing().await;
+            let path = config.base_url.splitn(4, '/').nth(3).unwrap_or_default();
+            let config = ProviderConfig { base_url: server.url(&format!("/{path}")), ..config.clone() };
+            let (got, _, _) = sent(config, raw_in(*dialect, false), &server).await;
+            assert_eq!(got, *expect, "{name} {dialect:?}");
+        }
+    };
+    let ollama = [(OpenAiChat, "/v1/chat/completions"), (Ollama, "/api/chat")];
+    check("ollama", Ollama, &ollama).await;
+    check("ollama", OpenAiChat, &ollama).await;
+    let deepseek = [(OpenAiChat, "/v1/chat/completions"), (AnthropicMessages, "/anthropic/v1/messages")];
+    check("deepseek", AnthropicMessages, &deepseek).await;
+    let openai = [(OpenAiChat, "/v1/chat/completions"), (OpenAiResponses, "/v1/responses")];
+    check("openai", OpenAiResponses, &openai).await;
+    let gemini =
+        [(Gemini, "/v1beta/models/m:generateContent"), (OpenAiChat, "/v1beta/openai/chat/completions")];
+    check("gemini", OpenAiChat, &gemini).await;
+    assert!(ProviderConfig::of_vendor(vendor("openai").unwrap()).speaking(Gemini).is_none());
+
+    // Three of them, whichever comes first.
+    let all = [
+        (OpenAiChat, "/v1/chat/completions"),
+        (AnthropicMessages, "/anthropic/v1/messages"),
+        (OpenAiResponses, "/v1/responses"),
+        (Ollama, "/api/chat"),
+    ];
+    for (first, _) in all {
+        let server = refusing().await;
+        let mut config = ProviderConfig::of_vendor(vendor("ollama").unwrap());
+        config.base_url = server.url("/v1");
+        config.also.extend(ProviderConfig::of_vendor(vendor("deepseek").unwrap()).also);
+        config.also.extend(ProviderConfig::of_vendor(vendor("openai").unwrap()).also);
+        let config = config.speaking(first).unwrap();
+        for (dialect, expect) in all {
+            let server = refusing().await;
+            let path = config.base_url.splitn(4, '/').nth(3).unwrap_or_default();
+            let config = ProviderConfig { base_url: server.url(&format!("/{path}")), ..config.clone() };
+            let (got, _, _) = sent(config, raw_in(dialect, false), &server).await;
+            assert_eq!(got, expect, "first {first:?}: {dialect:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn thoughts_go_back_to_vendors_that_take_them() {
+    use hanok_base::{ChatRequest, Message, Object, Part, Reasoning, Role};
+    let check = async |name: &str, member: Option<&str>| {
+        let server = refusing().await;
+        let thought = Part::Reasoning(Reasoning { text: "Hm".into(), ..Reasoning::default() });
+        let parts = vec![thought, Part::Text("b".into())];
+        let said = Message { role: Role::Assistant, parts, extra: Object::new() };
+        let messages = vec![Message::text(Role::User, "a"), said, Message::text(Role::User, "c")];
+        let request = ChatRequest {
+            dialect: Some(Dialect::AnthropicMessages),
+            ..ChatRequest::new("m".into(), messages)
+        };
+        let cx = CallContext::unrecorded().attempt(false);
+        let refused = provider(at(name, &server, "/v1", None)).chat(&cx, &request).await;
+        assert_eq!(refused.unwrap_err().status, Some(400));
+        let body: serde_json::Value = serde_json::from_slice(&server.seen()[0].body).unwrap();
+        for known in ["reasoning_content", "reasoning"] {
+            let expect = (member == Some(known)).then_some("Hm");
+            assert_eq!(
+                body["messages"][1].get(known).and_then(|text| text.as_str()),
+                expect,
+                "{name}: {body}"
+            );
+        }
+        assert_eq!(cx.degradations().len(), usize::from(member.is_none()), "{name}");
+        let strict = CallContext::unrecorded().attempt(true);
+        let error = provider(at(name, &server, "/v1", None)).chat(&strict, &request).await.unwrap_err();
+        assert_eq!(error.kind == ProviderErrorKind::Unsupported, member.is_none(), "{name}: {error}");
+    };
+    for name in ["deepseek", "moonshot", "vllm", "llamacpp"] {
+        check(name, Some("reasoning_content")).await;
+    }
+    for name in ["groq", "cerebras", "openrouter", "ollama"] {
+        check(name, Some("reasoning")).await;
+    }
+    for name in ["openai", "mistral", "together", "xai"] {
+        check(name, None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_chat_in_which_nobody_says_anything_is_not_sent() {
+    use hanok_base::{ChatRequest, Message, Role};
+    let server = refusing().await;
+    let messages = vec![Message::text(Role::User, " ")];
+    let request = ChatRequest::new("m".into(), messages);
+    let provider = provider(at("anthropic", &server, "/v1", None));
+    let error = provider.chat(&CallContext::unrecorded(), &request).await.unwrap_err();
+    assert_eq!(error.kind, ProviderErrorKind::InvalidRequest);
+    assert!(error.message.contains("messages: no turn says anything"), "{error}");
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
 async fn each_face_has_its_path_and_its_way_to_show_the_key() {
     use Dialect::{AnthropicMessages, Gemini, Ollama, OllamaGenerate, OpenAiChat, OpenAiResponses};
     let check = async |name: &str, base: (&str, Option<&str>), call: RawCall, path: &str, key: &str| {

@@ -214,7 +214,7 @@ async fn check(fault: Fault, way: Way, client: Client) -> Option<String> {
     let stalls = matches!(fault.steps.last(), Some(Step::Hold));
     if stalls {
         let short = Duration::from_secs(1);
-        config.timeouts = Timeouts { first_byte: short, idle: short };
+        config.timeouts = Timeouts { connect: None, first_byte: short, idle: short };
     }
     let spans = Spans::default();
     let outcome = ask(&HttpProvider::new(config, client).unwrap(), &spans.context(), way).await;

@@ -37,7 +37,7 @@ const LONG: Duration = Duration::from_mins(1);
 fn config(url: impl Into<String>) -> ProviderConfig {
     let mut config = ProviderConfig::custom("mock".into(), Dialect::OpenAiChat, url);
     config.key = Some("test-key-hidden".into());
-    config.timeouts = Timeouts { first_byte: LONG, idle: LONG };
+    config.timeouts = Timeouts { connect: None, first_byte: LONG, idle: LONG };
     config
 }
 

@@ -56,7 +56,7 @@ impl Became {
 
 fn config(script: &Script, server: &Server, first_byte: Duration) -> ProviderConfig {
     let mut config = ProviderConfig::custom("mock".into(), script.dialect, server.url("/v1"));
-    config.timeouts = Timeouts { first_byte, idle: LONG };
+    config.timeouts = Timeouts { connect: None, first_byte, idle: LONG };
     config
 }
 
@@ -156,6 +156,39 @@ async fn a_gap_between_tokens_is_bounded_by_the_attempts_patience() {
     let became = ask(&OPENAI, config(&OPENAI, &server, LONG), &cx, false).await;
     assert_eq!(became.kind(), (false, Some(Kind::Timeout)), "{became:?}");
     server.hung_up(1).await;
+}
+
+/// A listener that nobody accepts at, with as many connections waiting as it has room for: a further one is
+/// neither accepted nor refused.
+async fn swallowing() -> (std::net::SocketAddr, impl Sized) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(addr)).await
+    {
+        waiting.push(stream.unwrap());
+    }
+    (addr, (listener, waiting))
+}
+
+#[tokio::test]
+async fn an_address_that_swallows_connections_is_bounded_by_the_attempts_patience() {
+    let (addr, _held) = swallowing().await;
+    let limit = Duration::from_millis(150);
+    for typed in [false, true] {
+        let mut config = ProviderConfig::custom("mock".into(), OPENAI.dialect, format!("http://{addr}/v1"));
+        config.timeouts = Timeouts { connect: Some(LONG), first_byte: LONG, idle: LONG };
+        let patience = Patience { connect: Some(limit), ..Patience::default() };
+        let cx = CallContext::unrecorded().attempt(false).patient(patience);
+        let begun = Instant::now();
+        let became = ask(&OPENAI, config, &cx, typed).await;
+        assert_eq!(became.kind(), (true, Some(Kind::Timeout)), "{became:?}");
+        let took = begun.elapsed();
+        assert!(took >= limit && took < limit * 20, "{took:?}");
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const DIALECTS: [Dialect; 5] = [
 fn config(dialect: Dialect, server: &Server) -> ProviderConfig {
     let mut config = ProviderConfig::custom("mock".into(), dialect, server.url("/"));
     config.key = Some("test-key-hidden".into());
-    config.timeouts = Timeouts { first_byte: LONG, idle: LONG };
+    config.timeouts = Timeouts { connect: None, first_byte: LONG, idle: LONG };
     config
 }
 

@@ -7,7 +7,7 @@ use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{Dialect, ErrorKind, Problem};
+use hanok_base::{Dialect, ErrorKind, Problem, ProviderErrorKind};
 use hanok_wire::codec;
 use hanok_wire::ollama::{self, Capability, ShowInfo};
 use http::StatusCode;
@@ -50,18 +50,31 @@ pub(crate) async fn show(
         Err(problem) => return reply::problem(Dialect::Ollama, &problem, None),
     };
     let known = offered(&house, &visitor).await.into_iter().find(|(id, _)| *id == name);
-    let created = match known {
-        Some((_, info)) => info.created,
-        // A name that leads somewhere may be left out of its provider's list.
-        None if house.gateway.routes().knows(&name) => 0,
-        None => {
-            let message = format!("model '{name}' not found");
-            let problem = Problem::new(ErrorKind::NotFound, "model_not_found", message);
-            return reply::problem(Dialect::Ollama, &problem, None);
-        }
+    let found = match &visitor.key {
+        Some(key) => key.check_model(&name).and_then(|()| house.gateway.model(&name)),
+        None => house.gateway.model(&name),
     };
+    let not_found = || {
+        let message = format!("model '{name}' not found");
+        let problem = Problem::new(ErrorKind::NotFound, "model_not_found", message);
+        reply::problem(Dialect::Ollama, &problem, None)
+    };
+    let Ok(model) = found else { return not_found() };
+    let context_length = house.gateway.context_length(&model);
+    // What the operator says goes before what the server says.
+    if model.context_length.is_none() {
+        match house.gateway.shown(&model).await {
+            Some(Ok(shown)) => return reply::bytes(StatusCode::OK, "application/json", shown),
+            Some(Err(error)) if error.kind == ProviderErrorKind::UnknownModel && known.is_none() => {
+                return not_found();
+            }
+            Some(Err(error)) => tracing::debug!(model = name, %error, "the provider tells nothing of it"),
+            None => {}
+        }
+    }
+    let created = known.map_or(0, |(_, info)| info.created);
     // What a model cannot do is an error or a warning of the call; told less than it can, editors hide it.
     let capabilities = vec![Capability::Completion, Capability::Tools, Capability::Vision];
-    let info = ShowInfo { modified: created, capabilities, ..ShowInfo::default() };
+    let info = ShowInfo { modified: created, context_length, capabilities, ..ShowInfo::default() };
     reply::bytes(StatusCode::OK, "application/json", ollama::show(&name, &info))
 }

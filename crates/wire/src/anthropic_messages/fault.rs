@@ -21,8 +21,8 @@ pub(super) fn encode(problem: &Problem, request_id: Option<&str>) -> Vec<u8> {
     error.insert("type".into(), type_of(problem).into());
     error.insert("message".into(), message.into());
     error.insert("code".into(), problem.code.as_str().into());
-    let more = [("param", &problem.param), ("hint", &problem.hint)];
-    for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))) {
+    let more = [("param", problem.param.as_deref()), ("hint", problem.hint.as_deref())];
+    for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         error.insert(name.into(), value.into());
     }
     let mut body = Object::new();

@@ -45,6 +45,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
             name: name.into(),
             owned_by: take::string(&mut object, "owned_by").ok().flatten(),
             created: created.map_or(0, Timestamp::seconds),
+            context_length: take::count(&mut object, "max_input_tokens").ok().flatten(),
         });
     }
     Ok(models)

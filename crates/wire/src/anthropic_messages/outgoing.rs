@@ -68,7 +68,12 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
     if options.stream {
         object.insert("stream".into(), true.into());
     }
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: lost.0 }
+    let silent = !own && object.get("messages").and_then(Value::as_array).is_some_and(Vec::is_empty);
+    let refused = silent.then(|| Degradation {
+        param: "messages".to_owned(),
+        message: "no turn says anything, and anthropic-messages wants one that does".to_owned(),
+    });
+    Encoded { refused, ..Encoded::new(&object.into(), lost.0) }
 }
 
 /// Sets a member of an object that is a member itself.

@@ -127,7 +127,7 @@ pub(super) fn encode_request(request: &EmbedRequest) -> Result<Encoded, WireErro
         entry.extend(rest.clone());
         entries.push(entry);
     }
-    Ok(Encoded { body: serde_json::json!({ "requests": entries }).to_string().into_bytes(), lost })
+    Ok(Encoded::new(&serde_json::json!({ "requests": entries }), lost))
 }
 
 pub(super) fn decode_response(body: &[u8]) -> Result<EmbedResponse, WireError> {

@@ -1,13 +1,14 @@
 //! Google's Gemini API: `generateContent`, `streamGenerateContent`, `embedContent`, `batchEmbedContents`,
 //! `countTokens` and the list of models (ai.google.dev/api, v1beta). Model and stream stand in the URL.
 //!
-//! Deliberately not here: streams without `alt=sse` (one JSON array), Vertex AI's own members, the Live API.
+//! Deliberately not here: upstream streams without `alt=sse` (one JSON array; clients get theirs from `array`), Vertex AI's own members, the Live API.
 //!
 //! Reading order: `forms` (how the API reads JSON), `peek` (routing without decoding), `request` and `contents`
 //! with `tools`, `schema` and `thinking`, `parts`, `calls` (ids that calls lack) and `seal` (signatures) of both
 //! directions, `decoder` and `encoder` (streams; a whole answer is a stream of one chunk), `response`,
-//! `grounding` (citations), `guard` (streams passed on unchanged), `usage`, `fault`, `embed`, `models`.
+//! `grounding` (citations), `guard` (streams passed on unchanged), `array`, `usage`, `fault`, `embed`, `models`.
 
+mod array;
 mod calls;
 mod contents;
 mod decoder;
@@ -40,6 +41,8 @@ use hanok_base::{
 };
 use serde_json::json;
 use std::borrow::Cow;
+
+pub use array::{ARRAY_TYPE, ArrayWriter};
 
 /// The dialect `gemini`.
 #[derive(Clone, Copy, Debug)]

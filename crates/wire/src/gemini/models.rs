@@ -86,7 +86,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
             .map_err(|error| take::under(&place, error))?
             .ok_or_else(|| WireError::member(format!("{place}.name"), "is required"))?;
         let name = name.strip_prefix(PREFIX).unwrap_or(&name).into();
-        Ok(ModelInfo { name, owned_by: None, created: 0 })
+        let context_length = take::count(&mut object, "inputTokenLimit").ok().flatten();
+        Ok(ModelInfo { name, owned_by: None, created: 0, context_length })
     };
     items.into_iter().enumerate().map(read).collect()
 }
@@ -127,7 +128,7 @@ mod tests {
         );
         let names: Vec<String> = models.unwrap().iter().map(|model| model.name.as_str().to_owned()).collect();
         assert_eq!(names, ["gemini-2.5-pro", "tunedModels/x"]);
-        let info = ModelInfo { name: "gpt".into(), owned_by: None, created: 5 };
+        let info = ModelInfo { name: "gpt".into(), owned_by: None, created: 5, context_length: None };
         let encoded = encode_list(&[("openai/gpt".to_owned(), info)]);
         assert_eq!(decode(&encoded).unwrap()[0].name.as_str(), "openai/gpt");
         for (body, expect) in [

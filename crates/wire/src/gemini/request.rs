@@ -303,7 +303,12 @@ pub(super) fn encode(request: &ChatRequest) -> Encoded {
             message: "left out: gemini has no such member".to_owned(),
         }));
     }
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost }
+    let silent = !own && object.get("contents").and_then(Value::as_array).is_some_and(Vec::is_empty);
+    let refused = silent.then(|| Degradation {
+        param: "messages".to_owned(),
+        message: "no turn says anything, and gemini wants one that does".to_owned(),
+    });
+    Encoded { refused, ..Encoded::new(&object.into(), lost) }
 }
 
 fn encode_sampling(sampling: &Sampling) -> Object {

@@ -90,7 +90,7 @@ pub(super) fn encode_request(form: Form, request: &EmbedRequest) -> Result<Encod
             lose(name);
         }
     }
-    Ok(Encoded { body: Value::Object(object).to_string().into_bytes(), lost })
+    Ok(Encoded::new(&object.into(), lost))
 }
 
 pub(super) fn decode_response(body: &[u8]) -> Result<EmbedResponse, WireError> {

@@ -157,6 +157,7 @@ impl Codec for Ollama {
             (Route::Chat, Form::Generate) => "generate",
             (Route::Embeddings, Form::Chat) => "embed",
             (Route::Embeddings, Form::Generate) => "embeddings",
+            (Route::Raw("show"), Form::Chat) => "show",
             (Route::BatchEmbeddings | Route::CountTokens | Route::Rerank | Route::Raw(_), _) => return None,
         };
         Some(Cow::Borrowed(path))

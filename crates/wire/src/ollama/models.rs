@@ -66,6 +66,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
             name: name.into(),
             owned_by: None,
             created: modified.map_or(0, |text| stamp::seconds(&text)),
+            context_length: None,
         });
     }
     Ok(models)

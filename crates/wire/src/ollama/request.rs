@@ -115,7 +115,7 @@ pub(super) fn encode(form: Form, request: &ChatRequest, options: RequestOptions)
     };
     encode_extra(request, except, &mut object, &mut lost);
     object.insert("stream".into(), options.stream.into());
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost }
+    Encoded::new(&object.into(), lost)
 }
 
 /// Writes a chat as one prompt. Where it has more turns than one, they are told as a text, each under its

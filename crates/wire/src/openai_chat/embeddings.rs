@@ -119,7 +119,7 @@ pub(super) fn encode_request(request: &EmbedRequest) -> Result<Encoded, WireErro
     if request.task.is_some() {
         lose("task");
     }
-    Ok(Encoded { body: Value::Object(object).to_string().into_bytes(), lost })
+    Ok(Encoded::new(&object.into(), lost))
 }
 
 pub(super) fn decode_response(body: &[u8]) -> Result<EmbedResponse, WireError> {

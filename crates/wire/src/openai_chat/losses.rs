@@ -6,6 +6,7 @@ use super::messages::is_said;
 use super::parts::Reader;
 use super::reasoning;
 use super::request::{is_own, said_as};
+use crate::codec::RequestOptions;
 use hanok_base::{ChatRequest, Degradation, Message, OutputFormat, Part, ToolChoice};
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ fn asks(name: &str, value: &Value) -> bool {
 
 const MEMBER: &str = "left out: openai-chat has no such member";
 
-pub(super) fn losses(request: &ChatRequest) -> Vec<Degradation> {
+pub(super) fn losses(request: &ChatRequest, options: RequestOptions) -> Vec<Degradation> {
     if is_own(request) {
         return Vec::new();
     }
@@ -61,12 +62,12 @@ pub(super) fn losses(request: &ChatRequest) -> Vec<Degradation> {
         lose("response_format".to_owned(), "left out: openai-chat has no such format");
     }
     for (i, message) in request.messages.iter().enumerate() {
-        in_message(message, &format!("messages[{i}]"), &mut lose);
+        in_message(message, &format!("messages[{i}]"), options, &mut lose);
     }
     lost
 }
 
-fn in_message(message: &Message, place: &str, lose: &mut impl FnMut(String, &str)) {
+fn in_message(message: &Message, place: &str, options: RequestOptions, lose: &mut impl FnMut(String, &str)) {
     for (i, part) in message.parts.iter().enumerate() {
         let place = format!("{place}.content[{i}]");
         match part {
@@ -94,6 +95,13 @@ fn in_message(message: &Message, place: &str, lose: &mut impl FnMut(String, &str
                 if !thought.text.is_empty() && !reasoning::is_for(thought, Reader::Upstream) =>
             {
                 lose(place, "left out: the thoughts are signed for another provider");
+            }
+            Part::Reasoning(thought)
+                if !thought.text.is_empty()
+                    && options.thoughts.is_none()
+                    && !reasoning::is_signed(thought) =>
+            {
+                lose(place, "left out: this provider takes no thoughts back");
             }
             Part::Media(_) if !is_said(part, message.role) => {
                 lose(place, "left out: openai-chat has no media in what the model said");

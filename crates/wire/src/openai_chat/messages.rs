@@ -5,12 +5,13 @@ use super::{media, reasoning};
 use hanok_base::{Dialect, Media, Message, Object, Part, Role, ToolResult};
 use serde_json::{Value, json};
 
-pub(super) fn encode_messages(messages: &[Message], own: bool) -> Vec<Value> {
+/// `thoughts` is the member for what nobody signed of other dialects' thoughts; `None` leaves it out.
+pub(super) fn encode_messages(messages: &[Message], own: bool, thoughts: Option<&str>) -> Vec<Value> {
     let mut out = Vec::with_capacity(messages.len());
     // Media that tools returned, until the last tool's answer is written.
     let mut moved = Vec::new();
     for message in messages {
-        encode_message(message, own, &mut out, &mut moved);
+        encode_message(message, own, thoughts, &mut out, &mut moved);
     }
     write_moved(&mut moved, &mut out);
     out
@@ -20,6 +21,7 @@ pub(super) fn encode_messages(messages: &[Message], own: bool) -> Vec<Value> {
 fn encode_message<'a>(
     message: &'a Message,
     own: bool,
+    thoughts: Option<&str>,
     out: &mut Vec<Value>,
     moved: &mut Vec<(&'a str, &'a Media)>,
 ) {
@@ -37,6 +39,7 @@ fn encode_message<'a>(
     }
     let is_said = |part: &&Part| match part {
         Part::ToolResult(_) => false,
+        Part::Reasoning(thought) if !own && thoughts.is_none() && !reasoning::is_signed(thought) => false,
         part => own || is_said(part, message.role),
     };
     let mut rest = message.parts.iter().filter(is_said).peekable();
@@ -48,6 +51,11 @@ fn encode_message<'a>(
     let role = if !own && message.role == Role::Tool { Role::User } else { message.role };
     let mut object = Object::from_iter([("role".to_owned(), role.as_str().into())]);
     encode_parts(rest, form, &mut object);
+    if let Some(member) = thoughts.filter(|member| !own && *member != reasoning::PLAIN[0])
+        && let Some(told) = object.shift_remove(reasoning::PLAIN[0])
+    {
+        object.insert(member.to_owned(), told);
+    }
     if reasoning::are_told(&extra) {
         object.shift_remove("reasoning_content");
     }

@@ -6,6 +6,9 @@ use crate::take;
 use hanok_base::{ModelInfo, Object};
 use serde_json::{Value, json};
 
+/// Where vendors say how long a context may be: OpenRouter and others, Groq, vLLM, Mistral.
+const CONTEXT: [&str; 4] = ["context_length", "context_window", "max_model_len", "max_context_length"];
+
 pub(super) fn encode_list(models: &[(String, ModelInfo)]) -> Vec<u8> {
     let data: Vec<Value> = models.iter().map(|(id, model)| one(id, model)).collect();
     json!({ "object": "list", "data": data }).to_string().into_bytes()
@@ -43,6 +46,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Vec<ModelInfo>, WireError> {
             name: name.into(),
             owned_by: take::string(&mut object, "owned_by").ok().flatten(),
             created: take::integer(&mut object, "created").ok().flatten().unwrap_or(0),
+            context_length: CONTEXT.iter().find_map(|name| take::count(&mut object, name).ok().flatten()),
         });
     }
     Ok(models)

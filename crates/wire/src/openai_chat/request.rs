@@ -213,7 +213,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
         }
     };
     set("model", Some(request.model.as_str().into()));
-    set("messages", Some(encode_messages(&request.messages, own).into()));
+    set("messages", Some(encode_messages(&request.messages, own, options.thoughts).into()));
     let tools: Vec<Value> = request.tools.iter().filter_map(|tool| encode_tool(tool, own)).collect();
     set(
         "parallel_tool_calls",
@@ -254,7 +254,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
             }
         }
     }
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: losses(request) }
+    Encoded::new(&object.into(), losses(request, options))
 }
 
 /// The effort as documented, and where the client asked in OpenRouter's form, in that one.

@@ -399,6 +399,10 @@ impl StreamEncoder for Encoder {
         self.writer.response(kind, &answer, out);
     }
 
+    fn follow(&mut self, last: &[u8]) {
+        self.writer.follow(last);
+    }
+
     fn error(&mut self, problem: &Problem, out: &mut Vec<u8>) {
         let event = fault::event(problem, self.writer.next());
         Writer::raw("error", &event, out);

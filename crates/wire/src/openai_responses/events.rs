@@ -44,6 +44,17 @@ impl Writer {
         number
     }
 
+    /// Goes on behind the last event that these bytes number.
+    pub(super) fn follow(&mut self, last: &[u8]) {
+        const MEMBER: &[u8] = b"\"sequence_number\":";
+        let found = memchr::memmem::rfind(last, MEMBER).and_then(|at| last.get(at + MEMBER.len()..));
+        let digits = found.unwrap_or_default().trim_ascii_start();
+        let digits = digits.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default();
+        if let Some(number) = std::str::from_utf8(digits).ok().and_then(|text| text.parse::<u64>().ok()) {
+            self.sequence = number.saturating_add(1);
+        }
+    }
+
     pub(super) fn raw(kind: &str, event: &Value, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("event: {kind}\ndata: {event}\n\n").as_bytes());
     }
@@ -347,5 +358,25 @@ impl Writer {
     pub(super) fn end(&mut self, cut: bool, out: &mut Vec<u8>) {
         self.begin_messages(usize::MAX, out);
         self.end_items(cut, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_behind_what_others_wrote() {
+        let check = |last: &str, expect: u64| {
+            let mut writer = Writer::default();
+            writer.follow(last.as_bytes());
+            assert_eq!(writer.next(), expect, "{last}");
+        };
+        check("", 0);
+        check("data: {\"sequence_number\":4}\n\ndata: {\"sequence_number\": 12,\"x\":1}\n\n", 13);
+        // What the model says is escaped.
+        check("data: {\"sequence_number\":4,\"delta\":\"\\\"sequence_number\\\":99\"}\n\n", 5);
+        check("data: {\"sequence_number\":-1}\n\n", 0);
+        check("data: {\"sequence_number\":99999999999999999999999}\n\n", 0);
     }
 }

@@ -231,7 +231,7 @@ pub(super) fn encode(request: &ChatRequest, options: RequestOptions) -> Encoded 
     if options.stream {
         set("stream", Some(true.into()));
     }
-    Encoded { body: Value::Object(object).to_string().into_bytes(), lost: lost.0 }
+    Encoded::new(&object.into(), lost.0)
 }
 
 /// Members of the chat dialect that this one has under the same name and meaning.

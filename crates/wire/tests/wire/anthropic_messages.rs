@@ -266,7 +266,8 @@ fn errors() {
 
 #[test]
 fn models() {
-    let model = |name: &str, created| ModelInfo { name: name.into(), owned_by: None, created };
+    let model =
+        |name: &str, created| ModelInfo { name: name.into(), owned_by: None, created, context_length: None };
     let offered = [("a/one".to_owned(), model("one", 1_763_634_427)), ("two".to_owned(), model("two", 0))];
     let list = wire().encode_models(&offered);
     let one = json!({ "type": "model", "id": "a/one", "display_name": "a/one", "created_at": "2025-11-20T10:27:07.000Z" });

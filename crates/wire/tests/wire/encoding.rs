@@ -2,7 +2,7 @@
 
 use crate::{OPENAI, wire};
 use hanok_base::{
-    Citation, Delta, Dialect, ErrorKind, FinishReason, ModelInfo, Object, Part, Problem, Reasoning,
+    Citation, Delta, Dialect, ErrorKind, FinishReason, ModelInfo, Object, Part, Problem, Reasoning, Route,
     Signature, StreamEvent, ToolCall, Usage,
 };
 use hanok_wire::StreamOptions;
@@ -157,7 +157,7 @@ fn errors() {
 
 #[test]
 fn models() {
-    let model = ModelInfo { name: "gpt".into(), owned_by: None, created: 5 };
+    let model = ModelInfo { name: "gpt".into(), owned_by: None, created: 5, context_length: None };
     let list = wire(OPENAI).encode_models(&[("openai/gpt".to_owned(), model.clone())]);
     let expect =
         r#"{"object":"list","data":[{"id":"openai/gpt","object":"model","created":5,"owned_by":"unknown"}]}"#;
@@ -178,4 +178,25 @@ fn models() {
     check("{}", Err("`data`: is missing"));
     check(r#"{"error":{"message":"no key"}}"#, Err("no key"));
     check(r#"{"data":[{"name":"a"}]}"#, Err("`data[0].id`: is required"));
+}
+
+#[test]
+fn context_lengths_of_a_list() {
+    let check = |dialect: Dialect, body: &str, expect: Option<u64>| {
+        let models = wire(dialect).decode_models(body.as_bytes()).unwrap();
+        assert_eq!(models.first().unwrap().context_length, expect, "{body}");
+    };
+    for name in ["context_length", "context_window", "max_model_len", "max_context_length"] {
+        check(OPENAI, &format!(r#"{{"data":[{{"id":"a","{name}":32768}}]}}"#), Some(32_768));
+    }
+    check(OPENAI, r#"{"data":[{"id":"a","context_length":"long"}]}"#, None);
+    check(OPENAI, r#"{"data":[{"id":"a"}]}"#, None);
+    check(Dialect::Gemini, r#"{"models":[{"name":"models/g","inputTokenLimit":1048576}]}"#, Some(1_048_576));
+    check(
+        Dialect::AnthropicMessages,
+        r#"{"data":[{"type":"model","id":"c","max_input_tokens":200000}]}"#,
+        Some(200_000),
+    );
+    check(Dialect::Ollama, r#"{"models":[{"model":"q"}]}"#, None);
+    assert_eq!(wire(Dialect::Ollama).path(Route::Raw("show"), "q", false).as_deref(), Some("show"));
 }

@@ -157,7 +157,12 @@ fn requests() {
             let mut before: Value = serde_json::from_slice(&bytes).unwrap();
             let stream = wire.peek(Route::Chat, &bytes).unwrap().stream;
             let max_completion_tokens = before.get("max_completion_tokens").is_some();
-            let options = RequestOptions { stream, ask_usage: false, max_completion_tokens };
+            let options = RequestOptions {
+                stream,
+                ask_usage: false,
+                max_completion_tokens,
+                thoughts: Some("reasoning_content"),
+            };
             let again = wire.encode_request(&request, options);
             assert_eq!(again.lost, [], "{name}");
             assert_eq!(wire.peek(Route::Chat, &again.body).unwrap().stream, stream, "{name}");

@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 
 /// A message of another dialect, and what becomes of it.
 fn check_message(role: Role, parts: Vec<Part>, expect: &Value, lost: &[&str]) {
+    check_message_with(RequestOptions::default(), role, parts, expect, lost);
+}
+
+fn check_message_with(options: RequestOptions, role: Role, parts: Vec<Part>, expect: &Value, lost: &[&str]) {
     let message = Message { role, parts, extra: Object::from_iter([("id".to_owned(), "i".into())]) };
     let mut request = ChatRequest::new("m".into(), vec![message]);
     request.dialect = Some(Dialect::AnthropicMessages);
-    let encoded = wire(OPENAI).encode_request(&request, RequestOptions::default());
+    let encoded = wire(OPENAI).encode_request(&request, options);
     assert_eq!(serde_json::from_slice::<Value>(&encoded.body).unwrap()["messages"], *expect);
     let said: Vec<String> = encoded.lost.iter().map(ToString::to_string).collect();
     assert_eq!(said, lost, "{expect}");
@@ -217,9 +221,38 @@ fn foreign_parts() {
     for unsigned in
         [signed(OPENAI, ""), Part::Reasoning(Reasoning { text: "Hm".into(), ..Reasoning::default() })]
     {
-        let expect = json!([{ "role": "assistant", "content": "b", "reasoning_content": "Hm" }]);
-        check_message(Role::Assistant, vec![unsigned, text("b")], &expect, none);
+        let said = vec![unsigned.clone(), text("b")];
+        for member in ["reasoning_content", "reasoning"] {
+            let options = RequestOptions { thoughts: Some(member), ..RequestOptions::default() };
+            let expect = json!([{ "role": "assistant", "content": "b", member: "Hm" }]);
+            check_message_with(options, Role::Assistant, said.clone(), &expect, none);
+        }
+        let left_out = "messages[0].content[0]: left out: this provider takes no thoughts back";
+        check_message(Role::Assistant, said, &json!([{ "role": "assistant", "content": "b" }]), &[left_out]);
+        check_message(Role::Assistant, vec![unsigned], &json!([]), &[left_out]);
     }
+}
+
+/// A chat in which nobody says anything is not sent to who would only refuse it.
+#[test]
+fn blank_chats() {
+    let check = |of: Dialect, to: Dialect, said: &[(Role, &str)], refused: bool| {
+        let messages = said.iter().map(|(role, text)| Message::text(*role, *text)).collect();
+        let request = ChatRequest { dialect: Some(of), ..ChatRequest::new("m".into(), messages) };
+        let why = wire(to).encode_request(&request, RequestOptions::default()).refused;
+        assert_eq!(why.is_some(), refused, "{of:?} to {to:?}: {said:?}: {why:?}");
+        assert!(why.is_none_or(|why| why.to_string().starts_with("messages: no turn says anything")));
+    };
+    let blank = [(Role::User, ""), (Role::Assistant, " \n"), (Role::User, "\t")];
+    check(OPENAI, Dialect::AnthropicMessages, &blank, true);
+    check(Dialect::Gemini, Dialect::AnthropicMessages, &blank, true);
+    check(OPENAI, Dialect::AnthropicMessages, &[], true);
+    check(OPENAI, Dialect::AnthropicMessages, &[(Role::System, "Be brief."), (Role::User, "")], false);
+    check(OPENAI, Dialect::AnthropicMessages, &[(Role::User, ""), (Role::User, "hi")], false);
+    // Whoever speaks the dialect itself is refused by its own upstream.
+    check(Dialect::AnthropicMessages, Dialect::AnthropicMessages, &blank, false);
+    check(OPENAI, Dialect::Gemini, &[], true);
+    check(Dialect::AnthropicMessages, OPENAI, &blank, false);
 }
 
 /// Calls and their answers.

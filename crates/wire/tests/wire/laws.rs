@@ -222,7 +222,7 @@ proptest! {
 
     #[test]
     fn a_request_encoded_and_decoded_is_the_same(request in request(), max_completion_tokens: bool, stream: bool) {
-        let options = RequestOptions { stream, ask_usage: false, max_completion_tokens };
+        let options = RequestOptions { stream, ask_usage: false, max_completion_tokens, thoughts: Some("reasoning_content") };
         let bytes = wire(OPENAI).encode_request(&request, options).body;
         let peek = wire(OPENAI).peek(Route::Chat, &bytes).unwrap();
         prop_assert_eq!(peek.stream, stream);

@@ -90,7 +90,9 @@ impl Cell {
         let decoded = wire(self.client).decode_request(request).unwrap_or_else(|error| {
             panic!("{}: {error}: {}", self.place(), request.escape_ascii());
         });
-        wire(self.provider).encode_request(&decoded, RequestOptions::default())
+        // A vendor that takes thoughts back.
+        let options = RequestOptions { thoughts: Some("reasoning_content"), ..RequestOptions::default() };
+        wire(self.provider).encode_request(&decoded, options)
     }
 
     /// The answer as the client gets it.

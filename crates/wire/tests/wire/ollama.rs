@@ -558,8 +558,10 @@ fn what_editors_ask() {
     assert_eq!(asked(r#"{"name":"a","verbose":true}"#), Ok("a".to_owned()));
     assert_eq!(asked(r#"{"model":"","name":""}"#), Err("`model`: is required".to_owned()));
 
-    let models =
-        [("a/b".to_owned(), ModelInfo { name: "a/b".into(), owned_by: None, created: 1_763_634_427 })];
+    let models = [(
+        "a/b".to_owned(),
+        ModelInfo { name: "a/b".into(), owned_by: None, created: 1_763_634_427, context_length: None },
+    )];
     let list = chat().encode_models(&models);
     insta::assert_snapshot!("ollama-tags", String::from_utf8(list.clone()).unwrap());
     assert_eq!(chat().decode_models(&list).unwrap(), [models[0].1.clone()]);
