@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const OWN: Dialect = Dialect::OpenAiResponses;
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     let model =
         take::string(&mut extra, "model")?.ok_or_else(|| WireError::member("model", "is required"))?;
     let mut messages = Vec::new();
@@ -301,6 +301,10 @@ fn encode_message(message: &Message, own: bool, place: &str, out: &mut Vec<Value
         let written = items::write(&message.parts, &message.extra, own, To::Upstream);
         for i in written.left_out {
             lost.left_out(format!("{place}.content[{i}]"), "openai-responses has no such part in an answer");
+        }
+        // A turn in which nothing was said is a turn all the same; without it there may be no input at all.
+        if message.parts.is_empty() && written.items.is_empty() {
+            out.push(json!({ "type": "message", "role": "assistant", "content": "" }));
         }
         out.extend(written.items);
         return;

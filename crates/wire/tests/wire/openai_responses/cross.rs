@@ -39,6 +39,10 @@ fn easy_forms() {
         json!([{ "type": "function_call_output", "call_id": "c", "output": [{ "type": "input_text", "text": "x" }] }]),
         json!([{ "type": "function_call_output", "call_id": "c", "output": "x" }]),
     );
+    let nothing = json!([{ "type": "message", "role": "assistant", "content": "" }]);
+    check(json!([{ "role": "assistant" }]), nothing.clone());
+    check(json!([{ "role": "assistant", "content": null }]), nothing.clone());
+    check(json!([{ "role": "assistant", "content": [] }, user("b")]), json!([nothing[0], user("b")]));
 }
 
 /// Parts of a message that we do not know stay in it.
