@@ -60,6 +60,10 @@ fn unknown_parts_of_a_message() {
     check(json!([{ "type": "odd" }, { "type": "output_text", "text": "a" }, { "x": 1 }]));
     check(json!([{ "type": "output_odd" }, { "type": "reasoning", "text": "hm" }]));
     check(json!([{ "type": "message" }, { "type": 7 }]));
+    check(json!([{ "type": "output_text", "text": "a" }, { "type": "odd_citation" }]));
+    check(
+        json!([{ "type": "output_text", "text": "a", "annotations": [{}, { "type": "odd" }, 7] }, { "x": 1 }]),
+    );
 }
 
 /// Instructions alone are the input, which a request has to have; beside an input that is kept elsewhere they are
