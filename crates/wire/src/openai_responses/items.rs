@@ -53,6 +53,11 @@ impl Reader {
                 object.shift_remove("type");
                 thought::decode(object, &mut self.parts)?;
             }
+            // A content part that stands by itself is written in a message, and must be good there.
+            kind if self.repeated && is_of_content(kind) => {
+                self.in_message = true;
+                return self.content(object);
+            }
             _ => self.parts.push(other(object)),
         }
         self.in_message = false;

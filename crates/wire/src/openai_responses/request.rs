@@ -91,7 +91,12 @@ fn input(items: Vec<Value>, messages: &mut Vec<Message>) -> Result<(), WireError
     let mut turn: Option<Reader> = None;
     for (i, value) in items.into_iter().enumerate() {
         let place = format!("input[{i}]");
-        let object = take::item(value, &place)?;
+        let mut object = take::item(value, &place)?;
+        if object.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("input_")) {
+            // A part of the user's that stands by itself.
+            let content = Value::from(vec![Value::Object(object)]);
+            object = Object::from_iter([("role".into(), "user".into()), ("content".into(), content)]);
+        }
         if is_the_models(&object) {
             let reader = turn.get_or_insert_with(Reader::of_request);
             reader.item(object).map_err(|error| take::under(&place, error))?;

@@ -39,6 +39,12 @@ fn easy_forms() {
         json!([{ "type": "function_call_output", "call_id": "c", "output": [{ "type": "input_text", "text": "x" }] }]),
         json!([{ "type": "function_call_output", "call_id": "c", "output": "x" }]),
     );
+    let said = |text: &str| json!({ "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": text }] });
+    check(
+        json!([{ "type": "output_text", "text": "a" }, { "role": "assistant", "content": "b" }]),
+        json!([said("a"), said("b")]),
+    );
+    check(json!([{ "type": "input_text", "text": "a" }, user("b")]), json!([user("a"), user("b")]));
     let nothing = json!([{ "type": "message", "role": "assistant", "content": "" }]);
     check(json!([{ "role": "assistant" }]), nothing.clone());
     check(json!([{ "role": "assistant", "content": null }]), nothing.clone());
@@ -104,6 +110,11 @@ fn requests_that_are_wrong() {
     check(
         r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_image"}]}]}"#,
         "`input[0].content[0].image_url`",
+    );
+    check(r#"{"model":"m","input":[{"type":"output_text","text":[]}]}"#, "`input[0].text`: must be a string");
+    check(
+        r#"{"model":"m","input":[{"type":"input_text","text":1}]}"#,
+        "`input[0].content[0].text`: must be a string",
     );
     check(r#"{"model":"m","input":[{"type":"function_call_output"}]}"#, "`input[0].call_id`: is required");
     check(r#"{"model":"m","input":"x","tools":[{"type":"function"}]}"#, "`tools[0].name`: is required");
