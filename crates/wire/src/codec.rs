@@ -63,7 +63,8 @@ pub trait Codec: Send + Sync {
     fn summarise(&self, body: &[u8]) -> Result<StreamSummary, WireError>;
 
     /// What is recorded of a request, read off its bytes. `None` where that cannot be done; then it is decoded.
-    /// Law: a request that is skimmed can be decoded, its messages and tools aside, and says the same then.
+    /// Law: a request that is skimmed can be decoded, its messages, its tools and its depth aside, and says the
+    /// same then.
     fn skim_request<'a>(&self, body: &'a [u8]) -> Option<SkimmedRequest<'a>> {
         let _ = body;
         None

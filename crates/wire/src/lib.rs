@@ -7,12 +7,13 @@
 //! Reading order: [`codec`] (the face), [`error`], [`sse`] and `ndjson` (framing), `guard` (streams that pass
 //! unchanged), `signature` and `effort` (what dialects say differently), the dialects beginning with
 //! [`openai_chat`], [`embeddings`], [`form`] (multipart), [`tokens`] (an estimate of them), [`rate`] (limits
-//! as headers); beneath them `edit` (bytes, changed in
-//! few places), `take` (members out of a parsed object), `members` (members out of bytes,
+//! as headers); beneath them `edit` (bytes, changed in few places), `take` (members out of a parsed object),
+//! `depth` (how deep they may be), `members` (members out of bytes,
 //! nothing else built) and `template` (events that need not be read).
 
 pub mod anthropic_messages;
 pub mod codec;
+mod depth;
 mod edit;
 mod effort;
 pub mod embeddings;

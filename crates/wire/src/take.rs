@@ -1,5 +1,6 @@
 //! Taking members out of a JSON object, so that what is left is what we do not know.
 
+use crate::depth;
 use crate::error::{WireError, text};
 use hanok_base::Object;
 use serde_json::Value;
@@ -11,6 +12,19 @@ pub(crate) fn object(body: &[u8]) -> Result<Object, WireError> {
         Ok(_) => Err(WireError::member("body", "must be a JSON object")),
         Err(error) => Err(WireError::json(&error, text)),
     }
+}
+
+/// A client's request, no deeper than what can be written in every dialect.
+pub(crate) fn request(body: &[u8]) -> Result<Object, WireError> {
+    let object = object(body).map_err(|error| match error {
+        // The parser's own limit; it may be JSON all the same.
+        WireError::Json { message, .. } if message == "recursion limit exceeded" => {
+            depth::too_deep("body".to_owned(), depth::OF_REQUEST)
+        }
+        other => other,
+    })?;
+    depth::check(&object, depth::OF_REQUEST)?;
+    Ok(object)
 }
 
 /// A member that is there and not null.

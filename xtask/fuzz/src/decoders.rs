@@ -123,8 +123,8 @@ fn request(
             if Some(target) == dialect {
                 let again = match again {
                     Ok(again) => again,
-                    // What stood at the parser's limit may stand a level deeper now.
-                    Err(error) if error.to_string().contains("recursion limit") => continue,
+                    // What stood at the limit may stand a level deeper now.
+                    Err(error) if error.to_string().contains("is nested too deeply") => continue,
                     Err(error) => {
                         let (kind, body) = (words(&error), show(&encoded.body));
                         return Err(format!("what was read cannot be read again: {kind}\n{error}\n{body}"));

@@ -1,6 +1,7 @@
 //! Blocks of content to parts and back: of requests and of answers.
 
 use super::{OWN, citation, media};
+use crate::depth;
 use crate::error::WireError;
 use crate::{signature, take};
 use hanok_base::{Dialect, Object, Part, Reasoning, Signature, ToolCall, ToolResult};
@@ -259,11 +260,11 @@ pub(super) fn thinking(reasoning: &Reasoning, own: bool) -> Object {
 
 /// A call, and whether its arguments were the object that the dialect wants. Others are put into one.
 pub(super) fn tool_use(id: &str, call: &ToolCall, own: bool) -> (Object, bool) {
-    let (input, good) = match serde_json::from_str(&call.arguments) {
-        Ok(Value::Object(input)) => (Value::Object(input), true),
+    let (input, good) = match depth::embedded(&call.arguments) {
+        Some(Value::Object(input)) => (Value::Object(input), true),
         _ if call.arguments.trim().is_empty() => (json!({}), true),
-        Ok(other) => (json!({ "arguments": other }), false),
-        Err(_) => (json!({ "arguments": call.arguments }), false),
+        Some(other) => (json!({ "arguments": other }), false),
+        None => (json!({ "arguments": call.arguments }), false),
     };
     let mut block = object([
         ("type", "tool_use".into()),

@@ -4,6 +4,7 @@ use super::blocks::{self, From};
 use super::usage::Counts;
 use super::{OWN, citation, fault, response};
 use crate::codec::StreamDecoder;
+use crate::depth;
 use crate::error::{WireError, text};
 use crate::members::{Members, Text, read_into, skip};
 use crate::sse;
@@ -379,7 +380,7 @@ impl State {
             }
             Content::Whole { mut object, input } => {
                 if !input.is_empty() {
-                    let input = serde_json::from_str(&input).unwrap_or_else(|_| Value::from(input));
+                    let input = depth::embedded(&input).unwrap_or_else(|| Value::from(input));
                     object.insert("input".into(), input);
                 }
                 for part in blocks::decode(vec![Value::Object(object)].into(), From::Upstream)?.parts {

@@ -14,7 +14,7 @@ const SCHEMA_NAME: &str = "response";
 
 /// Decodes a request of either route: one to count tokens has no limit.
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     let model =
         take::string(&mut extra, "model")?.ok_or_else(|| WireError::member("model", "is required"))?;
     if !extra.contains_key("messages") {

@@ -1,6 +1,7 @@
 //! The parts of a content, both directions: of requests and of answers.
 
 use super::{forms, seal};
+use crate::depth;
 use crate::error::WireError;
 use crate::take;
 use hanok_base::{Dialect, Media, MediaSource, Object, Part, Signature, ToolCall};
@@ -193,9 +194,9 @@ pub(super) fn arguments(text: &str) -> Result<Value, &str> {
     if text.trim().is_empty() {
         return Ok(json!({}));
     }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(Value::Object(object)),
-        Ok(Value::Null) => Ok(json!({})),
+    match depth::embedded(text) {
+        Some(Value::Object(object)) => Ok(Value::Object(object)),
+        Some(Value::Null) => Ok(json!({})),
         _ => Err(text),
     }
 }
@@ -253,8 +254,8 @@ fn mime_of(url: &str) -> Option<&'static str> {
 /// The response of a function: the object that the texts are, else an object of them.
 pub(super) fn response_of(texts: &str, is_error: bool) -> Value {
     let key = if is_error { "error" } else { "output" };
-    match serde_json::from_str(texts) {
-        Ok(Value::Object(object)) if !is_error || object.contains_key("error") => object.into(),
+    match depth::embedded(texts) {
+        Some(Value::Object(object)) if !is_error || object.contains_key("error") => object.into(),
         _ => json!({ key: texts }),
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const SCHEMA_NAME: &str = "response";
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     forms::camel(&mut extra);
     // Requests to count tokens may hold the request in question.
     if let Some(inner) = forms::map(&mut extra, "generateContentRequest")? {

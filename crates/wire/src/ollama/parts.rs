@@ -2,6 +2,7 @@
 
 use super::stamp::is_made;
 use super::{Form, is_own};
+use crate::depth::{self, DEEPEST};
 use crate::error::WireError;
 use crate::{signature, take};
 use hanok_base::chat::Quote;
@@ -118,6 +119,7 @@ fn sniff(base64: &str) -> Option<&'static str> {
 /// A tool call; one of a shape we do not know is kept as it came.
 pub(super) fn tool_call(mut object: Object) -> Result<Part, WireError> {
     if !object.get("function").is_some_and(Value::is_object) {
+        depth::check(&object, DEEPEST)?;
         return Ok(Part::Opaque { dialect: Dialect::Ollama, value: object.into() });
     }
     let id = take::string(&mut object, "id")?.unwrap_or_default();
@@ -142,6 +144,8 @@ pub(super) fn tool_call(mut object: Object) -> Result<Part, WireError> {
     if !function.is_empty() {
         object.insert("function".into(), function.into());
     }
+    // The two forms of the dialect give each other what else a call holds, and put it at other depths.
+    depth::check(&object, DEEPEST)?;
     let signature = given.map(|text| signature::read(text, Dialect::Ollama));
     Ok(Part::ToolCall(ToolCall { id, name, arguments, signature, extra: object }))
 }
@@ -358,8 +362,8 @@ fn encode_arguments(text: &str) -> Object {
     if text.trim().is_empty() {
         return Object::new();
     }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(arguments)) => arguments,
+    match depth::embedded(text) {
+        Some(Value::Object(arguments)) => arguments,
         _ => Object::from_iter([(INVALID.to_owned(), text.into())]),
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Value;
 const GENERATE_ONLY: &[&str] = &["context", "raw", "template", "suffix", "width", "height", "steps"];
 
 pub(super) fn decode(form: Form, body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     let model =
         take::string(&mut extra, "model")?.ok_or_else(|| WireError::member("model", "is required"))?;
     let messages = match form {

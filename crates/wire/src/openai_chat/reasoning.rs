@@ -8,6 +8,7 @@
 //! JSON without its text, and finds home through clients of any dialect.
 
 use super::parts::Reader;
+use crate::depth;
 use crate::error::WireError;
 use crate::{signature, take};
 use hanok_base::{Dialect, Object, Part, Reasoning, Signature, ToolCall};
@@ -123,7 +124,7 @@ pub(super) fn encode_detail(thought: &Reasoning, index: usize) -> Value {
     let text = thought.text.as_str();
     match &thought.signature {
         Some(own) if own.of == OWN && !own.value.is_empty() => {
-            let Ok(Value::Object(mut detail)) = serde_json::from_str(&own.value) else {
+            let Some(Value::Object(mut detail)) = depth::embedded(&own.value) else {
                 return json!({ "type": "reasoning.text", "text": text, "signature": own.value, "index": index });
             };
             if let Some(member) = text_member(kind(&detail))

@@ -13,7 +13,7 @@ use hanok_base::{
 use serde_json::{Value, json};
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     let model =
         take::string(&mut extra, "model")?.ok_or_else(|| WireError::member("model", "is required"))?;
     if !extra.contains_key("messages") {

@@ -3,7 +3,7 @@
 //! A turn's parts are one sequence, while items group some of them: a message holds texts, refusals and the
 //! annotations of its texts. What no part stands for is in the turn's unknown members: [`ITEMS`] tells where
 //! a message begins and its own members (`id`, `phase`), [`LOGPROBS`] the probabilities of a text's tokens,
-//! [`WITHIN`] which unknown parts are a message's.
+//! [`WITHIN`] which unknown parts are a message's, [`NOTES`] which are annotations of its texts.
 
 use super::{citation, content, thought};
 use crate::error::WireError;
@@ -17,6 +17,8 @@ pub(super) const ITEMS: &str = "items";
 pub(super) const LOGPROBS: &str = "logprobs";
 /// `[2, 3]`: the parts that stand in a message, though their types would make items of them.
 const WITHIN: &str = "within";
+/// `[4]`: the parts that annotate a text, though their types do not tell.
+const NOTES: &str = "notes";
 
 /// Reads the items of one turn of the model.
 #[derive(Default)]
@@ -25,6 +27,7 @@ pub(super) struct Reader {
     messages: Vec<Value>,
     logprobs: Object,
     within: Vec<Value>,
+    notes: Vec<Value>,
     /// Code points of text so far.
     chars: usize,
     in_message: bool,
@@ -49,6 +52,11 @@ impl Reader {
             "reasoning" => {
                 object.shift_remove("type");
                 thought::decode(object, &mut self.parts)?;
+            }
+            // A content part that stands by itself is written in a message, and must be good there.
+            kind if self.repeated && is_of_content(kind) => {
+                self.in_message = true;
+                return self.content(object);
             }
             _ => self.parts.push(other(object)),
         }
@@ -90,7 +98,13 @@ impl Reader {
                 }
                 let annotations = take::array(&mut object, "annotations")?;
                 self.text(take::string(&mut object, "text")?.unwrap_or_default());
-                self.parts.extend(annotations.into_iter().map(|value| citation::decode(value, base)));
+                for value in annotations {
+                    let note = citation::decode(value, base);
+                    if matches!(&note, Part::Opaque { value, .. } if !citation::is_annotation(value)) {
+                        self.notes.push(self.parts.len().into());
+                    }
+                    self.parts.push(note);
+                }
             }
             Some("refusal") => {
                 self.parts.push(Part::Refusal(take::string(&mut object, "refusal")?.unwrap_or_default()));
@@ -116,6 +130,9 @@ impl Reader {
         }
         if !self.within.is_empty() {
             extra.insert(WITHIN.into(), self.within.into());
+        }
+        if !self.notes.is_empty() {
+            extra.insert(NOTES.into(), self.notes.into());
         }
         (self.parts, extra)
     }
@@ -198,7 +215,7 @@ pub(super) struct Written {
 pub(super) fn write(parts: &[Part], extra: &Object, own: bool, to: To<'_>) -> Written {
     let nothing = Object::new();
     let extra = if own { extra } else { &nothing };
-    let notes = Notes::of(parts, own, matches!(to, To::Client { .. }));
+    let notes = Notes::of(parts, extra, own, matches!(to, To::Client { .. }));
     let mut writer =
         Writer { to, own, written: Written::default(), message: None, thought: None, foreign: false };
     let marks = extra.get(ITEMS).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -212,9 +229,9 @@ pub(super) fn write(parts: &[Part], extra: &Object, own: bool, to: To<'_>) -> Wr
             }
         }
         let Some(part) = parts.get(i) else { break };
-        let within = extra.get(WITHIN).and_then(Value::as_array);
-        let within = within.is_some_and(|within| within.iter().any(|at| at.as_u64() == Some(i as u64)));
-        if let (true, Part::Opaque { dialect: Dialect::OpenAiResponses, value }) = (within, part) {
+        if let (true, Part::Opaque { dialect: Dialect::OpenAiResponses, value }) =
+            (is_marked(extra, WITHIN, i), part)
+        {
             writer.content(value.clone());
             continue;
         }
@@ -253,7 +270,7 @@ impl Writer<'_> {
             Part::Citation(_) => self.annotation(i, notes),
             Part::Opaque { dialect: Dialect::OpenAiResponses, value } => {
                 let kind = value.get("type").and_then(Value::as_str).unwrap_or_default();
-                if citation::is_annotation(value) {
+                if notes.has(i) {
                     self.annotation(i, notes);
                 } else if is_of_content(kind) {
                     self.content(value.clone());
@@ -450,6 +467,12 @@ pub(super) fn image_item(media: &Media, id: &str, own: bool) -> Option<Value> {
     Some(object.into())
 }
 
+/// Whether part `i` is among the marked ones of this name.
+fn is_marked(extra: &Object, name: &str, i: usize) -> bool {
+    let marked = extra.get(name).and_then(Value::as_array);
+    marked.is_some_and(|marked| marked.iter().any(|at| at.as_u64() == Some(i as u64)))
+}
+
 /// Which annotation belongs to which text.
 struct Notes {
     /// The annotated text part, or none where there is no text; the annotation's own part; the annotation.
@@ -457,7 +480,8 @@ struct Notes {
 }
 
 impl Notes {
-    fn of(parts: &[Part], own: bool, quotes: bool) -> Self {
+    /// `extra` holds the turn's marks.
+    fn of(parts: &[Part], extra: &Object, own: bool, quotes: bool) -> Self {
         // Where each text begins, and how long it is.
         let mut texts: Vec<(usize, usize, usize)> = Vec::new();
         let mut chars = 0;
@@ -488,7 +512,8 @@ impl Notes {
                     of.push((text.map(|(at, ..)| *at), i, value));
                 }
                 Part::Opaque { dialect: Dialect::OpenAiResponses, value }
-                    if citation::is_annotation(value) =>
+                    if is_marked(extra, NOTES, i)
+                        || citation::is_annotation(value) && !is_marked(extra, WITHIN, i) =>
                 {
                     of.push((before().map(|(at, ..)| *at), i, value.clone()));
                 }
@@ -501,6 +526,11 @@ impl Notes {
     fn of_text(&self, text: usize) -> Vec<Value> {
         let of = self.of.iter().filter(|(of, ..)| *of == Some(text));
         of.map(|(.., value)| value.clone()).collect()
+    }
+
+    /// Whether part `i` is an annotation.
+    fn has(&self, i: usize) -> bool {
+        self.of.iter().any(|(_, at, _)| *at == i)
     }
 
     /// The annotation that part `i` is, where there is no text for it.

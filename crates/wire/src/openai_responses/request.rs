@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const OWN: Dialect = Dialect::OpenAiResponses;
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatRequest, WireError> {
-    let mut extra = take::object(body)?;
+    let mut extra = take::request(body)?;
     let model =
         take::string(&mut extra, "model")?.ok_or_else(|| WireError::member("model", "is required"))?;
     let mut messages = Vec::new();
@@ -91,7 +91,12 @@ fn input(items: Vec<Value>, messages: &mut Vec<Message>) -> Result<(), WireError
     let mut turn: Option<Reader> = None;
     for (i, value) in items.into_iter().enumerate() {
         let place = format!("input[{i}]");
-        let object = take::item(value, &place)?;
+        let mut object = take::item(value, &place)?;
+        if object.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("input_")) {
+            // A part of the user's that stands by itself.
+            let content = Value::from(vec![Value::Object(object)]);
+            object = Object::from_iter([("role".into(), "user".into()), ("content".into(), content)]);
+        }
         if is_the_models(&object) {
             let reader = turn.get_or_insert_with(Reader::of_request);
             reader.item(object).map_err(|error| take::under(&place, error))?;
@@ -301,6 +306,10 @@ fn encode_message(message: &Message, own: bool, place: &str, out: &mut Vec<Value
         let written = items::write(&message.parts, &message.extra, own, To::Upstream);
         for i in written.left_out {
             lost.left_out(format!("{place}.content[{i}]"), "openai-responses has no such part in an answer");
+        }
+        // A turn in which nothing was said is a turn all the same; without it there may be no input at all.
+        if message.parts.is_empty() && written.items.is_empty() {
+            out.push(json!({ "type": "message", "role": "assistant", "content": "" }));
         }
         out.extend(written.items);
         return;

@@ -10,6 +10,7 @@
 mod anthropic_messages;
 mod clients;
 mod corpus;
+mod deep;
 mod embeddings;
 mod encoding;
 mod fixtures;

@@ -39,6 +39,16 @@ fn easy_forms() {
         json!([{ "type": "function_call_output", "call_id": "c", "output": [{ "type": "input_text", "text": "x" }] }]),
         json!([{ "type": "function_call_output", "call_id": "c", "output": "x" }]),
     );
+    let said = |text: &str| json!({ "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": text }] });
+    check(
+        json!([{ "type": "output_text", "text": "a" }, { "role": "assistant", "content": "b" }]),
+        json!([said("a"), said("b")]),
+    );
+    check(json!([{ "type": "input_text", "text": "a" }, user("b")]), json!([user("a"), user("b")]));
+    let nothing = json!([{ "type": "message", "role": "assistant", "content": "" }]);
+    check(json!([{ "role": "assistant" }]), nothing.clone());
+    check(json!([{ "role": "assistant", "content": null }]), nothing.clone());
+    check(json!([{ "role": "assistant", "content": [] }, user("b")]), json!([nothing[0], user("b")]));
 }
 
 /// Parts of a message that we do not know stay in it.
@@ -56,6 +66,10 @@ fn unknown_parts_of_a_message() {
     check(json!([{ "type": "odd" }, { "type": "output_text", "text": "a" }, { "x": 1 }]));
     check(json!([{ "type": "output_odd" }, { "type": "reasoning", "text": "hm" }]));
     check(json!([{ "type": "message" }, { "type": 7 }]));
+    check(json!([{ "type": "output_text", "text": "a" }, { "type": "odd_citation" }]));
+    check(
+        json!([{ "type": "output_text", "text": "a", "annotations": [{}, { "type": "odd" }, 7] }, { "x": 1 }]),
+    );
 }
 
 /// Instructions alone are the input, which a request has to have; beside an input that is kept elsewhere they are
@@ -96,6 +110,11 @@ fn requests_that_are_wrong() {
     check(
         r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_image"}]}]}"#,
         "`input[0].content[0].image_url`",
+    );
+    check(r#"{"model":"m","input":[{"type":"output_text","text":[]}]}"#, "`input[0].text`: must be a string");
+    check(
+        r#"{"model":"m","input":[{"type":"input_text","text":1}]}"#,
+        "`input[0].content[0].text`: must be a string",
     );
     check(r#"{"model":"m","input":[{"type":"function_call_output"}]}"#, "`input[0].call_id`: is required");
     check(r#"{"model":"m","input":"x","tools":[{"type":"function"}]}"#, "`tools[0].name`: is required");
