@@ -2,6 +2,7 @@
 
 use crate::blobs::{self, Blobs, Zstd};
 use crate::error::StoreError;
+use crate::labels;
 use crate::ledger::{Due, Dues};
 use crate::names::Names;
 use crate::row::{SpanRow, TraceBatch};
@@ -52,8 +53,9 @@ impl<'a> Statements<'a> {
 const INSERT_TRACE: &str =
     "INSERT INTO traces (seq, trace_id, arrived_ms, start_ns, duration_ns, status, span_count, name, operation,
         model, provider, key_name, input_tokens, output_tokens, cost_nano, ttft_ns, error, input_preview,
-        output_preview, key_id, project)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+        output_preview, key_id, project, prompt, source, user, tags, cached_tokens, reasoning_tokens)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+        ?23, ?24, ?25, ?26, ?27)
      ON CONFLICT (trace_id) DO NOTHING";
 
 const INSERT_SPAN: &str =
@@ -70,6 +72,8 @@ pub(crate) struct Sums {
     spans: i64,
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
+    cached_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
     cost_nano: Option<i64>,
 }
 
@@ -197,6 +201,9 @@ impl Inserter {
         let key_name = self.names.optional(tx, summary.key_name.as_deref())?;
         let key_id = self.names.optional(tx, summary.key_id.as_deref())?;
         let project = self.names.optional(tx, summary.project.as_deref())?;
+        let prompt = self.names.optional(tx, summary.prompt.as_deref())?;
+        let source = self.names.optional(tx, summary.source.as_deref())?;
+        let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
 
         let seq = self.last_seq + 1;
         let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
@@ -225,9 +232,15 @@ impl Inserter {
             summary.output_preview,
             key_id,
             project,
+            prompt,
+            source,
+            user,
+            labels::json(&summary.tags)?,
+            sums.cached_tokens,
+            sums.reasoning_tokens,
         ])?;
         if inserted == 0 {
-            let names = Numbers { name, operation, model, provider, key_name, key_id };
+            let names = Numbers { name, operation, model, provider, key_name, key_id, prompt, source, user };
             return match self.merge(tx, statements, batch, (trace_id, project), names)? {
                 Some(sums) => Ok(sums),
                 // Whoever guesses or copies an id must not write into another project's trace.
@@ -235,6 +248,12 @@ impl Inserter {
             };
         }
         self.last_seq = seq;
+        if let Some(session) = &summary.session {
+            labels::join_session(tx, seq, project, session)?;
+        }
+        for tag in &summary.tags {
+            labels::tag(tx, seq, self.names.id(tx, tag)?)?;
+        }
         let known = HashSet::new();
         let spans = new_spans(&batch.spans, &known);
         // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
@@ -264,7 +283,8 @@ impl Inserter {
     ) -> Result<Option<Sums>> {
         let there = tx
             .prepare_cached(
-                "SELECT seq, start_ns, duration_ns, status, span_count, project FROM traces WHERE trace_id = ?1",
+                "SELECT seq, start_ns, duration_ns, status, span_count, project, session IS NOT NULL, tags
+                 FROM traces WHERE trace_id = ?1",
             )?
             .query_row([trace_id.as_bytes()], There::read)?;
         if there.project != project {
@@ -298,7 +318,7 @@ impl Inserter {
         let (status, error) = status_columns(&summary.status);
         // The root's word on how it ended is final; without a root, one failure is the trace's.
         let speaks = summary.rooted || (!rooted && status > there.status);
-        let Numbers { name, operation, model, provider, key_name, key_id } = names;
+        let Numbers { name, operation, model, provider, key_name, key_id, prompt, source, user } = names;
         tx.prepare_cached(
             "UPDATE traces SET
                 start_ns = ?2, duration_ns = ?3, span_count = span_count + ?4,
@@ -315,7 +335,13 @@ impl Inserter {
                 input_preview = CASE WHEN ?8 THEN coalesce(?17, input_preview) ELSE coalesce(input_preview, ?17) END,
                 output_preview = CASE WHEN ?8 THEN coalesce(?18, output_preview) ELSE coalesce(output_preview, ?18) END,
                 operation = CASE WHEN ?8 THEN ?19 ELSE operation END,
-                key_id = coalesce(key_id, ?20)
+                key_id = coalesce(key_id, ?20),
+                prompt = CASE WHEN ?8 THEN coalesce(?21, prompt) ELSE coalesce(prompt, ?21) END,
+                source = CASE WHEN ?8 THEN coalesce(?22, source) ELSE coalesce(source, ?22) END,
+                user = CASE WHEN ?8 THEN coalesce(?23, user) ELSE coalesce(user, ?23) END,
+                cached_tokens = CASE WHEN ?24 IS NULL THEN cached_tokens ELSE coalesce(cached_tokens, 0) + ?24 END,
+                reasoning_tokens = CASE WHEN ?25 IS NULL THEN reasoning_tokens
+                    ELSE coalesce(reasoning_tokens, 0) + ?25 END
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -339,7 +365,25 @@ impl Inserter {
             summary.output_preview,
             operation,
             key_id,
+            prompt,
+            source,
+            user,
+            sums.cached_tokens,
+            sums.reasoning_tokens,
         ])?;
+        if let Some(session) = &summary.session
+            && (summary.rooted || !there.has_session)
+        {
+            labels::join_session(tx, there.seq, project, session)?;
+        }
+        if !summary.tags.is_empty() {
+            for tag in &summary.tags {
+                labels::tag(tx, there.seq, self.names.id(tx, tag)?)?;
+            }
+            let all = labels::union(there.tags, &summary.tags);
+            tx.prepare_cached("UPDATE traces SET tags = ?2 WHERE seq = ?1")?
+                .execute(params![there.seq, labels::json(&all)?])?;
+        }
         // Counted in the minute the trace was first counted in, even if it turns out to have begun earlier.
         let errors = if speaks { status - there.status } else { 0 };
         let minute = self.minutes.entry(there.start.div_euclid(MINUTE_NS)).or_default();
@@ -465,6 +509,8 @@ impl Sums {
         if span.counted {
             add(&mut self.input_tokens, count(span.usage.input));
             add(&mut self.output_tokens, count(span.usage.output));
+            add(&mut self.cached_tokens, count(span.usage.cached_input));
+            add(&mut self.reasoning_tokens, count(span.usage.reasoning));
             add(&mut self.cost_nano, span.cost.map(|cost| cost.0));
         }
     }
@@ -475,6 +521,8 @@ impl Sums {
         self.spans += more.spans;
         add(&mut self.input_tokens, more.input_tokens);
         add(&mut self.output_tokens, more.output_tokens);
+        add(&mut self.cached_tokens, more.cached_tokens);
+        add(&mut self.reasoning_tokens, more.reasoning_tokens);
         add(&mut self.cost_nano, more.cost_nano);
     }
 }
@@ -504,6 +552,8 @@ struct There {
     status: i64,
     span_count: i64,
     project: Option<i64>,
+    has_session: bool,
+    tags: Vec<String>,
 }
 
 /// A summary's texts by number.
@@ -515,6 +565,9 @@ struct Numbers {
     provider: Option<i64>,
     key_name: Option<i64>,
     key_id: Option<i64>,
+    prompt: Option<i64>,
+    source: Option<i64>,
+    user: Option<i64>,
 }
 
 impl There {
@@ -526,6 +579,8 @@ impl There {
             status: row.get(3)?,
             span_count: row.get(4)?,
             project: row.get(5)?,
+            has_session: row.get(6)?,
+            tags: row.get_ref(7)?.as_str_or_null().map(labels::read)?,
         })
     }
 }

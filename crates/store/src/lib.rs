@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -17,6 +17,7 @@ pub mod documents;
 mod error;
 mod insert;
 pub mod keys;
+mod labels;
 pub mod ledger;
 mod names;
 mod readers;

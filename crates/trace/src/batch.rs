@@ -188,6 +188,7 @@ impl Kept {
             (name::TIME_TO_FIRST_TOKEN, value) => self.ttft_ns = value.as_f64().map(nanos),
             // Written from columns when read back.
             (name::OPERATION | name::COST, _) => {}
+            (name::TAGS, value) => set(&mut self.attributes, key, value),
             (_, value) => match large(&key, &value) {
                 Some(body) => bodies.push((Slot::Attributes, body)),
                 None => set(&mut self.attributes, key, value),
@@ -241,15 +242,16 @@ fn summary(rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Optio
         .max_by_key(|(_, row)| (row.operation == Operation::Chat.as_str(), row.start))
         .map(|(at, _)| at);
     let speaker = call.and_then(|call| rows.get(call));
-    let mut said = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
-    let (root_input, root_output) = said(root)?;
-    let (input, output) = call.and_then(said).unwrap_or_default();
+    let mut preview = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
+    let (root_input, root_output) = preview(root)?;
+    let (input, output) = call.and_then(preview).unwrap_or_default();
     let root_row = rows.get(root)?;
     let first_token = |row: &SpanRow| Some(row.ttft_ns?.saturating_add(row.start.0 - root_row.start.0));
     let key_name = || {
         let (_, value) = root_row.attributes.iter().find(|(key, _)| key == name::KEY)?;
         value.as_str().map(ToOwned::to_owned)
     };
+    let said = Said::of(rows, root);
     Some(Summary {
         rooted: root_row.parent_id.is_none(),
         name: root_row.name.clone(),
@@ -260,10 +262,80 @@ fn summary(rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Optio
         key_name: caller.key_name.as_deref().map(ToOwned::to_owned).or_else(key_name),
         key_id: caller.key_id.as_deref().map(ToOwned::to_owned),
         project: Some(&*caller.project).filter(|project| !project.is_empty()).map(ToOwned::to_owned),
+        session: said.session,
+        user: said.user,
+        tags: said.tags,
+        prompt: said.prompt,
+        source: said.source,
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_input.or(input),
         output_preview: root_output.or(output),
     })
+}
+
+/// What spans say of the call they are part of; the root's word comes before that of others.
+#[derive(Default)]
+struct Said {
+    session: Option<String>,
+    user: Option<String>,
+    tags: Vec<String>,
+    prompt: Option<String>,
+    source: Option<String>,
+}
+
+impl Said {
+    fn of(rows: &[SpanRow], root: usize) -> Self {
+        let mut said = Self::default();
+        let others = rows.iter().enumerate().filter(|(at, _)| *at != root).map(|(_, row)| row);
+        for row in rows.get(root).into_iter().chain(others) {
+            said.hear(&row.attributes);
+        }
+        said
+    }
+
+    fn hear(&mut self, attributes: &Attributes) {
+        let (mut name, mut version) = (None, None);
+        for (key, value) in attributes {
+            match key.as_ref() {
+                name::CONVERSATION => first(&mut self.session, value),
+                name::USER => first(&mut self.user, value),
+                name::SOURCE => first(&mut self.source, value),
+                name::PROMPT_NAME => first(&mut name, value),
+                name::PROMPT_VERSION => first(&mut version, value),
+                name::TAGS if self.tags.is_empty() => {
+                    let tags = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+                    for tag in tags.filter(|tag| is_label(tag)) {
+                        if !self.tags.iter().any(|known| known == tag) {
+                            self.tags.push(tag.to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.prompt.is_none() {
+            self.prompt = match (name, version) {
+                (Some(name), Some(version)) => Some(format!("{name}@{version}")),
+                (name, _) => name,
+            };
+        }
+    }
+}
+
+/// What can be found by: not empty, and no text.
+fn is_label(text: &str) -> bool {
+    (1..LARGE).contains(&text.len())
+}
+
+/// Takes over a value where none is known.
+fn first(known: &mut Option<String>, value: &Value) {
+    if known.is_none() {
+        *known = match value {
+            Value::String(text) => Some(text.clone()).filter(|text| is_label(text)),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+    }
 }
 
 #[cfg(test)]
@@ -317,6 +389,37 @@ mod tests {
         assert_eq!(batch.spans[1].cost, None);
         assert_eq!(batch.summary.model.as_deref(), Some("fast"));
         assert_eq!(batch.summary.provider.as_deref(), Some("openai"));
+    }
+
+    #[test]
+    fn the_root_says_first_whose_a_trace_is() {
+        let spans = vec![
+            call(2, 1, "gpt-5"),
+            span(
+                1,
+                None,
+                Operation::Agent,
+                &[
+                    (name::CONVERSATION, "c-1".into()),
+                    (name::TAGS, serde_json::json!(["beta", "", 3, "eu", "beta"])),
+                    (name::PROMPT_NAME, "greet".into()),
+                    (name::PROMPT_VERSION, 3.into()),
+                ],
+            ),
+            span(
+                3,
+                Some(1),
+                Operation::Tool,
+                &[(name::CONVERSATION, "c-2".into()), (name::USER, 7.into()), (name::SOURCE, "shop".into())],
+            ),
+        ];
+        let summary =
+            batch(spans, &Caller::default(), &Prices::builtin(), &Forms::default()).unwrap().summary;
+        assert_eq!(summary.session.as_deref(), Some("c-1"));
+        assert_eq!(summary.user.as_deref(), Some("7"));
+        assert_eq!(summary.tags, ["beta", "eu"]);
+        assert_eq!(summary.prompt.as_deref(), Some("greet@3"));
+        assert_eq!(summary.source.as_deref(), Some("shop"));
     }
 
     #[test]
