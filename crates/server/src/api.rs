@@ -90,6 +90,7 @@ pub(crate) async fn search(
     request: Request,
 ) -> Response {
     let limit = house.settings.load().body_limit;
+    let headers = request.headers().clone();
     let body: SearchBody = match parsed(request, limit).await {
         Ok(body) => body,
         Err(problem) => return failed(&problem),
@@ -98,7 +99,7 @@ pub(crate) async fn search(
         let message = format!("`top_k` must be from 1 to {MOST}, not {}", body.top_k);
         return failed(&Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("top_k"));
     }
-    let cx = match admit(&house, &visitor).await {
+    let cx = match admit(&house, &visitor, &headers).await {
         Ok(cx) => cx,
         Err(problem) => return failed(&problem),
     };

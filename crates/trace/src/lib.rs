@@ -14,6 +14,7 @@ pub mod estimate;
 mod exchange;
 pub mod filter;
 mod forms;
+mod labels;
 pub mod message;
 pub mod meter;
 pub mod price;
