@@ -67,6 +67,7 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
         "config_problem": house.config_problem.load().as_deref().map(|problem| {
             json!({ "file": problem.file, "message": problem.message, "at": problem.at.rfc3339() })
         }),
+        "export_problem": house.traces.export().problem(),
         "store": store_trouble(&house).unwrap_or_else(|| "ok".to_owned()),
     }))
 }

@@ -7,12 +7,13 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`documents`].
+//! spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
 mod blobs;
+pub mod cursors;
 pub mod documents;
 mod error;
 mod insert;
@@ -33,6 +34,7 @@ pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use cursors::Cursors;
 pub use error::StoreError;
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};

@@ -203,8 +203,8 @@ impl<'a> Traces<'a> {
 }
 
 /// Whose traces are seen; `None` is everybody's.
-#[derive(Clone)]
-struct Scope(Option<Arc<str>>);
+#[derive(Clone, Default)]
+pub(crate) struct Scope(Option<Arc<str>>);
 
 impl Scope {
     /// What to select from, and the condition on `t` with its value.
@@ -435,7 +435,7 @@ fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 
-fn get(
+pub(crate) fn get(
     conn: &Connection,
     scope: &Scope,
     trace_id: TraceId,

@@ -6,12 +6,13 @@
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
 //! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
-//! [`meter`] (sums since the start).
+//! [`meter`] (sums since the start), [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
 pub mod estimate;
 mod exchange;
+pub mod export;
 pub mod filter;
 mod forms;
 mod labels;
