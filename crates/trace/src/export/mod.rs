@@ -94,14 +94,12 @@ pub async fn run(traces: TraceStore, target: Target) -> Result<(), StoreError> {
     let state = traces.export.clone();
     let mut newest = *committed.borrow_and_update();
     let cursors = traces.store.cursors();
-    let mut done = match cursors.get(CURSOR).await? {
-        Some(seq) => seq.min(newest),
-        None => {
-            // Noted before anything is sent: what arrives until then is owed after a crash, too.
-            cursors.set(CURSOR, newest).await?;
-            newest
-        }
-    };
+    let begun = cursors.get(CURSOR).await?;
+    if begun.is_none() {
+        // Noted before anything is sent: what arrives until then is owed after a crash, too.
+        cursors.set(CURSOR, newest).await?;
+    }
+    let mut done = begun.unwrap_or(newest).min(newest);
     loop {
         state.done.store(done, Ordering::Relaxed);
         if newest - done > target.most_behind {

@@ -106,7 +106,7 @@ fn a_call_comes_back_as_the_api_promises() {
         assert_eq!(trace.spans[1].parent_id.as_ref(), Some(&trace.spans[0].span_id));
         let keys: Vec<String> =
             serde_json::to_value(&trace).unwrap().as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys, ["trace_id", "spans"]);
+        assert_eq!(keys, ["trace_id", "spans", "summary"]);
         let expect = json!({
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "mock",
