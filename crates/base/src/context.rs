@@ -3,7 +3,8 @@
 use crate::span::{Attributes, FinishedTrace, Place, Settlement, Settlements};
 use crate::time::Start;
 use crate::{
-    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Span, SpanId, SpanStatus, TraceId,
+    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Span, SpanId, SpanStatus,
+    TraceContext, TraceId,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -71,18 +72,18 @@ impl std::fmt::Display for Degradation {
 impl CallContext {
     /// A new trace whose spans go into `place` once the last holder of the context lets go of it.
     pub fn new(place: Box<dyn Place>, caller: Arc<Caller>) -> Self {
-        Self::with_trace_id(TraceId::timely(), None, place, caller)
+        Self::made(TraceId::timely(), None, place, caller)
     }
 
-    /// The same inside a trace somebody else began.
-    pub fn with_trace_id(
-        trace_id: TraceId,
-        parent: Option<SpanId>,
-        place: Box<dyn Place>,
-        caller: Arc<Caller>,
-    ) -> Self {
+    /// The same inside a trace that the caller began.
+    pub fn joining(context: TraceContext, place: Box<dyn Place>, caller: Arc<Caller>) -> Self {
+        Self::made(context.trace_id, Some(context), place, caller)
+    }
+
+    fn made(id: TraceId, joined: Option<TraceContext>, place: Box<dyn Place>, caller: Arc<Caller>) -> Self {
         let open = Mutex::new(Open { spans: Vec::with_capacity(4), place: Some(place), settlement: None });
-        let trace = Arc::new(Trace { id: trace_id, caller: caller.clone(), open });
+        let parent = joined.as_ref().map(|context| context.parent);
+        let trace = Arc::new(Trace { id, joined, caller: caller.clone(), open });
         Self {
             trace,
             parent,
@@ -147,6 +148,14 @@ impl CallContext {
         self.trace.id
     }
 
+    /// What a call made from the innermost span tells of its trace (`traceparent` and `tracestate`); `None` where
+    /// the trace is our own, which is nobody else's business.
+    pub fn told_on(&self) -> Option<(String, Option<&str>)> {
+        let joined = self.trace.joined.as_ref()?;
+        let parent = TraceContext::traceparent(self.trace.id, self.parent?, joined.flags);
+        Some((parent, joined.state.as_deref()))
+    }
+
     /// Opens a span under this context. Dropping it unfinished records it as cancelled.
     pub fn span(&self, operation: Operation, name: impl Into<String>) -> SpanScope {
         SpanScope {
@@ -164,6 +173,8 @@ impl CallContext {
 
 struct Trace {
     id: TraceId,
+    /// Where the caller made it part of a trace of its own.
+    joined: Option<TraceContext>,
     caller: Arc<Caller>,
     open: Mutex<Open>,
 }

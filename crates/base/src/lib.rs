@@ -19,6 +19,7 @@ pub mod retrieval;
 pub mod span;
 pub mod stream;
 pub mod time;
+pub mod trace_context;
 pub mod usage;
 
 pub use chat::{
@@ -41,6 +42,7 @@ pub use span::{
 };
 pub use stream::{Delta, EventStream, StreamEvent};
 pub use time::Timestamp;
+pub use trace_context::TraceContext;
 pub use usage::{NanoDollars, Usage};
 
 /// A JSON object whose member order is kept.

@@ -17,9 +17,9 @@ use crate::tariff::Tariff;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation, Problem,
-    ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, RawResponse, ResponseBytes, Route,
-    SpanScope, Timestamp, TraceId,
+    Attributes, BoxFuture, CallContext, Dialect, ErrorKind, Exchange, ModelInfo, ModelName, Operation,
+    Problem, ProviderError, ProviderErrorKind, ProviderName, RateLimits, RawBody, RawResponse, ResponseBytes,
+    Route, SpanScope, Timestamp, TraceId,
 };
 use hanok_wire::{Peek, codec, form, is_rate_limit_header, rate_limit_headers};
 use std::borrow::Cow;
@@ -50,6 +50,8 @@ pub struct Call {
     pub query: Option<String>,
     /// The client's `x-hanok-route` header.
     pub tag: Option<String>,
+    /// What its headers say of it, as attributes: session, user, tags, prompt.
+    pub labels: Attributes,
     /// The key it came with.
     pub key: Option<Arc<Key>>,
     /// The body.
@@ -68,6 +70,7 @@ impl Call {
             headers: Vec::new(),
             query: None,
             tag: None,
+            labels: Attributes::new(),
             key: None,
             body,
         }
@@ -215,6 +218,9 @@ impl Gateway {
         scope.set("hanok.dialect", call.dialect.as_str());
         if let Some(key) = &caller.key_name {
             scope.set("hanok.key", &**key);
+        }
+        for (name, value) in &call.labels {
+            scope.set(name.clone(), value.clone());
         }
         let peek = look(call)?;
         scope.rename(format!("{} {}", operation_name(call.route), peek.model));

@@ -186,6 +186,25 @@ pub(crate) enum Trace {
         #[command(flatten)]
         json: Json,
     },
+    /// Write traces with everything in them, one JSON document a line, newest first
+    #[command(
+        after_help = "Example:\n  hanok trace export --filter \"since:7d status:error\" -o failed.jsonl"
+    )]
+    Export(TraceExport),
+}
+
+/// `hanok trace export`
+#[derive(Debug, Args)]
+pub(crate) struct TraceExport {
+    /// Such as: model:gpt* status:error since:7d refund
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub(crate) filter: String,
+    /// Into this file, which must not be there yet [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Leave out messages and other large values
+    #[arg(long)]
+    pub(crate) no_content: bool,
 }
 
 /// `hanok keys`

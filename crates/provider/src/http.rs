@@ -15,7 +15,7 @@ use hanok_base::{
     EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName,
     RawBody, RawCall, RawResponse, Route, Timestamp,
 };
-use hanok_net::{Client, Coalesced, HeaderMap, NetError, Request, Response, Timeouts, Url};
+use hanok_net::{Client, Coalesced, HeaderMap, HeaderValue, NetError, Request, Response, Timeouts, Url};
 use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -105,15 +105,16 @@ impl HttpProvider {
         };
         let deadline = Instant::now() + timeouts.first_byte;
         let wire = codec(call.dialect);
-        Ok(Outgoing {
-            wire,
-            route: call.route,
-            headers: face.headers_of(call),
-            url,
-            timeouts,
-            deadline,
-            recording,
-        })
+        let mut headers = face.headers_of(call);
+        if let Some((parent, state)) = recording.context().told_on() {
+            let told = [("traceparent", Some(parent.as_str())), ("tracestate", state)];
+            for (name, value) in told.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    headers.to_mut().insert(name, value);
+                }
+            }
+        }
+        Ok(Outgoing { wire, route: call.route, headers, url, timeouts, deadline, recording })
     }
 
     fn error(&self, kind: ProviderErrorKind, status: u16, message: impl Into<String>) -> ProviderError {

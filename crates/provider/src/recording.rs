@@ -41,6 +41,11 @@ impl Recording {
         Self { scope, dialect: about.dialect, request, answer: ResponseBytes::None, kept: 0, cut: false }
     }
 
+    /// The context of the call itself.
+    pub(crate) fn context(&self) -> &CallContext {
+        self.scope.context()
+    }
+
     /// The status of the answer's head.
     pub(crate) fn status(&mut self, status: u16) {
         self.scope.set("http.response.status_code", status);

@@ -67,6 +67,7 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
         "config_problem": house.config_problem.load().as_deref().map(|problem| {
             json!({ "file": problem.file, "message": problem.message, "at": problem.at.rfc3339() })
         }),
+        "export_problem": house.traces.export().problem(),
         "store": store_trouble(&house).unwrap_or_else(|| "ok".to_owned()),
     }))
 }
@@ -90,6 +91,7 @@ pub(crate) async fn search(
     request: Request,
 ) -> Response {
     let limit = house.settings.load().body_limit;
+    let headers = request.headers().clone();
     let body: SearchBody = match parsed(request, limit).await {
         Ok(body) => body,
         Err(problem) => return failed(&problem),
@@ -98,7 +100,7 @@ pub(crate) async fn search(
         let message = format!("`top_k` must be from 1 to {MOST}, not {}", body.top_k);
         return failed(&Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("top_k"));
     }
-    let cx = match admit(&house, &visitor).await {
+    let cx = match admit(&house, &visitor, &headers).await {
         Ok(cx) => cx,
         Err(problem) => return failed(&problem),
     };

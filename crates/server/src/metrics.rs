@@ -23,6 +23,7 @@ pub(crate) async fn metrics(
     let mut out = String::with_capacity(8 << 10);
     calls(&house.traces.meters(), &mut out);
     targets(&house, &mut out);
+    export(&house, &mut out);
     house_itself(&house, &mut out);
     reply::bytes(StatusCode::OK, CONTENT_TYPE, out)
 }
@@ -118,6 +119,18 @@ fn targets(house: &House, out: &mut String) {
         "# HELP hanok_target_up Whether a configured target takes calls.\n# TYPE hanok_target_up gauge\n",
     );
     out.push_str(&rows);
+}
+
+fn export(house: &House, out: &mut String) {
+    let export = house.traces.export();
+    let families = [
+        ("hanok_export_traces_total", "Traces that a collector took.", export.sent()),
+        ("hanok_export_left_out_total", "Traces that no collector will get.", export.left_out()),
+        ("hanok_export_failures_total", "Requests to a collector that failed.", export.failures()),
+    ];
+    for (name, help, value) in families {
+        let _infallible = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n");
+    }
 }
 
 fn house_itself(house: &House, out: &mut String) {

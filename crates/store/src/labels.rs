@@ -20,7 +20,7 @@ pub(crate) fn join_session(tx: &Transaction<'_>, seq: i64, project: Option<i64>,
     let session: i64 = tx
         .prepare_cached(
             "INSERT INTO sessions (project, name, last_seq) VALUES (?1, ?2, ?3)
-             ON CONFLICT (project, name) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)
+             ON CONFLICT (name, project) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)
              RETURNING id",
         )?
         .query_row(params![project.unwrap_or(0), name, seq], |row| row.get(0))?;
@@ -48,12 +48,10 @@ pub(crate) fn read(json: Option<&str>) -> Vec<String> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-/// Tags and those among `more` that are not there yet.
-pub(crate) fn union(mut tags: Vec<String>, more: &[String]) -> Vec<String> {
-    for tag in more {
-        if !tags.contains(tag) {
-            tags.push(tag.clone());
-        }
-    }
-    tags
+/// Tags and those among `more` that are not there yet, in the order of the alphabet.
+pub(crate) fn union(tags: &[String], more: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = tags.iter().chain(more).cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -6,20 +6,25 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`documents`].
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
+//! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`keys`] (who may call),
+//! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
+//! [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
 mod blobs;
+pub mod cursors;
 pub mod documents;
 mod error;
+pub mod family;
 mod insert;
 pub mod keys;
 mod labels;
 pub mod ledger;
 mod names;
+pub mod query;
 mod readers;
 pub mod responses;
 pub mod row;
@@ -33,10 +38,13 @@ pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use cursors::Cursors;
 pub use error::StoreError;
+pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use store::{Health, HealthState, Options, Store, make_folder};
-pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};
+pub use traces::{Bucket, Counts, TraceRows, Traces};

@@ -1,6 +1,7 @@
 //! The face: opening, reading, writing, health, closing.
 
 use crate::admission::{self, Place, Unavailable};
+use crate::cursors::Cursors;
 use crate::error::{StoreError, is_store_fault, panic_text};
 use crate::insert::Inserter;
 use crate::keys::Touches;
@@ -132,6 +133,11 @@ impl Store {
     /// The recorded traces.
     pub fn traces(&self) -> Traces<'_> {
         Traces::new(self)
+    }
+
+    /// How far those that follow the traces have come.
+    pub fn cursors(&self) -> Cursors<'_> {
+        Cursors::new(self)
     }
 
     /// Reserves a place for one trace. Waits while the queue is full or commits fail, 2 s at most.

@@ -2,7 +2,7 @@
 
 use crate::attribute as name;
 use crate::forms::Forms;
-use crate::{estimate, message};
+use crate::{estimate, labels, message};
 use hanok_base::stream::Collector;
 use hanok_base::{
     Attributes, ChatRequest, ChatResponse, Dialect, EmbedRequest, Exchange, FinishReason, Operation, Part,
@@ -165,6 +165,8 @@ fn decode_request(decoded: &mut Decoded, dialect: Dialect, body: &[u8]) -> Optio
     match codec(dialect).decode_request(body) {
         Ok(request) => {
             take_request(decoded, &request);
+            let labels = ["metadata", "labels"].into_iter().find_map(|name| request.extra.get(name));
+            labels::take(&mut decoded.attributes, dialect, request.user.as_deref(), labels);
             Some(request)
         }
         Err(error) => {
@@ -248,6 +250,8 @@ fn skim_request(decoded: &mut Decoded, dialect: Dialect, body: &[u8], forms: &Fo
     };
     decoded.model = Some(request.model.into_owned());
     take_sampling(decoded, &request.sampling);
+    let metadata = request.metadata.and_then(|json| serde_json::from_str(json).ok());
+    labels::take(&mut decoded.attributes, dialect, request.user.as_deref(), metadata.as_ref());
     decoded.bodies = bodies;
     Some(())
 }

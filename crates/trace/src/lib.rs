@@ -6,14 +6,16 @@
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
 //! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
-//! [`meter`] (sums since the start).
+//! [`meter`] (sums since the start), [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
 pub mod estimate;
 mod exchange;
+pub mod export;
 pub mod filter;
 mod forms;
+mod labels;
 pub mod message;
 pub mod meter;
 pub mod price;
@@ -24,7 +26,7 @@ pub mod read;
 pub mod recorder;
 pub mod view;
 
-pub use filter::{FilterError, FilterTerm, TraceFilter, parse_filter};
+pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
 pub use meter::{Histogram, Meter};
 pub use price::{Price, ServiceTier};
 pub use price_list::Prices;

@@ -1,6 +1,7 @@
 //! Where spans go: decoded, priced and summed up on the store's writer thread.
 
 use crate::batch::batch;
+use crate::export::ExportState;
 use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
@@ -18,6 +19,7 @@ pub struct TraceStore {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) meters: Arc<Meters>,
     forms: Arc<Forms>,
+    pub(crate) export: Arc<ExportState>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -31,6 +33,7 @@ impl TraceStore {
             pulse: Arc::default(),
             meters: Arc::default(),
             forms: Arc::default(),
+            export: Arc::default(),
             scope: None,
         }
     }
@@ -38,6 +41,11 @@ impl TraceStore {
     /// Sums of the calls at providers since the start.
     pub fn meters(&self) -> Vec<Meter> {
         self.meters.read()
+    }
+
+    /// How the export to a collector is doing.
+    pub fn export(&self) -> &ExportState {
+        &self.export
     }
 
     /// The store behind it.

@@ -105,7 +105,6 @@ pub struct TraceDetail {
     /// In the order they were recorded: parents before children.
     pub spans: Vec<SpanView>,
     /// The same as in the list.
-    #[serde(skip)]
     pub summary: TraceSummary,
 }
 

@@ -159,6 +159,10 @@ pub struct SkimmedRequest<'a> {
     pub messages: Vec<SkimmedMessage<'a>>,
     /// The tools offered, for [`Codec::decode_tools`].
     pub tools: Option<&'a str>,
+    /// Who the call is for.
+    pub user: Option<Cow<'a, str>>,
+    /// What the client says of the call in its `metadata`, JSON.
+    pub metadata: Option<&'a str>,
 }
 
 /// A message of a request.

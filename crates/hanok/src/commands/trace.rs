@@ -1,5 +1,6 @@
 //! `hanok trace`
 
+use super::trace_export;
 use crate::cli::Trace;
 use crate::config::Effective;
 use crate::{output, wiring};
@@ -29,6 +30,7 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
                 }
             }
         }
+        Trace::Export(options) => return trace_export::run(&traces, options).await,
         Trace::Show { id, json } => {
             let id: TraceId = id.parse().with_context(|| format!("`{id}` is no trace id"))?;
             let Some(trace) = traces.get(id).await? else { bail!("there is no trace {id}") };

@@ -12,6 +12,8 @@ use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_store::Store;
+use hanok_trace::TraceStore;
+use hanok_trace::export::Target;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     introduce(&url, &collections, &rooms);
 
     let sweeping = tokio::spawn(sweep(rooms.store.clone()));
+    let exporting =
+        wiring::export(&effective)?.map(|target| tokio::spawn(export(rooms.traces.clone(), target)));
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
@@ -95,6 +99,11 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     stops.next().await;
     watching.abort();
     sweeping.abort();
+    if let Some(exporting) = exporting {
+        // What is not sent yet goes after the next start.
+        exporting.abort();
+        let _aborted = exporting.await;
+    }
     // Ended for sure, so that the rooms are ours alone.
     let _aborted = watching.await;
     output::note("stopping: running answers finish first; once more to stop at once");
@@ -114,6 +123,13 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sends traces to a collector, as long as the server runs.
+async fn export(traces: TraceStore, target: Target) {
+    if let Err(error) = hanok_trace::export::run(traces, target).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the export of traces has ended");
+    }
 }
 
 /// Kept responses go when their time is over.

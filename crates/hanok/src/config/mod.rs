@@ -39,6 +39,8 @@ pub(crate) struct Config {
     /// Admins' keys of the configuration; others are made by `hanok keys create`. With no key at all, anybody
     /// on this machine may call.
     pub(crate) keys: Vec<Key>,
+    /// Recorded traces out to a collector.
+    pub(crate) export: Export,
     /// Prices in US dollars per million tokens, by `provider/model`; `*` matches any rest.
     pub(crate) prices: BTreeMap<String, Price>,
 }
@@ -76,6 +78,20 @@ pub(crate) struct Gateway {
     pub(crate) max_output_tokens: Option<u64>,
     /// Money for all calls together.
     pub(crate) budgets: Vec<Budget>,
+}
+
+/// `[export]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Export {
+    /// A collector that takes OTLP over HTTP, such as `http://localhost:4318`. Read when the server starts.
+    pub(crate) otlp: Option<String>,
+    /// Headers of every request to it; `env:NAME` takes the value from the environment.
+    pub(crate) headers: BTreeMap<String, String>,
+    /// Send messages and other large values too (default true).
+    pub(crate) content: Option<bool>,
+    /// How many traces the export may fall behind, before the oldest are left out (default 100000).
+    pub(crate) most_behind: Option<u64>,
 }
 
 /// `[projects.NAME]`

@@ -1,6 +1,7 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod export;
 mod models;
 mod money;
 mod network;
@@ -8,6 +9,7 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, is_missing, provider_routes};
+pub(crate) use export::export;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;

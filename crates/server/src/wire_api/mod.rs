@@ -1,9 +1,10 @@
 //! The doors clients of model APIs come in by.
 //!
-//! Reading order: `speech` (which dialect), this file (calls), `gemini` (calls whose model stands in the path),
+//! Reading order: `speech` (which dialect), `labels` (what headers say of a call), this file (calls), `gemini` (calls whose model stands in the path),
 //! `lists` (models), `ollama` (what editors ask beside), `responses` (responses asked back).
 
 pub(crate) mod gemini;
+mod labels;
 pub(crate) mod lists;
 pub(crate) mod ollama;
 pub(crate) mod responses;
@@ -67,7 +68,7 @@ pub(crate) struct Asked {
 /// One model call: a place in the records, the body, the gateway.
 pub(crate) async fn call(house: &House, visitor: &Visitor, request: Request, asked: Asked) -> Response {
     let dialect = asked.dialect;
-    let cx = match admit(house, visitor).await {
+    let cx = match admit(house, visitor, request.headers()).await {
         Ok(cx) => cx,
         Err(problem) => return reply::problem(dialect, &problem, None),
     };
@@ -98,13 +99,18 @@ fn described(asked: Asked, visitor: &Visitor, parts: &http::request::Parts, body
         headers: speech::passed_headers(asked.dialect, headers),
         query: speech::passed_query(parts.uri.query()),
         tag: text("x-hanok-route").map(str::to_owned),
+        labels: labels::of(headers),
         key: visitor.key.clone(),
         ..Call::new(asked.dialect, asked.route, body)
     }
 }
 
-/// A context whose spans have a place reserved.
-pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContext, Problem> {
+/// A context whose spans have a place reserved: in the trace that the caller is in, if it says so.
+pub(crate) async fn admit(
+    house: &House,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+) -> Result<CallContext, Problem> {
     let place = house.traces.admit().await.map_err(|unavailable| Problem {
         retry_after: Some(2),
         ..Problem::new(ErrorKind::Unavailable, "store_unavailable", unavailable.to_string())
@@ -114,7 +120,10 @@ pub(crate) async fn admit(house: &House, visitor: &Visitor) -> Result<CallContex
         house.traces.store().keys().touch(&key.id, Timestamp::now());
     }
     let caller = house.settings.load().caller(&visitor.host, visitor.key.as_deref());
-    Ok(CallContext::new(place, caller))
+    Ok(match labels::trace_context(headers) {
+        Some(context) => CallContext::joining(context, place, caller),
+        None => CallContext::new(place, caller),
+    })
 }
 
 /// The whole body of a request, or what is wrong with it.

@@ -22,6 +22,8 @@ struct Request<'a> {
     model: Option<Text<'a>>,
     messages: Vec<Obj<Turn<'a>>>,
     tools: Option<&'a RawValue>,
+    user: Option<Text<'a>>,
+    metadata: Option<&'a RawValue>,
     sampling: Sampling,
     newer_limit: Option<u64>,
     older_limit: Option<u64>,
@@ -44,7 +46,9 @@ impl<'de> Members<'de> for Request<'de> {
             "seed" => sampling.seed = map.next_value()?,
             "n" => sampling.n = map.next_value()?,
             "parallel_tool_calls" => map.next_value::<Option<bool>>().map(drop)?,
-            "reasoning_effort" | "user" | "prompt_cache_key" => {
+            "user" => self.user = map.next_value()?,
+            "metadata" => self.metadata = map.next_value()?,
+            "reasoning_effort" | "prompt_cache_key" => {
                 map.next_value::<Option<Text<'_>>>().map(drop)?;
             }
             _ => skip(map)?,
@@ -104,7 +108,14 @@ pub(super) fn request(body: &[u8]) -> Option<SkimmedRequest<'_>> {
         None => read_into(Turns::default(), body).ok()?.0.into_iter().map(|json| turn(json.get())).collect(),
     };
     let sampling = Sampling { max_tokens: found.newer_limit.or(found.older_limit), ..found.sampling };
-    Some(SkimmedRequest { model: found.model?.0, sampling, messages, tools: found.tools.map(RawValue::get) })
+    Some(SkimmedRequest {
+        model: found.model?.0,
+        sampling,
+        messages,
+        tools: found.tools.map(RawValue::get),
+        user: found.user.map(|Text(user)| user),
+        metadata: found.metadata.map(RawValue::get),
+    })
 }
 
 /// A request's messages, as they are.
