@@ -3,6 +3,7 @@
 
 mod costs;
 mod pieces;
+mod usage_shapes;
 
 use bytes::Bytes;
 use hanok_base::{
