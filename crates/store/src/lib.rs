@@ -7,9 +7,9 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
-//! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`keys`] (who may call),
-//! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`documents`].
+//! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`sessions`], [`scores`],
+//! [`keys`] (who may call), [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`]
+//! (how far a follower is), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -29,6 +29,8 @@ mod readers;
 pub mod responses;
 pub mod row;
 mod schema;
+pub mod scores;
+pub mod sessions;
 mod spans;
 pub mod store;
 #[cfg(test)]
@@ -46,5 +48,7 @@ pub use ledger::{Balance, Ledger};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
+pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
+pub use sessions::{SessionRow, SessionRows};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceRows, Traces};

@@ -5,8 +5,8 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
-//! [`meter`] (sums since the start), [`export`] (out to a collector).
+//! [`view`] (what readers get), [`read`], [`session`], [`score`], [`pulse`] (the last minute), [`meter`] (sums
+//! since the start), [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
@@ -24,6 +24,8 @@ mod prices;
 pub mod pulse;
 pub mod read;
 pub mod recorder;
+pub mod score;
+pub mod session;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
@@ -33,4 +35,6 @@ pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
+pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
+pub use session::{SessionDetail, SessionPage, SessionView};
 pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
