@@ -2,6 +2,7 @@
 
 use crate::blobs::{self, Blobs, Zstd};
 use crate::error::StoreError;
+use crate::facts::{self, Common, Facts, Id};
 use crate::labels;
 use crate::ledger::{Due, Dues};
 use crate::names::Names;
@@ -24,6 +25,7 @@ pub(crate) struct Inserter {
     names: Names,
     blobs: Blobs,
     packs: SpanPacks,
+    facts: Facts,
     zstd: Zstd,
     last_seq: i64,
     /// `last_seq` as of the last commit.
@@ -89,6 +91,7 @@ impl Inserter {
             names: Names::default(),
             blobs: Blobs::new(conn)?,
             packs: SpanPacks::default(),
+            facts: Facts::new(conn)?,
             zstd: Zstd::default(),
             last_seq,
             committed_seq: last_seq,
@@ -116,9 +119,34 @@ impl Inserter {
         Ok(())
     }
 
+    /// Whether there are traces that have no facts yet.
+    pub(crate) fn has_unfilled(&self) -> bool {
+        self.facts.unfilled().is_some()
+    }
+
+    /// Gives some of them their facts.
+    pub(crate) fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        let Some((next, last)) = self.facts.unfilled() else { return Ok(()) };
+        let seqs: Vec<i64> = tx
+            .prepare_cached("SELECT seq FROM traces WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT 256")?
+            .query_map([next, last], |row| row.get(0))?
+            .collect::<Result<_>>()?;
+        let mut packs = spans::Reader::default();
+        for seq in &seqs {
+            match facts::of_trace(tx, &mut self.names, &mut packs, *seq) {
+                Ok(found) => found.iter().for_each(|fact| self.facts.put(fact)),
+                Err(StoreError::Sql(error)) => return Err(error),
+                // What cannot be read has no facts.
+                Err(error) => tracing::warn!(seq, %error, "the calls of a trace cannot be counted"),
+            }
+        }
+        self.facts.filled(tx, seqs.last().map_or(last, |seq| *seq) + 1)
+    }
+
     /// At the end of a transaction, before its commit.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
         self.packs.finish(tx, &mut self.zstd)?;
+        self.facts.finish(tx, &mut self.zstd)?;
         self.blobs.finish(tx, &mut self.zstd)?;
         self.dues.finish(tx)?;
         let mut upsert = tx.prepare_cached(
@@ -150,6 +178,7 @@ impl Inserter {
     pub(crate) fn committed(&mut self) -> i64 {
         self.names.committed();
         self.blobs.committed();
+        self.facts.committed();
         self.committed_seq = self.last_seq;
         self.committed_seq
     }
@@ -159,6 +188,7 @@ impl Inserter {
         self.names.rolled_back();
         self.blobs.rolled_back();
         self.packs.rolled_back();
+        self.facts.rolled_back();
         self.last_seq = self.committed_seq;
         self.minutes.clear();
         self.dues.rolled_back();
@@ -248,14 +278,30 @@ impl Inserter {
             };
         }
         self.last_seq = seq;
-        if let Some(session) = &summary.session {
-            labels::join_session(tx, seq, project, session)?;
-        }
+        let session = match &summary.session {
+            Some(session) => Some(labels::join_session(tx, seq, project, session)?),
+            None => None,
+        };
+        let mut tags = Vec::with_capacity(summary.tags.len());
         for tag in &summary.tags {
-            labels::tag(tx, seq, self.names.id(tx, tag)?)?;
+            let tag = self.names.id(tx, tag)?;
+            labels::tag(tx, seq, tag)?;
+            tags.push(tag);
         }
         let known = HashSet::new();
         let spans = new_spans(&batch.spans, &known);
+        let common = [
+            (Id::Project, project),
+            (Id::Asked, model),
+            (Id::Key, key_name),
+            (Id::KeyId, key_id),
+            (Id::Prompt, prompt),
+            (Id::Source, source),
+            (Id::Session, session),
+            (Id::User, user),
+        ];
+        let calls = new_spans(&batch.spans, &known).take(MOST);
+        self.facts.put_trace(tx, &mut self.names, &Common::new(seq, common, tags), calls)?;
         // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
         if summary.rooted && batch.spans.len() <= spans::MOST {
             let mut numbers =
@@ -292,6 +338,7 @@ impl Inserter {
         }
         // Where they are packed in this transaction.
         self.packs.finish(tx, &mut self.zstd)?;
+        let facts = self.facts.before(tx, &mut self.names, there.seq).map_err(damaged)?;
         let mut known = HashSet::new();
         let mut rooted = false;
         for span in spans::read(tx, there.seq).map_err(damaged)? {
@@ -388,6 +435,7 @@ impl Inserter {
         let errors = if speaks { status - there.status } else { 0 };
         let minute = self.minutes.entry(there.start.div_euclid(MINUTE_NS)).or_default();
         minute.merge(&Sums { traces: 0, errors, ..sums });
+        self.facts.changed(tx, &mut self.names, there.seq, facts).map_err(damaged)?;
         Ok(Some(sums))
     }
 

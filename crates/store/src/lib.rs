@@ -15,6 +15,8 @@ mod admission;
 mod blobs;
 pub mod documents;
 mod error;
+mod fact_columns;
+mod facts;
 mod insert;
 pub mod keys;
 mod labels;

@@ -182,6 +182,7 @@ pub(crate) struct PackedSpan {
     pub(crate) start: Timestamp,
     pub(crate) duration_ns: i64,
     pub(crate) status: SpanStatus,
+    pub(crate) counted: bool,
     pub(crate) model: Option<i64>,
     pub(crate) provider: Option<i64>,
     pub(crate) usage: Usage,
@@ -193,25 +194,52 @@ pub(crate) struct PackedSpan {
 
 /// The packed spans of a trace; none where none are.
 pub(crate) fn read(conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
-    let found: Option<(i64, Option<usize>, Vec<u8>)> = conn
-        .prepare_cached(
-            "SELECT first, size, body FROM span_packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
-        )?
-        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((first, size, body)) = found else { return Ok(Vec::new()) };
-    let damaged = || StoreError::Damaged(format!("the spans of trace {seq}"));
-    let pack = blobs::unpacked(size, body).ok_or_else(damaged)?;
-    for trace in traces(first, &pack) {
-        let (at, spans) = trace.ok_or_else(damaged)?;
+    Reader::default().read(conn, seq)
+}
+
+/// Reads packed spans. Keeps the pack it read last, where the next trace asked for usually is.
+#[derive(Default)]
+pub(crate) struct Reader {
+    /// `first`, unpacked.
+    pack: Option<(i64, Vec<u8>)>,
+}
+
+impl Reader {
+    /// The packed spans of a trace; none where none are.
+    pub(crate) fn read(&mut self, conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
+        let first: Option<i64> = conn
+            .prepare_cached("SELECT first FROM span_packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1")?
+            .query_row([seq], |row| row.get(0))
+            .optional()?;
+        let Some(first) = first else { return Ok(Vec::new()) };
+        let damaged = || StoreError::Damaged(format!("the spans of trace {seq}"));
+        let pack = match self.pack.take() {
+            Some((known, pack)) if known == first => pack,
+            _ => {
+                let (size, body) = conn
+                    .prepare_cached("SELECT size, body FROM span_packs WHERE first = ?1")?
+                    .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                blobs::unpacked(size, body).ok_or_else(damaged)?
+            }
+        };
+        let found = find(first, &pack, seq).ok_or_else(damaged);
+        self.pack = Some((first, pack));
+        found
+    }
+}
+
+/// The spans of a trace in a pack; `None` where they are not well formed.
+fn find(first: i64, pack: &[u8], seq: i64) -> Option<Vec<PackedSpan>> {
+    for trace in traces(first, pack) {
+        let (at, spans) = trace?;
         if at == seq {
-            return unpack(spans).ok_or_else(damaged);
+            return unpack(spans);
         }
         if at > seq {
             break;
         }
     }
-    Ok(Vec::new())
+    Some(Vec::new())
 }
 
 /// The traces of a pack and their spans; `None` for what is not well formed, and nothing behind it.
@@ -308,6 +336,7 @@ fn pop_span(bytes: &mut Bytes<'_>, before: &[PackedSpan]) -> Option<PackedSpan> 
         start: Timestamp(start),
         duration_ns,
         status,
+        counted: has(COUNTED),
         model,
         provider,
         usage,
