@@ -6,7 +6,8 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), `facts` and `fact_columns` (what
+//! calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -27,6 +28,7 @@ pub mod responses;
 pub mod row;
 mod schema;
 mod spans;
+pub mod stats;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -40,5 +42,6 @@ pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_sec
 pub use ledger::{Balance, Ledger};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
+pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};

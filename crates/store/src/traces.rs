@@ -106,6 +106,15 @@ impl<'a> Traces<'a> {
         Self { scope: Scope(project), ..self }
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Whose traces are seen; `None` is everybody's.
+    pub(crate) fn project(&self) -> Option<Arc<str>> {
+        self.scope.0.clone()
+    }
+
     /// A page of at most `limit` traces older than `before`, newest first.
     pub async fn list(
         &self,
@@ -368,6 +377,11 @@ fn conditions(query: &TraceQuery, values: &mut Vec<Sql>) -> String {
 
 /// Only `*` is special to us.
 fn glob_pattern(glob: &str) -> Sql {
+    Sql::Text(glob_text(glob))
+}
+
+/// The pattern that SQLite's `GLOB` takes, in lower case.
+pub(crate) fn glob_text(glob: &str) -> String {
     let mut pattern = String::with_capacity(glob.len());
     for char in glob.chars().flat_map(char::to_lowercase) {
         match char {
@@ -375,7 +389,7 @@ fn glob_pattern(glob: &str) -> Sql {
             char => pattern.push(char),
         }
     }
-    Sql::Text(pattern)
+    pattern
 }
 
 fn like_pattern(word: &str) -> Sql {
