@@ -22,7 +22,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Facts of a segment.
-pub(crate) const SEGMENT: usize = 32_768;
+pub(crate) const SEGMENT: usize = if cfg!(test) { 64 } else { 32_768 };
 /// More than any segment has: what claims to hold more is damaged.
 pub(crate) const MOST: usize = 1 << 20;
 /// The bits of a column's row id that number the columns of a segment.
@@ -101,9 +101,9 @@ pub(crate) struct Fact {
     pub(crate) start_ms: i64,
     pub(crate) taken_back: bool,
     /// By [`Id`].
-    ids: [i64; Id::ALL.len()],
+    pub(crate) ids: [i64; Id::ALL.len()],
     /// By [`Count`], one more than it is, so that 0 is missing.
-    counts: [u64; Count::ALL.len()],
+    pub(crate) counts: [u64; Count::ALL.len()],
     /// Ascending, each once.
     pub(crate) tags: Vec<i64>,
 }
