@@ -12,6 +12,7 @@
 use crate::blobs::{Zstd, pop_varint, push_varint};
 use crate::error::StoreError;
 use crate::fact_columns::{self as columns, Column, unzigzag, zigzag};
+use crate::insert::first_span;
 use crate::labels;
 use crate::names::Names;
 use crate::row::SpanRow;
@@ -279,19 +280,40 @@ pub(crate) fn of_trace(
     seq: i64,
 ) -> Result<Vec<Fact>, StoreError> {
     let Some(common) = Common::read(tx, names, seq)? else { return Ok(Vec::new()) };
+    calls(tx, names, packs, &common, usize::MAX, |_, counted| counted)
+}
+
+/// The facts of those of a stored trace's first `there` spans that are wanted, by their number and whether they are
+/// counted.
+fn calls(
+    tx: &Transaction<'_>,
+    names: &mut Names,
+    packs: &mut spans::Reader,
+    common: &Common,
+    there: usize,
+    wanted: impl Fn(usize, bool) -> bool,
+) -> Result<Vec<Fact>, StoreError> {
+    let seq = common.0.seq;
     let mut facts = Vec::new();
-    for span in packs.read(tx, seq)? {
-        if span.counted {
-            facts.push(common.packed(tx, names, &span)?);
+    for (number, span) in packs.read(tx, seq)?.iter().enumerate().take(there) {
+        if wanted(number, span.counted) {
+            facts.push(common.packed(tx, names, span)?);
         }
     }
+    let first = first_span(seq);
+    let end = i64::try_from(there).map_or(i64::MAX, |there| first.saturating_add(there));
+    let end = end.min(first_span(seq + 1));
     let mut rows = tx.prepare_cached(
         "SELECT model, provider, start_ns, duration_ns, status, input_tokens, output_tokens, cached_tokens,
-            cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns, attributes
-         FROM spans WHERE id BETWEEN ?1 AND ?2 AND counted",
+            cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns, attributes, counted, id
+         FROM spans WHERE id >= ?1 AND id < ?2",
     )?;
-    let mut rows = rows.query(params![crate::insert::first_span(seq), crate::insert::first_span(seq + 1) - 1])?;
+    let mut rows = rows.query([first, end])?;
     while let Some(row) = rows.next()? {
+        let number = usize::try_from(row.get::<_, i64>(14)? - first).unwrap_or(usize::MAX);
+        if !wanted(number, row.get(13)?) {
+            continue;
+        }
         let mut fact = common.0.clone();
         fact.set_id(Id::Model, row.get::<_, Option<i64>>(0)?.unwrap_or(0));
         fact.set_id(Id::Provider, row.get::<_, Option<i64>>(1)?.unwrap_or(0));
@@ -325,6 +347,14 @@ fn stored_error_type(attributes: Option<&str>, name: i64) -> Option<String> {
         }
     }
     None
+}
+
+/// What changed of the spans that were there of a trace.
+pub(crate) struct Changed<'a> {
+    /// How many there were.
+    pub(crate) there: usize,
+    /// Those that are no longer counted, by number, ascending.
+    pub(crate) taken: &'a [usize],
 }
 
 /// The writer's side.
@@ -367,60 +397,58 @@ impl Facts {
         self.put(&Fact { taken_back: true, ..fact.clone() });
     }
 
-    /// Adds the facts of a trace that is new.
-    pub(crate) fn put_trace<'a>(
+    /// Adds the facts of these calls.
+    pub(crate) fn put_calls<'a>(
         &mut self,
         tx: &Transaction<'_>,
         names: &mut Names,
         common: &Common,
-        spans: impl Iterator<Item = &'a SpanRow>,
+        calls: impl Iterator<Item = &'a SpanRow>,
     ) -> Result<()> {
-        for span in spans.filter(|span| span.counted) {
+        for span in calls {
             let fact = common.call(tx, names, span)?;
             self.put(&fact);
         }
         Ok(())
     }
 
-    /// The facts of a trace before it changes, for [`Facts::changed`]; `None` where it has none yet and will get
-    /// them all at once.
+    /// What the facts of a trace have in common before it changes, for [`Facts::changed`]; `None` where it has none
+    /// yet and will get them all at once.
     pub(crate) fn before(
         &self,
         tx: &Transaction<'_>,
         names: &mut Names,
         seq: i64,
-    ) -> Result<Option<Vec<Fact>>, StoreError> {
+    ) -> Result<Option<Common>> {
         if self.unfilled.is_some_and(|(next, last)| (next..=last).contains(&seq)) {
             return Ok(None);
         }
-        of_trace(tx, names, &mut spans::Reader::default(), seq).map(Some)
+        Common::read(tx, names, seq)
     }
 
-    /// Takes back what is no longer so of a trace, and adds what is new.
-    pub(crate) fn changed(
+    /// Takes back what is no longer so of a trace, and adds what is new: the calls that came.
+    pub(crate) fn changed<'a>(
         &mut self,
         tx: &Transaction<'_>,
         names: &mut Names,
-        seq: i64,
-        before: Option<Vec<Fact>>,
+        before: &Common,
+        Changed { there, taken }: Changed<'_>,
+        new: impl Iterator<Item = &'a SpanRow>,
     ) -> Result<(), StoreError> {
-        let Some(before) = before else { return Ok(()) };
-        let after = of_trace(tx, names, &mut spans::Reader::default(), seq)?;
-        let mut more: HashMap<&Fact, i64, foldhash::fast::RandomState> = HashMap::default();
-        for fact in &after {
-            *more.entry(fact).or_default() += 1;
+        let Some(now) = Common::read(tx, names, before.0.seq)? else { return Ok(()) };
+        let mut packs = spans::Reader::default();
+        let was_taken = |number: usize| taken.binary_search(&number).is_ok();
+        if now != *before {
+            let was_counted = |number, counted| counted || was_taken(number);
+            let all = calls(tx, names, &mut packs, before, there, was_counted)?;
+            all.iter().for_each(|fact| self.take_back(fact));
+            let all = calls(tx, names, &mut packs, &now, there, |_, counted| counted)?;
+            all.iter().for_each(|fact| self.put(fact));
+        } else if !taken.is_empty() {
+            let all = calls(tx, names, &mut packs, before, there, |number, _| was_taken(number))?;
+            all.iter().for_each(|fact| self.take_back(fact));
         }
-        for fact in &before {
-            *more.entry(fact).or_default() -= 1;
-        }
-        for fact in after.iter().chain(&before) {
-            // Each once, however often it is in both.
-            match more.remove(fact).unwrap_or(0) {
-                0 => {}
-                more => (0..more.abs()).for_each(|_| if more > 0 { self.put(fact) } else { self.take_back(fact) }),
-            }
-        }
-        Ok(())
+        Ok(self.put_calls(tx, names, &now, new)?)
     }
 
     /// Traces that have no facts yet.

@@ -48,12 +48,10 @@ pub(crate) fn read(json: Option<&str>) -> Vec<String> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-/// Tags and those among `more` that are not there yet.
-pub(crate) fn union(mut tags: Vec<String>, more: &[String]) -> Vec<String> {
-    for tag in more {
-        if !tags.contains(tag) {
-            tags.push(tag.clone());
-        }
-    }
-    tags
+/// Tags and those among `more` that are not there yet, in the order of the alphabet.
+pub(crate) fn union(tags: &[String], more: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = tags.iter().chain(more).cloned().collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), `facts` and `fact_columns` (what
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`traces`] (traces out), `facts` and `fact_columns` (what
 //! calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
@@ -18,6 +18,7 @@ pub mod documents;
 mod error;
 mod fact_columns;
 mod facts;
+pub mod family;
 mod insert;
 pub mod keys;
 mod labels;
@@ -38,6 +39,7 @@ mod writer;
 
 pub use admission::{Place, Unavailable};
 pub use error::StoreError;
+pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 /// Some or all spans of one trace, with what they say about the whole.
 ///
 /// A later batch of the same trace merges into the row: spans already there are left out (a replay changes
-/// nothing), sums grow by the new spans, and what the root says wins over what other spans say. A batch of
-/// another project becomes a trace of its own, under an id of its own.
+/// nothing), sums are those over the calls that are not made of other calls, and what the root says wins over what
+/// other spans say. A batch of another project becomes a trace of its own, under an id of its own.
 #[derive(Clone, Debug)]
 pub struct TraceBatch {
     /// The trace.

@@ -445,7 +445,7 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
     })
 }
 
-fn status(failed: bool, error: Option<String>) -> SpanStatus {
+pub(crate) fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 

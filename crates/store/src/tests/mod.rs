@@ -127,7 +127,7 @@ fn labels_come_back_and_merge() {
         assert_eq!(row.session.as_deref(), Some("of the root"));
         assert_eq!(row.user.as_deref(), Some("앨리스"));
         assert_eq!((row.prompt.as_deref(), row.source.as_deref()), (Some("greet@3"), Some("shop")));
-        assert_eq!(row.tags, ["b", "a"]);
+        assert_eq!(row.tags, ["a", "b"]);
     });
 }
 
@@ -184,12 +184,12 @@ fn batches_of_one_trace_merge_and_replays_change_nothing() {
         let trace = store.traces().get(trace_id(0), Bodies::None).await.unwrap().unwrap();
         assert_eq!(trace.spans.len(), 3);
         assert_eq!(trace.row.span_count, 3);
-        assert_eq!(trace.row.input_tokens, Some(30));
-        assert_eq!(trace.row.name, "trace 0");
+        assert_eq!(trace.row.input_tokens, Some(20), "a call made of calls is not counted beside them");
+        assert_eq!(trace.row.name, "chat 1");
         assert_eq!(trace.row.status, SpanStatus::Ok, "the root has the last word");
         assert_eq!(trace.row.start, span(1, None).start);
         let sums = store.traces().totals(Timestamp(0)).await.unwrap();
-        assert_eq!((sums.traces, sums.errors, sums.spans, sums.cost), (1, 0, 3, NanoDollars(21)));
+        assert_eq!((sums.traces, sums.errors, sums.spans, sums.cost), (1, 0, 3, NanoDollars(14)));
     });
 }
 

@@ -336,3 +336,30 @@ fn forgotten_traces_are_in_no_sum() {
         check_all(&store, &[left, late].concat()).await;
     });
 }
+
+#[test]
+fn a_call_that_is_made_of_others_is_not_counted_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    block(async {
+        // A parent that was packed and counted, then its child; then one that came as a row, and its child.
+        submit(&store, batch(0, vec![span(1, None)])).await;
+        submit(&store, batch(1, vec![span(2, Some(1))])).await;
+        store.flush().await.unwrap();
+        assert_eq!(ask(&store, by(&[])).await.total.sums.calls, 2);
+        let mut child = span(5, Some(1));
+        child.model = Some("a-child's".into());
+        submit(&store, batch(0, vec![child])).await;
+        submit(&store, batch(1, vec![span(3, Some(2)), span(4, Some(3))])).await;
+        store.flush().await.unwrap();
+        let found = ask(&store, by(&[Dimension::Model])).await;
+        let models: Vec<_> =
+            found.groups.iter().map(|group| (group.values[0].as_deref().unwrap(), group.sums.calls)).collect();
+        assert_eq!(models, [("gpt-5-mini", 1), ("a-child's", 1)]);
+        assert_eq!(found.total.sums.input_tokens, 20);
+        for id in [0, 1] {
+            let row = store.traces().get(trace_id(id), crate::Bodies::None).await.unwrap().unwrap().row;
+            assert_eq!(row.input_tokens, Some(10), "the row agrees");
+        }
+    });
+}
