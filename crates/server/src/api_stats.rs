@@ -42,7 +42,7 @@ async fn answer(house: &House, visitor: &Visitor, params: &StatsParams) -> Resul
     let filter = filter.map_err(|error| {
         Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string()).param("filter")
     })?;
-    let mut query = stats_query(&filter).map_err(|error| wrong("filter", error.to_string()))?;
+    let mut query = stats_query(&filter);
     let number = |param: &'static str, value: Option<&str>| match value.map(str::parse::<usize>) {
         None => Ok(None),
         Some(Ok(number)) if (1..=MOST).contains(&number) => Ok(Some(number)),

@@ -93,9 +93,6 @@ pub enum StoreError {
     /// The system gave no random bytes, without which no key can be made.
     #[error("the system's random generator failed: {0}")]
     NoRandomness(String),
-    /// A query that there is no answer to.
-    #[error("{0}")]
-    Unanswerable(&'static str),
     /// SQLite said no.
     #[error(transparent)]
     Sql(#[from] rusqlite::Error),

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`traces`] (traces out), `facts` and `fact_columns` (what
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), `facts` and `fact_columns` (what
 //! calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
@@ -24,6 +24,7 @@ pub mod keys;
 mod labels;
 pub mod ledger;
 mod names;
+pub mod query;
 mod readers;
 pub mod responses;
 pub mod row;
@@ -42,8 +43,9 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
-pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};
+pub use traces::{Bucket, Counts, TraceRows, Traces};

@@ -24,11 +24,6 @@ pub enum AskError {
     /// There is no such order.
     #[error("groups cannot be ordered by `{0}`; known are {}", names(&Rank::ALL))]
     Rank(String),
-    /// The filter has a word that calls know nothing of.
-    #[error(
-        "calls are not counted by words of messages: leave out {0}, or list the traces with `hanok trace ls`"
-    )]
-    Words(String),
 }
 
 fn names<T>(all: &[(&str, T)]) -> String {
@@ -49,12 +44,8 @@ pub fn parse_rank(name: &str) -> Result<Rank, AskError> {
 }
 
 /// The store's question about the calls that pass a filter; what is left at its default is to be set beside it.
-pub fn stats_query(filter: &TraceFilter) -> Result<StatsQuery, AskError> {
-    let filter = filter.query();
-    if let Some(word) = filter.words.first() {
-        return Err(AskError::Words(format!("`{word}`")));
-    }
-    Ok(StatsQuery { filter, limit: GROUPS, ..StatsQuery::default() })
+pub fn stats_query(filter: &TraceFilter) -> StatsQuery {
+    StatsQuery { filter: filter.query(), limit: GROUPS, ..StatsQuery::default() }
 }
 
 impl TraceStore {
@@ -202,7 +193,6 @@ impl From<&CallStats> for SumsView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse_filter;
 
     #[test]
     fn dimensions() {
@@ -213,13 +203,6 @@ mod tests {
         assert!(error.starts_with("calls cannot be grouped by `colour`; known are model, provider"), "{error}");
         assert_eq!(parse_rank("cost"), Ok(Rank::Cost));
         assert!(parse_rank("size").is_err());
-    }
-
-    #[test]
-    fn words_are_refused() {
-        let query = |text: &str| stats_query(&parse_filter(text, Timestamp(0)).unwrap());
-        assert_eq!(query("refund"), Err(AskError::Words("`refund`".into())));
-        assert_eq!(query("model:gpt*").unwrap().filter.models, ["gpt*"]);
     }
 
     #[test]

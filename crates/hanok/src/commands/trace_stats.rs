@@ -11,7 +11,7 @@ use hanok_trace::{StatsView, TraceStore, parse_dimensions, parse_filter, parse_r
 pub(super) async fn run(traces: &TraceStore, ask: &TraceStats) -> anyhow::Result<()> {
     let since = ask.since.as_deref().map(|since| format!(" since:{since}")).unwrap_or_default();
     let filter = parse_filter(&format!("{}{since}", ask.filter), Timestamp::now())?;
-    let mut query = stats_query(&filter)?;
+    let mut query = stats_query(&filter);
     ensure!((1..=1_000).contains(&ask.limit), "--limit must be from 1 to 1000");
     ensure!((1..=1_000).contains(&ask.buckets), "--buckets must be from 1 to 1000");
     (query.limit, query.buckets) = (ask.limit, ask.buckets);

@@ -14,7 +14,8 @@ mod part;
 use crate::StoreError;
 use crate::facts::{Count, Id};
 use crate::names::Texts;
-use crate::traces::{TraceQuery, Traces};
+use crate::query::TraceQuery;
+use crate::traces::Traces;
 use cells::Cells;
 use filter::{Filter, Row};
 use hanok_base::{NanoDollars, Timestamp};
@@ -33,8 +34,9 @@ const DAY_MS: i64 = 86_400 * SECOND_MS;
 /// What is asked of the calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatsQuery {
-    /// Which calls: by what is known of them and of their trace. `failed` is the call's own end. Words are those of
-    /// the trace, and refused here.
+    /// Which calls. Model, provider, how it ended and numbers are the call's own (and the model its trace asked for),
+    /// all else is its trace's. What is asked of operations, names, errors, ids, scores and words goes through the
+    /// traces one by one.
     pub filter: TraceQuery,
     /// Stretches of time at most; up to 1 gives the sums only. They are of equal length: whole seconds, minutes,
     /// hours or days in UTC.

@@ -6,6 +6,7 @@ use crate::fact_columns::{self as columns, Codes, Column};
 use crate::facts::{self, Count, Fact, Id};
 use rusqlite::{Connection, params};
 
+pub(super) const SEQ: Column = Column::Seq;
 pub(super) const START: Column = Column::Start;
 pub(super) const TAKEN_BACK: Column = Column::TakenBack;
 
