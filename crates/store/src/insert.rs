@@ -4,6 +4,7 @@ mod merge;
 
 use crate::blobs::{self, Blobs, Zstd};
 use crate::error::StoreError;
+use crate::facts::{self, Common, Facts, Id};
 use crate::labels;
 use crate::ledger::{Due, Dues};
 use crate::names::Names;
@@ -27,6 +28,7 @@ pub(crate) struct Inserter {
     names: Names,
     blobs: Blobs,
     packs: SpanPacks,
+    facts: Facts,
     zstd: Zstd,
     last_seq: i64,
     /// `last_seq` as of the last commit.
@@ -93,6 +95,7 @@ impl Inserter {
             names: Names::default(),
             blobs: Blobs::new(conn)?,
             packs: SpanPacks::default(),
+            facts: Facts::new(conn)?,
             zstd: Zstd::default(),
             last_seq,
             committed_seq: last_seq,
@@ -121,9 +124,34 @@ impl Inserter {
         Ok(())
     }
 
+    /// Whether there are traces that have no facts yet.
+    pub(crate) fn has_unfilled(&self) -> bool {
+        self.facts.unfilled().is_some()
+    }
+
+    /// Gives some of them their facts.
+    pub(crate) fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        let Some((next, last)) = self.facts.unfilled() else { return Ok(()) };
+        let seqs: Vec<i64> = tx
+            .prepare_cached("SELECT seq FROM traces WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT 256")?
+            .query_map([next, last], |row| row.get(0))?
+            .collect::<Result<_>>()?;
+        let mut packs = spans::Reader::default();
+        for seq in &seqs {
+            match facts::of_trace(tx, &mut self.names, &mut packs, *seq) {
+                Ok(found) => found.iter().for_each(|fact| self.facts.put(fact)),
+                Err(StoreError::Sql(error)) => return Err(error),
+                // What cannot be read has no facts.
+                Err(error) => tracing::warn!(seq, %error, "the calls of a trace cannot be counted"),
+            }
+        }
+        self.facts.filled(tx, seqs.last().map_or(last, |seq| *seq) + 1)
+    }
+
     /// At the end of a transaction, before its commit.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>) -> Result<()> {
         self.packs.finish(tx, &mut self.zstd)?;
+        self.facts.finish(tx, &mut self.zstd)?;
         self.blobs.finish(tx, &mut self.zstd)?;
         self.dues.finish(tx)?;
         let mut upsert = tx.prepare_cached(
@@ -154,6 +182,7 @@ impl Inserter {
     /// After the commit; the newest trace's sequence number.
     pub(crate) fn committed(&mut self) -> i64 {
         self.blobs.committed();
+        self.facts.committed();
         self.committed_seq = self.last_seq;
         self.committed_seq
     }
@@ -163,6 +192,7 @@ impl Inserter {
         self.names.rolled_back();
         self.blobs.rolled_back();
         self.packs.rolled_back();
+        self.facts.rolled_back();
         self.last_seq = self.committed_seq;
         self.minutes.clear();
         self.families.clear();
@@ -258,12 +288,28 @@ impl Inserter {
             };
         }
         self.last_seq = seq;
-        if let Some(session) = &summary.session {
-            labels::join_session(tx, seq, project, session)?;
-        }
+        let session = match &summary.session {
+            Some(session) => Some(labels::join_session(tx, seq, project, session)?),
+            None => None,
+        };
+        let mut tags = Vec::with_capacity(summary.tags.len());
         for tag in &summary.tags {
-            labels::tag(tx, seq, self.names.id(tx, tag)?)?;
+            let tag = self.names.id(tx, tag)?;
+            labels::tag(tx, seq, tag)?;
+            tags.push(tag);
         }
+        let ids = [
+            (Id::Project, project),
+            (Id::Asked, model),
+            (Id::Key, key_name),
+            (Id::KeyId, key_id),
+            (Id::Prompt, prompt),
+            (Id::Source, source),
+            (Id::Session, session),
+            (Id::User, user),
+        ];
+        let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
+        self.facts.put_calls(tx, &mut self.names, &Common::new(seq, ids, tags), calls)?;
         let spans = each_once(&batch.spans);
         // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
         if summary.rooted && batch.spans.len() <= spans::MOST {

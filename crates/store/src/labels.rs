@@ -15,8 +15,8 @@ pub(crate) fn user(tx: &Transaction<'_>, name: &str) -> Result<i64> {
     Ok(tx.last_insert_rowid())
 }
 
-/// Makes a trace a turn of a session.
-pub(crate) fn join_session(tx: &Transaction<'_>, seq: i64, project: Option<i64>, name: &str) -> Result<()> {
+/// Makes a trace a turn of a session, whose row this gives.
+pub(crate) fn join_session(tx: &Transaction<'_>, seq: i64, project: Option<i64>, name: &str) -> Result<i64> {
     let session: i64 = tx
         .prepare_cached(
             "INSERT INTO sessions (project, name, last_seq) VALUES (?1, ?2, ?3)
@@ -25,7 +25,7 @@ pub(crate) fn join_session(tx: &Transaction<'_>, seq: i64, project: Option<i64>,
         )?
         .query_row(params![project.unwrap_or(0), name, seq], |row| row.get(0))?;
     tx.prepare_cached("UPDATE traces SET session = ?2 WHERE seq = ?1")?.execute([seq, session])?;
-    Ok(())
+    Ok(session)
 }
 
 /// Gives a trace a tag, a row of `names`.

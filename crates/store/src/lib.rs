@@ -8,8 +8,9 @@
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
 //! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`sessions`], [`scores`],
-//! [`keys`] (who may call), [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`]
-//! (how far a follower is), [`documents`].
+//! `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call),
+//! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
+//! [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -18,6 +19,8 @@ mod blobs;
 pub mod cursors;
 pub mod documents;
 mod error;
+mod fact_columns;
+mod facts;
 pub mod family;
 mod insert;
 pub mod keys;
@@ -32,6 +35,7 @@ mod schema;
 pub mod scores;
 pub mod sessions;
 mod spans;
+pub mod stats;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -50,5 +54,6 @@ pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
 pub use sessions::{SessionRow, SessionRows};
+pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceRows, Traces};

@@ -309,7 +309,7 @@ impl Builder<'_> {
 
     fn word(&mut self, word: &str) -> Result<String, StoreError> {
         let word = like_pattern(word);
-        let found = self.ids("SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
+        let found = ids(self.conn, "SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
         let (word, named) = (self.value(word), self.among(&found));
         Ok(format!(
             "(t.input_preview LIKE {word} ESCAPE '\\' OR t.output_preview LIKE {word} ESCAPE '\\'
@@ -320,41 +320,14 @@ impl Builder<'_> {
 
     /// Among the names of these patterns.
     fn named(&mut self, patterns: &[String], behind: Option<Behind>) -> Result<String, StoreError> {
-        let mut sql = String::from("SELECT id FROM names WHERE ");
-        let mut values = Vec::new();
-        for (number, pattern) in (1..).zip(patterns) {
-            let or = if number > 1 { " OR " } else { "" };
-            // Writing to a string cannot fail.
-            let _ = write!(sql, "{or}lower(text) GLOB ?{number}");
-            if let Some(behind) = behind {
-                let _ = write!(sql, " OR {} GLOB ?{number}", behind.sql());
-            }
-            values.push(glob_pattern(pattern));
-        }
-        let found = self.ids(&sql, values)?;
+        let found = names_like(self.conn, patterns, behind)?;
         Ok(self.among(&found))
     }
 
     /// Among the rows of a table with these very names, or patterns.
     fn exact(&mut self, table: &str, names: &[String]) -> Result<String, StoreError> {
-        let mut found = Vec::new();
-        for name in names {
-            found.extend(if name.contains('*') {
-                self.ids(
-                    &format!("SELECT id FROM {table} WHERE lower(name) GLOB ?1"),
-                    vec![glob_pattern(name)],
-                )?
-            } else {
-                self.ids(&format!("SELECT id FROM {table} WHERE name = ?1"), vec![Sql::Text(name.clone())])?
-            });
-        }
+        let found = rows_named(self.conn, table, names)?;
         Ok(self.among(&found))
-    }
-
-    fn ids(&self, sql: &str, values: Vec<Sql>) -> Result<Vec<i64>, StoreError> {
-        let mut statement = self.conn.prepare_cached(sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn among(&mut self, ids: &[i64]) -> String {
@@ -369,6 +342,49 @@ impl Builder<'_> {
         self.values.push(value);
         format!("?{}", self.values.len())
     }
+}
+
+/// The names of these patterns.
+pub(crate) fn names_like(
+    conn: &Connection,
+    patterns: &[String],
+    behind: Option<Behind>,
+) -> Result<Vec<i64>, StoreError> {
+    let mut sql = String::from("SELECT id FROM names WHERE ");
+    let mut values = Vec::new();
+    for (number, pattern) in (1..).zip(patterns) {
+        let or = if number > 1 { " OR " } else { "" };
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "{or}lower(text) GLOB ?{number}");
+        if let Some(behind) = behind {
+            let _ = write!(sql, " OR {} GLOB ?{number}", behind.sql());
+        }
+        values.push(glob_pattern(pattern));
+    }
+    ids(conn, &sql, values)
+}
+
+/// The rows of a table with these very names, or patterns.
+pub(crate) fn rows_named(conn: &Connection, table: &str, names: &[String]) -> Result<Vec<i64>, StoreError> {
+    let mut found = Vec::new();
+    for name in names {
+        found.extend(if name.contains('*') {
+            ids(conn, &format!("SELECT id FROM {table} WHERE lower(name) GLOB ?1"), vec![glob_pattern(name)])?
+        } else {
+            ids(
+                conn,
+                &format!("SELECT id FROM {table} WHERE name = ?1"),
+                vec![Sql::Text(name.clone())],
+            )?
+        });
+    }
+    Ok(found)
+}
+
+fn ids(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<i64>, StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Scores of the trace `t` and its spans, made in its project or for all of them.
@@ -392,7 +408,7 @@ impl Has {
 
 /// By what part of a name it is found, too.
 #[derive(Clone, Copy)]
-enum Behind {
+pub(crate) enum Behind {
     /// A model is asked for as `provider/model`, and looked for by its own name.
     Slash,
     /// A prompt is `name@version`, and looked for by its name.

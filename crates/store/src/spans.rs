@@ -199,18 +199,36 @@ pub(crate) struct PackedSpan {
 
 /// The packed spans of a trace; none where none are.
 pub(crate) fn read(conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
-    let Some((first, pack)) = pack_of(conn, seq)? else { return Ok(Vec::new()) };
-    let damaged = || damaged(seq);
-    for trace in traces(first, &pack) {
-        let trace = trace.ok_or_else(damaged)?;
-        if trace.seq == seq {
-            return unpack(trace.spans).ok_or_else(damaged);
+    Reader::default().read(conn, seq)
+}
+
+/// Reads packed spans. Keeps the pack it read last, where the next trace asked for usually is.
+#[derive(Default)]
+pub(crate) struct Reader(Option<(i64, Vec<u8>)>);
+
+impl Reader {
+    /// The packed spans of a trace; none where none are.
+    pub(crate) fn read(&mut self, conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
+        let first: Option<i64> = conn
+            .prepare_cached("SELECT first FROM span_packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1")?
+            .query_row([seq], |row| row.get(0))
+            .optional()?;
+        if self.0.as_ref().map(|(known, _)| *known) != first {
+            self.0 = pack_of(conn, seq)?;
         }
-        if trace.seq > seq {
-            break;
+        let Some((first, pack)) = &self.0 else { return Ok(Vec::new()) };
+        let damaged = || damaged(seq);
+        for trace in traces(*first, pack) {
+            let trace = trace.ok_or_else(damaged)?;
+            if trace.seq == seq {
+                return unpack(trace.spans).ok_or_else(damaged);
+            }
+            if trace.seq > seq {
+                break;
+            }
         }
+        Ok(Vec::new())
     }
-    Ok(Vec::new())
 }
 
 /// Takes the count from packed spans of a trace, by their numbers in it.

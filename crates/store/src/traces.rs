@@ -86,6 +86,15 @@ impl<'a> Traces<'a> {
         Self { scope: Scope(project), ..self }
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Whose traces are seen; `None` is everybody's.
+    pub(crate) fn project(&self) -> Option<Arc<str>> {
+        self.scope.0.clone()
+    }
+
     /// A page of at most `limit` traces older than `before`, newest first.
     pub async fn list(
         &self,

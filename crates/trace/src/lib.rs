@@ -5,8 +5,8 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`session`], [`score`], [`pulse`] (the last minute), [`meter`] (sums
-//! since the start), [`export`] (out to a collector).
+//! [`view`] (what readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the
+//! last minute), [`meter`] (sums since the start), [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
@@ -26,6 +26,7 @@ pub mod read;
 pub mod recorder;
 pub mod score;
 pub mod session;
+pub mod stats;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
@@ -37,4 +38,5 @@ pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};
+pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};
 pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};

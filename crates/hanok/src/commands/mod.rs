@@ -12,6 +12,7 @@ mod reload;
 mod search;
 mod trace;
 mod trace_export;
+mod trace_stats;
 mod up;
 
 use crate::cli::{Cli, Command};

@@ -8,6 +8,7 @@ use super::{
     Inserter, Numbers, Statements, Sums, Tokens, damaged, end_of, first_span, span_id, status_columns,
 };
 use super::{MINUTE_NS, MOST};
+use crate::facts::Changed;
 use crate::family::{Family, Kin};
 use crate::labels;
 use crate::row::{SpanRow, TraceBatch};
@@ -127,6 +128,7 @@ impl Inserter {
         if self.packs.may_hold(trace.seq) {
             self.packs.finish(tx, &mut self.zstd)?;
         }
+        let facts = self.facts.before(tx, &mut self.names, trace.seq)?;
         let mut there = self.there(tx, trace.seq)?;
         let before = there.family.len();
         let speakers = Speakers::of(&there.family);
@@ -167,6 +169,13 @@ impl Inserter {
         heads.tell(&there.family, &speakers, &mut sums)?;
         let first_speaks = speakers.speaker == there.family.speaker();
         self.update(tx, &trace, batch, names, &sums, (&new, first_speaks))?;
+        if let Some(facts) = facts {
+            let counted = (before..).zip(&new).filter(|(number, _)| there.family.counts(*number));
+            let changed = Changed { there: before, taken: &taken };
+            self.facts
+                .changed(tx, &mut self.names, &facts, changed, counted.map(|(_, span)| *span))
+                .map_err(damaged)?;
+        }
         self.families.keep(trace.seq, there);
         Ok(Some(added))
     }

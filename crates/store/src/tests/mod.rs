@@ -3,6 +3,7 @@
 mod accounts;
 mod finding;
 mod packed;
+mod stats;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
