@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -15,8 +15,10 @@ mod admission;
 mod blobs;
 pub mod documents;
 mod error;
+pub mod family;
 mod insert;
 pub mod keys;
+mod labels;
 pub mod ledger;
 mod names;
 mod readers;
@@ -33,6 +35,7 @@ mod writer;
 
 pub use admission::{Place, Unavailable};
 pub use error::StoreError;
+pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

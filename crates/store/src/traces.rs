@@ -9,6 +9,7 @@
 use crate::StoreError;
 use crate::blobs;
 use crate::insert::first_span;
+use crate::labels;
 use crate::names::Texts;
 use crate::row::{Bodies, Slot, StoredSpan, StoredTrace, TraceRow};
 use crate::spans::{self, PackedSpan};
@@ -228,7 +229,8 @@ fn row_sql(from: &str, rest: &str) -> String {
 const ROW: &str =
     "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
         provider.text, key.text, t.input_tokens, t.output_tokens, t.cost_nano, t.ttft_ns, t.span_count,
-        t.input_preview, t.output_preview, operation.text, key_id.text, project.text";
+        t.input_preview, t.output_preview, operation.text, key_id.text, project.text,
+        session.name, user.name, t.tags, prompt.text, source.text, t.cached_tokens, t.reasoning_tokens";
 
 const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
     LEFT JOIN names AS operation ON operation.id = t.operation
@@ -236,7 +238,11 @@ const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
     LEFT JOIN names AS provider ON provider.id = t.provider
     LEFT JOIN names AS key ON key.id = t.key_name
     LEFT JOIN names AS key_id ON key_id.id = t.key_id
-    LEFT JOIN names AS project ON project.id = t.project";
+    LEFT JOIN names AS project ON project.id = t.project
+    LEFT JOIN sessions AS session ON session.id = t.session
+    LEFT JOIN users AS user ON user.id = t.user
+    LEFT JOIN names AS prompt ON prompt.id = t.prompt
+    LEFT JOIN names AS source ON source.id = t.source";
 
 const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
     coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
@@ -415,10 +421,17 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
         output_preview: row.get(16)?,
         key_id: row.get(18)?,
         project: row.get(19)?,
+        session: row.get(20)?,
+        user: row.get(21)?,
+        tags: row.get_ref(22)?.as_str_or_null().map(labels::read)?,
+        prompt: row.get(23)?,
+        source: row.get(24)?,
+        cached_tokens: row.get(25)?,
+        reasoning_tokens: row.get(26)?,
     })
 }
 
-fn status(failed: bool, error: Option<String>) -> SpanStatus {
+pub(crate) fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 
