@@ -15,6 +15,10 @@ use std::sync::Arc;
 /// Fewer bytes hold nothing.
 const LEAST: usize = 6;
 
+/// Secrets of such a length are looked for again, the first so many of a text.
+const LONG: usize = 16;
+const MANY: usize = 32;
+
 /// Something that must not be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -144,6 +148,14 @@ impl Redactor {
                 from = one.range.end;
             }
             value.push_str(now.get(from..).unwrap_or_default());
+            // What is known to be a secret is one wherever it stands.
+            for one in found.iter().filter(|one| one.secret && one.range.len() >= LONG).take(MANY) {
+                if let Some(secret) = now.get(one.range.clone())
+                    && value.contains(secret)
+                {
+                    value = value.replace(secret, &one.placeholder());
+                }
+            }
             *into = Some(value);
         }
         count
@@ -228,6 +240,7 @@ impl Redactor {
         }
         let Ok(text) = std::str::from_utf8(bare) else { return self.chunks(bare) };
         let found = self.find(text);
+        let structured = bare.iter().any(|byte| b":[]{},".contains(byte));
         let mut value = Vec::with_capacity(bare.len());
         let mut from = 0;
         for one in &found {
@@ -237,7 +250,6 @@ impl Redactor {
                 bare.get(one.range.clone()).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_digit))
                     && is_value(one.range.start.checked_sub(1).and_then(|at| bare.get(at)))
                     && is_value(bare.get(one.range.end));
-            let structured = bare.iter().any(|byte| b":[]{},".contains(byte));
             value.extend_from_slice(before.as_bytes());
             let placeholder = one.placeholder();
             let quoted = if number && structured { format!("\"{placeholder}\"") } else { placeholder };

@@ -93,7 +93,7 @@ fn residents_of_korea() {
         Pii::RrnKr,
         "resident-number",
         // Check digits by the published rule; the last was born after the check digit was given up.
-        &["900101-1234568", "9001011234568", "000229-3123451", "850615-5123453", "201105-3999999"],
+        &["900101-1234568", "9001011234568", "000229-3123454", "850615-5123456", "201105-3999999"],
         &[
             "900101-1234567",
             "901301-1234568",
