@@ -1,5 +1,6 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
+mod forget;
 mod merge;
 
 use crate::blobs::{self, Blobs, Zstd};
@@ -84,7 +85,7 @@ pub(crate) struct Sums {
 impl Inserter {
     pub(crate) fn new(conn: &Connection) -> Result<Self> {
         let (last_seq, arrived_ms) = conn.query_row(
-            "SELECT coalesce(max(seq), 0), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
+            "SELECT max(coalesce(max(seq), 0), (SELECT last_seq FROM forgotten)), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
              FROM traces",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),

@@ -7,7 +7,7 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`documents`].
+//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -22,6 +22,7 @@ mod labels;
 pub mod ledger;
 mod names;
 mod readers;
+pub mod removal;
 pub mod responses;
 pub mod row;
 mod schema;
@@ -38,6 +39,7 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use store::{Health, HealthState, Options, Store, make_folder};

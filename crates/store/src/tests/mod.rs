@@ -2,6 +2,7 @@
 
 mod accounts;
 mod packed;
+mod removal;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
