@@ -5,7 +5,7 @@ CREATE TABLE sessions (
     project  INTEGER NOT NULL,
     name     TEXT    NOT NULL,
     last_seq INTEGER NOT NULL,
-    UNIQUE (project, name)
+    UNIQUE (name, project)
 ) STRICT;
 CREATE INDEX sessions_by_last ON sessions (last_seq);
 

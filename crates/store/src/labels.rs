@@ -20,7 +20,7 @@ pub(crate) fn join_session(tx: &Transaction<'_>, seq: i64, project: Option<i64>,
     let session: i64 = tx
         .prepare_cached(
             "INSERT INTO sessions (project, name, last_seq) VALUES (?1, ?2, ?3)
-             ON CONFLICT (project, name) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)
+             ON CONFLICT (name, project) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq)
              RETURNING id",
         )?
         .query_row(params![project.unwrap_or(0), name, seq], |row| row.get(0))?;

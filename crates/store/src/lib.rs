@@ -6,7 +6,7 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -21,6 +21,7 @@ pub mod keys;
 mod labels;
 pub mod ledger;
 mod names;
+pub mod query;
 mod readers;
 pub mod removal;
 pub mod responses;
@@ -39,8 +40,9 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use store::{Health, HealthState, Options, Store, make_folder};
-pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};
+pub use traces::{Bucket, Counts, TraceRows, Traces};

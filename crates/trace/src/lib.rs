@@ -24,7 +24,7 @@ pub mod read;
 pub mod recorder;
 pub mod view;
 
-pub use filter::{FilterError, FilterTerm, TraceFilter, parse_filter};
+pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
 pub use meter::{Histogram, Meter};
 pub use price::{Price, ServiceTier};
 pub use price_list::Prices;
