@@ -1,5 +1,6 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
+mod forget;
 mod merge;
 
 use crate::blobs::{self, Blobs, Zstd};
@@ -39,6 +40,8 @@ pub(crate) struct Inserter {
     minutes: HashMap<i64, Sums, foldhash::fast::RandomState>,
     dues: Dues,
     families: Families,
+    /// Traces and spans of the open transaction that were counted and not kept.
+    not_kept: (u64, u64),
     attributes: String,
     references: Vec<u8>,
     rare_tokens: Vec<u8>,
@@ -86,7 +89,7 @@ pub(crate) struct Sums {
 impl Inserter {
     pub(crate) fn new(conn: &Connection) -> Result<Self> {
         let (last_seq, arrived_ms) = conn.query_row(
-            "SELECT coalesce(max(seq), 0), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
+            "SELECT max(coalesce(max(seq), 0), (SELECT last_seq FROM forgotten)), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
              FROM traces",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -104,6 +107,7 @@ impl Inserter {
             minutes: HashMap::default(),
             dues: Dues::default(),
             families: Families::default(),
+            not_kept: (0, 0),
             attributes: String::new(),
             references: Vec::new(),
             rare_tokens: Vec::new(),
@@ -154,6 +158,10 @@ impl Inserter {
         self.facts.finish(tx, &mut self.zstd)?;
         self.blobs.finish(tx, &mut self.zstd)?;
         self.dues.finish(tx)?;
+        if let (traces @ 1.., spans) = std::mem::take(&mut self.not_kept) {
+            tx.prepare_cached("UPDATE forgotten SET traces = traces + ?1, spans = spans + ?2")?
+                .execute([traces, spans])?;
+        }
         let mut upsert = tx.prepare_cached(
             "INSERT INTO minutes (minute, traces, errors, spans, input_tokens, output_tokens, cost_nano)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -196,6 +204,7 @@ impl Inserter {
         self.last_seq = self.committed_seq;
         self.minutes.clear();
         self.families.clear();
+        self.not_kept = (0, 0);
         self.dues.rolled_back();
     }
 
@@ -213,7 +222,23 @@ impl Inserter {
         statements: &mut Statements<'_>,
         batch: &TraceBatch,
     ) -> Result<Sums> {
+        if !batch.kept && !is_there(tx, batch.trace_id)? {
+            return Ok(self.count_only(batch));
+        }
         self.insert_as(tx, statements, batch, batch.trace_id)
+    }
+
+    /// Counts a trace that is not kept.
+    fn count_only(&mut self, batch: &TraceBatch) -> Sums {
+        let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else {
+            return Sums::default();
+        };
+        let (status, _) = status_columns(&batch.summary.status);
+        let sums = sums_of(&batch.spans, status);
+        self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
+        self.not_kept.0 += u64::try_from(sums.traces).unwrap_or(0);
+        self.not_kept.1 += u64::try_from(sums.spans).unwrap_or(0);
+        sums
     }
 
     fn insert_as(
@@ -241,13 +266,7 @@ impl Inserter {
         let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
 
         let seq = self.last_seq + 1;
-        let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
-        for span in each_once(&batch.spans).take(MOST) {
-            sums.spans += 1;
-            if span.counted {
-                sums.add(&Tokens::of(span));
-            }
-        }
+        let sums = sums_of(&batch.spans, status);
         let inserted = statements.trace.execute(params![
             seq,
             trace_id.as_bytes(),
@@ -493,6 +512,22 @@ struct Numbers {
     prompt: Option<i64>,
     source: Option<i64>,
     user: Option<i64>,
+}
+
+/// What the spans of a new trace add up to.
+fn sums_of(spans: &[SpanRow], errors: i64) -> Sums {
+    let mut sums = Sums { traces: 1, errors, ..Sums::default() };
+    for span in each_once(spans).take(MOST) {
+        sums.spans += 1;
+        if span.counted {
+            sums.add(&Tokens::of(span));
+        }
+    }
+    sums
+}
+
+fn is_there(tx: &Transaction<'_>, trace_id: TraceId) -> Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM traces WHERE trace_id = ?1")?.exists([trace_id.as_bytes()])
 }
 
 /// Each span once.

@@ -8,9 +8,9 @@
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
 //! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`sessions`], [`scores`],
-//! `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call),
-//! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`documents`].
+//! `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums over them), [`removal`] (traces that
+//! go), [`keys`] (who may call), [`ledger`] (what was spent), [`responses`] (what clients may ask back),
+//! [`cursors`] (how far a follower is), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -29,6 +29,7 @@ pub mod ledger;
 mod names;
 pub mod query;
 mod readers;
+pub mod removal;
 pub mod responses;
 pub mod row;
 mod schema;
@@ -50,6 +51,7 @@ pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
+pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};

@@ -112,7 +112,7 @@ impl Job {
 pub(crate) trait WriteJob: Send {
     /// Does it, inside a savepoint; once for every attempt to commit. An `Err` takes back the savepoint only,
     /// unless it is the store's own fault.
-    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), rusqlite::Error>;
+    fn run(&mut self, tx: &Transaction<'_>, inserter: &mut Inserter) -> Result<(), rusqlite::Error>;
     /// Whether `run` ended in an error of its own, and is to be taken back.
     fn refused(&self) -> bool;
     /// Whether the commit must reach the disk, not only the operating system.
@@ -175,7 +175,7 @@ impl Shared {
             && !self.is_behind()
     }
 
-    fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         let oldest = self.behind.load(Ordering::Relaxed);
         oldest != 0 && self.opened.elapsed() > Duration::from_nanos(oldest) + BEHIND
     }
@@ -422,7 +422,7 @@ impl Writer {
             for pending in &mut *group {
                 match &mut pending.work {
                     Work::Traces(traces) => insert(&mut self.inserter, &tx, &mut statements, traces)?,
-                    Work::Write(job) => write(&tx, job.as_mut())?,
+                    Work::Write(job) => write(&tx, &mut self.inserter, job.as_mut())?,
                 }
             }
             if !self.touching.is_empty() {
@@ -695,9 +695,13 @@ fn insert(
     Ok(())
 }
 
-fn write(tx: &Transaction<'_>, job: &mut dyn WriteJob) -> Result<(), rusqlite::Error> {
+fn write(
+    tx: &Transaction<'_>,
+    inserter: &mut Inserter,
+    job: &mut dyn WriteJob,
+) -> Result<(), rusqlite::Error> {
     tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-    job.run(tx)?;
+    job.run(tx, inserter)?;
     if tx.is_autocommit() {
         // SQLite took back the whole transaction, which it does when the disk is full.
         return Err(rusqlite::Error::SqliteFailure(
