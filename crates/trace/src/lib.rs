@@ -16,6 +16,7 @@ pub mod filter;
 mod forms;
 pub mod message;
 pub mod meter;
+pub mod otlp;
 pub mod price;
 mod price_list;
 mod prices;
