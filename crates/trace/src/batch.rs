@@ -15,14 +15,41 @@ use std::collections::HashMap;
 const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
+/// A span with what its exchange says, or what others told of it.
+pub(crate) struct Piece {
+    pub(crate) span: Span,
+    pub(crate) decoded: Decoded,
+}
+
 /// The rows of one trace's spans, root first.
 pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices, forms: &Forms) -> Option<TraceBatch> {
-    let trace_id = spans.first()?.trace_id;
+    let piece = |mut span: Span| {
+        let exchange = span.exchange.take();
+        let decoded = exchange.map(|exchange| exchange::decode(span.operation, &exchange, forms));
+        Piece { span, decoded: decoded.unwrap_or_default() }
+    };
     let counted = counted(&spans);
-    let mut rows = Vec::with_capacity(spans.len());
-    let mut previews = Vec::with_capacity(spans.len());
-    for (span, counted) in spans.into_iter().zip(counted) {
-        let (row, preview) = row(span, counted, prices, forms);
+    assemble(spans.into_iter().map(piece).collect(), counted, caller, prices)
+}
+
+/// The same of spans that others recorded, in any order: rerankings of theirs count where they tell tokens.
+pub(crate) fn foreign(mut pieces: Vec<Piece>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
+    // Parents begin before their children; those that begin with them are told apart by lasting longer.
+    pieces.sort_by_key(|Piece { span, .. }| (span.start, std::cmp::Reverse(span.duration)));
+    let counted = counted_of(&pieces, |piece| &piece.span, |Piece { span, decoded }| match span.operation {
+        Operation::Chat | Operation::Embeddings => true,
+        Operation::Rerank => !decoded.usage.is_empty() || decoded.told_cost.is_some(),
+        _ => false,
+    });
+    assemble(pieces, counted, caller, prices)
+}
+
+fn assemble(pieces: Vec<Piece>, counted: Vec<bool>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
+    let trace_id = pieces.first()?.span.trace_id;
+    let mut rows = Vec::with_capacity(pieces.len());
+    let mut previews = Vec::with_capacity(pieces.len());
+    for (piece, counted) in pieces.into_iter().zip(counted) {
+        let (row, preview) = row(piece, counted, prices);
         rows.push(row);
         previews.push(preview);
     }
@@ -38,13 +65,18 @@ fn counted(spans: &[Span]) -> Vec<bool> {
         Operation::Rerank | Operation::Forward => span.exchange.is_some(),
         _ => false,
     };
-    let mut counted: Vec<bool> = spans.iter().map(calls).collect();
+    counted_of(spans, |span| span, calls)
+}
+
+fn counted_of<T>(all: &[T], span_of: impl Fn(&T) -> &Span, calls: impl Fn(&T) -> bool) -> Vec<bool> {
+    let mut counted: Vec<bool> = all.iter().map(&calls).collect();
     if counted.iter().filter(|counted| **counted).count() < 2 {
         return counted;
     }
-    let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
-    for span in spans.iter().filter(|span| calls(span)) {
-        let mut parent = span.parent_id;
+    let at: HashMap<SpanId, usize> =
+        all.iter().enumerate().map(|(at, one)| (span_of(one).span_id, at)).collect();
+    for one in all.iter().filter(|one| calls(one)) {
+        let mut parent = span_of(one).parent_id;
         // Bounded: ids from elsewhere might form a circle.
         for _ in 0..64 {
             let Some(at) = parent.and_then(|parent| at.get(&parent).copied()) else {
@@ -53,7 +85,7 @@ fn counted(spans: &[Span]) -> Vec<bool> {
             if let Some(counted) = counted.get_mut(at) {
                 *counted = false;
             }
-            parent = spans.get(at).and_then(|span| span.parent_id);
+            parent = all.get(at).and_then(|one| span_of(one).parent_id);
         }
     }
     counted
@@ -64,15 +96,14 @@ struct Preview {
     output: Option<String>,
 }
 
-fn row(span: Span, counted: bool, prices: &Prices, forms: &Forms) -> (SpanRow, Preview) {
-    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } =
-        span;
-    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange, forms)).unwrap_or_default();
+fn row(Piece { span, decoded }: Piece, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
+    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, .. } = span;
     let Decoded {
         model,
         response_model,
         tier,
         mut usage,
+        told_cost,
         seen,
         attributes: read,
         mut bodies,
@@ -99,6 +130,7 @@ fn row(span: Span, counted: bool, prices: &Prices, forms: &Forms) -> (SpanRow, P
         }
         _ => None,
     };
+    let cost = cost.or(told_cost.filter(|_| counted));
     if let Some(tier) = tier {
         set(&mut kept.attributes, Cow::Borrowed(name::SERVICE_TIER), tier.into());
     }

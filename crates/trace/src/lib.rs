@@ -5,11 +5,13 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in),
 //! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
 mod batch;
+mod convention;
 pub mod estimate;
 mod exchange;
 pub mod filter;
@@ -22,6 +24,7 @@ mod price_list;
 mod prices;
 pub mod pulse;
 pub mod read;
+pub mod receive;
 pub mod recorder;
 pub mod view;
 
@@ -31,5 +34,6 @@ pub use price::{Price, ServiceTier};
 pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
+pub use receive::{Parcel, Receipt, ReceiveError, ReceivedCounts};
 pub use recorder::TraceStore;
 pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
