@@ -42,6 +42,13 @@ pub struct Parcel {
     message: String,
 }
 
+impl Parcel {
+    /// About how much memory it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
