@@ -5,11 +5,13 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the
-//! last minute), [`meter`] (sums since the start), [`export`] (out to a collector).
+//! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in), [`view`] (what
+//! readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the last minute),
+//! [`meter`] (sums since the start), [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
+mod convention;
 pub mod estimate;
 mod exchange;
 pub mod export;
@@ -18,11 +20,13 @@ mod forms;
 mod labels;
 pub mod message;
 pub mod meter;
+pub mod otlp;
 pub mod price;
 mod price_list;
 mod prices;
 pub mod pulse;
 pub mod read;
+pub mod receive;
 pub mod recorder;
 pub mod score;
 pub mod session;
@@ -35,6 +39,7 @@ pub use price::{Price, ServiceTier};
 pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
+pub use receive::{Parcel, Receipt, ReceiveError, ReceivedCounts};
 pub use recorder::TraceStore;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};

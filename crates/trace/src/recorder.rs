@@ -6,6 +6,7 @@ use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
+use crate::receive::Received;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
 use hanok_store::{Scores, Store, Traces};
@@ -20,6 +21,7 @@ pub struct TraceStore {
     pub(crate) meters: Arc<Meters>,
     forms: Arc<Forms>,
     pub(crate) export: Arc<ExportState>,
+    pub(crate) received: Arc<Received>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -34,6 +36,7 @@ impl TraceStore {
             meters: Arc::default(),
             forms: Arc::default(),
             export: Arc::default(),
+            received: Arc::default(),
             scope: None,
         }
     }
@@ -104,7 +107,7 @@ impl Place for Reserved {
         let Self { place, prices, pulse, meters, forms } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
-            pulse.beat(&spans, &caller.project);
+            pulse.beat(spans.iter(), &caller.project);
             let batch = batch(spans, &caller, &prices.load(), &forms);
             if let Some(batch) = &batch {
                 meters.count(&batch.spans);
