@@ -229,6 +229,4 @@ pub enum Bodies {
     None,
     /// Every span's.
     All,
-    /// One span's.
-    Of(SpanId),
 }

@@ -31,4 +31,6 @@ pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
-pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
+pub use view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
+
+pub use hanok_store::SpanLine;

@@ -3,7 +3,7 @@
 use crate::filter::TraceFilter;
 use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
-use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
+use crate::view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
 use hanok_store::{Bodies, Bucket, Counts, StoreError};
 use tokio::sync::watch;
@@ -51,9 +51,19 @@ impl TraceStore {
 
     /// One span with everything in it.
     pub async fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanView>, TraceError> {
-        let trace = self.rows().get(trace_id, Bodies::Of(span_id)).await?;
-        let span = trace.and_then(|trace| trace.spans.into_iter().find(|span| span.span_id == span_id));
-        Ok(span.map(SpanView::from))
+        let spans = self.rows().spans(trace_id, vec![span_id], true).await?;
+        Ok(spans.into_iter().next().map(SpanView::from))
+    }
+
+    /// A trace as the lines of a tree, however many spans it has: no attributes, no messages.
+    pub async fn outline(&self, trace_id: TraceId) -> Result<Option<TraceOutline>, TraceError> {
+        Ok(self.rows().outline(trace_id).await?.map(TraceOutline::from))
+    }
+
+    /// The spans of these ids without messages and other large values, in the order they were recorded.
+    pub async fn spans_light(&self, trace_id: TraceId, wanted: Vec<SpanId>) -> Result<Vec<SpanView>, TraceError> {
+        let spans = self.rows().spans(trace_id, wanted, false).await?;
+        Ok(spans.into_iter().map(SpanView::from).collect())
     }
 
     /// The traces beside one in the order of arrival.
