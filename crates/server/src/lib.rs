@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
+//! documents), `live` (what just happened, over SSE), `pages` (which page), `records` (those of traces), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
@@ -19,6 +19,7 @@ mod pages;
 mod params;
 mod people;
 mod present;
+mod records;
 mod reply;
 mod serve;
 mod session;
@@ -199,7 +200,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/keys", get(people::keys).post(people::create_key))
         .route("/keys/{id}/revoke", post(people::revoke_key))
         .route("/logout", post(people::logout))
-        .route("/traces/{id}", get(pages::trace))
+        .route("/traces/{id}", get(records::trace))
         .route("/sources/{id}", get(pages::source))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::no_such_method)

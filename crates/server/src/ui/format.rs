@@ -100,6 +100,15 @@ pub(super) fn portion(share: f64) -> String {
     }
 }
 
+/// A measure with the digits it has, four at most: `1`, `0.75`, `0.8333`.
+pub(super) fn measure(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A score with three digits.
 pub(super) fn score(score: f64) -> String {
     if score.is_finite() { format!("{score:.3}") } else { "–".to_owned() }
@@ -191,6 +200,9 @@ mod tests {
         check(sum(0.31), "$0.31");
         check(sum(0.002_51), "$0.00251");
         check(sum(0.004), "$0.004");
+        check(measure(0.75), "0.75");
+        check(measure(-1.0), "-1");
+        check(measure(f64::NAN), "–");
         check(share(7, 1_000), "0.7 %");
         check(share(1, 100_000), "<0.1 %");
         check(share(0, 5), "0 %");

@@ -17,6 +17,7 @@ mod messages;
 mod models;
 mod prefs;
 mod prose;
+mod scores;
 mod shell;
 mod source;
 mod span;
@@ -25,6 +26,7 @@ mod text;
 mod text_en;
 mod text_gateway;
 mod text_ko;
+mod text_records;
 mod trace;
 mod traces;
 mod tree;
@@ -43,8 +45,10 @@ pub use source::source_page;
 pub use span::span_pane;
 pub use text::{Count, Lang, ScriptTexts, Texts};
 pub use text_gateway::GatewayTexts;
-pub use trace::trace_page;
+pub use text_records::{RecordTexts, RecordWords};
+pub use trace::{trace_page, trace_rows};
 pub use traces::{filter_of_query, trace_row, traces_page};
+pub use tree::{Stretch, guides, spent};
 
 /// The `Content-Security-Policy` that the pages keep to.
 pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \

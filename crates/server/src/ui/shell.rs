@@ -469,6 +469,17 @@ fn sheet(page: &Page, section: Section) -> Markup {
     }
 }
 
+/// The way to the traces of which `word` is `value`, under the value.
+pub(super) fn filtered(page: &Page, word: &str, value: &str) -> Markup {
+    html! { a href=(page.to(&format!("traces?filter={}", format::url_encode(&filter_part(word, value))))) { (format::cut(value, 64)) } }
+}
+
+/// `word:value` as the filter reads it.
+pub(super) fn filter_part(word: &str, value: &str) -> String {
+    let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
+    if plain { format!("{word}:{value}") } else { format!("{word}:\"{}\"", value.replace('"', "")) }
+}
+
 /// A quiet button that copies a text.
 pub(super) fn copy_button(label: &str, text: &str, class: &str) -> Markup {
     html! {

@@ -103,7 +103,6 @@ pub(super) const EN: Texts = Texts {
     tokens: "Tokens",
     spans: "Spans",
     span_count: Count { one: "1 span", many: "{n} spans" },
-    more_spans: Count { one: "1 more span is not shown.", many: "{n} more spans are not shown." },
     spans_of: "Spans of this trace",
     axis: "Time from 0 to {end}",
     where_went: "Where the {total} went",
@@ -140,7 +139,6 @@ pub(super) const EN: Texts = Texts {
     input_cached: "input, cached",
     input_written: "input, written to cache",
     output: "output",
-    of_which_reasoning: "of which reasoning",
     total: "total",
     cost_unknown: "no price known",
     bytes_range: "bytes {start}–{end}",
@@ -169,6 +167,7 @@ pub(super) const EN: Texts = Texts {
     go_traces: "Go to Traces",
     go_ask: "Go to Ask",
     gateway: super::text_gateway::EN,
+    records: super::text_records::EN,
     js: ScriptTexts {
         ask: "Ask",
         dismiss: "Dismiss",
@@ -232,5 +231,6 @@ pub(super) const EN: Texts = Texts {
         took: "in {time}",
         no_cost: "no cost recorded",
         degraded: "Not everything could be passed on: {what}",
+        records: super::text_records::EN_WORDS,
     },
 };
