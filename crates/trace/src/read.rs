@@ -51,8 +51,7 @@ impl TraceStore {
 
     /// One span with everything in it.
     pub async fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanView>, TraceError> {
-        let spans = self.rows().spans(trace_id, vec![span_id], true).await?;
-        Ok(spans.into_iter().next().map(SpanView::from))
+        Ok(self.rows().span(trace_id, span_id).await?.map(SpanView::from))
     }
 
     /// A trace as the lines of a tree, however many spans it has: no attributes, no messages.
@@ -60,10 +59,9 @@ impl TraceStore {
         Ok(self.rows().outline(trace_id).await?.map(TraceOutline::from))
     }
 
-    /// The spans of these ids without messages and other large values, in the order they were recorded.
-    pub async fn spans_light(&self, trace_id: TraceId, wanted: Vec<SpanId>) -> Result<Vec<SpanView>, TraceError> {
-        let spans = self.rows().spans(trace_id, wanted, false).await?;
-        Ok(spans.into_iter().map(SpanView::from).collect())
+    /// The spans at these places of an outline, without messages and other large values.
+    pub async fn spans_at(&self, trace_id: TraceId, places: Vec<i64>) -> Result<Vec<SpanView>, TraceError> {
+        Ok(self.rows().spans_at(trace_id, places).await?.into_iter().map(SpanView::from).collect())
     }
 
     /// The traces beside one in the order of arrival.

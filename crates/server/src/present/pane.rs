@@ -6,7 +6,7 @@ use crate::House;
 use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPane, Tab};
 use hanok_base::{Object, SourceId, SpanId, TraceId};
 use hanok_trace::attribute as name;
-use hanok_trace::{TraceError, TraceStore};
+use hanok_trace::{SpanView, TraceError, TraceStore};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ pub(crate) async fn span_pane(
         let outline = traces.outline(trace).await?;
         let searched = outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
         if let Some(searched) = searched
-            && let Some(searched) = traces.spans_light(trace, vec![searched.span_id]).await?.first()
+            && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
         {
             hits = hits_of(house, &searched.attributes).await;
         }
@@ -81,8 +81,20 @@ pub(crate) async fn span_pane(
             // Nothing else shows it.
             _ => Value::Null,
         },
-        request: request(&span.attributes),
+        request: asked(house, &span),
     }))
+}
+
+/// The request again, of a call of this gateway or of a provider that it knows.
+fn asked(house: &House, span: &SpanView) -> Option<String> {
+    let provider = span.attributes.get(name::PROVIDER).and_then(Value::as_str).unwrap_or_default();
+    let model = span.attributes.get(name::REQUEST_MODEL)?.as_str()?;
+    if span.operation == "gateway" {
+        return request(&span.attributes, model);
+    }
+    // A provider's own model is asked for as `provider/model`.
+    let known = house.gateway.routes().providers().iter().any(|known| known.name().as_str() == provider);
+    known.then(|| request(&span.attributes, &format!("{provider}/{model}")))?
 }
 
 /// The hits of a retrieval, with the text of each: as it was recorded, or as the document has it now.

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 /// Most bytes of a request that is offered for copying.
 const LONGEST: usize = 64 * 1024;
 
-/// The request's body; `None` where something of it was not recorded or could not be said, and so would be lost.
-pub(super) fn request(attributes: &Object) -> Option<String> {
+/// The request's body, for `model`; `None` where something of it was not recorded or could not be said, and so would be lost.
+pub(super) fn request(attributes: &Object, model: &str) -> Option<String> {
     let mut messages = Vec::new();
     for message in attributes.get(name::INPUT_MESSAGES)?.as_array()? {
         say(message, &mut messages)?;
@@ -17,7 +17,7 @@ pub(super) fn request(attributes: &Object) -> Option<String> {
         return None;
     }
     let mut body = Map::new();
-    body.insert("model".into(), attributes.get(name::REQUEST_MODEL)?.clone());
+    body.insert("model".into(), model.into());
     body.insert("messages".into(), messages.into());
     let same = [
         (name::TEMPERATURE, "temperature"),
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn a_recorded_chat_is_asked_again_whole_or_not_at_all() {
         let check = |input: Value, more: Value, want: Option<Value>| {
-            let mut attributes = json!({ "gen_ai.request.model": "m", "gen_ai.input.messages": input });
+            let mut attributes = json!({ "gen_ai.input.messages": input });
             let all = attributes.as_object_mut().unwrap();
             all.extend(more.as_object().unwrap().clone());
-            let got = request(all).map(|body| serde_json::from_str::<Value>(&body).unwrap());
+            let got = request(all, "m").map(|body| serde_json::from_str::<Value>(&body).unwrap());
             assert_eq!(got, want);
         };
         let user = json!({ "role": "user", "parts": [{ "type": "text", "content": "hi" }] });

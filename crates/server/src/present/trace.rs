@@ -55,7 +55,7 @@ pub(crate) async fn trace(
         None => None,
     };
     let root = match order.nodes.first() {
-        Some((_, line)) => traces.spans_light(id, vec![line.span_id]).await?.into_iter().next(),
+        Some((_, line)) => traces.spans_at(id, vec![line.place]).await?.into_iter().next(),
         None => None,
     };
     let said = |name: &str| {
@@ -123,9 +123,9 @@ async fn drawn(
     let depths = order.depths();
     let lines: Vec<&(usize, &SpanLine)> =
         order.nodes.iter().skip(window.start).take(window.len()).collect();
-    let wanted: Vec<SpanId> = lines.iter().map(|(_, line)| line.span_id).collect();
+    let places = lines.iter().map(|(_, line)| line.place).collect();
     let mut spans: HashMap<String, SpanView> =
-        traces.spans_light(id, wanted).await?.into_iter().map(|span| (span.span_id.clone(), span)).collect();
+        traces.spans_at(id, places).await?.into_iter().map(|span| (span.span_id.clone(), span)).collect();
     let below = |at: usize| depths.get(at + 1).copied().unwrap_or(0);
     Ok(lines
         .into_iter()
@@ -260,6 +260,7 @@ mod tests {
             duration_ns: 1,
             failed: false,
             has_bodies: false,
+            place: 0,
         }
     }
 

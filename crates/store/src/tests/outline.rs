@@ -26,16 +26,20 @@ fn lines_are_the_spans_without_what_they_say() {
                 assert_eq!((line.start, line.duration_ns), (span.start, span.duration_ns));
                 assert!(line.has_bodies && !line.failed);
             }
-            let wanted = vec![SpanId::from_bytes([2; 8]), SpanId::from_bytes([0xee; 8])];
-            let some = store.traces().spans(trace_id(number), wanted.clone(), true).await.unwrap();
-            assert_eq!(some.len(), 1);
-            assert_eq!(some[0].bodies, whole.spans[1].bodies);
-            assert_eq!(some[0].attributes, whole.spans[1].attributes);
-            let light = store.traces().spans(trace_id(number), wanted.clone(), false).await.unwrap();
-            assert!(light[0].bodies.is_empty() && light[0].has_bodies);
+            let second = SpanId::from_bytes([2; 8]);
+            let one = store.traces().span(trace_id(number), second).await.unwrap().unwrap();
+            assert_eq!((&one.bodies, &one.attributes), (&whole.spans[1].bodies, &whole.spans[1].attributes));
+            let unknown = SpanId::from_bytes([0xee; 8]);
+            assert!(store.traces().span(trace_id(number), unknown).await.unwrap().is_none());
+            // Also places of no span, and of another trace.
+            let places = vec![outline.lines[1].place, 77, outline.lines[0].place, i64::MAX, 1 << 30];
+            let some = store.traces().spans_at(trace_id(number), places.clone()).await.unwrap();
+            assert_eq!(some.iter().map(|span| span.span_id).collect::<Vec<_>>(), [second, SpanId::from_bytes([1; 8])]);
+            assert!(some[0].bodies.is_empty() && some[0].has_bodies);
             let other = store.traces().of(Some("other".into()));
             assert!(other.outline(trace_id(number)).await.unwrap().is_none());
-            assert!(other.spans(trace_id(number), wanted, true).await.unwrap().is_empty());
+            assert!(other.span(trace_id(number), second).await.unwrap().is_none());
+            assert!(other.spans_at(trace_id(number), places).await.unwrap().is_empty());
         }
         assert!(store.traces().outline(trace_id(9)).await.unwrap().is_none());
     });
@@ -61,9 +65,17 @@ fn outline_of_twenty_thousand_spans() {
             let began = Instant::now();
             let lines = store.traces().outline(trace_id(0)).await.unwrap().unwrap().lines;
             let outlined = began.elapsed();
-            let wanted = lines.iter().skip(19_000).take(300).map(|line| line.span_id).collect();
-            let some = store.traces().spans(trace_id(0), wanted, false).await.unwrap();
-            println!("outline {outlined:?}, {} spans {:?}", some.len(), began.elapsed() - outlined);
+            let places = lines.iter().skip(19_000).take(200).map(|line| line.place).collect();
+            let some = store.traces().spans_at(trace_id(0), places).await.unwrap();
+            let drawn = began.elapsed();
+            let last = lines.last().unwrap().span_id;
+            store.traces().span(trace_id(0), last).await.unwrap().unwrap();
+            println!(
+                "outline {outlined:?}, {} spans {:?}, one {:?}",
+                some.len(),
+                drawn - outlined,
+                began.elapsed() - drawn
+            );
         }
     });
 }
