@@ -55,7 +55,7 @@ let selected = tree.querySelector('.tr[aria-selected="true"]') ? current : -1;
 // What is drawn: gaps of the height of what is not, rows, ghosts of rows on their way.
 const gap = () => {
   const made = document.createElementNS(svg, "svg");
-  made.setAttribute("class", "gap");
+  made.setAttribute("class", "tr-gap");
   made.setAttribute("width", "1");
   made.setAttribute("aria-hidden", "true");
   return made;

@@ -3,6 +3,7 @@
 //! The samples are made up.
 
 mod gateway;
+mod records;
 
 use hanok_base::Timestamp;
 use hanok_server::ui::view::{
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const ASSETS: [&str; 12] = [
+const ASSETS: [&str; 16] = [
     "tokens.css",
     "app.css",
     "mark.svg",
@@ -28,6 +29,10 @@ const ASSETS: [&str; 12] = [
     "traces.js",
     "trace.js",
     "models.js",
+    "chart.js",
+    "filter.js",
+    "list-page.js",
+    "settings.js",
     "keys.js",
 ];
 
@@ -36,7 +41,7 @@ fn main() -> io::Result<()> {
         eprintln!("usage: ui_preview FOLDER");
         return Ok(());
     };
-    for below in ["assets", "traces", "sources"] {
+    for below in ["assets", "traces", "sources", "sessions"] {
         fs::create_dir_all(folder.join(below))?;
     }
     for name in ASSETS {
@@ -46,6 +51,7 @@ fn main() -> io::Result<()> {
     for lang in [Lang::En, Lang::Ko] {
         pages(&folder, lang)?;
         gateway::pages(&folder, lang)?;
+        records::pages(&folder, lang)?;
     }
     Ok(())
 }
@@ -207,6 +213,11 @@ impl Samples {
             prompt: Some("refund-answer@13".into()),
             source: None,
             tags: vec!["refund".into()],
+            scores: match at {
+                1 | 3 => vec![ScoreView { name: "helpful".into(), value: Some(1.0), ..ScoreView::default() }],
+                6 => vec![ScoreView { name: "helpful".into(), value: Some(-1.0), ..ScoreView::default() }],
+                _ => Vec::new(),
+            },
         }
     }
 

@@ -10,10 +10,16 @@ use serde_json::Value;
 
 /// The messages of a span.
 pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
-    let results: Vec<(&str, &str, bool)> = span
-        .messages
-        .iter()
-        .flat_map(|message| &message.parts)
+    html! {
+        @if span.left_out > 0 { p.dim { (page.texts().records.left_out.of(span.left_out)) } }
+        (talk(page, &span.messages))
+    }
+}
+
+/// Messages as a conversation.
+pub(super) fn talk(page: &Page, messages: &[MessageView]) -> Markup {
+    let parts = || messages.iter().flat_map(|message| &message.parts);
+    let results: Vec<(&str, &str, bool)> = parts()
         .filter_map(|part| match part {
             PartView::ToolResult { call_id, text, is_error } => {
                 Some((call_id.as_str(), text.as_str(), *is_error))
@@ -21,16 +27,10 @@ pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
             _ => None,
         })
         .collect();
-    let calls: Vec<&str> = span
-        .messages
-        .iter()
-        .flat_map(|message| &message.parts)
+    let calls: Vec<&str> = parts()
         .filter_map(|part| if let PartView::ToolCall { id, .. } = part { Some(id.as_str()) } else { None })
         .collect();
-    html! {
-        @if span.left_out > 0 { p.dim { (page.texts().records.left_out.of(span.left_out)) } }
-        @for message in &span.messages { (one(page, message, &results, &calls)) }
-    }
+    html! { @for message in messages { (one(page, message, &results, &calls)) } }
 }
 
 fn one(page: &Page, message: &MessageView, results: &[(&str, &str, bool)], calls: &[&str]) -> Markup {

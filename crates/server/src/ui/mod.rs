@@ -1,12 +1,14 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
-//! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`] and
-//! [`view_gateway`], call a page
-//! function and send what it gives. A page holds no inline style or script and only relative addresses, so it
+//! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
+//! [`view_gateway`], [`view_costs`], [`view_sessions`] and [`view_settings`], call a page function and send what
+//! it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
 mod ask;
 mod assets;
+mod chart;
+mod costs;
 mod failure;
 mod format;
 mod icon;
@@ -18,6 +20,8 @@ mod models;
 mod prefs;
 mod prose;
 mod scores;
+mod sessions;
+mod settings;
 mod shell;
 mod source;
 mod span;
@@ -31,15 +35,21 @@ mod trace;
 mod traces;
 mod tree;
 pub mod view;
+pub mod view_costs;
 pub mod view_gateway;
+pub mod view_sessions;
+pub mod view_settings;
 
 pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
+pub use costs::costs_page;
 pub use failure::{error_page, not_found_page};
 pub use keys::keys_page;
 pub use login::login_page;
 pub use models::models_page;
 pub use prefs::Prefs;
+pub use sessions::{session_page, sessions_page};
+pub use settings::settings_page;
 pub use shell::{Page, Pulse, Theme, Tick};
 pub use source::source_page;
 pub use span::span_pane;

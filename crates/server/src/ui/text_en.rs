@@ -24,7 +24,7 @@ pub(super) const EN: Texts = Texts {
     copy_curl: "Copy as curl",
     new_question: "New question",
     toggle_live: "Turn live arrival on or off",
-    key_go: "Go to Ask, Traces, Models, Keys",
+    key_go: "Go to Ask, Traces, Costs, Models, Keys, Settings",
     key_filter: "Filter, question",
     key_move: "Down, up",
     key_open: "Open",

@@ -24,7 +24,7 @@ pub(super) const KO: Texts = Texts {
     copy_curl: "curl로 복사",
     new_question: "새 질문",
     toggle_live: "실시간 수신 켜기, 끄기",
-    key_go: "질문, 트레이스, 모델, 키로",
+    key_go: "질문, 트레이스, 비용, 모델, 키, 설정으로",
     key_filter: "필터, 질문 입력",
     key_move: "아래, 위",
     key_open: "열기",

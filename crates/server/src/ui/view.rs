@@ -128,6 +128,8 @@ pub struct TraceRow {
     pub source: Option<String>,
     /// Its tags.
     pub tags: Vec<String>,
+    /// What people, clients and judges said of it, where a list shows that.
+    pub scores: Vec<ScoreView>,
 }
 
 /// What a span did, as far as colour and sign go.
