@@ -55,6 +55,14 @@ pub enum Operation {
     Verify,
     /// A raw call of any other route.
     Forward,
+    /// An agent worked on something.
+    Agent,
+    /// A tool was called.
+    Tool,
+    /// A workflow ran: several agents, chains or tasks.
+    Workflow,
+    /// Anything else that others record.
+    Other,
 }
 
 impl Operation {
@@ -69,8 +77,13 @@ impl Operation {
             Self::Rerank => "rerank",
             Self::Verify => "verify",
             Self::Forward => "forward",
+            Self::Agent => "invoke_agent",
+            Self::Tool => "execute_tool",
+            Self::Workflow => "invoke_workflow",
+            Self::Other => "span",
         }
     }
+
     /// The operation of this name.
     pub fn parse(name: &str) -> Option<Self> {
         [
@@ -82,6 +95,10 @@ impl Operation {
             Self::Rerank,
             Self::Verify,
             Self::Forward,
+            Self::Agent,
+            Self::Tool,
+            Self::Workflow,
+            Self::Other,
         ]
         .into_iter()
         .find(|operation| operation.as_str() == name)

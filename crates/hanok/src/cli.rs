@@ -186,6 +186,35 @@ pub(crate) enum Trace {
         #[command(flatten)]
         json: Json,
     },
+    /// Sum up calls: tokens, cost, errors, how long they took
+    #[command(after_help = "Examples:\n  hanok trace stats --by model --since 7d\n  \
+        hanok trace stats --by user,model --rank cost --filter status:ok --json")]
+    Stats(TraceStats),
+}
+
+/// `hanok trace stats`
+#[derive(Debug, Args)]
+pub(crate) struct TraceStats {
+    /// Group by one or two of: model, provider, key, user, prompt, tag, source, project, session, status, error
+    #[arg(long, value_name = "WHAT,WHAT", default_value = "")]
+    pub(crate) by: String,
+    /// Such as: model:gpt* status:ok until:2026-11-01
+    #[arg(long, value_name = "FILTER", default_value = "")]
+    pub(crate) filter: String,
+    /// Begun at most so long ago, or since that day: 12h, 7d, 2026-11-01
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// The greatest first by: calls, cost, tokens, errors
+    #[arg(long, value_name = "WHAT", default_value = "calls")]
+    pub(crate) rank: String,
+    /// How many groups
+    #[arg(long, value_name = "N", default_value_t = hanok_trace::stats::GROUPS)]
+    pub(crate) limit: usize,
+    /// Stretches of time at most, in the JSON
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) buckets: usize,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// `hanok keys`

@@ -11,6 +11,7 @@
 
 mod api;
 mod api_keys;
+mod api_stats;
 mod door;
 pub mod keys;
 mod live;
@@ -187,6 +188,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/search", post(api::search))
         .route("/api/index", post(api::index))
         .route("/api/traces", get(api::traces))
+        .route("/api/stats", get(api_stats::stats))
         .route("/api/traces/{id}", get(api::trace))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `spans` (those of small traces, packed), `insert` (traces in), [`traces`] (traces out), [`outline`] (large ones, in part), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), `facts` and `fact_columns` (what
+//! calls were, in columns), [`stats`] (sums over them), [`outline`] (large traces, in part), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -15,16 +16,22 @@ mod admission;
 mod blobs;
 pub mod documents;
 mod error;
+mod fact_columns;
+mod facts;
+pub mod family;
 mod insert;
 pub mod keys;
+mod labels;
 pub mod ledger;
 mod names;
 pub mod outline;
+pub mod query;
 mod readers;
 pub mod responses;
 pub mod row;
 mod schema;
 mod spans;
+pub mod stats;
 pub mod store;
 #[cfg(test)]
 mod tests;
@@ -34,10 +41,13 @@ mod writer;
 
 pub use admission::{Place, Unavailable};
 pub use error::StoreError;
+pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
 pub use outline::{Outline, SpanLine};
+pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
+pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
-pub use traces::{Bucket, Counts, TraceQuery, TraceRows, Traces};
+pub use traces::{Bucket, Counts, TraceRows, Traces};

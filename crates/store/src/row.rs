@@ -6,8 +6,8 @@ use std::borrow::Cow;
 /// Some or all spans of one trace, with what they say about the whole.
 ///
 /// A later batch of the same trace merges into the row: spans already there are left out (a replay changes
-/// nothing), sums grow by the new spans, and what the root says wins over what other spans say. A batch of
-/// another project becomes a trace of its own, under an id of its own.
+/// nothing), sums are those over the calls that are not made of other calls, and what the root says wins over what
+/// other spans say. A batch of another project becomes a trace of its own, under an id of its own.
 #[derive(Clone, Debug)]
 pub struct TraceBatch {
     /// The trace.
@@ -54,6 +54,16 @@ pub struct Summary {
     pub key_id: Option<String>,
     /// The project it belongs to.
     pub project: Option<String>,
+    /// The conversation it is a turn of.
+    pub session: Option<String>,
+    /// The person it was made for.
+    pub user: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// The prompt it used, as `name@version`.
+    pub prompt: Option<String>,
+    /// The program that sent it; `None` for calls of our own gateway.
+    pub source: Option<String>,
     /// Nanoseconds from the trace's start to the first token of the answer.
     pub ttft_ns: Option<i64>,
     /// The beginning of what was asked.
@@ -162,10 +172,24 @@ pub struct TraceRow {
     pub key_id: Option<String>,
     /// The project it belongs to.
     pub project: Option<String>,
+    /// The conversation it is a turn of.
+    pub session: Option<String>,
+    /// The person it was made for.
+    pub user: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// The prompt it used, as `name@version`.
+    pub prompt: Option<String>,
+    /// The program that sent it; `None` for calls of our own gateway.
+    pub source: Option<String>,
     /// Tokens of all prompts; `None` when no provider said.
     pub input_tokens: Option<u64>,
     /// Tokens of all answers; `None` when no provider said.
     pub output_tokens: Option<u64>,
+    /// Of the prompts, tokens read from a provider's cache.
+    pub cached_tokens: Option<u64>,
+    /// Of the answers, tokens spent on reasoning.
+    pub reasoning_tokens: Option<u64>,
     /// What its priced spans cost together; `None` when none is priced.
     pub cost: Option<NanoDollars>,
     /// Nanoseconds from the trace's start to the first token.

@@ -11,6 +11,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_documents.sql"),
     include_str!("../migrations/0003_accounts.sql"),
     include_str!("../migrations/0004_span_packs.sql"),
+    include_str!("../migrations/0005_sessions.sql"),
+    include_str!("../migrations/0006_facts.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.

@@ -152,6 +152,11 @@ impl SpanPacks {
         Ok(())
     }
 
+    /// Whether a trace may be in the pack that is not written yet.
+    pub(crate) fn may_hold(&self, seq: i64) -> bool {
+        !self.open.is_empty() && (self.first..=self.last).contains(&seq)
+    }
+
     /// Writes what is not written yet.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd) -> Result<()> {
         if self.open.is_empty() {
@@ -187,35 +192,97 @@ pub(crate) struct PackedSpan {
     pub(crate) usage: Usage,
     pub(crate) cost: Option<NanoDollars>,
     pub(crate) ttft_ns: Option<i64>,
+    pub(crate) counted: bool,
     pub(crate) attributes: Vec<(i64, Value)>,
     pub(crate) bodies: Vec<(Slot, i64)>,
 }
 
 /// The packed spans of a trace; none where none are.
 pub(crate) fn read(conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
+    Reader::default().read(conn, seq)
+}
+
+/// Reads packed spans. Keeps the pack it read last, where the next trace asked for usually is.
+#[derive(Default)]
+pub(crate) struct Reader(Option<(i64, Vec<u8>)>);
+
+impl Reader {
+    /// The packed spans of a trace; none where none are.
+    pub(crate) fn read(&mut self, conn: &Connection, seq: i64) -> Result<Vec<PackedSpan>, StoreError> {
+        let first: Option<i64> = conn
+            .prepare_cached("SELECT first FROM span_packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1")?
+            .query_row([seq], |row| row.get(0))
+            .optional()?;
+        if self.0.as_ref().map(|(known, _)| *known) != first {
+            self.0 = pack_of(conn, seq)?;
+        }
+        let Some((first, pack)) = &self.0 else { return Ok(Vec::new()) };
+        let damaged = || damaged(seq);
+        for trace in traces(*first, pack) {
+            let trace = trace.ok_or_else(damaged)?;
+            if trace.seq == seq {
+                return unpack(trace.spans).ok_or_else(damaged);
+            }
+            if trace.seq > seq {
+                break;
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Takes the count from packed spans of a trace, by their numbers in it.
+pub(crate) fn uncount(
+    tx: &Transaction<'_>,
+    zstd: &mut Zstd,
+    seq: i64,
+    numbers: &[usize],
+) -> Result<(), StoreError> {
+    let Some((first, mut pack)) = pack_of(tx, seq)? else { return Ok(()) };
+    let damaged = || damaged(seq);
+    let trace = traces(first, &pack).flatten().find(|trace| trace.seq == seq);
+    let Some(Packed { spans, behind, .. }) = trace else { return Ok(()) };
+    // A span begins with its flags.
+    let (mut bytes, mut found, mut flags) = (spans.iter(), Vec::new(), Vec::new());
+    while bytes.len() > 0 {
+        if numbers.contains(&found.len()) {
+            flags.push(pack.len().checked_sub(behind + bytes.len()).ok_or_else(damaged)?);
+        }
+        let span = pop_span(&mut bytes, &found).ok_or_else(damaged)?;
+        found.push(span);
+    }
+    for at in flags {
+        let flags = pack.get_mut(at..).and_then(|bytes| bytes.first_chunk_mut()).ok_or_else(damaged)?;
+        *flags = (u16::from_le_bytes(*flags) & !COUNTED).to_le_bytes();
+    }
+    let packed = zstd.compress(&pack);
+    let size = packed.map(|_| i64::try_from(pack.len()).unwrap_or(i64::MAX));
+    tx.prepare_cached("UPDATE span_packs SET size = ?2, body = ?3 WHERE first = ?1")?.execute(params![
+        first,
+        size,
+        packed.unwrap_or(&pack)
+    ])?;
+    Ok(())
+}
+
+/// The pack a trace would be in, and its bytes.
+fn pack_of(conn: &Connection, seq: i64) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     let found: Option<(i64, Option<usize>, Vec<u8>)> = conn
         .prepare_cached(
             "SELECT first, size, body FROM span_packs WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
         )?
         .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some((first, size, body)) = found else { return Ok(Vec::new()) };
-    let damaged = || StoreError::Damaged(format!("the spans of trace {seq}"));
-    let pack = blobs::unpacked(size, body).ok_or_else(damaged)?;
-    for trace in traces(first, &pack) {
-        let (at, spans) = trace.ok_or_else(damaged)?;
-        if at == seq {
-            return unpack(spans).ok_or_else(damaged);
-        }
-        if at > seq {
-            break;
-        }
-    }
-    Ok(Vec::new())
+    let Some((first, size, body)) = found else { return Ok(None) };
+    Ok(Some((first, blobs::unpacked(size, body).ok_or_else(|| damaged(seq))?)))
+}
+
+fn damaged(seq: i64) -> StoreError {
+    StoreError::Damaged(format!("the spans of trace {seq}"))
 }
 
 /// The traces of a pack and their spans; `None` for what is not well formed, and nothing behind it.
-fn traces(first: i64, pack: &[u8]) -> impl Iterator<Item = Option<(i64, &[u8])>> {
+fn traces(first: i64, pack: &[u8]) -> impl Iterator<Item = Option<Packed<'_>>> {
     let (mut bytes, mut seq) = (pack.iter(), first);
     std::iter::from_fn(move || {
         (bytes.len() > 0).then(|| {
@@ -225,9 +292,17 @@ fn traces(first: i64, pack: &[u8]) -> impl Iterator<Item = Option<(i64, &[u8])>>
             }
             let (step, spans) = found?;
             seq = seq.saturating_add_unsigned(step);
-            Some((seq, spans))
+            Some(Packed { seq, spans, behind: bytes.len() })
         })
     })
+}
+
+/// A trace in a pack.
+struct Packed<'a> {
+    seq: i64,
+    spans: &'a [u8],
+    /// How many bytes of the pack are behind it.
+    behind: usize,
 }
 
 /// All packed spans by `seq` of their trace.
@@ -240,7 +315,7 @@ pub(crate) fn all(conn: &Connection) -> Vec<(i64, Vec<PackedSpan>)> {
         let pack = blobs::unpacked(size, body).unwrap();
         all.extend(
             traces(first, &pack)
-                .map(|trace| trace.map(|(seq, spans)| (seq, unpack(spans).unwrap())).unwrap()),
+                .map(|trace| trace.map(|trace| (trace.seq, unpack(trace.spans).unwrap())).unwrap()),
         );
     }
     all
@@ -313,6 +388,7 @@ fn pop_span(bytes: &mut Bytes<'_>, before: &[PackedSpan]) -> Option<PackedSpan> 
         usage,
         cost,
         ttft_ns,
+        counted: has(COUNTED),
         attributes,
         bodies,
     })

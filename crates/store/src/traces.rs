@@ -9,7 +9,9 @@
 use crate::StoreError;
 use crate::blobs;
 use crate::insert::first_span;
+use crate::labels;
 use crate::names::Texts;
+use crate::query::{By, Conditions, TraceQuery};
 use crate::row::{Bodies, Slot, StoredSpan, StoredTrace, TraceRow};
 use crate::spans::{self, PackedSpan};
 use crate::store::Store;
@@ -26,27 +28,6 @@ const STEP: i64 = 10_000;
 /// How long a page is looked for before it is given out unfilled.
 const PATIENCE: Duration = Duration::from_millis(200);
 const MINUTE_NS: i64 = 60_000_000_000;
-
-/// Which traces are wanted. Empty lists and `None` want any.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TraceQuery {
-    /// Models, any of them; `*` stands for any text, case does not matter.
-    pub models: Vec<String>,
-    /// Providers, any of them; likewise.
-    pub providers: Vec<String>,
-    /// Names of keys, any of them, likewise; or their ids.
-    pub keys: Vec<String>,
-    /// Projects, any of them; likewise.
-    pub projects: Vec<String>,
-    /// Only failed ones, or only those that did not fail.
-    pub failed: Option<bool>,
-    /// Begun then or later.
-    pub since: Option<Timestamp>,
-    /// Begun before.
-    pub until: Option<Timestamp>,
-    /// Texts that must all occur in name, model, provider, error or previews; ASCII case does not matter.
-    pub words: Vec<String>,
-}
 
 /// A page of traces.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,6 +84,15 @@ impl<'a> Traces<'a> {
     #[must_use]
     pub fn of(self, project: Option<Arc<str>>) -> Self {
         Self { scope: Scope(project), ..self }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.store
+    }
+
+    /// Whose traces are seen; `None` is everybody's.
+    pub(crate) fn project(&self) -> Option<Arc<str>> {
+        self.scope.0.clone()
     }
 
     /// A page of at most `limit` traces older than `before`, newest first.
@@ -228,7 +218,8 @@ fn row_sql(from: &str, rest: &str) -> String {
 const ROW: &str =
     "SELECT t.seq, t.trace_id, name.text, t.start_ns, t.duration_ns, t.status, t.error, model.text,
         provider.text, key.text, t.input_tokens, t.output_tokens, t.cost_nano, t.ttft_ns, t.span_count,
-        t.input_preview, t.output_preview, operation.text, key_id.text, project.text";
+        t.input_preview, t.output_preview, operation.text, key_id.text, project.text,
+        session.name, user.name, t.tags, prompt.text, source.text, t.cached_tokens, t.reasoning_tokens";
 
 const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
     LEFT JOIN names AS operation ON operation.id = t.operation
@@ -236,7 +227,11 @@ const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
     LEFT JOIN names AS provider ON provider.id = t.provider
     LEFT JOIN names AS key ON key.id = t.key_name
     LEFT JOIN names AS key_id ON key_id.id = t.key_id
-    LEFT JOIN names AS project ON project.id = t.project";
+    LEFT JOIN names AS project ON project.id = t.project
+    LEFT JOIN sessions AS session ON session.id = t.session
+    LEFT JOIN users AS user ON user.id = t.user
+    LEFT JOIN names AS prompt ON prompt.id = t.prompt
+    LEFT JOIN names AS source ON source.id = t.source";
 
 const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
     coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
@@ -262,14 +257,20 @@ fn list(
     let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
     // The first three are of each step.
     let mut values = vec![Sql::Null, Sql::Null, Sql::Null];
-    let filter = conditions(query, &mut values);
+    let Conditions { sql: filter, by } = Conditions::of(conn, query, &mut values)?;
     let (from, within) = scope.sql(&mut values);
+    let (from, steps) = match by {
+        None => (from, STEP),
+        // What is passed over costs next to nothing then.
+        Some(By::Session) => ("traces AS t INDEXED BY traces_by_session", 10 * STEP),
+        Some(By::User) => ("traces AS t INDEXED BY traces_by_user", 10 * STEP),
+    };
     let rest = format!("WHERE t.seq < ?1 AND t.seq >= ?2{within}{filter} ORDER BY t.seq DESC LIMIT ?3");
     let sql = row_sql(from, &rest);
     let began = Instant::now();
     let mut page = TraceRows::default();
     while upper > floor && page.rows.len() < limit {
-        let lower = if filter.is_empty() { floor } else { floor.max(upper - STEP) };
+        let lower = if filter.is_empty() { floor } else { floor.max(upper - steps) };
         let wanted = limit - page.rows.len();
         let step = [Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
         let all = step.into_iter().chain(values.iter().skip(3).cloned()).collect();
@@ -305,85 +306,6 @@ fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result
     Ok(low)
 }
 
-/// The SQL of a filter; its values are put behind those that are there.
-fn conditions(query: &TraceQuery, values: &mut Vec<Sql>) -> String {
-    let mut conditions = Vec::new();
-    let mut parameter = |value: Sql| {
-        values.push(value);
-        format!("?{}", values.len())
-    };
-    let named = [
-        ("model", &query.models),
-        ("provider", &query.providers),
-        ("key", &query.keys),
-        ("project", &query.projects),
-    ];
-    for (column, globs) in named.into_iter().filter(|(_, globs)| !globs.is_empty()) {
-        let any: Vec<String> = globs
-            .iter()
-            .map(|glob| {
-                let glob = parameter(glob_pattern(glob));
-                if column == "model" {
-                    // A model is asked for as `provider/model`, and looked for by its own name too.
-                    format!(
-                        "lower(text) GLOB {glob} OR lower(substr(text, instr(text, '/') + 1)) GLOB {glob}"
-                    )
-                } else {
-                    format!("lower(text) GLOB {glob}")
-                }
-            })
-            .collect();
-        let is = format!("IN (SELECT id FROM names WHERE {})", any.join(" OR "));
-        conditions.push(match column {
-            "key" => format!("(t.key_name {is} OR t.key_id {is})"),
-            column => format!("t.{column} {is}"),
-        });
-    }
-    if let Some(failed) = query.failed {
-        conditions.push(format!("t.status = {}", u8::from(failed)));
-    }
-    if let Some(since) = query.since {
-        conditions.push(format!("t.start_ns >= {}", parameter(Sql::Integer(since.0))));
-    }
-    if let Some(until) = query.until {
-        conditions.push(format!("t.start_ns < {}", parameter(Sql::Integer(until.0))));
-    }
-    for word in &query.words {
-        let word = parameter(like_pattern(word));
-        let named = format!("(SELECT id FROM names WHERE text LIKE {word} ESCAPE '\\')");
-        conditions.push(format!(
-            "(t.input_preview LIKE {word} ESCAPE '\\' OR t.output_preview LIKE {word} ESCAPE '\\'
-                OR t.error LIKE {word} ESCAPE '\\' OR t.name IN {named} OR t.model IN {named}
-                OR t.provider IN {named} OR t.key_name IN {named})"
-        ));
-    }
-    conditions.iter().flat_map(|condition| [" AND ", condition]).collect()
-}
-
-/// Only `*` is special to us.
-fn glob_pattern(glob: &str) -> Sql {
-    let mut pattern = String::with_capacity(glob.len());
-    for char in glob.chars().flat_map(char::to_lowercase) {
-        match char {
-            '[' | '?' => pattern.extend(['[', char, ']']),
-            char => pattern.push(char),
-        }
-    }
-    Sql::Text(pattern)
-}
-
-fn like_pattern(word: &str) -> Sql {
-    let mut pattern = String::from("%");
-    for char in word.chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(char);
-    }
-    pattern.push('%');
-    Sql::Text(pattern)
-}
-
 fn integer(count: usize) -> Sql {
     Sql::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
@@ -415,10 +337,17 @@ fn trace_row(row: &Row<'_>) -> rusqlite::Result<TraceRow> {
         output_preview: row.get(16)?,
         key_id: row.get(18)?,
         project: row.get(19)?,
+        session: row.get(20)?,
+        user: row.get(21)?,
+        tags: row.get_ref(22)?.as_str_or_null().map(labels::read)?,
+        prompt: row.get(23)?,
+        source: row.get(24)?,
+        cached_tokens: row.get(25)?,
+        reasoning_tokens: row.get(26)?,
     })
 }
 
-fn status(failed: bool, error: Option<String>) -> SpanStatus {
+pub(crate) fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 

@@ -28,6 +28,8 @@ const GROUP_BYTES: usize = 32 << 20;
 const BEHIND: Duration = Duration::from_millis(80);
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
+/// Between the steps in which what was recorded long ago gets its facts.
+const FILL_PAUSE: Duration = Duration::from_millis(2);
 /// How long a write may wait for a failing store before its caller is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a closing store still tries to commit.
@@ -264,13 +266,15 @@ pub(crate) struct Writer {
     touched: Instant,
     /// Those that the open transaction writes.
     touching: Touches,
+    /// Whether what was recorded before there were facts gets them.
+    filling: bool,
 }
 
 impl Writer {
     pub(crate) fn new(conn: Connection, inserter: Inserter, shared: Arc<Shared>) -> Self {
         let committed = watch::Sender::new(inserter.newest_committed());
         let (touched, touching) = (Instant::now(), Touches::default());
-        Self { conn, inserter, shared, committed, dirty: true, touched, touching }
+        Self { conn, inserter, shared, committed, dirty: true, touched, touching, filling: true }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
@@ -300,6 +304,11 @@ impl Writer {
                 if shared.wake.wait_for(&mut queue, LAST_RETRY).timed_out() && queue.jobs.is_empty() {
                     queue.idle = false;
                     parking_lot::MutexGuard::unlocked(&mut queue, || self.probe());
+                }
+            } else if self.filling && self.inserter.has_unfilled() {
+                if shared.wake.wait_for(&mut queue, FILL_PAUSE).timed_out() && queue.jobs.is_empty() {
+                    queue.idle = false;
+                    parking_lot::MutexGuard::unlocked(&mut queue, || self.fill());
                 }
             } else if !self.dirty {
                 shared.wake.wait(&mut queue);
@@ -450,6 +459,31 @@ impl Writer {
             tracing::warn!(%error, "the last uses of keys could not be written yet");
         }
         self.empty_log();
+    }
+
+    /// Gives some of the traces recorded before there were facts theirs.
+    fn fill(&mut self) {
+        let filled = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).and_then(|tx| {
+            self.inserter.begin(&tx)?;
+            self.inserter.fill(&tx)?;
+            self.inserter.finish(&tx)?;
+            tx.commit()
+        });
+        self.dirty = true;
+        match filled {
+            Ok(()) => {
+                self.inserter.committed();
+            }
+            Err(error) => {
+                self.inserter.rolled_back();
+                if is_store_fault(&error) {
+                    self.fail(&error);
+                } else {
+                    tracing::error!(%error, "older calls cannot be counted until the next start");
+                    self.filling = false;
+                }
+            }
+        }
     }
 
     fn fail(&self, error: &rusqlite::Error) {

@@ -57,6 +57,16 @@ pub const OUTPUT_MESSAGES: &str = "gen_ai.output.messages";
 pub const TOOL_DEFINITIONS: &str = "gen_ai.tool.definitions";
 /// The session a call belongs to.
 pub const CONVERSATION: &str = "gen_ai.conversation.id";
+/// The person a call was made for.
+pub const USER: &str = "user.id";
+/// Words to find a call by, an array.
+pub const TAGS: &str = "hanok.tags";
+/// The prompt's name.
+pub const PROMPT_NAME: &str = "gen_ai.prompt.name";
+/// The prompt's version.
+pub const PROMPT_VERSION: &str = "hanok.prompt.version";
+/// The program that sent a span.
+pub const SOURCE: &str = "service.name";
 /// What kind of failure it was.
 pub const ERROR_TYPE: &str = "error.type";
 /// US dollars; absent when unpriced.

@@ -5,8 +5,8 @@ use crate::exchange::{self, Decoded, Seen};
 use crate::forms::Forms;
 use crate::price::ServiceTier;
 use crate::price_list::Prices;
-use hanok_base::{Attributes, Caller, Operation, Span, SpanId, SpanStatus, Usage};
-use hanok_store::{Slot, SpanRow, Summary, TraceBatch};
+use hanok_base::{Attributes, Caller, Operation, Span, SpanStatus, Usage};
+use hanok_store::{Family, Kin, Slot, SpanRow, Summary, TraceBatch};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,47 +16,46 @@ const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// The rows of one trace's spans, root first.
-pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices, forms: &Forms) -> Option<TraceBatch> {
+pub(crate) fn batch(
+    mut spans: Vec<Span>,
+    caller: &Caller,
+    prices: &Prices,
+    forms: &Forms,
+) -> Option<TraceBatch> {
     let trace_id = spans.first()?.trace_id;
-    let counted = counted(&spans);
+    let family = family(&mut spans);
     let mut rows = Vec::with_capacity(spans.len());
     let mut previews = Vec::with_capacity(spans.len());
-    for (span, counted) in spans.into_iter().zip(counted) {
-        let (row, preview) = row(span, counted, prices, forms);
+    for (number, span) in spans.into_iter().enumerate() {
+        let (row, preview) = row(span, family.counts(number), prices, forms);
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&rows, &mut previews, caller)?, spans: rows })
+    Some(TraceBatch { trace_id, summary: summary(&family, &rows, &mut previews, caller)?, spans: rows })
 }
 
-/// Which spans' tokens and cost are the trace's: calls of providers that are not themselves made of such
-/// calls. So a parent that repeats what its children used is never counted beside them.
-fn counted(spans: &[Span]) -> Vec<bool> {
+/// The spans' family, each span once. What counts are calls of providers that are not themselves made of such
+/// calls, so that a parent that repeats what its children used is never counted beside them.
+fn family(spans: &mut Vec<Span>) -> Family {
     let calls = |span: &Span| match span.operation {
         Operation::Chat | Operation::Embeddings => true,
         // Our own reranking has none.
         Operation::Rerank | Operation::Forward => span.exchange.is_some(),
         _ => false,
     };
-    let mut counted: Vec<bool> = spans.iter().map(calls).collect();
-    if counted.iter().filter(|counted| **counted).count() < 2 {
-        return counted;
-    }
-    let at: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.span_id, at)).collect();
-    for span in spans.iter().filter(|span| calls(span)) {
-        let mut parent = span.parent_id;
-        // Bounded: ids from elsewhere might form a circle.
-        for _ in 0..64 {
-            let Some(at) = parent.and_then(|parent| at.get(&parent).copied()) else {
-                break;
-            };
-            if let Some(counted) = counted.get_mut(at) {
-                *counted = false;
-            }
-            parent = spans.get(at).and_then(|span| span.parent_id);
-        }
-    }
-    counted
+    let mut family = Family::default();
+    spans.retain(|span| {
+        family.push(Kin {
+            span_id: span.span_id,
+            parent_id: span.parent_id,
+            start: span.start,
+            failed: span.status != SpanStatus::Ok,
+            chat: span.operation == Operation::Chat,
+            counted: calls(span),
+        })
+    });
+    family.recount();
+    family
 }
 
 struct Preview {
@@ -188,6 +187,7 @@ impl Kept {
             (name::TIME_TO_FIRST_TOKEN, value) => self.ttft_ns = value.as_f64().map(nanos),
             // Written from columns when read back.
             (name::OPERATION | name::COST, _) => {}
+            (name::TAGS, value) => set(&mut self.attributes, key, value),
             (_, value) => match large(&key, &value) {
                 Some(body) => bodies.push((Slot::Attributes, body)),
                 None => set(&mut self.attributes, key, value),
@@ -226,50 +226,111 @@ fn large(key: &str, value: &Value) -> Option<Vec<u8>> {
 
 /// What the spans say about the whole trace. Takes the previews of the root, or else of the call that speaks
 /// for the trace.
-fn summary(rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Option<Summary> {
-    let within = |parent: SpanId| rows.iter().any(|row| row.span_id == parent);
-    let root = rows
-        .iter()
-        .position(|row| row.parent_id.is_none())
-        .or_else(|| rows.iter().position(|row| row.parent_id.is_none_or(|parent| !within(parent))))
-        .unwrap_or(0);
-    let call = rows
-        .iter()
-        .enumerate()
-        .filter(|(_, row)| row.counted)
-        // Of a chat and the embeddings before it, the chat speaks; of several, the last.
-        .max_by_key(|(_, row)| (row.operation == Operation::Chat.as_str(), row.start))
-        .map(|(at, _)| at);
+fn summary(family: &Family, rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Option<Summary> {
+    let root = family.root()?;
+    let call = family.speaker();
     let speaker = call.and_then(|call| rows.get(call));
-    let mut said = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
-    let (root_input, root_output) = said(root)?;
-    let (input, output) = call.and_then(said).unwrap_or_default();
+    let mut preview = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
+    let (root_input, root_output) = preview(root)?;
+    let (input, output) = call.and_then(preview).unwrap_or_default();
     let root_row = rows.get(root)?;
     let first_token = |row: &SpanRow| Some(row.ttft_ns?.saturating_add(row.start.0 - root_row.start.0));
     let key_name = || {
         let (_, value) = root_row.attributes.iter().find(|(key, _)| key == name::KEY)?;
         value.as_str().map(ToOwned::to_owned)
     };
+    let mut said = Said::of(rows, root);
+    said.tags.sort_unstable();
     Some(Summary {
         rooted: root_row.parent_id.is_none(),
         name: root_row.name.clone(),
         operation: root_row.operation.clone(),
-        status: root_row.status.clone(),
+        status: rows.get(family.verdict()?)?.status.clone(),
         model: root_row.model.clone().or_else(|| speaker?.model.clone()),
         provider: speaker.and_then(|row| row.provider.clone()).or_else(|| root_row.provider.clone()),
         key_name: caller.key_name.as_deref().map(ToOwned::to_owned).or_else(key_name),
         key_id: caller.key_id.as_deref().map(ToOwned::to_owned),
         project: Some(&*caller.project).filter(|project| !project.is_empty()).map(ToOwned::to_owned),
+        session: said.session,
+        user: said.user,
+        tags: said.tags,
+        prompt: said.prompt,
+        source: said.source,
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_input.or(input),
         output_preview: root_output.or(output),
     })
 }
 
+/// What spans say of the call they are part of; the root's word comes before that of others.
+#[derive(Default)]
+struct Said {
+    session: Option<String>,
+    user: Option<String>,
+    tags: Vec<String>,
+    prompt: Option<String>,
+    source: Option<String>,
+}
+
+impl Said {
+    fn of(rows: &[SpanRow], root: usize) -> Self {
+        let mut said = Self::default();
+        let others = rows.iter().enumerate().filter(|(at, _)| *at != root).map(|(_, row)| row);
+        for row in rows.get(root).into_iter().chain(others) {
+            said.hear(&row.attributes);
+        }
+        said
+    }
+
+    fn hear(&mut self, attributes: &Attributes) {
+        let (mut name, mut version) = (None, None);
+        for (key, value) in attributes {
+            match key.as_ref() {
+                name::CONVERSATION => first(&mut self.session, value),
+                name::USER => first(&mut self.user, value),
+                name::SOURCE => first(&mut self.source, value),
+                name::PROMPT_NAME => first(&mut name, value),
+                name::PROMPT_VERSION => first(&mut version, value),
+                name::TAGS => {
+                    let tags = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+                    for tag in tags.filter(|tag| is_label(tag)) {
+                        if !self.tags.iter().any(|known| known == tag) {
+                            self.tags.push(tag.to_owned());
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.prompt.is_none() {
+            self.prompt = match (name, version) {
+                (Some(name), Some(version)) => Some(format!("{name}@{version}")),
+                (name, _) => name,
+            };
+        }
+    }
+}
+
+/// What can be found by: not empty, and no text.
+fn is_label(text: &str) -> bool {
+    (1..LARGE).contains(&text.len())
+}
+
+/// Takes over a value where none is known.
+fn first(known: &mut Option<String>, value: &Value) {
+    if known.is_none() {
+        *known = match value {
+            Value::String(text) => Some(text.clone()).filter(|text| is_label(text)),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hanok_base::{NanoDollars, Timestamp, TraceId};
+    use hanok_base::{NanoDollars, SpanId, Timestamp, TraceId};
     use std::time::Duration;
 
     fn span(id: u8, parent: Option<u8>, operation: Operation, attributes: &[(&'static str, Value)]) -> Span {
@@ -317,6 +378,37 @@ mod tests {
         assert_eq!(batch.spans[1].cost, None);
         assert_eq!(batch.summary.model.as_deref(), Some("fast"));
         assert_eq!(batch.summary.provider.as_deref(), Some("openai"));
+    }
+
+    #[test]
+    fn the_root_says_first_whose_a_trace_is() {
+        let spans = vec![
+            call(2, 1, "gpt-5"),
+            span(
+                1,
+                None,
+                Operation::Agent,
+                &[
+                    (name::CONVERSATION, "c-1".into()),
+                    (name::TAGS, serde_json::json!(["beta", "", 3, "eu", "beta"])),
+                    (name::PROMPT_NAME, "greet".into()),
+                    (name::PROMPT_VERSION, 3.into()),
+                ],
+            ),
+            span(
+                3,
+                Some(1),
+                Operation::Tool,
+                &[(name::CONVERSATION, "c-2".into()), (name::USER, 7.into()), (name::SOURCE, "shop".into())],
+            ),
+        ];
+        let summary =
+            batch(spans, &Caller::default(), &Prices::builtin(), &Forms::default()).unwrap().summary;
+        assert_eq!(summary.session.as_deref(), Some("c-1"));
+        assert_eq!(summary.user.as_deref(), Some("7"));
+        assert_eq!(summary.tags, ["beta", "eu"]);
+        assert_eq!(summary.prompt.as_deref(), Some("greet@3"));
+        assert_eq!(summary.source.as_deref(), Some("shop"));
     }
 
     #[test]

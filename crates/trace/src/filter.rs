@@ -1,52 +1,23 @@
 //! The filter language, shared by API, command line and pages:
-//! `model:gpt* status:error provider:openai key:ci project:shop since:7d until:2026-11-01 refund "two words"`.
+//! `model:gpt* cost>0.01 latency>2s -status:error user:alice score.quality:<0.5 since:7d "two words"`.
 //!
-//! Terms are joined by *and*; several models (or providers, keys, projects) by *or*. Times without an offset are UTC.
+//! Terms are joined by *and*; several of one word (two models, say) by *or*, except for tags, of which all are meant.
+//! A `-` before a term wants what it does not. Times without an offset are UTC.
+
+mod terms;
+mod text;
 
 use hanok_base::Timestamp;
 use hanok_store::TraceQuery;
 use std::fmt;
-use std::time::Duration;
+pub use terms::{Criterion, FilterTerm, Label};
+use text::{Separator, Token, tokens};
 
 /// A filter that was understood.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TraceFilter {
     /// Its terms, in the order they were written.
     pub terms: Vec<FilterTerm>,
-}
-
-/// One term of a filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilterTerm {
-    /// The model asked for; `*` stands for any text.
-    Model(String),
-    /// The provider that answered; likewise.
-    Provider(String),
-    /// The key it was called with, by name or by id; likewise.
-    Key(String),
-    /// The project it belongs to; likewise.
-    Project(String),
-    /// How it ended.
-    Status {
-        /// Whether failed ones are wanted.
-        failed: bool,
-    },
-    /// Begun at this time or later.
-    Since {
-        /// As it was written (`7d`, `2026-11-01`).
-        text: String,
-        /// The moment meant.
-        at: Timestamp,
-    },
-    /// Begun before this time.
-    Until {
-        /// As it was written.
-        text: String,
-        /// The moment meant.
-        at: Timestamp,
-    },
-    /// A text that must occur.
-    Word(String),
 }
 
 /// A filter that was not understood.
@@ -59,55 +30,25 @@ pub struct FilterError {
     pub problem: String,
 }
 
-const KEYS: &str = "model, provider, key, project, status, since, until";
-
 /// Reads a filter. `now` is what `since:7d` counts from.
 pub fn parse_filter(text: &str, now: Timestamp) -> Result<TraceFilter, FilterError> {
-    let mut terms = Vec::new();
-    for Token { at, key, value } in tokens(text)? {
+    let mut terms: Vec<FilterTerm> = Vec::new();
+    for Token { at, not, key, value } in tokens(text)? {
         let wrong = |problem: String| FilterError { at, problem };
-        let once = |same: fn(&FilterTerm) -> bool| match terms.iter().find(|term| same(term)) {
-            Some(term) => Err(FilterError { at, problem: format!("there is `{term}` already") }),
-            None => Ok(()),
+        let what = match key {
+            None => Criterion::Word(value),
+            Some((key, Separator::Colon)) => terms::named(&key, value, now).map_err(wrong)?,
+            Some((key, Separator::Comparison(comparison))) => {
+                terms::compared(&key, comparison, &value).map_err(wrong)?
+            }
         };
-        let Some(key) = key else {
-            terms.push(FilterTerm::Word(value));
-            continue;
-        };
-        if value.is_empty() {
-            return Err(wrong(format!("`{key}:` has no value")));
+        let term = FilterTerm { not, what };
+        if not && term.what.is_moment() {
+            return Err(wrong(format!("`{term}` cannot be turned round: write `since:` or `until:`")));
         }
-        let term = match key.as_str() {
-            "model" => FilterTerm::Model(value),
-            "provider" => FilterTerm::Provider(value),
-            "key" => FilterTerm::Key(value),
-            "project" => FilterTerm::Project(value),
-            "status" => {
-                once(|term| matches!(term, FilterTerm::Status { .. }))?;
-                match value.as_str() {
-                    "ok" => FilterTerm::Status { failed: false },
-                    "error" => FilterTerm::Status { failed: true },
-                    _ => {
-                        return Err(wrong(format!(
-                            "`status:{value}` is neither `status:ok` nor `status:error`"
-                        )));
-                    }
-                }
-            }
-            "since" => {
-                once(|term| matches!(term, FilterTerm::Since { .. }))?;
-                FilterTerm::Since { at: moment(&value, now).map_err(wrong)?, text: value }
-            }
-            "until" => {
-                once(|term| matches!(term, FilterTerm::Until { .. }))?;
-                FilterTerm::Until { at: moment(&value, now).map_err(wrong)?, text: value }
-            }
-            _ => {
-                return Err(wrong(format!(
-                    "`{key}:` is not known; known are {KEYS} (to search for the text itself, quote it)"
-                )));
-            }
-        };
+        if let Some(same) = terms.iter().find(|known| known.excludes(&term)) {
+            return Err(wrong(format!("there is `{same}` already")));
+        }
         terms.push(term);
     }
     Ok(TraceFilter { terms })
@@ -123,15 +64,12 @@ impl TraceFilter {
     pub fn query(&self) -> TraceQuery {
         let mut query = TraceQuery::default();
         for term in &self.terms {
-            match term {
-                FilterTerm::Model(model) => query.models.push(model.clone()),
-                FilterTerm::Provider(provider) => query.providers.push(provider.clone()),
-                FilterTerm::Key(key) => query.keys.push(key.clone()),
-                FilterTerm::Project(project) => query.projects.push(project.clone()),
-                FilterTerm::Status { failed } => query.failed = Some(*failed),
-                FilterTerm::Since { at, .. } => query.since = Some(*at),
-                FilterTerm::Until { at, .. } => query.until = Some(*at),
-                FilterTerm::Word(word) => query.words.push(word.clone()),
+            if term.not {
+                let mut not = TraceQuery::default();
+                term.what.ask(&mut not);
+                query.not.push(not);
+            } else {
+                term.what.ask(&mut query);
             }
         }
         query
@@ -150,168 +88,114 @@ impl fmt::Display for TraceFilter {
     }
 }
 
-impl fmt::Display for FilterTerm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Model(model) => write!(f, "model:{}", Quoted(model)),
-            Self::Provider(provider) => write!(f, "provider:{}", Quoted(provider)),
-            Self::Key(key) => write!(f, "key:{}", Quoted(key)),
-            Self::Project(project) => write!(f, "project:{}", Quoted(project)),
-            Self::Status { failed: true } => f.write_str("status:error"),
-            Self::Status { failed: false } => f.write_str("status:ok"),
-            Self::Since { text, .. } => write!(f, "since:{}", Quoted(text)),
-            Self::Until { text, .. } => write!(f, "until:{}", Quoted(text)),
-            Self::Word(word) if word.contains(':') => write!(f, "\"{}\"", Escaped(word)),
-            Self::Word(word) => Quoted(word).fmt(f),
-        }
-    }
-}
-
-/// Text, in quotes where it needs them.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = !self.0.is_empty()
-            && !self.0.contains(|char: char| char.is_whitespace() || "\"\\".contains(char));
-        if plain { f.write_str(self.0) } else { write!(f, "\"{}\"", Escaped(self.0)) }
-    }
-}
-
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for char in self.0.chars() {
-            if char == '"' || char == '\\' {
-                f.write_str("\\")?;
-            }
-            write!(f, "{char}")?;
-        }
-        Ok(())
-    }
-}
-
-struct Token {
-    /// The first character, counted from 1.
-    at: usize,
-    key: Option<String>,
-    value: String,
-}
-
-/// Splits at spaces outside quotes. A backslash inside quotes takes the next character as it is.
-fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
-    let mut tokens = Vec::new();
-    let mut chars = text.chars().zip(1..).peekable();
-    while let Some(&(first, at)) = chars.peek() {
-        if first.is_whitespace() {
-            chars.next();
-            continue;
-        }
-        let mut token = Token { at, key: None, value: String::new() };
-        let mut quoted = false;
-        while let Some((char, here)) = chars.next_if(|(char, _)| !char.is_whitespace()) {
-            match char {
-                '"' => {
-                    quoted = true;
-                    quote(&mut chars, here, &mut token.value)?;
-                }
-                ':' if token.key.is_none() && !quoted && is_key(&token.value) => {
-                    token.key = Some(std::mem::take(&mut token.value));
-                }
-                char => token.value.push(char),
-            }
-        }
-        if token.key.is_some() || !token.value.is_empty() {
-            tokens.push(token);
-        }
-    }
-    Ok(tokens)
-}
-
-fn quote(
-    chars: &mut impl Iterator<Item = (char, usize)>,
-    at: usize,
-    value: &mut String,
-) -> Result<(), FilterError> {
-    while let Some((char, _)) = chars.next() {
-        match char {
-            '"' => return Ok(()),
-            '\\' => value.extend(chars.next().map(|(char, _)| char)),
-            char => value.push(char),
-        }
-    }
-    Err(FilterError { at, problem: "this quote is not closed".to_owned() })
-}
-
-/// What could be a key: `12:30` is not.
-fn is_key(text: &str) -> bool {
-    text.starts_with(|char: char| char.is_ascii_alphabetic())
-        && text.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.'))
-}
-
-/// `7d`, a date, or a time in RFC 3339.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let ago = || -> Option<Timestamp> {
-        let unit = text.chars().last()?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return None,
-        };
-        let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        Some(now.before(Duration::from_secs(count.checked_mul(seconds)?)))
-    };
-    ago()
-        .or_else(|| Timestamp::parse_rfc3339(text))
-        .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
-        .ok_or_else(|| {
-            format!("`{text}` is no time: write `30m`, `7d`, `2026-11-01` or `2026-11-01T09:30:00+09:00`")
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hanok_store::{Comparison, Has, Measure, Measured, ScoreTest, Scored};
 
     const NOW: Timestamp = Timestamp(1_763_634_427_000_000_000);
 
+    fn number(measure: Measure, comparison: Comparison, value: i64, text: &str) -> Criterion {
+        Criterion::Number { measured: Measured { measure, comparison, value }, text: text.to_owned() }
+    }
+
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn terms() {
-        let word = |text: &str| FilterTerm::Word(text.to_owned());
+        let word = |text: &str| Criterion::Word(text.to_owned());
+        let label = |label: Label, text: &str| Criterion::Label(label, text.to_owned());
+        let score = |name: &str, value: ScoreTest| Criterion::Score(Scored { name: name.to_owned(), value });
         for (text, expect) in [
             ("", vec![]),
             ("refund", vec![word("refund")]),
             ("\"two words\"  환불", vec![word("two words"), word("환불")]),
-            ("model:gpt*", vec![FilterTerm::Model("gpt*".into())]),
-            ("model:\"a b\"", vec![FilterTerm::Model("a b".into())]),
-            ("model:openai/gpt-5:free", vec![FilterTerm::Model("openai/gpt-5:free".into())]),
+            ("model:gpt*", vec![label(Label::Model, "gpt*")]),
+            ("model:\"a b\"", vec![label(Label::Model, "a b")]),
+            ("model:openai/gpt-5:free", vec![label(Label::Model, "openai/gpt-5:free")]),
             (
-                "key:\"my key\" project:shop*",
-                vec![FilterTerm::Key("my key".into()), FilterTerm::Project("shop*".into())],
+                "key:\"my key\" project:shop* provider:openai",
+                vec![
+                    label(Label::Key, "my key"),
+                    label(Label::Project, "shop*"),
+                    label(Label::Provider, "openai"),
+                ],
             ),
-            ("status:error", vec![FilterTerm::Status { failed: true }]),
+            (
+                "session:c-1 user:앨리스 tag:beta prompt:greet@3 source:shop operation:chat name:\"a b\"",
+                vec![
+                    label(Label::Session, "c-1"),
+                    label(Label::User, "앨리스"),
+                    label(Label::Tag, "beta"),
+                    label(Label::Prompt, "greet@3"),
+                    label(Label::Source, "shop"),
+                    label(Label::Operation, "chat"),
+                    label(Label::Name, "a b"),
+                ],
+            ),
+            ("status:error", vec![Criterion::Status { failed: true }]),
+            ("error:timeout", vec![Criterion::Error("timeout".into())]),
             ("12:30", vec![word("12:30")]),
-            ("\"a:b\"", vec![word("a:b")]),
+            ("3<4", vec![word("3<4")]),
+            ("\"a:b\" \"a>b\" \"-a\" -- - --x", ["a:b", "a>b", "-a", "--", "-", "--x"].map(word).to_vec()),
             ("\"say \\\"hi\\\"\"", vec![word("say \"hi\"")]),
             (
                 "since:7d",
-                vec![FilterTerm::Since { text: "7d".into(), at: Timestamp(NOW.0 - 7 * 86_400_000_000_000) }],
+                vec![Criterion::Since { text: "7d".into(), at: Timestamp(NOW.0 - 7 * 86_400_000_000_000) }],
             ),
             (
                 "until:2025-11-01",
-                vec![FilterTerm::Until {
+                vec![Criterion::Until {
                     text: "2025-11-01".into(),
                     at: Timestamp(1_761_955_200_000_000_000),
                 }],
             ),
+            (
+                "cost>0.01 cost<=$2 tokens>=1.5k input<2M output>7",
+                vec![
+                    number(Measure::Cost, Comparison::More, 10_000_000, "0.01"),
+                    number(Measure::Cost, Comparison::AtMost, 2_000_000_000, "$2"),
+                    number(Measure::Tokens, Comparison::AtLeast, 1_500, "1.5k"),
+                    number(Measure::Input, Comparison::Less, 2_000_000, "2M"),
+                    number(Measure::Output, Comparison::More, 7, "7"),
+                ],
+            ),
+            (
+                "latency>2s duration:<1.5m ttft>300ms spans>10",
+                vec![
+                    number(Measure::Duration, Comparison::More, 2_000_000_000, "2s"),
+                    number(Measure::Duration, Comparison::Less, 90_000_000_000, "1.5m"),
+                    number(Measure::FirstToken, Comparison::More, 300_000_000, "300ms"),
+                    number(Measure::Spans, Comparison::More, 10, "10"),
+                ],
+            ),
+            (
+                "score.quality:>0.5 score.품질<=-1 score.tone:\"very rude\"",
+                vec![
+                    score("quality", ScoreTest::Number(Comparison::More, 0.5)),
+                    score("품질", ScoreTest::Number(Comparison::AtMost, -1.0)),
+                    score("tone", ScoreTest::Label("very rude".into())),
+                ],
+            ),
+            (
+                "id:4BF92f3577b34da6a3ce929d0e0e4736 id:4bf9*",
+                vec![Criterion::Id("4bf92f3577b34da6a3ce929d0e0e4736".into()), Criterion::Id("4bf9*".into())],
+            ),
+            ("has:score has:error", vec![Criterion::Has(Has::Score), Criterion::Has(Has::Error)]),
         ] {
             let filter = parse_filter(text, NOW).unwrap();
-            assert_eq!(filter.terms, expect, "{text}");
+            let found: Vec<Criterion> = filter.terms.iter().map(|term| term.what.clone()).collect();
+            assert_eq!(found, expect, "{text}");
+            assert!(filter.terms.iter().all(|term| !term.not), "{text}");
             assert_eq!(parse_filter(&filter.to_string(), NOW).unwrap(), filter, "{text} as {filter}");
+
+            let turned = TraceFilter {
+                terms: filter
+                    .terms
+                    .into_iter()
+                    .map(|term| FilterTerm { not: !term.what.is_moment(), ..term })
+                    .collect(),
+            };
+            assert_eq!(parse_filter(&turned.to_string(), NOW).unwrap(), turned, "{text} as {turned}");
         }
     }
 
@@ -319,13 +203,26 @@ mod tests {
     fn errors_say_where() {
         for (text, at, says) in [
             ("ok modle:x", 4, "`modle:` is not known; known are model"),
-            ("환불 user:alice", 4, "`user:` is not known"),
+            ("환불 usr:alice", 4, "`usr:` is not known"),
             ("a \"b", 3, "not closed"),
             ("status:bad", 1, "neither"),
             ("since:yesterday", 1, "no time"),
             ("since:9999999999999999999d", 1, "no time"),
             ("model:", 1, "no value"),
             ("status:ok status:error", 11, "already"),
+            ("a -since:7d", 3, "cannot be turned round"),
+            ("cost:0.01", 1, "write `cost>0.01`"),
+            ("cost>cheap", 1, "`cheap` is not dollars, as in `cost>0.01`"),
+            ("cost>", 1, "`cost>` has no value"),
+            ("latency>2", 1, "`2` is not a time, as in `latency>2s`"),
+            ("ttft<2parsecs", 1, "as in `ttft>2s`"),
+            ("tokens>-1", 1, "not a number"),
+            ("model>gpt", 1, "`model` is not compared: write `model:gpt`"),
+            ("speed>9", 1, "`speed>` is not known"),
+            ("score.:x", 1, "no name"),
+            ("score.q>high", 1, "`high` is no number"),
+            ("id:xyz", 1, "no trace id"),
+            ("has:luck", 1, "known are error, cost"),
         ] {
             let error = parse_filter(text, NOW).unwrap_err();
             assert_eq!(error.at, at, "{text}");

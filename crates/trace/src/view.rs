@@ -41,6 +41,27 @@ pub struct TraceSummary {
     pub cost_usd: Option<f64>,
     /// What went wrong, in words.
     pub error: Option<String>,
+    /// The conversation it is a turn of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The person it was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The prompt it used, as `name@version`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// The program that sent it; absent for calls of our own gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Of the prompts, tokens read from a provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Of the answers, tokens spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
     /// Its place in the order of arrival.
     #[serde(skip)]
     pub seq: i64,
@@ -150,6 +171,13 @@ impl From<TraceRow> for TraceSummary {
             output_tokens: row.output_tokens,
             cost_usd: row.cost.map(NanoDollars::dollars),
             error,
+            session: row.session,
+            user: row.user,
+            tags: row.tags,
+            prompt: row.prompt,
+            source: row.source,
+            cached_tokens: row.cached_tokens,
+            reasoning_tokens: row.reasoning_tokens,
             seq: row.seq,
             start: row.start,
             operation: row.operation,

@@ -11,6 +11,7 @@ mod keys;
 mod reload;
 mod search;
 mod trace;
+mod trace_stats;
 mod up;
 
 use crate::cli::{Cli, Command};

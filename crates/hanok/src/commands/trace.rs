@@ -29,6 +29,7 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
                 }
             }
         }
+        Trace::Stats(ask) => super::trace_stats::run(&traces, &ask).await?,
         Trace::Show { id, json } => {
             let id: TraceId = id.parse().with_context(|| format!("`{id}` is no trace id"))?;
             let Some(trace) = traces.get(id).await? else { bail!("there is no trace {id}") };

@@ -1,8 +1,10 @@
 //! The store as a whole: records in and out, failures, and a process that is killed.
 
 mod accounts;
+mod finding;
 mod outline;
 mod packed;
+mod stats;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
@@ -62,6 +64,11 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
         key_name: None,
         key_id: None,
         project: None,
+        session: None,
+        user: None,
+        tags: Vec::new(),
+        prompt: None,
+        source: None,
         ttft_ns: Some(2_000),
         input_preview: Some(format!("환불 100% question_{number}")),
         output_preview: None,
@@ -96,6 +103,32 @@ fn a_trace_comes_back_as_it_was() {
         let light = store.traces().get(trace_id(0), Bodies::None).await.unwrap().unwrap();
         assert!(light.spans[0].bodies.is_empty() && light.spans[0].has_bodies);
         assert!(store.traces().get(trace_id(9), Bodies::None).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn labels_come_back_and_merge() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let labelled = |spans, session: &str, tags: &[&str]| {
+        let mut batch = batch(0, spans);
+        batch.summary.session = Some(session.into());
+        batch.summary.user = Some("앨리스".into());
+        batch.summary.tags = tags.iter().map(ToString::to_string).collect();
+        batch.summary.prompt = Some("greet@3".into());
+        batch.summary.source = Some("shop".into());
+        batch
+    };
+    block(async {
+        submit(&store, labelled(vec![span(2, Some(1))], "of a child", &["b"])).await;
+        submit(&store, labelled(vec![span(1, None)], "of the root", &["b", "a"])).await;
+        submit(&store, labelled(vec![span(3, Some(1))], "late", &["b"])).await;
+        store.flush().await.unwrap();
+        let row = store.traces().get(trace_id(0), Bodies::None).await.unwrap().unwrap().row;
+        assert_eq!(row.session.as_deref(), Some("of the root"));
+        assert_eq!(row.user.as_deref(), Some("앨리스"));
+        assert_eq!((row.prompt.as_deref(), row.source.as_deref()), (Some("greet@3"), Some("shop")));
+        assert_eq!(row.tags, ["a", "b"]);
     });
 }
 
@@ -152,12 +185,12 @@ fn batches_of_one_trace_merge_and_replays_change_nothing() {
         let trace = store.traces().get(trace_id(0), Bodies::None).await.unwrap().unwrap();
         assert_eq!(trace.spans.len(), 3);
         assert_eq!(trace.row.span_count, 3);
-        assert_eq!(trace.row.input_tokens, Some(30));
-        assert_eq!(trace.row.name, "trace 0");
+        assert_eq!(trace.row.input_tokens, Some(20), "a call made of calls is not counted beside them");
+        assert_eq!(trace.row.name, "chat 1");
         assert_eq!(trace.row.status, SpanStatus::Ok, "the root has the last word");
         assert_eq!(trace.row.start, span(1, None).start);
         let sums = store.traces().totals(Timestamp(0)).await.unwrap();
-        assert_eq!((sums.traces, sums.errors, sums.spans, sums.cost), (1, 0, 3, NanoDollars(21)));
+        assert_eq!((sums.traces, sums.errors, sums.spans, sums.cost), (1, 0, 3, NanoDollars(14)));
     });
 }
 

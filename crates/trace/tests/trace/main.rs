@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod costs;
+mod pieces;
 
 use bytes::Bytes;
 use hanok_base::{
@@ -91,7 +92,8 @@ fn a_call_comes_back_as_the_api_promises() {
         // 40 fresh at 1 dollar per million, 60 cached at 0.1, 20 out at 10.
         let expect = json!({"traces": [{"trace_id": id.to_string(), "name": "chat fast", "started_at": null,
             "duration_ms": null, "status": "ok", "model": "fast", "provider": "mock", "input_tokens": 100,
-            "output_tokens": 20, "cost_usd": 0.000_246, "error": null}], "next": null});
+            "output_tokens": 20, "cost_usd": 0.000_246, "error": null, "cached_tokens": 60, "reasoning_tokens": 5}],
+            "next": null});
         assert_eq!(listed, expect);
         let summary = &page.traces[0];
         assert_eq!(summary.input.as_deref(), Some("환불은 어떻게 하나요?"));

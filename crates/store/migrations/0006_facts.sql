@@ -1,0 +1,31 @@
+-- Facts: what each counted call was, in columns, for sums and percentiles over any of them. New ones come as rows
+-- of `fact_tails`, those of one commit together (form: `facts.rs`); once there are enough they become a segment.
+CREATE TABLE fact_tails (
+    id    INTEGER PRIMARY KEY,
+    facts INTEGER NOT NULL,
+    body  BLOB    NOT NULL
+) STRICT;
+
+-- A segment's facts, with the bounds of what it holds, so that most are skipped unread.
+CREATE TABLE fact_segments (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    facts     INTEGER NOT NULL,
+    first_ms  INTEGER NOT NULL,
+    last_ms   INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq  INTEGER NOT NULL
+) STRICT;
+
+-- `id` is the segment's, shifted left by 5 bits, plus the column's number (form: `fact_columns.rs`).
+CREATE TABLE fact_columns (
+    id   INTEGER PRIMARY KEY,
+    body BLOB NOT NULL
+) STRICT;
+
+-- The traces recorded before there were facts: those from `next` to `last` have none yet. One row, or none.
+CREATE TABLE fact_fill (
+    next INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO fact_fill (next, last) SELECT min(seq), max(seq) FROM traces HAVING count(*) > 0;
