@@ -5,12 +5,13 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `live` (what just happened, over SSE), `pages` (which page), `records` (those of traces), `people` (keys and logins), `present`
+//! documents), `api_records` (sessions, scores, saved views), `live` (what just happened, over SSE), `pages` (which page), `records` (those of traces), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
 mod api;
 mod api_keys;
+mod api_records;
 mod api_stats;
 mod door;
 pub mod keys;
@@ -190,6 +191,12 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/traces", get(api::traces))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/traces/{id}", get(api::trace))
+        .route("/api/sessions", get(api_records::sessions))
+        .route("/api/sessions/{id}", get(api_records::session))
+        .route("/api/scores", get(api_records::scores).post(api_records::score))
+        .route("/api/scores/{id}", delete(api_records::remove_score))
+        .route("/api/views", get(api_records::views).post(api_records::keep_view))
+        .route("/api/views/{id}", delete(api_records::remove_view))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))
         .route("/api/keys", get(api_keys::list).post(api_keys::create))

@@ -7,7 +7,7 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), `facts` and `fact_columns` (what
-//! calls were, in columns), [`stats`] (sums over them), [`outline`] (large traces, in part), [`keys`] (who may call), [`ledger`] (what was
+//! calls were, in columns), [`stats`] (sums over them), [`outline`] (large traces, in part), [`sessions`], [`scores`], [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -30,6 +30,8 @@ mod readers;
 pub mod responses;
 pub mod row;
 mod schema;
+pub mod scores;
+pub mod sessions;
 mod spans;
 pub mod stats;
 pub mod store;
@@ -48,6 +50,8 @@ pub use outline::{Outline, SpanLine};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
+pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
+pub use sessions::{SessionRow, SessionRows};
 pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceRows, Traces};

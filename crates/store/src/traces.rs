@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Rows of one step of a filtered scan.
-const STEP: i64 = 10_000;
+pub(crate) const STEP: i64 = 10_000;
 /// How long a page is looked for before it is given out unfilled.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// A page of traces.
@@ -196,8 +196,22 @@ impl<'a> Traces<'a> {
 pub(crate) struct Scope(Option<Arc<str>>);
 
 impl Scope {
+    pub(crate) fn new(project: Option<Arc<str>>) -> Self {
+        Self(project)
+    }
+
+    /// The project all is of; empty for what is of none. `None` is everything.
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Whether what is of this project is seen.
+    pub(crate) fn sees(&self, project: Option<&str>) -> bool {
+        self.0.as_deref().is_none_or(|only| only == project.unwrap_or_default())
+    }
+
     /// What to select from, and the condition on `t` with its value.
-    fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
+    pub(crate) fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
         match self.0.as_deref() {
             None => ("traces AS t", String::new()),
             Some("") => ("traces AS t", " AND t.project IS NULL".to_owned()),
@@ -211,7 +225,7 @@ impl Scope {
     }
 }
 
-fn row_sql(from: &str, rest: &str) -> String {
+pub(crate) fn row_sql(from: &str, rest: &str) -> String {
     format!("{ROW} FROM {from} {NAMES} {rest}")
 }
 
@@ -306,11 +320,11 @@ fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result
     Ok(low)
 }
 
-fn integer(count: usize) -> Sql {
+pub(crate) fn integer(count: usize) -> Sql {
     Sql::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn read_rows(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<TraceRow>, StoreError> {
+pub(crate) fn read_rows(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<TraceRow>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), trace_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -362,9 +376,7 @@ pub(crate) fn seen(conn: &Connection, scope: &Scope, trace_id: TraceId) -> Resul
         .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
         .query_row([trace_id.as_bytes()], trace_row)
         .optional()?;
-    let seen =
-        |row: &TraceRow| scope.0.as_deref().is_none_or(|only| only == row.project.as_deref().unwrap_or(""));
-    Ok(row.filter(seen))
+    Ok(row.filter(|row| scope.sees(row.project.as_deref())))
 }
 
 fn get(

@@ -5,7 +5,7 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`stats`] (sums over calls), [`pulse`] (the last minute),
+//! [`view`] (what readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
@@ -22,6 +22,8 @@ mod prices;
 pub mod pulse;
 pub mod read;
 pub mod recorder;
+pub mod score;
+pub mod session;
 pub mod stats;
 pub mod view;
 
@@ -32,6 +34,8 @@ pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
+pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
+pub use session::{SessionDetail, SessionPage, SessionView};
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};
 pub use view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
 

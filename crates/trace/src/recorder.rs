@@ -7,7 +7,7 @@ use crate::price_list::Prices;
 use crate::pulse::Pulse;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
-use hanok_store::{Store, Traces};
+use hanok_store::{Scores, Store, Traces};
 use std::sync::Arc;
 
 /// Records and reads traces. Cheap to clone.
@@ -64,6 +64,10 @@ impl TraceStore {
 
     pub(crate) fn rows(&self) -> Traces<'_> {
         self.store.traces().of(self.scope.clone())
+    }
+
+    pub(crate) fn scores(&self) -> Scores<'_> {
+        self.store.scores(self.scope.clone())
     }
 }
 
