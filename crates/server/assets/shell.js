@@ -150,6 +150,12 @@ document.addEventListener("keydown", (event) => {
   next.click();
 });
 
+/** Whether single letters are keys; told, keeps the choice. */
+export const letters = (on) => {
+  if (on !== undefined) localStorage.setItem("hanok-letters", on ? "on" : "off");
+  return localStorage.getItem("hanok-letters") !== "off";
+};
+
 // Keys. A page adds its own by listening for "hanok:key", which is cancelled when it was used.
 let leading = false;
 addEventListener("keydown", (event) => {
@@ -161,6 +167,8 @@ addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
   const key = event.key;
   if (key !== "Escape" && (typing(event) || document.querySelector(".palette:popover-open"))) return;
+  // Arrows, Enter and Escape are keys for everybody.
+  if (key.length === 1 && !letters()) return;
   if (leading) {
     leading = false;
     document.querySelector(`.rail [data-key="${CSS.escape(key.toUpperCase())}"]`)?.click();

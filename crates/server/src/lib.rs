@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `api_records` (sessions, scores, saved views), `otlp` (spans of other programs), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
+//! documents), `api_records` (sessions, scores, saved views), `otlp` (spans of other programs), `live` (what just
+//! happened, over SSE), `pages` (which page), `records` (those of traces), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
@@ -22,6 +23,7 @@ mod pages;
 mod params;
 mod people;
 mod present;
+mod records;
 mod reply;
 mod serve;
 mod session;
@@ -222,7 +224,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/keys", get(people::keys).post(people::create_key))
         .route("/keys/{id}/revoke", post(people::revoke_key))
         .route("/logout", post(people::logout))
-        .route("/traces/{id}", get(pages::trace))
+        .route("/traces/{id}", get(records::trace))
         .route("/sources/{id}", get(pages::source))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::no_such_method)

@@ -3,14 +3,14 @@
 use crate::api::{find_source, trace_problem};
 use crate::door::Visitor;
 use crate::params::{Path, Query};
-use crate::ui::view::{AskView, SourceView, StartView, Tab, TracesView};
+use crate::ui::view::{AskView, SourceView, StartView, TracesView};
 use crate::ui::{self, Lang, Page, Prefs};
 use crate::wire_api::speech::dialect_of;
 use crate::{House, people, present, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{ErrorKind, Problem, SpanId, Timestamp, TraceId};
+use hanok_base::{ErrorKind, Problem, Timestamp};
 use hanok_trace::{TraceError, parse_filter};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, ETAG, HeaderName, HeaderValue,
@@ -34,10 +34,16 @@ pub(crate) struct Visit {
 
 impl Visit {
     pub(crate) async fn of(house: &House, visitor: &Visitor, uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut visit = Self::quick_of(house, visitor, uri, headers);
+        visit.page.pulse = present::pulse(&house.traces_of(visitor)).await;
+        visit
+    }
+
+    /// Without the floor: for a part of a page.
+    pub(crate) fn quick_of(house: &House, visitor: &Visitor, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut visit = Self::quick(house, uri, headers);
         visit.page.viewer = people::viewer(visitor);
         visit.page.csrf = people::csrf_of(house, visitor);
-        visit.page.pulse = present::pulse(&house.traces_of(visitor)).await;
         visit
     }
 
@@ -159,42 +165,6 @@ pub(crate) async fn traces(
     }
     view.took_ms = Some(began.elapsed().as_secs_f64() * 1e3);
     visit.answer(StatusCode::OK, ui::traces_page(&visit.page, &view))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct TraceQuery {
-    span: Option<String>,
-    tab: Option<String>,
-    fragment: Option<String>,
-}
-
-pub(crate) async fn trace(
-    State(house): State<Arc<House>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path,
-    Query(query): Query<TraceQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    let missing = || Problem::new(ErrorKind::NotFound, "trace_not_found", "there is no such trace");
-    let Ok(id) = id.parse::<TraceId>() else {
-        return visit.failed(&missing());
-    };
-    let span = query.span.as_deref().and_then(|span| span.parse::<SpanId>().ok());
-    let tab = query.tab.as_deref().and_then(Tab::parse);
-    if query.fragment.is_some() {
-        return match present::span_pane(&house, &house.traces_of(&visitor), id, span, tab).await {
-            Ok(Some(pane)) => visit.answer(StatusCode::OK, ui::span_pane(&visit.page, &pane)),
-            Ok(None) => visit.failed(&missing()),
-            Err(error) => visit.failed(&trace_problem(&error)),
-        };
-    }
-    match present::trace(&house, &house.traces_of(&visitor), id, span, tab).await {
-        Ok(Some(view)) => visit.answer(StatusCode::OK, ui::trace_page(&visit.page, &view)),
-        Ok(None) => visit.failed(&missing()),
-        Err(error) => visit.failed(&trace_problem(&error)),
-    }
 }
 
 #[derive(Deserialize)]

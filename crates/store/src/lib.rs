@@ -7,10 +7,10 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
-//! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`sessions`], [`scores`],
-//! `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums over them), [`removal`] (traces that
-//! go), [`keys`] (who may call), [`ledger`] (what was spent), [`responses`] (what clients may ask back),
-//! [`cursors`] (how far a follower is), [`documents`].
+//! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`outline`] (large traces,
+//! in part), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums
+//! over them), [`removal`] (traces that go), [`keys`] (who may call), [`ledger`] (what was spent), [`responses`]
+//! (what clients may ask back), [`cursors`] (how far a follower is), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -27,6 +27,7 @@ pub mod keys;
 mod labels;
 pub mod ledger;
 mod names;
+pub mod outline;
 pub mod query;
 mod readers;
 pub mod removal;
@@ -50,6 +51,7 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use outline::{Outline, SpanLine};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

@@ -256,6 +256,4 @@ pub enum Bodies {
     None,
     /// Every span's.
     All,
-    /// One span's.
-    Of(SpanId),
 }

@@ -374,23 +374,29 @@ pub(crate) fn status(failed: bool, error: Option<String>) -> SpanStatus {
     if failed { SpanStatus::Error(error.unwrap_or_default()) } else { SpanStatus::Ok }
 }
 
+/// The columns that [`stored_span`] reads.
+pub(crate) const SPAN: &str = "span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model,
+    provider, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns,
+    attributes, bodies, rare_tokens";
+
+/// A trace's row, where this reader may see it.
+pub(crate) fn seen(conn: &Connection, scope: &Scope, trace_id: TraceId) -> Result<Option<TraceRow>, StoreError> {
+    let row = conn
+        .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
+        .query_row([trace_id.as_bytes()], trace_row)
+        .optional()?;
+    Ok(row.filter(|row| scope.sees(row.project.as_deref())))
+}
+
 pub(crate) fn get(
     conn: &Connection,
     scope: &Scope,
     trace_id: TraceId,
     bodies: Bodies,
 ) -> Result<Option<StoredTrace>, StoreError> {
-    let row = conn
-        .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
-        .query_row([trace_id.as_bytes()], trace_row)
-        .optional()?;
-    let Some(row) = row.filter(|row| scope.sees(row.project.as_deref())) else { return Ok(None) };
-    let mut statement = conn.prepare_cached(
-        "SELECT span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model, provider,
-            input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns,
-            attributes, bodies, rare_tokens
-         FROM spans WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-    )?;
+    let Some(row) = seen(conn, scope, trace_id)? else { return Ok(None) };
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {SPAN} FROM spans WHERE id BETWEEN ?1 AND ?2 ORDER BY id"))?;
     let mut texts = Texts::default();
     let mut spans = Vec::new();
     for span in spans::read(conn, row.seq)? {
@@ -408,7 +414,7 @@ pub(crate) fn get(
     let mut with_bodies = Vec::with_capacity(spans.len());
     for (mut span, references) in spans {
         span.has_bodies = !references.is_empty();
-        if bodies == Bodies::All || bodies == Bodies::Of(span.span_id) {
+        if bodies == Bodies::All {
             for (slot, id) in references {
                 span.bodies.push((slot, blobs.get(id)?));
             }
@@ -418,7 +424,7 @@ pub(crate) fn get(
     Ok(Some(StoredTrace { row, spans: with_bodies }))
 }
 
-fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
+pub(crate) fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
     let attributes = row.get_ref(17)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     let span_id = crate::insert::span_id(row.get(0)?);
     let mut usage = Usage {
@@ -453,7 +459,7 @@ fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<St
 }
 
 /// A span that was packed, and its bodies.
-fn unpacked_span(
+pub(crate) fn unpacked_span(
     conn: &Connection,
     texts: &mut Texts,
     span: PackedSpan,

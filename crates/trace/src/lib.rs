@@ -44,4 +44,6 @@ pub use recorder::TraceStore;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};
-pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
+pub use view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
+
+pub use hanok_store::SpanLine;

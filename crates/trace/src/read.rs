@@ -4,7 +4,7 @@ use crate::filter::TraceFilter;
 use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
 use crate::score::ScoreView;
-use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
+use crate::view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
 use hanok_store::{Bodies, Bucket, Counts, StoreError, StoredTrace};
 use tokio::sync::watch;
@@ -58,9 +58,17 @@ impl TraceStore {
 
     /// One span with everything in it.
     pub async fn span(&self, trace_id: TraceId, span_id: SpanId) -> Result<Option<SpanView>, TraceError> {
-        let trace = self.rows().get(trace_id, Bodies::Of(span_id)).await?;
-        let span = trace.and_then(|trace| trace.spans.into_iter().find(|span| span.span_id == span_id));
-        Ok(span.map(SpanView::from))
+        Ok(self.rows().span(trace_id, span_id).await?.map(SpanView::from))
+    }
+
+    /// A trace as the lines of a tree, however many spans it has: no attributes, no messages.
+    pub async fn outline(&self, trace_id: TraceId) -> Result<Option<TraceOutline>, TraceError> {
+        Ok(self.rows().outline(trace_id).await?.map(TraceOutline::from))
+    }
+
+    /// The spans at these places of an outline, without messages and other large values.
+    pub async fn spans_at(&self, trace_id: TraceId, places: Vec<i64>) -> Result<Vec<SpanView>, TraceError> {
+        Ok(self.rows().spans_at(trace_id, places).await?.into_iter().map(SpanView::from).collect())
     }
 
     /// The traces beside one in the order of arrival.

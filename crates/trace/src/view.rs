@@ -4,7 +4,7 @@
 use crate::attribute as name;
 use crate::score::ScoreView;
 use hanok_base::{NanoDollars, Object, SpanStatus, Timestamp};
-use hanok_store::{Slot, StoredSpan, StoredTrace, TraceRow};
+use hanok_store::{Outline, Slot, SpanLine, StoredSpan, StoredTrace, TraceRow};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -112,6 +112,15 @@ pub struct TraceDetail {
     pub summary: TraceSummary,
 }
 
+/// One trace as the lines of its tree.
+#[derive(Clone, Debug)]
+pub struct TraceOutline {
+    /// The same as in the list.
+    pub summary: TraceSummary,
+    /// In the order they were recorded.
+    pub lines: Vec<SpanLine>,
+}
+
 /// One span.
 #[derive(Clone, Debug, Serialize)]
 pub struct SpanView {
@@ -184,6 +193,12 @@ impl From<TraceRow> for TraceSummary {
             input: row.input_preview,
             output: row.output_preview,
         }
+    }
+}
+
+impl From<Outline> for TraceOutline {
+    fn from(outline: Outline) -> Self {
+        Self { summary: outline.row.into(), lines: outline.lines }
     }
 }
 

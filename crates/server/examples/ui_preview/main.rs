@@ -3,11 +3,13 @@
 //! The samples are made up.
 
 mod gateway;
+mod records;
 
 use hanok_base::Timestamp;
 use hanok_server::ui::view::{
-    AskView, Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, PricesView,
-    RateChart, SourceView, SpanPane, SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, UsageView,
+    AskView, Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView,
+    RateChart, ScoreView, SessionPlace, SourceView, SpanPane, SpanRow, StartView, Tab, TokenKind, TraceRow,
+    TraceView, TracesView, TreeView, UsageLine, UsageView,
 };
 use hanok_server::ui::{self, Lang, Page, Pulse, Theme, Tick};
 use serde_json::json;
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const ASSETS: [&str; 12] = [
+const ASSETS: [&str; 16] = [
     "tokens.css",
     "app.css",
     "mark.svg",
@@ -27,6 +29,10 @@ const ASSETS: [&str; 12] = [
     "traces.js",
     "trace.js",
     "models.js",
+    "chart.js",
+    "filter.js",
+    "list-page.js",
+    "settings.js",
     "keys.js",
 ];
 
@@ -35,7 +41,7 @@ fn main() -> io::Result<()> {
         eprintln!("usage: ui_preview FOLDER");
         return Ok(());
     };
-    for below in ["assets", "traces", "sources"] {
+    for below in ["assets", "traces", "sources", "sessions"] {
         fs::create_dir_all(folder.join(below))?;
     }
     for name in ASSETS {
@@ -45,6 +51,7 @@ fn main() -> io::Result<()> {
     for lang in [Lang::En, Lang::Ko] {
         pages(&folder, lang)?;
         gateway::pages(&folder, lang)?;
+        records::pages(&folder, lang)?;
     }
     Ok(())
 }
@@ -201,6 +208,16 @@ impl Samples {
             input_tokens: Some(if local { 0 } else { 3_500 + 40 * u64::from(at) }),
             output_tokens: Some(if local { 0 } else { 189 }),
             cost_usd: (!local && at % 5 != 4).then_some(0.002_51),
+            session: Some("ticket-7731".into()),
+            user: Some("alice".into()),
+            prompt: Some("refund-answer@13".into()),
+            source: None,
+            tags: vec!["refund".into()],
+            scores: match at {
+                1 | 3 => vec![ScoreView { name: "helpful".into(), value: Some(1.0), ..ScoreView::default() }],
+                6 => vec![ScoreView { name: "helpful".into(), value: Some(-1.0), ..ScoreView::default() }],
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -256,8 +273,19 @@ impl Samples {
             summary: self.row(0),
             ttft_ms: Some(1_400.0),
             key: Some("alice".into()),
-            spans,
-            more_spans: 0,
+            session: Some(SessionPlace {
+                id: "ticket-7731".into(),
+                turn: Some((2, 5)),
+                previous: Some(format!("{:032x}", 7)),
+                next: Some(format!("{:032x}", 8)),
+            }),
+            tree: TreeView::whole(spans),
+            scores: vec![ScoreView {
+                name: "helpful".into(),
+                value: Some(1.0),
+                by: "alice".into(),
+                ..ScoreView::default()
+            }],
             newer: None,
             older: Some(format!("{:032x}", 1)),
             selected: Some(self.pane(tab)),
@@ -337,14 +365,29 @@ impl Samples {
                 hit("handbook/faq/shipping.md", String::new(), 4.02, self.say("Shipping fees are refunded with the order.", "배송비는 주문과 함께 환불됩니다.")),
             ],
             usage: Some(UsageView {
-                input: Some(2_316),
-                cached_input: Some(1_024),
-                output: Some(148),
-                reasoning: Some(20),
-                prices: Some(PricesView { input: Some(1.0), cached_input: Some(0.1), cache_write: None, output: Some(5.0) }),
+                lines: [
+                    (TokenKind::Input, 1_292, 1.0),
+                    (TokenKind::Cached, 1_024, 0.1),
+                    (TokenKind::Output, 128, 5.0),
+                    (TokenKind::Reasoning, 20, 5.0),
+                ]
+                .map(|(kind, count, price)| UsageLine { kind, count, price: Some((price, count as f64 * price / 1e6)) })
+                .into(),
+                total: Some(2_464),
                 cost_usd: Some(0.002_134_4),
-                ..UsageView::default()
+                estimated: false,
             }),
+            guard: vec![
+                ("decision".into(), json!("allow")),
+                ("rule".into(), json!("tool.orders.lookup")),
+                ("label".into(), json!({"integrity": "untrusted", "confidentiality": "private"})),
+            ],
+            tools: vec![("orders.lookup".into(), self.say("Look up an order.", "주문을 찾습니다."))],
+            duration_ms: 1_312.0,
+            ttft_ms: Some(312.0),
+            started_at: Timestamp(1_763_631_668_084_000_000),
+            model: Some("claude-haiku-4-5".into()),
+            provider: Some("openrouter".into()),
             attributes: vec![
                 ("gen_ai.operation.name".into(), json!("chat")),
                 ("gen_ai.request.model".into(), json!("claude-haiku-4-5")),
@@ -352,6 +395,8 @@ impl Samples {
                 ("gen_ai.response.finish_reasons".into(), json!(["stop"])),
                 ("hanok.stream".into(), json!(true)),
             ],
+            left_out: 0,
+            scores: Vec::new(),
             json: json!({"span_id": format!("{:016x}", 9), "name": "chat claude-haiku-4-5", "status": "ok", "duration_ms": 1312.0, "attributes": {"gen_ai.operation.name": "chat", "hanok.stream": true, "error": null}}),
             request: Some(r#"{"model":"openrouter/claude-haiku-4-5","messages":[{"role":"user","content":"Can we still refund it? It's late."}]}"#.into()),
         }

@@ -108,7 +108,6 @@ fn target(house: &House, entry: &Entry, share: Option<f64>) -> TargetView {
         prices: price.map(|price| PricesView {
             input: Some(price.headline().0),
             output: Some(price.headline().1),
-            ..PricesView::default()
         }),
         local: price.is_some_and(|price| price.is_free()),
         capabilities: Vec::new(),

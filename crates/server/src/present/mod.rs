@@ -2,21 +2,21 @@
 
 mod gateway;
 mod pane;
+mod request;
+mod trace;
+mod usage;
 
 pub(crate) use gateway::models;
 pub(crate) use pane::span_pane;
+pub(crate) use trace::{depths, rows, trace};
 
 use crate::House;
-use crate::ui::view::{Bucket, CollectionView, Kind, RateChart, SpanRow, Tab, TraceRow, TraceView};
+use crate::ui::view::{Bucket, CollectionView, Kind, RateChart, TraceRow};
 use crate::ui::{Lang, Pulse, Tick};
-use hanok_base::{CollectionName, SpanId, Timestamp, TraceId};
-use hanok_trace::{SpanView, TraceError, TraceStore, TraceSummary};
-use serde_json::Value;
-use std::collections::HashMap;
+use hanok_base::{CollectionName, Timestamp};
+use hanok_trace::{TraceStore, TraceSummary};
 use std::time::Duration;
 
-/// Most spans drawn in one tree.
-const MOST_SPANS: usize = 2_000;
 /// Stretches of the rate chart, and the time it covers.
 const BUCKETS: usize = 60;
 const CHARTED: Duration = Duration::from_hours(1);
@@ -96,6 +96,7 @@ pub(crate) fn row(trace: &TraceSummary) -> TraceRow {
         input_tokens: trace.input_tokens,
         output_tokens: trace.output_tokens,
         cost_usd: trace.cost_usd,
+        ..TraceRow::default()
     }
 }
 
@@ -122,97 +123,6 @@ pub(crate) async fn chart(traces: &TraceStore) -> RateChart {
             tracing::warn!(error = &error as &dyn std::error::Error, "the rates could not be read");
             RateChart::default()
         }
-    }
-}
-
-/// A trace as a page: the tree, and the pane of one span.
-pub(crate) async fn trace(
-    house: &House,
-    traces: &TraceStore,
-    id: TraceId,
-    selected: Option<SpanId>,
-    tab: Option<Tab>,
-) -> Result<Option<TraceView>, TraceError> {
-    let Some(trace) = traces.get_light(id).await? else {
-        return Ok(None);
-    };
-    let neighbours = traces.neighbours(&trace.summary).await?;
-    let ordered = in_tree_order(&trace.spans);
-    let selected = selected.or_else(|| most_telling(&trace.spans));
-    let pane = match selected {
-        Some(span) => span_pane(house, traces, id, Some(span), tab).await?,
-        None => None,
-    };
-    let more = ordered.len().saturating_sub(MOST_SPANS);
-    Ok(Some(TraceView {
-        summary: row(&trace.summary),
-        ttft_ms: trace.summary.time_to_first_token_ms,
-        key: trace.summary.key.clone(),
-        spans: ordered
-            .into_iter()
-            .take(MOST_SPANS)
-            .map(|(depth, span)| span_row(depth, span, trace.summary.start))
-            .collect(),
-        more_spans: more as u64,
-        newer: neighbours.newer,
-        older: neighbours.older,
-        selected: pane,
-    }))
-}
-
-/// The span to show first: the last chat with messages, else the first span that has any, else the root.
-fn most_telling(spans: &[SpanView]) -> Option<SpanId> {
-    let failed = spans.iter().rev().find(|span| span.error.is_some() && span.operation != "gateway");
-    let chat = spans.iter().rev().find(|span| span.operation == "chat" && span.has_bodies);
-    let any = spans.iter().find(|span| span.has_bodies);
-    chat.or(any).or(failed).or(spans.first())?.span_id.parse().ok()
-}
-
-/// Parents before children, siblings by start; spans whose parent is elsewhere count as roots.
-fn in_tree_order(spans: &[SpanView]) -> Vec<(usize, &SpanView)> {
-    let mut children: HashMap<Option<&str>, Vec<&SpanView>> = HashMap::new();
-    let known: std::collections::HashSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
-    for span in spans {
-        let parent =
-            span.parent_id.as_deref().filter(|parent| known.contains(parent) && *parent != span.span_id);
-        children.entry(parent).or_default().push(span);
-    }
-    for siblings in children.values_mut() {
-        siblings.sort_by_key(|span| std::cmp::Reverse(span.start));
-    }
-    let mut ordered = Vec::with_capacity(spans.len());
-    // Siblings are in reverse, so that the earliest is on top of the stack.
-    let mut stack: Vec<(usize, &SpanView)> =
-        children.remove(&None).unwrap_or_default().into_iter().map(|span| (0, span)).collect();
-    while let Some((depth, span)) = stack.pop() {
-        ordered.push((depth, span));
-        if let Some(below) = children.remove(&Some(span.span_id.as_str())) {
-            stack.extend(below.into_iter().map(|child| (depth + 1, child)));
-        }
-    }
-    ordered
-}
-
-fn span_row(depth: usize, span: &SpanView, start: Timestamp) -> SpanRow {
-    SpanRow {
-        span_id: span.span_id.clone(),
-        depth,
-        name: span.name.clone(),
-        detail: None,
-        hits: span
-            .attributes
-            .get("hanok.hits")
-            .and_then(Value::as_array)
-            .map(|hits| hits.len() as u64)
-            .or_else(|| span.attributes.get("hanok.hit_count")?.as_u64()),
-        kind: Kind::of(&span.operation),
-        start_ms: seconds_between(start, span.start).max(0.0) * 1e3,
-        duration_ms: span.duration_ms,
-        ttft_ms: span.attributes.get("hanok.time_to_first_token_ms").and_then(Value::as_f64),
-        error: span.error.as_ref().map(|error| {
-            let kind = span.attributes.get("error.type").and_then(Value::as_str);
-            kind.map_or_else(|| error.clone(), str::to_owned)
-        }),
     }
 }
 

@@ -1,18 +1,25 @@
-//! One span as the pane beside the tree: its messages, hits, usage.
+//! One span as the pane beside the tree: its messages, hits, decisions, usage.
 
+use super::request::request;
+use super::usage::usage;
 use crate::House;
-use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPane, Tab, UsageView};
+use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPane, Tab};
 use hanok_base::{Object, SourceId, SpanId, TraceId};
-use hanok_trace::{TraceError, TraceStore};
-use serde_json::{Value, json};
+use hanok_trace::attribute as name;
+use hanok_trace::{SpanView, TraceError, TraceStore};
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// Most hits whose text is fetched for one pane.
 const MOST_HITS: usize = 50;
+/// Most messages of one pane; of a longer conversation, the last ones.
+const MOST_MESSAGES: usize = 200;
 /// Most bytes of one text on the page; the whole is at `/api/traces/{id}`.
 const LONGEST_TEXT: usize = 32 * 1024;
-/// Most bytes of a request that is offered for copying.
-const LONGEST_REQUEST: usize = 64 * 1024;
+/// Most bytes of one picture, in base64; larger ones are named and not shown.
+const LONGEST_IMAGE: usize = 2 << 20;
+/// Pictures that a browser draws without running anything.
+const IMAGES: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"];
 
 /// One span with everything in it.
 pub(crate) async fn span_pane(
@@ -26,19 +33,20 @@ pub(crate) async fn span_pane(
     let Some(span) = traces.span(trace, id).await? else {
         return Ok(None);
     };
-    let messages = messages(&span.attributes);
+    let (messages, left_out) = messages(&span.attributes);
     let mut hits = hits_of(house, &span.attributes).await;
     if hits.is_empty() && span.operation == "gateway" {
         // What an answerer found is what its answer rests on, so it stands beside the answer.
-        let whole = traces.get_light(trace).await?;
-        let searched = whole.iter().flat_map(|trace| &trace.spans).find(|span| span.operation == "retrieval");
-        if let Some(searched) = searched.and_then(|span| span.span_id.parse().ok())
-            && let Some(searched) = traces.span(trace, searched).await?
+        let outline = traces.outline(trace).await?;
+        let searched = outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
+        if let Some(searched) = searched
+            && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
         {
             hits = hits_of(house, &searched.attributes).await;
         }
     }
-    let request = request(&span.attributes);
+    let text = |name: &str| span.attributes.get(name).and_then(Value::as_str).map(str::to_owned);
+    let guard = |key: &str| key.strip_prefix("hanok.guard.").map(str::to_owned);
     Ok(Some(SpanPane {
         trace_id: trace.to_string(),
         span_id: span.span_id.clone(),
@@ -47,12 +55,25 @@ pub(crate) async fn span_pane(
         error: span.error.clone(),
         tab,
         messages,
+        left_out,
         hits,
-        usage: usage(&span.attributes),
+        usage: usage(&span.attributes, &house.traces.prices()),
+        guard: span
+            .attributes
+            .iter()
+            .filter_map(|(key, value)| Some((guard(key)?, shortened(value.clone()))))
+            .collect(),
+        tools: tools(&span.attributes),
+        scores: Vec::new(),
+        started_at: span.start,
+        duration_ms: span.duration_ms,
+        ttft_ms: span.attributes.get(name::TIME_TO_FIRST_TOKEN).and_then(Value::as_f64),
+        model: text(name::RESPONSE_MODEL).or_else(|| text(name::REQUEST_MODEL)),
+        provider: text(name::PROVIDER),
         attributes: span
             .attributes
             .iter()
-            .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits")
+            .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits" && *key != name::TOOL_DEFINITIONS)
             .map(|(key, value)| (key.clone(), shortened(value.clone())))
             .collect(),
         json: match tab {
@@ -60,69 +81,87 @@ pub(crate) async fn span_pane(
             // Nothing else shows it.
             _ => Value::Null,
         },
-        request,
+        request: asked(house, &span),
     }))
 }
 
-fn usage(attributes: &Object) -> Option<UsageView> {
-    let count = |name: &str| attributes.get(&format!("gen_ai.usage.{name}")).and_then(Value::as_u64);
-    let usage = UsageView {
-        input: count("input_tokens"),
-        cached_input: count("cache_read.input_tokens"),
-        cache_write: count("cache_creation.input_tokens"),
-        output: count("output_tokens"),
-        reasoning: count("reasoning.output_tokens"),
-        prices: None,
-        cost_usd: attributes.get("hanok.cost_usd").and_then(Value::as_f64),
-    };
-    (usage.input.is_some() || usage.output.is_some()).then_some(usage)
+/// The request again, of a call of this gateway or of a provider that it knows.
+fn asked(house: &House, span: &SpanView) -> Option<String> {
+    let provider = span.attributes.get(name::PROVIDER).and_then(Value::as_str).unwrap_or_default();
+    let model = span.attributes.get(name::REQUEST_MODEL)?.as_str()?;
+    if span.operation == "gateway" {
+        return request(&span.attributes, model);
+    }
+    // A provider's own model is asked for as `provider/model`.
+    let known = house.gateway.routes().providers().iter().any(|known| known.name().as_str() == provider);
+    known.then(|| request(&span.attributes, &format!("{provider}/{model}")))?
 }
 
-/// The hits of a retrieval, with the text of each as the document has it now.
+/// The hits of a retrieval, with the text of each: as it was recorded, or as the document has it now.
 async fn hits_of(house: &House, attributes: &Object) -> Vec<HitView> {
-    let Some(recorded) = attributes.get("hanok.hits").and_then(Value::as_array) else {
+    let list = |name: &str| attributes.get(name).and_then(Value::as_array);
+    let Some(recorded) = list("hanok.hits").or_else(|| list("gen_ai.retrieval.documents")) else {
         return Vec::new();
     };
     let mut texts: HashMap<SourceId, String> = HashMap::new();
     let mut hits = Vec::with_capacity(recorded.len().min(MOST_HITS));
     for hit in recorded.iter().take(MOST_HITS) {
-        let text = |name: &str| hit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let first = |names: [&str; 3]| names.iter().map(|name| text(hit, name)).find(|text| !text.is_empty());
         let byte = |name: &str| {
             hit.get(name).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
         };
-        let source_id = text("source_id");
-        if let Ok(id) = source_id.parse::<SourceId>()
+        let source_id = text(hit, "source_id");
+        let known = source_id.parse::<SourceId>().ok();
+        if let Some(id) = known
             && !texts.contains_key(&id)
         {
             let found = house.library.source(id).await.ok().flatten();
             texts.insert(id, found.map(|source| source.text).unwrap_or_default());
         }
         let (start, end) = (byte("start"), byte("end"));
-        let of_source = source_id.parse().ok().and_then(|id: SourceId| texts.get(&id));
+        let of_source = known.and_then(|id| texts.get(&id)).and_then(|text| text.get(start..end));
         hits.push(HitView {
-            text: of_source.and_then(|text| text.get(start..end)).unwrap_or_default().to_owned(),
-            source_id,
-            source: text("source"),
-            heading: text("heading"),
+            text: of_source
+                .map(short)
+                .or_else(|| first(["content", "text", "document"]))
+                .unwrap_or_default(),
+            source_id: known.map(|id| id.to_string()).unwrap_or_default(),
+            source: first(["source", "name", "id"]).unwrap_or_default(),
+            heading: text(hit, "heading"),
             start,
             end,
-            score: hit.get("score").and_then(Value::as_f64).unwrap_or(0.0),
+            score: hit.get("score").and_then(Value::as_f64).unwrap_or(f64::NAN),
         });
     }
     hits
 }
 
-fn messages(attributes: &Object) -> Vec<MessageView> {
-    let of = |name: &str| attributes.get(name).and_then(Value::as_array).into_iter().flatten();
-    let mut views: Vec<MessageView> =
-        of("gen_ai.input.messages").chain(of("gen_ai.output.messages")).map(message).collect();
-    if let Some(last) = views.last_mut().filter(|last| last.finish.is_some()) {
-        last.tokens = attributes.get("gen_ai.usage.output_tokens").and_then(Value::as_u64);
-    }
-    views
+/// The tools offered: OpenTelemetry's list, in any dialect's nesting.
+fn tools(attributes: &Object) -> Vec<(String, String)> {
+    let Some(list) = attributes.get(name::TOOL_DEFINITIONS).and_then(Value::as_array) else {
+        return Vec::new();
+    };
+    let one = |tool: &Value| {
+        let tool = tool.get("function").unwrap_or(tool);
+        (text(tool, "name"), text(tool, "description"))
+    };
+    list.iter().map(one).filter(|(name, _)| !name.is_empty()).collect()
 }
 
-fn message(message: &Value) -> MessageView {
+/// The messages, and how many of a long conversation are left out at its beginning.
+fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
+    let list = |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let (input, output) = (list(name::INPUT_MESSAGES), list(name::OUTPUT_MESSAGES));
+    let skipped = (input.len() + output.len()).saturating_sub(MOST_MESSAGES);
+    let mut views: Vec<MessageView> = input.iter().chain(output).skip(skipped).map(message).collect();
+    if let Some(last) = views.last_mut().filter(|last| last.finish.is_some()) {
+        last.tokens = attributes.get(name::OUTPUT_TOKENS).and_then(Value::as_u64);
+    }
+    (views, skipped as u64)
+}
+
+/// One message as it is shown.
+pub(super) fn message(message: &Value) -> MessageView {
     let mut view = MessageView {
         role: text(message, "role"),
         finish: message.get("finish_reason").and_then(Value::as_str).map(str::to_owned),
@@ -140,7 +179,7 @@ fn message(message: &Value) -> MessageView {
             }),
             "tool_call_response" => view.parts.push(PartView::ToolResult {
                 call_id: text(part, "id"),
-                text: text(part, "response"),
+                text: first_text(part, ["response", "result"]),
                 is_error: part.get("is_error").and_then(Value::as_bool).unwrap_or(false),
             }),
             "citation" => view.citations.push(CitationView {
@@ -148,13 +187,45 @@ fn message(message: &Value) -> MessageView {
                 url: text(part, "url"),
                 quote: part.get("quote").and_then(Value::as_str).map(str::to_owned),
             }),
-            other => {
-                let mime = part.get("mime_type").and_then(Value::as_str);
-                view.parts.push(PartView::Other(mime.unwrap_or(other).to_owned()));
-            }
+            "blob" | "uri" | "file" => view.parts.push(medium(part)),
+            // It says how the request is cached, nothing that anybody said.
+            "cache_break" => {}
+            other => view.parts.push(PartView::Other(other.to_owned())),
         }
     }
     view
+}
+
+/// A picture that is there is shown; whatever is elsewhere is only named, as nothing is loaded from there.
+fn medium(part: &Value) -> PartView {
+    let mime = part.get("mime_type").and_then(Value::as_str).unwrap_or_default();
+    let kind = || part.get("filename").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or(mime).to_owned();
+    let content = part.get("content").and_then(Value::as_str).unwrap_or_default();
+    let base64 = |c: u8| c.is_ascii_alphanumeric() || b"+/=-_".contains(&c);
+    if IMAGES.contains(&mime)
+        && !content.is_empty()
+        && content.len() <= LONGEST_IMAGE
+        && content.bytes().all(base64)
+    {
+        return PartView::Image(format!("data:{mime};base64,{content}"));
+    }
+    let whole = |name: &str| part.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let place = whole("uri").or_else(|| whole("file_id")).unwrap_or_default();
+    if let Some((mime, _)) = place.strip_prefix("data:").and_then(|data| data.split_once(";base64,"))
+        && IMAGES.contains(&mime)
+        && place.len() <= LONGEST_IMAGE
+    {
+        return PartView::Image(place.to_owned());
+    }
+    match (kind(), place) {
+        (kind, place) if !place.is_empty() => PartView::Link { kind, place: short(place) },
+        (kind, _) if kind.is_empty() => PartView::Other(text(part, "type")),
+        (kind, _) => PartView::Other(kind),
+    }
+}
+
+fn first_text(value: &Value, names: [&str; 2]) -> String {
+    names.iter().map(|name| text(value, name)).find(|text| !text.is_empty()).unwrap_or_default()
 }
 
 /// A member as text: itself where it is one, else its JSON; shortened.
@@ -183,23 +254,4 @@ fn short(text: &str) -> String {
     }
     let (beginning, rest) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
     format!("{beginning}… (+{} bytes)", rest.len())
-}
-
-/// The request again, where its messages are plain text and so nothing would be lost.
-fn request(attributes: &Object) -> Option<String> {
-    let model = attributes.get("gen_ai.request.model")?.as_str()?;
-    let mut messages = Vec::new();
-    for message in attributes.get("gen_ai.input.messages")?.as_array()? {
-        let parts = message.get("parts")?.as_array()?;
-        let mut content = String::new();
-        for part in parts {
-            if part.get("type").and_then(Value::as_str) != Some("text") {
-                return None;
-            }
-            content.push_str(part.get("content")?.as_str()?);
-        }
-        messages.push(json!({ "role": message.get("role")?, "content": content }));
-    }
-    let request = json!({ "model": model, "messages": messages }).to_string();
-    (request.len() <= LONGEST_REQUEST).then_some(request)
 }

@@ -125,8 +125,10 @@ fn covering(page: &Page, collection: &CollectionView) -> Markup {
 
 /// A `curl` line that sends `body` to this server.
 pub(super) fn curl_line(page: &Page, body: &str) -> String {
+    // Whoever is signed in needs a key here too; which one is nobody's but theirs.
+    let key = if page.viewer.is_some() { "  -H \"authorization: Bearer $HANOK_KEY\" \\\n" } else { "" };
     format!(
-        "curl http://{}/v1/chat/completions \\\n  -H 'content-type: application/json' \\\n  -d {}",
+        "curl http://{}/v1/chat/completions \\\n  -H 'content-type: application/json' \\\n{key}  -d {}",
         page.address,
         shell_quoted(body)
     )

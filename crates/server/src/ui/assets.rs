@@ -26,7 +26,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
@@ -35,8 +35,12 @@ const FILES: [(&str, &str, &str); 12] = [
     ("chat.js", JS, include_str!("../../assets/chat.js")),
     ("ask.js", JS, include_str!("../../assets/ask.js")),
     ("list.js", JS, include_str!("../../assets/list.js")),
+    ("list-page.js", JS, include_str!("../../assets/list-page.js")),
     ("traces.js", JS, include_str!("../../assets/traces.js")),
+    ("filter.js", JS, include_str!("../../assets/filter.js")),
     ("trace.js", JS, include_str!("../../assets/trace.js")),
+    ("chart.js", JS, include_str!("../../assets/chart.js")),
+    ("settings.js", JS, include_str!("../../assets/settings.js")),
     ("models.js", JS, include_str!("../../assets/models.js")),
     ("keys.js", JS, include_str!("../../assets/keys.js")),
 ];

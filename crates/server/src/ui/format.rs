@@ -28,6 +28,19 @@ pub(super) fn tokens(n: u64) -> String {
     }
 }
 
+/// Bytes with the unit that fits: `812 B`, `4.9 MB`, `12 GB`.
+#[expect(clippy::cast_precision_loss, reason = "rounded to two digits anyway")]
+pub(super) fn bytes(n: u64) -> String {
+    let n = n as f64;
+    let (value, unit) = match n {
+        _ if n < 1e3 => return format!("{n:.0} B"),
+        _ if n < 1e6 => (n / 1e3, "kB"),
+        _ if n < 1e9 => (n / 1e6, "MB"),
+        _ => (n / 1e9, "GB"),
+    };
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
 /// A duration with its unit: `0.4 ms`, `39 ms`, `2.41 s`, `2 min 05 s`.
 pub(super) fn duration(ms: f64) -> String {
     match ms {
@@ -40,6 +53,15 @@ pub(super) fn duration(ms: f64) -> String {
             let (minutes, seconds) = ((ms / 60_000.0).floor(), (ms / 1e3) % 60.0);
             format!("{minutes:.0} min {:02.0} s", seconds.floor())
         }
+    }
+}
+
+/// A duration on a scale, without digits that say nothing: `0`, `50 ms`, `2.5 s`.
+pub(super) fn duration_short(ms: f64) -> String {
+    match ms {
+        _ if !ms.is_finite() || ms <= 0.0 => "0".to_owned(),
+        _ if ms < 1_000.0 => format!("{} ms", measure(ms)),
+        _ => format!("{} s", measure(ms / 1e3)),
     }
 }
 
@@ -98,6 +120,15 @@ pub(super) fn portion(share: f64) -> String {
         _ if percent < 9.95 => format!("{percent:.1} %"),
         _ => format!("{percent:.0} %"),
     }
+}
+
+/// A measure with the digits it has, four at most: `1`, `0.75`, `0.8333`.
+pub(super) fn measure(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A score with three digits.
@@ -178,6 +209,12 @@ mod tests {
         check(duration(2_410.0), "2.41 s");
         check(duration(125_900.0), "2 min 05 s");
         check(duration(f64::NAN), "0 ms");
+        check(bytes(812), "812 B");
+        check(bytes(4_932_000), "4.9 MB");
+        check(bytes(12_400_000_000), "12 GB");
+        check(duration_short(2_500.0), "2.5 s");
+        check(duration_short(50.0), "50 ms");
+        check(duration_short(0.0), "0");
         check(seconds(4.2), "0.004");
         check(seconds(94_100.0), "94.1");
         check(dollars(0.002_51), "$0.00251");
@@ -191,6 +228,9 @@ mod tests {
         check(sum(0.31), "$0.31");
         check(sum(0.002_51), "$0.00251");
         check(sum(0.004), "$0.004");
+        check(measure(0.75), "0.75");
+        check(measure(-1.0), "-1");
+        check(measure(f64::NAN), "–");
         check(share(7, 1_000), "0.7 %");
         check(share(1, 100_000), "<0.1 %");
         check(share(0, 5), "0 %");

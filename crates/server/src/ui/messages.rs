@@ -10,10 +10,16 @@ use serde_json::Value;
 
 /// The messages of a span.
 pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
-    let results: Vec<(&str, &str, bool)> = span
-        .messages
-        .iter()
-        .flat_map(|message| &message.parts)
+    html! {
+        @if span.left_out > 0 { p.dim { (page.texts().records.left_out.of(span.left_out)) } }
+        (talk(page, &span.messages))
+    }
+}
+
+/// Messages as a conversation.
+pub(super) fn talk(page: &Page, messages: &[MessageView]) -> Markup {
+    let parts = || messages.iter().flat_map(|message| &message.parts);
+    let results: Vec<(&str, &str, bool)> = parts()
         .filter_map(|part| match part {
             PartView::ToolResult { call_id, text, is_error } => {
                 Some((call_id.as_str(), text.as_str(), *is_error))
@@ -21,13 +27,10 @@ pub(super) fn messages(page: &Page, span: &SpanPane) -> Markup {
             _ => None,
         })
         .collect();
-    let calls: Vec<&str> = span
-        .messages
-        .iter()
-        .flat_map(|message| &message.parts)
+    let calls: Vec<&str> = parts()
         .filter_map(|part| if let PartView::ToolCall { id, .. } = part { Some(id.as_str()) } else { None })
         .collect();
-    html! { @for message in &span.messages { (one(page, message, &results, &calls)) } }
+    html! { @for message in messages { (one(page, message, &results, &calls)) } }
 }
 
 fn one(page: &Page, message: &MessageView, results: &[(&str, &str, bool)], calls: &[&str]) -> Markup {
@@ -39,7 +42,7 @@ fn one(page: &Page, message: &MessageView, results: &[(&str, &str, bool)], calls
             PartView::ToolResult { call_id, .. } => !calls.contains(&call_id.as_str()),
             PartView::ToolCall { .. } => false,
             PartView::Text(text) | PartView::Reasoning(text) | PartView::Refusal(text) => !text.is_empty(),
-            PartView::Other(_) => true,
+            PartView::Image(_) | PartView::Link { .. } | PartView::Other(_) => true,
         })
         .collect();
     let quiet = matches!(message.role.as_str(), "system" | "developer");
@@ -49,8 +52,10 @@ fn one(page: &Page, message: &MessageView, results: &[(&str, &str, bool)], calls
         @else if quiet { span { (first_words(message)) } }
         @if let Some(tokens) = message.tokens { span.end { (t.token_count.of(tokens)) } }
     };
-    let content =
-        html! { div.in.prose-in { @for part in &spoken { (said(page, part, &message.citations)) } } };
+    let content = html! { div.in.prose-in {
+        @for part in &spoken { (said(page, part, &message.citations)) }
+        @if !message.citations.is_empty() && !marked(message) { (cited(page, &message.citations)) }
+    } };
     html! {
         @if !spoken.is_empty() || message.finish.is_some() {
             @if quiet { details.msg { summary { (head) } (content) } }
@@ -58,6 +63,26 @@ fn one(page: &Page, message: &MessageView, results: &[(&str, &str, bool)], calls
         }
         @for part in &message.parts { @if let PartView::ToolCall { id, name, arguments } = part {
             (tool(page, name, arguments, results.iter().find(|(call_id, ..)| call_id == id)))
+        } }
+    }
+}
+
+/// Whether the text itself says which sentence rests on what.
+fn marked(message: &MessageView) -> bool {
+    message.parts.iter().any(|part| matches!(part, PartView::Text(text) if text.contains("[1]")))
+}
+
+/// Sources of an answer that has no marks for them.
+fn cited(page: &Page, citations: &[CitationView]) -> Markup {
+    let name = |cited: &CitationView| {
+        if cited.title.is_empty() { cited.url.clone() } else { cited.title.clone() }
+    };
+    html! {
+        ol.cited aria-label=(page.texts().sources) { @for cited in citations {
+            li {
+                @if let Some(to) = page.link(&cited.url) { a href=(to) rel="noreferrer" { (name(cited)) } } @else { (name(cited)) }
+                @if let Some(quote) = &cited.quote { " " q.soft { (format::cut(quote, 240)) } }
+            }
         } }
     }
 }
@@ -73,6 +98,8 @@ fn said(page: &Page, part: &PartView, citations: &[CitationView]) -> Markup {
         PartView::ToolResult { text, is_error, .. } => {
             html! { @if *is_error { p { span.badge.b-err { (t.tool_failed) } } } pre.code { (data(text)) } }
         }
+        PartView::Image(data) => html! { p { img.picture src=(data) alt=(t.records.picture); } },
+        PartView::Link { kind, place } => html! { p.row { span.badge { (kind) } @if let Some(to) = page.link(place) { a.cut href=(to) rel="noreferrer" { (place) } } @else { span.mono.cut { (place) } } } },
         PartView::Other(what) => html! { p { span.badge { (what) } } },
         PartView::ToolCall { .. } => Markup::default(),
     }

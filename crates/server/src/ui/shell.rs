@@ -148,8 +148,10 @@ impl Page {
 pub(super) enum Section {
     Ask,
     Traces,
+    Costs,
     Models,
     Keys,
+    Settings,
     None,
 }
 
@@ -268,38 +270,40 @@ pub(super) fn csrf(page: &Page) -> Markup {
 /// A section: where it is, its name, sign and letter after `g`.
 type Entry = (Section, String, &'static str, Icon, &'static str);
 
-/// The sections; the first two have a place in a phone's tab bar, the others in its sheet.
-fn entries(page: &Page) -> ([Entry; 2], [Entry; 2]) {
+/// The sections in their groups; the first groups have a place in a phone's tab bar, the others in its sheet.
+fn entries(page: &Page) -> [Vec<Entry>; 4] {
     let t = page.texts();
-    (
-        [
-            (Section::Ask, page.root.clone(), t.ask, Icon::Ask, "A"),
+    [
+        vec![(Section::Ask, page.root.clone(), t.ask, Icon::Ask, "A")],
+        vec![
             (Section::Traces, page.to("traces"), t.traces, Icon::Traces, "T"),
+            (Section::Costs, page.to("costs"), t.records.costs, Icon::Costs, "C"),
         ],
-        [
+        vec![
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
             (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "K"),
         ],
-    )
+        vec![(Section::Settings, page.to("settings"), t.records.settings, Icon::Settings, "S")],
+    ]
 }
 
 fn rail(page: &Page, section: Section) -> Markup {
     let t = page.texts();
-    let (first, more) = entries(page);
+    let [ask, records, serving, last] = entries(page);
     let current = |this: Section| (this == section).then_some("page");
-    let in_more = more.iter().any(|(this, ..)| *this == section).then_some("true");
+    let in_more = serving.iter().chain(&last).any(|(this, ..)| *this == section).then_some("true");
     html! {
         nav.rail aria-label=(t.sections) {
             a.brand href=(page.root) { (mark()) span { "Hanok" } }
-            @for group in [&first, &more] {
-                ul.desk { @for (this, to, name, icon, key) in group {
+            @for (group, class) in [(&ask, "desk"), (&records, "desk"), (&serving, "desk"), (&last, "desk last")] {
+                ul class=(class) { @for (this, to, name, icon, key) in group {
                     li { a.nav href=(to) aria-current=[current(*this)] title=(name) data-key=(key) {
                         (icon.draw()) span { (name) } kbd { (key) }
                     } }
                 } }
             }
             ul.tabbar.phone {
-                @for (this, to, name, icon, _) in &first {
+                @for (this, to, name, icon, _) in ask.iter().chain(&records) {
                     li { a.nav href=(to) aria-current=[current(*this)] { (icon.draw()) span { (name) } } }
                 }
                 li { button.nav type="button" popovertarget="more" aria-current=[in_more] { (Icon::More.draw()) span { (t.more) } } }
@@ -383,15 +387,12 @@ fn palette(page: &Page) -> Markup {
                 li #cmd-new role="option" data-do="new" data-to=(page.root) {
                     (Icon::Ask.draw()) span { (t.new_question) } kbd { "N" }
                 }
-                li #cmd-traces role="option" data-to=(page.to("traces")) {
-                    (Icon::Traces.draw()) span { (t.traces) } span.row { kbd { "G" } kbd { "T" } }
-                }
-                @let (_, more) = entries(page);
-                @for (_, to, name, icon, key) in &more {
+                @for (_, to, name, icon, key) in entries(page).iter().flatten().skip(1) {
                     li id={ "cmd-" (key) } role="option" data-to=(to) {
                         (icon.draw()) span { (name) } span.row { kbd { "G" } kbd { (key) } }
                     }
                 }
+                li #cmd-sessions role="option" data-to=(page.to("sessions")) { (Icon::Ask.draw()) span { (t.records.sessions) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -418,14 +419,15 @@ fn palette(page: &Page) -> Markup {
 }
 
 fn keys(t: &Texts) -> Markup {
-    let rows: [(&[&str], &str); 12] = [
+    let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "M", "K"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),
         (&["[", "]"], t.key_neighbour),
+        (&["E"], t.records.key_error),
         (&["Y"], t.copy_curl),
         (&["L"], t.toggle_live),
         (&["N"], t.key_new),
@@ -449,11 +451,11 @@ fn keys(t: &Texts) -> Markup {
 
 fn sheet(page: &Page, section: Section) -> Markup {
     let t = page.texts();
-    let (_, more) = entries(page);
+    let [_, _, serving, last] = entries(page);
     html! {
         div.sheet #more popover {
             ul {
-                @for (this, to, name, icon, _) in &more {
+                @for (this, to, name, icon, _) in serving.iter().chain(&last) {
                     li { a.nav href=(to) aria-current=[(*this == section).then_some("page")] { (icon.draw()) span { (name) } } }
                 }
                 li { (theme_link(page, "nav")) }
@@ -467,6 +469,17 @@ fn sheet(page: &Page, section: Section) -> Markup {
             }
         }
     }
+}
+
+/// The way to the traces of which `word` is `value`, under the value.
+pub(super) fn filtered(page: &Page, word: &str, value: &str) -> Markup {
+    html! { a href=(page.to(&format!("traces?filter={}", format::url_encode(&filter_part(word, value))))) { (format::cut(value, 64)) } }
+}
+
+/// `word:value` as the filter reads it.
+pub(super) fn filter_part(word: &str, value: &str) -> String {
+    let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
+    if plain { format!("{word}:{value}") } else { format!("{word}:\"{}\"", value.replace('"', "")) }
 }
 
 /// A quiet button that copies a text.

@@ -1,12 +1,13 @@
-//! The pane of one span: messages, hits, usage, attributes, JSON.
+//! The pane of one span: messages, hits, decisions, usage, attributes, JSON.
 
 use super::ask::curl_line;
 use super::format;
 use super::icon::Icon;
 use super::messages::messages;
-use super::shell::{Page, copy_button, note};
+use super::scores::scores;
+use super::shell::{Page, copy_button, filtered, note};
 use super::text::fill;
-use super::view::{HitView, SpanPane, Tab, UsageView};
+use super::view::{HitView, Kind, SpanPane, Tab, UsageView};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -34,9 +35,12 @@ pub fn span_pane(page: &Page, span: &SpanPane) -> Markup {
             }
         }
         div.pane-in.stack #pane-in role="tabpanel" aria-labelledby={"tab-" (current.as_str())} data-span=(span.span_id) {
+            (facts(page, span))
             @if let Some(error) = &span.error { (note("note-err", &html! { (error) })) }
             @match current {
                 Tab::Messages => {
+                    @if !span.guard.is_empty() { (guard(page, span)) }
+                    @if !span.tools.is_empty() { (tools(page, span)) }
                     (messages(page, span))
                     @if !span.hits.is_empty() { (hits(page, span, Some(4), &link(Tab::Hits))) }
                     @if let Some(used) = &span.usage { (usage(page, used)) }
@@ -50,9 +54,57 @@ pub fn span_pane(page: &Page, span: &SpanPane) -> Markup {
     }
 }
 
+/// The span in figures, on a line.
+fn facts(page: &Page, span: &SpanPane) -> Markup {
+    let t = page.texts();
+    let cost = span.usage.as_ref().and_then(|used| used.cost_usd);
+    html! {
+        dl.facts {
+            div { dt { (t.time) } dd { (format::clock(span.started_at, true)) } }
+            div { dt { (t.duration) } dd { (format::duration(span.duration_ms)) } }
+            @if let Some(ttft) = span.ttft_ms { div { dt { (t.first_token) } dd { (format::duration(ttft)) } } }
+            @if let Some(cost) = cost { div { dt { (t.cost) } dd { (format::dollars(cost)) } } }
+            @if let Some(model) = &span.model { div { dt { (t.model) } dd { (filtered(page, "model", model)) } } }
+            @if let Some(provider) = &span.provider { div { dt { (t.provider) } dd { (filtered(page, "provider", provider)) } } }
+            @if !span.scores.is_empty() { div { dt { (t.records.scores) } dd { (scores(page, &span.scores)) } } }
+        }
+    }
+}
+
+/// What the guard decided, its decision first.
+fn guard(page: &Page, span: &SpanPane) -> Markup {
+    let decision = span.guard.iter().find(|(key, _)| key == "decision").and_then(|(_, value)| value.as_str());
+    let tone = match decision {
+        Some("allow" | "pass") => "b-ok",
+        Some("deny" | "block" | "hold" | "held") => "b-err",
+        _ => "b-warn",
+    };
+    html! {
+        section.panel.guard {
+            header { (Kind::Guard.sign()) h2 { (page.texts().records.guard) } @if let Some(decision) = decision { span.badge.end.(tone) { (decision) } } }
+            div.in { dl.kv {
+                @for (key, value) in span.guard.iter().filter(|(key, _)| key != "decision") {
+                    dt.mono { (key) }
+                    dd { (attribute(value)) }
+                }
+            } }
+        }
+    }
+}
+
+fn tools(page: &Page, span: &SpanPane) -> Markup {
+    let t = &page.texts().records;
+    html! {
+        details.msg {
+            summary { b { (t.tools_offered.of(span.tools.len() as u64)) } span { @for (at, (name, _)) in span.tools.iter().enumerate() { @if at > 0 { ", " } (name) } } }
+            div.in { dl.kv { @for (name, what) in &span.tools { dt.mono { (name) } dd { (what) } } } }
+        }
+    }
+}
+
 fn has(pane: &SpanPane, tab: Tab) -> bool {
     match tab {
-        Tab::Messages => !pane.messages.is_empty(),
+        Tab::Messages => !pane.messages.is_empty() || !pane.guard.is_empty() || !pane.tools.is_empty(),
         Tab::Hits => !pane.hits.is_empty(),
         Tab::Usage => pane.usage.is_some(),
         Tab::Attributes => !pane.attributes.is_empty(),
@@ -62,7 +114,7 @@ fn has(pane: &SpanPane, tab: Tab) -> bool {
 
 fn counted(pane: &SpanPane, tab: Tab) -> Option<usize> {
     match tab {
-        Tab::Messages => Some(pane.messages.len()),
+        Tab::Messages => Some(pane.messages.len() + usize::try_from(pane.left_out).unwrap_or(0)),
         Tab::Hits => Some(pane.hits.len()),
         _ => None,
     }
@@ -119,59 +171,49 @@ fn hit_row(page: &Page, n: usize, hit: &HitView, best: f64, short: bool) -> Mark
         tr #{"hit-" (n)} {
             td { span.dim { (n) } }
             td {
-                a.strong href=(place) { (format::file_name(&hit.source)) } " " span.dim { (hit.heading) }
-                @if !short { br; span.dim { (hit.source) " · " (fill(t.bytes_range, &[("start", &start), ("end", &end)])) } }
+                @if hit.source_id.is_empty() { span.strong { (format::file_name(&hit.source)) } } @else { a.strong href=(place) { (format::file_name(&hit.source)) } }
+                " " span.dim { (hit.heading) }
+                @if !short && !hit.source_id.is_empty() { br; span.dim { (hit.source) " · " (fill(t.bytes_range, &[("start", &start), ("end", &end)])) } }
                 @if !text.is_empty() { br; span.soft.hit-text { (text) } }
             }
             td.num {
                 (format::score(hit.score))
-                svg.bar width="56" height="6" aria-hidden="true" {
+                @if hit.score.is_finite() && best > 0.0 { svg.bar width="56" height="6" aria-hidden="true" {
                     rect.bg width="100%" height="6" rx="1" {}
-                    rect width=(format::percent(if best > 0.0 { hit.score / best } else { 0.0 })) height="6" rx="1" {}
-                }
+                    rect width=(format::percent(hit.score / best)) height="6" rx="1" {}
+                } }
             }
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "token counts far below 2^52")]
 fn usage(page: &Page, used: &UsageView) -> Markup {
     let t = page.texts();
-    let prices = used.prices.unwrap_or_default();
-    let cached = used.cached_input.unwrap_or(0);
-    let written = used.cache_write.unwrap_or(0);
-    let fresh = used.input.map(|input| input.saturating_sub(cached).saturating_sub(written));
-    let rows = [
-        (t.input, fresh, prices.input),
-        (t.input_cached, used.cached_input.filter(|n| *n > 0), prices.cached_input.or(prices.input)),
-        (t.input_written, used.cache_write.filter(|n| *n > 0), prices.cache_write.or(prices.input)),
-        (t.output, used.output, prices.output),
-    ];
-    let with_money = used.prices.is_some();
-    let total = used.input.zip(used.output).map(|(input, output)| input.saturating_add(output));
+    let with_money = used.lines.iter().any(|line| line.price.is_some());
     html! {
         section.panel {
-            header { h2 { (t.usage_title) } span.dim.end { @if let Some(cost) = used.cost_usd { (format::dollars(cost)) } @else { (t.cost_unknown) } } }
-            table.table {
+            header {
+                h2 { (t.usage_title) }
+                @if used.estimated { span.badge.b-warn { (t.records.estimated) } }
+                span.dim.end { @if let Some(cost) = used.cost_usd { (format::dollars(cost)) } @else { (t.cost_unknown) } }
+            }
+            div.scroll { table.table {
                 thead { tr { th { (t.tokens) } th.num { (t.count) } @if with_money { th.num { (t.per_million) } th.num { (t.cost) } } } }
                 tbody {
-                    @for (name, count, price) in rows { @if let Some(count) = count {
+                    @for line in &used.lines {
                         tr {
-                            td { (name) } td.num { (format::count(count)) }
+                            td { (t.token_kind(line.kind)) } td.num { (format::count(line.count)) }
                             @if with_money {
-                                td.num { @if let Some(price) = price { (format!("${price:.2}")) } }
-                                td.num { @if let Some(price) = price { (format::dollars_exact(count as f64 * price / 1e6)) } }
+                                td.num { @if let Some((price, _)) = line.price { (format::price(price)) } }
+                                td.num { @if let Some((_, cost)) = line.price { (format::dollars_exact(cost)) } }
                             }
                         }
-                    } }
-                    @if let Some(count) = used.reasoning.filter(|n| *n > 0) {
-                        tr { td.dim { (t.of_which_reasoning) } td.num.dim { (format::count(count)) } @if with_money { td {} td {} } }
                     }
                 }
-                @if let Some(total) = total {
+                @if let Some(total) = used.total {
                     tfoot { tr { td { (t.total) } td.num { (format::count(total)) } @if with_money { td {} td.num { @if let Some(cost) = used.cost_usd { (format::dollars_exact(cost)) } } } } }
                 }
-            }
+            } }
         }
     }
 }
@@ -180,13 +222,17 @@ fn attributes(attributes: &[(String, Value)]) -> Markup {
     html! {
         dl.kv { @for (key, value) in attributes {
             dt.mono { (key) }
-            dd { @match value {
-                Value::String(text) => span.pre { (text) },
-                Value::Array(_) | Value::Object(_) => pre.code { (coloured_short(value)) },
-                other => span.mono { (coloured(other)) },
-            } }
+            dd { (attribute(value)) }
         } }
     }
+}
+
+fn attribute(value: &Value) -> Markup {
+    html! { @match value {
+        Value::String(text) => span.pre { (text) },
+        Value::Array(_) | Value::Object(_) => pre.code { (coloured_short(value)) },
+        other => span.mono { (coloured(other)) },
+    } }
 }
 
 fn json(page: &Page, value: &Value) -> Markup {

@@ -1,8 +1,8 @@
 //! What holds for every page.
 
 use super::view::{
-    AskView, CitationView, CollectionView, HitView, MessageView, PartView, PricesView, SourceView, SpanPane,
-    SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, UsageView,
+    AskView, CitationView, CollectionView, HitView, MessageView, PartView, PricesView, ScoreView, SessionPlace,
+    SourceView, SpanPane, SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, TreeView, UsageView,
 };
 use super::view_gateway::{
     BudgetView, Capability, ConfigProblem, CreatedKey, Health, KeyForm, KeyRow, KeyState, KeysView,
@@ -29,7 +29,19 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
         title: Some(evil()),
         error: Some(evil()),
         model: Some(evil()),
+        session: Some(evil()),
+        user: Some(evil()),
+        prompt: Some(evil()),
+        source: Some(evil()),
+        tags: vec![evil()],
         ..TraceRow::default()
+    };
+    let score = ScoreView {
+        name: evil(),
+        label: Some(evil()),
+        text: Some(evil()),
+        by: evil(),
+        ..ScoreView::default()
     };
     let ask = |start: &StartView| AskView {
         start: start.clone(),
@@ -53,6 +65,7 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
             PartView::Refusal(evil()),
             PartView::ToolCall { id: "a".into(), name: evil(), arguments: evil() },
             PartView::ToolResult { call_id: "b".into(), text: evil(), is_error: true },
+            PartView::Link { kind: evil(), place: evil() },
             PartView::Other(evil()),
         ],
         citations: vec![CitationView {
@@ -79,6 +92,11 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
         messages: vec![message.clone()],
         hits: vec![hit.clone()],
         usage: Some(UsageView::default()),
+        guard: vec![("decision".into(), EVIL.into()), (evil(), EVIL.into())],
+        tools: vec![(evil(), evil())],
+        scores: vec![score.clone()],
+        model: Some(evil()),
+        provider: Some(evil()),
         attributes: vec![(evil(), serde_json::json!({ EVIL: [EVIL, 1, null] }))],
         json: serde_json::json!({ EVIL: EVIL }),
         request: Some(evil()),
@@ -87,13 +105,15 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     let trace = |tab| TraceView {
         summary: row.clone(),
         key: Some(evil()),
-        spans: vec![SpanRow {
+        session: Some(SessionPlace { id: evil(), previous: Some(evil()), ..SessionPlace::default() }),
+        scores: vec![score.clone()],
+        tree: TreeView::whole(vec![SpanRow {
             span_id: evil(),
             name: evil(),
             error: Some(evil()),
             duration_ms: f64::INFINITY,
             ..SpanRow::default()
-        }],
+        }]),
         selected: Some(chosen(tab)),
         ..TraceView::default()
     };

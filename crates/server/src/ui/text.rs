@@ -1,7 +1,8 @@
 //! Every word of the interface, in every language. A text that is missing in one does not compile.
 
 use super::text_gateway::GatewayTexts;
-use super::view::Kind;
+use super::text_records::{RecordTexts, RecordWords};
+use super::view::{Kind, TokenKind};
 use serde::Serialize;
 
 /// A language of the interface.
@@ -119,7 +120,7 @@ texts! {
         chart: &'static str, chart_peak: &'static str, chart_errors: Count, no_traces: &'static str,
         // trace
         previous_trace: &'static str, next_trace: &'static str, copy_id: &'static str, first_token: &'static str,
-        tokens: &'static str, spans: &'static str, span_count: Count, more_spans: Count, spans_of: &'static str,
+        tokens: &'static str, spans: &'static str, span_count: Count, spans_of: &'static str,
         axis: &'static str, where_went: &'static str, selected: &'static str, select_hint: &'static str,
         tab_messages: &'static str, tab_hits: &'static str, tab_usage: &'static str,
         tab_attributes: &'static str, span: &'static str, provider: &'static str,
@@ -129,7 +130,7 @@ texts! {
         tool_failed: &'static str, hits_title: &'static str, chunk: &'static str, score: &'static str,
         more_hits: Count, hit_count: Count, key_name: &'static str, usage_title: &'static str, count: &'static str, per_million: &'static str,
         input: &'static str, input_cached: &'static str, input_written: &'static str, output: &'static str,
-        of_which_reasoning: &'static str, total: &'static str, cost_unknown: &'static str,
+        total: &'static str, cost_unknown: &'static str,
         bytes_range: &'static str, copy: &'static str,
         // kinds, for "where the time went"
         kind_chat: &'static str, kind_search: &'static str, kind_embed: &'static str, kind_rerank: &'static str,
@@ -143,6 +144,8 @@ texts! {
         not_found: &'static str, not_found_hint: &'static str, go_traces: &'static str, go_ask: &'static str,
         // models, keys, signing in
         gateway: GatewayTexts,
+        // traces in full, sessions, costs, settings
+        records: RecordTexts,
         // what the scripts say
         js: ScriptTexts,
     }
@@ -164,6 +167,7 @@ texts! {
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
         table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
+        records: RecordWords,
     }
 }
 
@@ -189,6 +193,21 @@ impl Texts {
             "assistant" => self.role_assistant,
             "tool" => self.role_tool,
             other => other,
+        }
+    }
+
+    /// What tokens are.
+    pub(super) fn token_kind(&self, kind: TokenKind) -> &'static str {
+        match kind {
+            TokenKind::Input => self.input,
+            TokenKind::Cached => self.input_cached,
+            TokenKind::Written => self.input_written,
+            TokenKind::InputAudio => self.records.input_audio,
+            TokenKind::InputImage => self.records.input_image,
+            TokenKind::Output => self.output,
+            TokenKind::Reasoning => self.records.reasoning,
+            TokenKind::OutputAudio => self.records.output_audio,
+            TokenKind::OutputImage => self.records.output_image,
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) const KO: Texts = Texts {
     copy_curl: "curl로 복사",
     new_question: "새 질문",
     toggle_live: "실시간 수신 켜기, 끄기",
-    key_go: "질문, 트레이스, 모델, 키로",
+    key_go: "질문, 트레이스, 비용, 모델, 키, 설정으로",
     key_filter: "필터, 질문 입력",
     key_move: "아래, 위",
     key_open: "열기",
@@ -103,9 +103,6 @@ pub(super) const KO: Texts = Texts {
     tokens: "토큰",
     spans: "스팬",
     span_count: Count { one: "스팬 1개", many: "스팬 {n}개" },
-    more_spans: Count {
-        one: "스팬 1개는 표시하지 않았습니다.", many: "스팬 {n}개는 표시하지 않았습니다."
-    },
     spans_of: "이 트레이스의 스팬",
     axis: "0부터 {end}까지",
     where_went: "{total}의 내역",
@@ -142,7 +139,6 @@ pub(super) const KO: Texts = Texts {
     input_cached: "입력, 캐시",
     input_written: "입력, 캐시에 기록",
     output: "출력",
-    of_which_reasoning: "그중 추론",
     total: "합계",
     cost_unknown: "단가를 알 수 없음",
     bytes_range: "{start}–{end}바이트",
@@ -171,6 +167,7 @@ pub(super) const KO: Texts = Texts {
     go_traces: "트레이스로",
     go_ask: "질문으로",
     gateway: super::text_gateway::KO,
+    records: super::text_records::KO,
     js: ScriptTexts {
         ask: "질문",
         dismiss: "닫기",
@@ -235,5 +232,6 @@ pub(super) const KO: Texts = Texts {
         took: "{time} 걸림",
         no_cost: "기록된 비용 없음",
         degraded: "그대로 전달하지 못한 것이 있습니다: {what}",
+        records: super::text_records::KO_WORDS,
     },
 };

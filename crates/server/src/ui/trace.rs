@@ -2,11 +2,11 @@
 
 use super::format;
 use super::icon::Icon;
-use super::shell::{Page, Room, Section, copy_button, document};
+use super::scores::scores;
+use super::shell::{Page, Room, Section, copy_button, document, filtered};
 use super::span::span_pane;
 use super::text::fill;
-use super::tree::{Share, guides, spent};
-use super::view::{Kind, SpanRow, TraceView};
+use super::view::{Guide, Kind, SessionPlace, Share, SpanRow, Tab, TraceRow, TraceView};
 use maud::{Markup, html};
 
 /// One trace.
@@ -19,6 +19,7 @@ pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
             a.btn.btn-quiet.btn-ic href=(page.to(&format!("traces/{id}"))) aria-label=(label) title=(label) data-neighbour=(key) { (icon.draw()) }
         } }
     };
+    let part = view.tree.rows.len() < view.tree.total;
     document(
         page,
         &Room {
@@ -30,8 +31,8 @@ pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
             heading,
             actions: html! {
                 span.dim.mono.opt.nowrap { (row.trace_id.get(..16).unwrap_or(&row.trace_id)) }
-                (copy_button(t.copy_id, &row.trace_id, ""))
-                div.row.desk {
+                (copy_button(t.copy_id, &row.trace_id, "desk"))
+                div.row {
                     (neighbour(&view.newer, t.previous_trace, "[", Icon::Up))
                     (neighbour(&view.older, t.next_trace, "]", Icon::Down))
                 }
@@ -39,7 +40,12 @@ pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
             main: html! {
                 (summary(page, view))
                 div.split {
-                    section.tree aria-label=(t.spans) tabindex="0" { (tree(page, view)) (where_went(page, view)) }
+                    section.tree.tree-part[part] #tree-scroll aria-label=(t.spans) tabindex="0" {
+                        // Below thousands of spans nobody would find it.
+                        @if part { (where_went(page, view)) }
+                        (tree(page, view))
+                        @if !part { (where_went(page, view)) }
+                    }
                     section.pane #pane aria-label=(t.selected) tabindex="0" {
                         @if let Some(pane) = &view.selected { (span_pane(page, pane)) }
                         @else { p.pane-in.dim { (t.select_hint) } }
@@ -69,62 +75,126 @@ fn summary(page: &Page, view: &TraceView) -> Markup {
             }
             @if let Some(cost) = row.cost_usd { div { dt { (t.cost) } dd.strong { (format::dollars(cost)) } } }
             @else if row.provider.as_deref() == Some("hanok") { div { dt { (t.cost) } dd { (t.local) } } }
-            @if let Some(model) = &row.model {
-                div { dt { (t.model) } dd { a href=(page.to(&format!("traces?filter=model%3A{}", format::url_encode(model)))) { (model) } } }
-            }
-            @if let Some(key) = &view.key { div.opt-m { dt { (t.key_name) } dd { (key) } } }
+            @if let Some(model) = &row.model { div { dt { (t.model) } dd { (filtered(page, "model", model)) } } }
+            (said_of(page, view))
+            @if !view.scores.is_empty() { div { dt { (t.records.scores) } dd { (scores(page, &view.scores)) } } }
         }
+    }
+}
+
+/// Whom and what it was for, each the way to its like.
+fn said_of(page: &Page, view: &TraceView) -> Markup {
+    let t = page.texts();
+    let row: &TraceRow = &view.summary;
+    let named = [
+        (t.records.user, "user", row.user.as_deref()),
+        (t.records.prompt, "prompt", row.prompt.as_deref()),
+        (t.key_name, "key", view.key.as_deref()),
+        (t.records.source, "source", row.source.as_deref()),
+    ];
+    html! {
+        @if let Some(session) = &view.session { (session_place(page, session)) }
+        @for (label, word, value) in named { @if let Some(value) = value {
+            div { dt { (label) } dd { (filtered(page, word, value)) } }
+        } }
+        @if !row.tags.is_empty() { div { dt { (t.records.tags) } dd { @for tag in &row.tags { span.badge { (filtered(page, "tag", tag)) } } } } }
+    }
+}
+
+fn session_place(page: &Page, session: &SessionPlace) -> Markup {
+    let t = &page.texts().records;
+    let turn = |id: &Option<String>, label: &str, icon: Icon| {
+        html! { @if let Some(id) = id {
+            a.btn.btn-quiet.btn-sm.btn-ic href=(page.to(&format!("traces/{id}"))) aria-label=(label) title=(label) { (icon.draw()) }
+        } }
+    };
+    html! {
+        div { dt { (t.session) } dd {
+            a href=(page.to(&format!("sessions/{}", format::url_encode(&session.id)))) { (format::cut(&session.id, 32)) }
+            @if let Some((n, all)) = session.turn {
+                span.dim { (fill(t.turn_of, &[("n", &format::count(n)), ("all", &format::count(all))])) }
+            }
+            (turn(&session.previous, t.previous_turn, Icon::Up)) (turn(&session.next, t.next_turn, Icon::Down))
+        } }
     }
 }
 
 fn tree(page: &Page, view: &TraceView) -> Markup {
     let t = page.texts();
-    // A child may outlast its parent; the axis shows all of both.
-    let total = view
-        .spans
-        .iter()
-        .map(|span| span.start_ms + span.duration_ms)
-        .fold(view.summary.duration_ms, f64::max);
+    let tree = &view.tree;
+    let total = tree.duration_ms;
     let end = format::duration(total);
-    let selected = view.selected.as_ref().map(|pane| pane.span_id.as_str());
-    let guides = guides(&view.spans);
-    let tab = view.selected.as_ref().and_then(|pane| pane.tab).map(super::view::Tab::as_str);
-    let parent = |at: usize| {
-        view.spans.get(at + 1).zip(view.spans.get(at)).is_some_and(|(next, this)| next.depth > this.depth)
-    };
     let in_seconds = total >= 999.5;
     let tick = |share: f64| match total * share {
         at if in_seconds => format::seconds(at),
         at if total < 9.95 => format!("{at:.1}"),
         at => format!("{at:.0}"),
     };
+    let to = tree.from + tree.rows.len();
     html! {
-        div role="treegrid" aria-label=(t.spans_of) #tree {
-            div.tr-h role="row" {
-                span role="columnheader" { (t.span_count.of(view.spans.len() as u64 + view.more_spans)) }
+        div role="treegrid" aria-label=(t.spans_of) aria-rowcount=(tree.total + 1) #tree
+            data-total=(tree.total) data-from=(tree.from) data-trace=(view.summary.trace_id) {
+            div.tr-h role="row" aria-rowindex="1" {
+                span role="columnheader" {
+                    (t.span_count.of(tree.total as u64))
+                    @if tree.failed > 0 { ", " span.bad #tree-failed data-failed=(tree.failed) { (t.records.failed.of(tree.failed)) } }
+                }
                 span role="columnheader" { span.vh { (t.duration) } }
                 span.axis role="columnheader" aria-label=(fill(t.axis, &[("end", &end)])) {
                     span { (if in_seconds { "0 s" } else { "0 ms" }) } span.desk { (tick(0.25)) } span.desk { (tick(0.5)) } span.desk { (tick(0.75)) } span { (tick(1.0)) }
                 }
             }
-            @for (at, (span, guides)) in view.spans.iter().zip(&guides).enumerate() {
-                @let current = Some(span.span_id.as_str()) == selected;
-                @let first = selected.is_none() && at == 0;
-                div.tr role="row" aria-level=(span.depth + 1) aria-expanded=[parent(at).then_some("true")] aria-selected=(current)
-                    tabindex=(if current || first { "0" } else { "-1" }) data-span=(span.span_id) {
-                    div.tr-n role="gridcell" {
-                        @for class in guides { span class=(class) {} }
-                        span.twist.none[!parent(at)] aria-hidden="true" {}
-                        @if span.error.is_some() { (span.kind.failed_sign()) } @else { (span.kind.sign()) }
-                        a.nm href=(span_link(page, view, &span.span_id, tab)) tabindex="-1" { (name(page, span)) }
-                        @if let Some(error) = &span.error { span.badge.b-err { (format::cut(error, 24)) } }
-                    }
-                    div.tr-d role="gridcell" { (format::duration(span.duration_ms)) }
-                    div.tr-b role="gridcell" { (bar(span, total)) }
-                }
+            (trace_rows(page, view))
+        }
+        @if tree.rows.len() < tree.total {
+            p.more-spans.row #tree-more {
+                span.dim { (fill(t.records.rows_shown, &[("from", &place(tree.from + 1)), ("to", &place(to)), ("all", &place(tree.total))])) }
+                @if tree.from > 0 { a href=(page.with("from", &tree.from.saturating_sub(200).to_string())) { (t.earlier) } }
+                @if to < tree.total { a href=(page.with("from", &to.to_string())) { (t.later) } }
             }
         }
-        @if view.more_spans > 0 { p.dim.more-spans { (t.more_spans.of(view.more_spans)) } }
+    }
+}
+
+fn place(n: usize) -> String {
+    format::count(n as u64)
+}
+
+/// The rows of a tree; alone, they are what `?rows=FROM-TO` answers.
+pub fn trace_rows(page: &Page, view: &TraceView) -> Markup {
+    let tree = &view.tree;
+    let selected = view.selected.as_ref().map(|pane| pane.span_id.as_str());
+    let shown = tree.rows.iter().any(|span| Some(span.span_id.as_str()) == selected);
+    let tab = view.selected.as_ref().and_then(|pane| pane.tab).map(Tab::as_str);
+    html! {
+        @for (at, span) in (tree.from..).zip(&tree.rows) {
+            @let current = Some(span.span_id.as_str()) == selected;
+            @let reached = current || (!shown && at == tree.from);
+            div.tr role="row" aria-level=(span.depth + 1) aria-rowindex=(at + 2) aria-expanded=[span.parent.then_some("true")]
+                aria-selected=(current) tabindex=(if reached { "0" } else { "-1" }) data-at=(at) {
+                div.tr-n role="gridcell" {
+                    @if span.depth > span.guides.len() { small.deep { (span.depth) } }
+                    @for guide in &span.guides { span class=(guide.class()) {} }
+                    span.twist.none[!span.parent] aria-hidden="true" {}
+                    @if span.error.is_some() { (span.kind.failed_sign()) } @else { (span.kind.sign()) }
+                    a.nm href=(span_link(page, view, &span.span_id, tab)) tabindex="-1" { (name(page, span)) }
+                    @if let Some(error) = &span.error { span.badge.b-err { (format::cut(error, 24)) } }
+                }
+                div.tr-d role="gridcell" { (format::duration(span.duration_ms)) }
+                div.tr-b role="gridcell" { (bar(span, tree.duration_ms)) }
+            }
+        }
+    }
+}
+
+impl Guide {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Through => "guide",
+            Self::Gap => "guide gap",
+            Self::Turn => "guide turn",
+            Self::Last => "guide turn last",
+        }
     }
 }
 
@@ -170,7 +240,7 @@ fn bar(span: &SpanRow, total: f64) -> Markup {
 
 fn where_went(page: &Page, view: &TraceView) -> Markup {
     let t = page.texts();
-    let shares = spent(&view.spans);
+    let shares = &view.tree.spent;
     let total: f64 = shares.iter().map(|share| share.ms).sum();
     if total <= 0.0 {
         return Markup::default();
@@ -192,13 +262,13 @@ fn where_went(page: &Page, view: &TraceView) -> Markup {
         .collect();
     html! {
         div.where {
-            h2 { (fill(t.where_went, &[("total", &format::duration(view.summary.duration_ms))])) }
+            h2 { (fill(t.where_went, &[("total", &format::duration(view.tree.duration_ms))])) }
             svg.wtl width="100%" height="10" role="img" aria-label=(label.join(", ")) {
                 @for (x, width, share) in &drawn {
                     g.k.(class(share)) { rect x=(format::percent(*x)) width=(format::percent((width - 0.002).max(0.002))) height="10" {} }
                 }
             }
-            ul { @for share in &shares {
+            ul { @for share in shares {
                 li {
                     @if share.failed { (Kind::Chat.failed_sign()) } @else { (share.kind.sign()) }
                     span { (name(share)) } span.num { (format::duration(share.ms)) }

@@ -2,6 +2,7 @@
 
 use super::format;
 use super::icon::Icon;
+use super::scores::scores;
 use super::shell::{Page, Room, Section, document, note};
 use super::start::start;
 use super::text::{Texts, fill};
@@ -21,17 +22,77 @@ pub fn traces_page(page: &Page, view: &TracesView) -> Markup {
             title: t.traces,
             section: Section::Traces,
             class: "flush one",
-            scripts: &["traces.js"],
+            scripts: &["traces.js", "filter.js"],
             above: None,
             heading: html! { (t.traces) },
             actions: html! {
+                (lists(page, false))
                 @if !nothing_ever {
+                    (views(page))
                     button.btn #live type="button" aria-pressed="true" { span.dot.dot-ok.live {} (t.live) " " kbd.desk { "L" } }
                 }
             },
             main,
         },
     )
+}
+
+/// The lists of records: the traces, and the sessions they make up.
+pub(super) fn lists(page: &Page, sessions: bool) -> Markup {
+    let t = page.texts();
+    let current = |is: bool| is.then_some("page");
+    html! {
+        nav.seg aria-label=(t.records.lists) {
+            a href=(page.to("traces")) aria-current=[current(!sessions)] { (t.traces) }
+            a href=(page.to("sessions")) aria-current=[current(sessions)] { (t.records.sessions) }
+        }
+    }
+}
+
+/// Filters that people keep: fetched when they are looked at, so that no list waits for them.
+fn views(page: &Page) -> Markup {
+    let r = &page.texts().records;
+    html! {
+        button.btn.desk #views-open type="button" popovertarget="views" hidden { (r.saved_views) }
+        div.views #views popover data-api=(page.to("api/views")) data-traces=(page.to("traces")) data-delete=(r.delete_view) {
+            h2 { (r.saved_views) }
+            ul #views-list {}
+            p.dim #views-none hidden { (r.no_views) }
+            form.row #views-save hidden {
+                input.input name="name" required maxlength="80" aria-label=(r.view_name) placeholder=(r.view_name) autocomplete="off";
+                button.btn.btn-main type="submit" { (r.save) }
+            }
+        }
+    }
+}
+
+/// The words of the filter language, what each means, and the values of some.
+fn language(page: &Page, view: &TracesView) -> String {
+    let r = &page.texts().records;
+    let seen = |of: fn(&TraceRow) -> Option<&str>| {
+        let mut values: Vec<&str> = view.rows.iter().filter_map(of).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.truncate(20);
+        values
+    };
+    let words = [
+        ("model:", r.word_model, seen(|row| row.model.as_deref())),
+        ("status:", r.word_status, vec!["ok", "error"]),
+        ("since:", r.word_since, vec!["1h", "24h", "7d", "30d"]),
+        ("until:", r.word_until, Vec::new()),
+        ("user:", r.word_user, seen(|row| row.user.as_deref())),
+        ("session:", r.word_session, seen(|row| row.session.as_deref())),
+        ("tag:", r.word_tag, seen(|row| row.tags.first().map(String::as_str))),
+        ("prompt:", r.word_prompt, seen(|row| row.prompt.as_deref())),
+        ("source:", r.word_source, seen(|row| row.source.as_deref())),
+        ("provider:", r.word_provider, seen(|row| row.provider.as_deref())),
+        ("key:", r.word_key, Vec::new()),
+        ("project:", r.word_project, Vec::new()),
+        ("cost>", r.word_cost, vec!["0.01", "0.1", "1"]),
+        ("duration>", r.word_duration, vec!["1s", "10s", "1m"]),
+    ];
+    serde_json::to_string(&words).unwrap_or_default()
 }
 
 fn list(page: &Page, view: &TracesView) -> Markup {
@@ -100,6 +161,7 @@ pub fn trace_row(page: &Page, row: &TraceRow) -> Markup {
                         @if row.error.is_some() { " " (badge) }
                     }
                 }
+                (scores(page, &row.scores))
             } }
             td.soft.nowrap.opt { span.model.cut { (row.model.as_deref().unwrap_or_default()) } }
             td.num.desk { (tokens(row.input_tokens)) }
@@ -192,7 +254,9 @@ fn filter(page: &Page, view: &TracesView) -> Markup {
                 input type="hidden" name="filter" value=(part.text);
             } }
             input #filter-q type="search" name="filter" value=(words.join(" ")) aria-label=(t.filter) aria-invalid=[view.error.as_ref().map(|_| "true")]
-                placeholder=[chips.is_empty().then_some(t.filter_example)] autocomplete="off" spellcheck="false";
+                placeholder=[chips.is_empty().then_some(t.filter_example)] autocomplete="off" spellcheck="false"
+                role="combobox" aria-expanded="false" aria-controls="filter-words" aria-autocomplete="list" data-words=(language(page, view));
+            ul.words #filter-words role="listbox" aria-label=(t.records.suggestions) hidden {}
             span.opt.dim.nowrap #found {
                 @if let Some(total) = view.total { (t.found.of(total)) }
                 @if let Some(took) = view.took_ms { @if view.total.is_some() { ", " } (format::duration(took)) }

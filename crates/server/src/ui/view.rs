@@ -118,6 +118,18 @@ pub struct TraceRow {
     pub output_tokens: Option<u64>,
     /// US dollars; `None` when unpriced.
     pub cost_usd: Option<f64>,
+    /// The session it is a turn of.
+    pub session: Option<String>,
+    /// Whom it was for.
+    pub user: Option<String>,
+    /// The prompt it was made from, `name@version`.
+    pub prompt: Option<String>,
+    /// The program that sent its spans; `None` for calls of this gateway.
+    pub source: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// What people, clients and judges said of it, where a list shows that.
+    pub scores: Vec<ScoreView>,
 }
 
 /// What a span did, as far as colour and sign go.
@@ -170,16 +182,119 @@ pub struct TraceView {
     pub ttft_ms: Option<f64>,
     /// The name of the key it was called with.
     pub key: Option<String>,
-    /// In tree order, parents before children, at most 2,000.
-    pub spans: Vec<SpanRow>,
-    /// How many spans there are beyond those.
-    pub more_spans: u64,
+    /// The session it is a turn of.
+    pub session: Option<SessionPlace>,
+    /// Its spans.
+    pub tree: TreeView,
     /// The id of the next newer trace.
     pub newer: Option<String>,
     /// The id of the next older trace.
     pub older: Option<String>,
     /// The selected span.
     pub selected: Option<SpanPane>,
+    /// What people, clients and judges said of it.
+    pub scores: Vec<ScoreView>,
+}
+
+/// Where a trace stands in its session.
+#[derive(Clone, Debug, Default)]
+pub struct SessionPlace {
+    /// The session's id.
+    pub id: String,
+    /// Which turn it is, from 1, and of how many; `None` where that was not looked up.
+    pub turn: Option<(u64, u64)>,
+    /// The trace of the turn before.
+    pub previous: Option<String>,
+    /// The trace of the turn after.
+    pub next: Option<String>,
+}
+
+/// What somebody said of a trace, a span or a session.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreView {
+    /// What was judged.
+    pub name: String,
+    /// A number.
+    pub value: Option<f64>,
+    /// A word.
+    pub label: Option<String>,
+    /// In their own words.
+    pub text: Option<String>,
+    /// `person`, `client` or `judge`, and who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The span it is about, 16 hex digits; `None` for the whole trace.
+    pub span_id: Option<String>,
+}
+
+/// The spans of a trace, or a stretch of them: a page holds no more than it can show at once.
+#[derive(Clone, Debug, Default)]
+pub struct TreeView {
+    /// How many spans the trace has.
+    pub total: usize,
+    /// Where `rows` begins, in tree order.
+    pub from: usize,
+    /// In tree order, parents before children.
+    pub rows: Vec<SpanRow>,
+    /// How many spans failed.
+    pub failed: u64,
+    /// Milliseconds from the start of the first span to the end of the last: the axis.
+    pub duration_ms: f64,
+    /// What the time was spent on, most first.
+    pub spent: Vec<Share>,
+}
+
+impl TreeView {
+    /// A tree that is all there.
+    pub fn whole(mut rows: Vec<SpanRow>) -> Self {
+        let depths: Vec<usize> = rows.iter().map(|row| row.depth).collect();
+        for (row, guides) in rows.iter_mut().zip(super::tree::guides(&depths, 0..depths.len())) {
+            row.guides = guides;
+        }
+        let below = depths.iter().skip(1).copied().chain([0]);
+        for (row, below) in rows.iter_mut().zip(below) {
+            row.parent = below > row.depth;
+        }
+        Self {
+            total: rows.len(),
+            from: 0,
+            failed: rows.iter().filter(|row| row.error.is_some()).count() as u64,
+            duration_ms: rows.iter().map(|row| row.start_ms + row.duration_ms).fold(0.0, f64::max),
+            spent: super::tree::spent(rows.iter().map(|row| super::tree::Stretch {
+                depth: row.depth,
+                kind: row.kind,
+                failed: row.error.is_some(),
+                start_ms: row.start_ms,
+                duration_ms: row.duration_ms,
+            })),
+            rows,
+        }
+    }
+}
+
+/// Time spent on one kind of work itself, without the work inside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// The kind.
+    pub kind: Kind,
+    /// Model calls that failed are counted apart.
+    pub failed: bool,
+    /// How long.
+    pub ms: f64,
+}
+
+/// A line left of a span's name, for one level above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guide {
+    /// The level goes on below.
+    Through,
+    /// The level has ended.
+    Gap,
+    /// It turns to this span and goes on.
+    Turn,
+    /// It turns to this span and ends.
+    Last,
 }
 
 /// One span in the tree.
@@ -189,6 +304,10 @@ pub struct SpanRow {
     pub span_id: String,
     /// 0 for a root.
     pub depth: usize,
+    /// The lines left of its name: one for each level above it, or for the nearest of many.
+    pub guides: Vec<Guide>,
+    /// Whether spans are within it.
+    pub parent: bool,
     /// Its name.
     pub name: String,
     /// How many hits it found, when it searched.
@@ -224,10 +343,28 @@ pub struct SpanPane {
     pub tab: Option<Tab>,
     /// The chat, oldest first, the answer last.
     pub messages: Vec<MessageView>,
+    /// How many messages before those are not shown.
+    pub left_out: u64,
     /// Retrieval hits, best first.
     pub hits: Vec<HitView>,
     /// Tokens and money.
     pub usage: Option<UsageView>,
+    /// What the guard decided here.
+    pub guard: Vec<(String, Value)>,
+    /// The tools that were offered, by name, with what each is for.
+    pub tools: Vec<(String, String)>,
+    /// What people, clients and judges said of this span.
+    pub scores: Vec<ScoreView>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// Milliseconds from its own start to its first token.
+    pub ttft_ms: Option<f64>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The provider that answered.
+    pub provider: Option<String>,
     /// All attributes.
     pub attributes: Vec<(String, Value)>,
     /// The whole span, for the JSON tab.
@@ -314,7 +451,16 @@ pub enum PartView {
         /// Whether the tool failed.
         is_error: bool,
     },
-    /// A medium or a part nobody knows, in a word (`image/png`).
+    /// A picture that came with the message, as a `data:` address.
+    Image(String),
+    /// A medium that is elsewhere: its kind in a word, and its address or file id. It is never loaded.
+    Link {
+        /// `image/png`, `file`.
+        kind: String,
+        /// Where it is.
+        place: String,
+    },
+    /// A medium or a part nobody knows, in a word (`audio/wav`).
     Other(String),
 }
 
@@ -349,22 +495,50 @@ pub struct HitView {
 }
 
 /// Tokens and money of one chat.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct UsageView {
-    /// Tokens of the prompt, cached ones included.
-    pub input: Option<u64>,
-    /// Of `input`, those read from the cache.
-    pub cached_input: Option<u64>,
-    /// Of `input`, those written to the cache.
-    pub cache_write: Option<u64>,
-    /// Tokens of the answer, reasoning included.
-    pub output: Option<u64>,
-    /// Of `output`, those spent on reasoning.
-    pub reasoning: Option<u64>,
-    /// US dollars per million tokens, where known.
-    pub prices: Option<PricesView>,
+    /// By kind, in the order they are to be read.
+    pub lines: Vec<UsageLine>,
+    /// Tokens of prompt and answer together.
+    pub total: Option<u64>,
     /// What it cost in US dollars, as recorded.
     pub cost_usd: Option<f64>,
+    /// Whether counts are estimates: the provider did not say.
+    pub estimated: bool,
+}
+
+/// Tokens of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct UsageLine {
+    /// Which.
+    pub kind: TokenKind,
+    /// How many.
+    pub count: u64,
+    /// US dollars per million and for these; `None` where today's prices are not those it was charged at.
+    pub price: Option<(f64, f64)>,
+}
+
+/// What tokens are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Input that no cache held.
+    Input,
+    /// Input read from the provider's cache.
+    Cached,
+    /// Input written to it.
+    Written,
+    /// Input that is audio.
+    InputAudio,
+    /// Input that is pictures.
+    InputImage,
+    /// What was answered.
+    Output,
+    /// What was thought before.
+    Reasoning,
+    /// Answers that are audio.
+    OutputAudio,
+    /// Answers that are pictures.
+    OutputImage,
 }
 
 /// US dollars per million tokens.
@@ -372,10 +546,6 @@ pub struct UsageView {
 pub struct PricesView {
     /// Of input that no cache held.
     pub input: Option<f64>,
-    /// Of input read from the cache.
-    pub cached_input: Option<f64>,
-    /// Of input written to the cache.
-    pub cache_write: Option<f64>,
     /// Of output.
     pub output: Option<f64>,
 }

@@ -7,6 +7,7 @@
 use super::{Inserter, first_span};
 use crate::blobs;
 use crate::error::StoreError;
+use crate::facts;
 use crate::spans;
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::HashSet;
@@ -68,6 +69,7 @@ impl Inserter {
             }
         }
         labels.finish(tx)?;
+        facts::forget(tx, &mut self.zstd, seqs.get(..gone.done).unwrap_or_default())?;
         loose.sort_unstable();
         loose.dedup();
         self.blobs.loosen(tx, &loose)?;
