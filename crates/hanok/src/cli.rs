@@ -91,6 +91,9 @@ pub(crate) struct Up {
     /// Address and port [default: 127.0.0.1:4141] [env: HANOK_BIND]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) bind: Option<String>,
+    /// Take OpenTelemetry's spans on a second address, too [default: 127.0.0.1:4318] [env: HANOK_OTLP]
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4318")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// `hanok init`
@@ -339,6 +342,7 @@ impl Cli {
             config: self.global.config.clone(),
             data: self.global.data.clone(),
             bind: if let Command::Up(up) = &self.command { up.bind.clone() } else { None },
+            otlp: if let Command::Up(up) = &self.command { up.otlp.clone() } else { None },
             log: self.global.log.clone(),
             log_format: self.global.log_format,
         }

@@ -5,22 +5,26 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in),
 //! [`view`] (what readers get), [`read`], [`session`], [`score`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
 mod batch;
+mod convention;
 pub mod estimate;
 mod exchange;
 pub mod filter;
 mod forms;
 pub mod message;
 pub mod meter;
+pub mod otlp;
 pub mod price;
 mod price_list;
 mod prices;
 pub mod pulse;
 pub mod read;
+pub mod receive;
 pub mod recorder;
 pub mod score;
 pub mod session;
@@ -32,6 +36,7 @@ pub use price::{Price, ServiceTier};
 pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
+pub use receive::{Parcel, Receipt, ReceiveError, ReceivedCounts};
 pub use recorder::TraceStore;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};

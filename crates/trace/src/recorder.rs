@@ -5,6 +5,7 @@ use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
+use crate::receive::Received;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
 use hanok_store::{Scores, Store, Traces};
@@ -18,6 +19,7 @@ pub struct TraceStore {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) meters: Arc<Meters>,
     forms: Arc<Forms>,
+    pub(crate) received: Arc<Received>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -31,6 +33,7 @@ impl TraceStore {
             pulse: Arc::default(),
             meters: Arc::default(),
             forms: Arc::default(),
+            received: Arc::default(),
             scope: None,
         }
     }
@@ -96,7 +99,7 @@ impl Place for Reserved {
         let Self { place, prices, pulse, meters, forms } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
-            pulse.beat(&spans, &caller.project);
+            pulse.beat(spans.iter(), &caller.project);
             let batch = batch(spans, &caller, &prices.load(), &forms);
             if let Some(batch) = &batch {
                 meters.count(&batch.spans);
