@@ -74,7 +74,11 @@ impl TraceStore {
     pub fn unpack_traces(&self, body: &[u8], format: Format, caller: &Caller) -> Result<Parcel, OtlpError> {
         let (spans, rejected) = convention::of_traces(read_traces(body, format)?);
         self.received.rejected.fetch_add(rejected.count(), Ordering::Relaxed);
-        Ok(Parcel { rejected: rejected.count(), message: rejected.message(), ..self.parcel(spans, body.len(), caller) })
+        Ok(Parcel {
+            rejected: rejected.count(),
+            message: rejected.message(),
+            ..self.parcel(spans, body.len(), caller)
+        })
     }
 
     /// Reads an `ExportLogsServiceRequest`: its GenAI events become spans below those they belong to.

@@ -36,7 +36,8 @@ impl Gathered<'_> {
                 attributes.push((Cow::Borrowed(key), value));
             }
         };
-        let guessed = || decoded.model.as_deref().filter(|_| calls(operation)).and_then(names::provider_of_model);
+        let guessed =
+            || decoded.model.as_deref().filter(|_| calls(operation)).and_then(names::provider_of_model);
         let provider = self.provider.take().or_else(|| guessed().map(str::to_owned));
         set(name::PROVIDER, provider.map(Value::from));
         set(name::RESPONSE_MODEL, decoded.response_model.as_deref().map(Value::from));
@@ -105,7 +106,9 @@ impl Gathered<'_> {
         for said in system.into_iter().flatten().chain(input) {
             decoded.bodies.push((Slot::Input, said.stored(Side::Input, None)));
         }
-        if let Some(tools) = self.tools.take().filter(|tools| tools.as_array().is_none_or(|all| !all.is_empty())) {
+        if let Some(tools) =
+            self.tools.take().filter(|tools| tools.as_array().is_none_or(|all| !all.is_empty()))
+        {
             decoded.bodies.push((Slot::Tools, tools.to_string().into_bytes()));
         }
         for (at, said) in output.into_iter().enumerate() {
@@ -156,7 +159,9 @@ impl Gathered<'_> {
             let (key, shown) = match (operation, side) {
                 (Operation::Tool, Side::Input) => ("gen_ai.tool.call.arguments", &mut decoded.input_preview),
                 (Operation::Tool, Side::Output) => ("gen_ai.tool.call.result", &mut decoded.output_preview),
-                (Operation::Retrieval | Operation::Rerank, Side::Input) => (name::QUERY, &mut decoded.input_preview),
+                (Operation::Retrieval | Operation::Rerank, Side::Input) => {
+                    (name::QUERY, &mut decoded.input_preview)
+                }
                 // The documents are the hits.
                 (Operation::Retrieval | Operation::Rerank, Side::Output)
                     if self.attributes.iter().any(|(key, ..)| key == name::HITS) =>

@@ -98,7 +98,9 @@ impl<'a> Gathered<'a> {
             if rest.starts_with(|first: char| first.is_ascii_digit()) {
                 let key = match key {
                     Cow::Borrowed(key) => Cow::Borrowed(names::family(key).map_or(key, |(_, rest)| rest)),
-                    Cow::Owned(ref key) => Cow::Owned(names::family(key).map_or("", |(_, rest)| rest).to_owned()),
+                    Cow::Owned(ref key) => {
+                        Cow::Owned(names::family(key).map_or("", |(_, rest)| rest).to_owned())
+                    }
                 };
                 self.members.push(Member { family, key, value });
             } else {
@@ -165,10 +167,12 @@ impl<'a> Gathered<'a> {
                 Some(number) => self.first_token_ms.offer(rank, number * factor),
                 None => return Err(value),
             },
-            To::FirstTokenAt => match value.as_str().and_then(|text| Timestamp::parse_rfc3339(text.trim_matches('"'))) {
-                Some(at) => self.first_token_at.offer(rank, at.0),
-                None => return Err(value),
-            },
+            To::FirstTokenAt => {
+                match value.as_str().and_then(|text| Timestamp::parse_rfc3339(text.trim_matches('"'))) {
+                    Some(at) => self.first_token_at.offer(rank, at.0),
+                    None => return Err(value),
+                }
+            }
             To::As(ours) => self.keep(Cow::Borrowed(ours), value.into_json(), rank),
             To::Json(ours) => self.keep(Cow::Borrowed(ours), parsed(value.into_json()), rank),
             To::OneOf(ours) => self.keep(Cow::Borrowed(ours), Value::Array(vec![value.into_json()]), rank),

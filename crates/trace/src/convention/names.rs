@@ -405,9 +405,10 @@ const TABLES: &[(Rank, &[Row])] = &[
     (AI_SDK, AI_SDK_ROWS),
 ];
 
-static KNOWN: LazyLock<HashMap<&'static str, (Rank, To), foldhash::fast::RandomState>> = LazyLock::new(|| {
-    TABLES.iter().flat_map(|(rank, rows)| rows.iter().map(|(key, to)| (*key, (*rank, *to)))).collect()
-});
+static KNOWN: LazyLock<HashMap<&'static str, (Rank, To), foldhash::fast::RandomState>> =
+    LazyLock::new(|| {
+        TABLES.iter().flat_map(|(rank, rows)| rows.iter().map(|(key, to)| (*key, (*rank, *to)))).collect()
+    });
 
 /// What a name means; `None` where nobody says.
 pub(super) fn meaning(key: &str) -> Option<(Rank, To)> {
@@ -484,7 +485,8 @@ pub(super) fn provider(theirs: &str) -> Option<String> {
     if name.is_empty() || NO_PROVIDERS.contains(&name.as_str()) {
         return None;
     }
-    let known = |name: &str| PROVIDERS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| (*ours).to_owned());
+    let known =
+        |name: &str| PROVIDERS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| (*ours).to_owned());
     if let Some(ours) = known(&name) {
         return Some(ours);
     }
