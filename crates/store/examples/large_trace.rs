@@ -46,7 +46,8 @@ fn batch(number: u128, (name, parent): Shape, spans: u64) -> TraceBatch {
     let rows = (0..spans).map(|n| {
         let operation = kind(n);
         let after = i64::try_from(n).unwrap_or(0) * step;
-        let input = format!(r#"{{"role":"user","parts":[{{"type":"text","content":"step {n}: what is next?"}}]}}"#);
+        let input =
+            format!(r#"{{"role":"user","parts":[{{"type":"text","content":"step {n}: what is next?"}}]}}"#);
         SpanRow {
             span_id: id(n),
             parent_id: parent(n).map(id),

@@ -71,7 +71,12 @@ fn assemble(
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id: trace_id?, summary: summary(family, &rows, &mut previews, caller)?, spans: rows, kept: true })
+    Some(TraceBatch {
+        trace_id: trace_id?,
+        summary: summary(family, &rows, &mut previews, caller)?,
+        spans: rows,
+        kept: true,
+    })
 }
 
 /// The family of all spans, each once. What counts are `calls` of providers that are not themselves made of such

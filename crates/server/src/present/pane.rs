@@ -38,7 +38,8 @@ pub(crate) async fn span_pane(
     if hits.is_empty() && span.operation == "gateway" {
         // What an answerer found is what its answer rests on, so it stands beside the answer.
         let outline = traces.outline(trace).await?;
-        let searched = outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
+        let searched =
+            outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
         if let Some(searched) = searched
             && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
         {
@@ -73,7 +74,9 @@ pub(crate) async fn span_pane(
         attributes: span
             .attributes
             .iter()
-            .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits" && *key != name::TOOL_DEFINITIONS)
+            .filter(|(key, _)| {
+                !key.ends_with(".messages") && *key != "hanok.hits" && *key != name::TOOL_DEFINITIONS
+            })
             .map(|(key, value)| (key.clone(), shortened(value.clone())))
             .collect(),
         json: match tab {
@@ -121,10 +124,7 @@ async fn hits_of(house: &House, attributes: &Object) -> Vec<HitView> {
         let (start, end) = (byte("start"), byte("end"));
         let of_source = known.and_then(|id| texts.get(&id)).and_then(|text| text.get(start..end));
         hits.push(HitView {
-            text: of_source
-                .map(short)
-                .or_else(|| first(["content", "text", "document"]))
-                .unwrap_or_default(),
+            text: of_source.map(short).or_else(|| first(["content", "text", "document"])).unwrap_or_default(),
             source_id: known.map(|id| id.to_string()).unwrap_or_default(),
             source: first(["source", "name", "id"]).unwrap_or_default(),
             heading: text(hit, "heading"),
@@ -150,7 +150,8 @@ fn tools(attributes: &Object) -> Vec<(String, String)> {
 
 /// The messages, and how many of a long conversation are left out at its beginning.
 fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
-    let list = |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list =
+        |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let (input, output) = (list(name::INPUT_MESSAGES), list(name::OUTPUT_MESSAGES));
     let skipped = (input.len() + output.len()).saturating_sub(MOST_MESSAGES);
     let mut views: Vec<MessageView> = input.iter().chain(output).skip(skipped).map(message).collect();
@@ -199,7 +200,13 @@ pub(super) fn message(message: &Value) -> MessageView {
 /// A picture that is there is shown; whatever is elsewhere is only named, as nothing is loaded from there.
 fn medium(part: &Value) -> PartView {
     let mime = part.get("mime_type").and_then(Value::as_str).unwrap_or_default();
-    let kind = || part.get("filename").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or(mime).to_owned();
+    let kind = || {
+        part.get("filename")
+            .and_then(Value::as_str)
+            .filter(|name| !name.is_empty())
+            .unwrap_or(mime)
+            .to_owned()
+    };
     let content = part.get("content").and_then(Value::as_str).unwrap_or_default();
     let base64 = |c: u8| c.is_ascii_alphanumeric() || b"+/=-_".contains(&c);
     if IMAGES.contains(&mime)

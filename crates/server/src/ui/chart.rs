@@ -148,7 +148,11 @@ fn points(run: &[(usize, f64)], x: &dyn Fn(usize) -> f64, top: f64) -> String {
     let y = |value: f64| 100.0 - (value / top).clamp(0.0, 1.0) * 100.0;
     match run {
         [(at, value)] => format!("{:.2},{:.2} {:.2},{:.2}", x(*at) - 0.6, y(*value), x(*at) + 0.6, y(*value)),
-        run => run.iter().map(|(at, value)| format!("{:.2},{:.2}", x(*at), y(*value))).collect::<Vec<_>>().join(" "),
+        run => run
+            .iter()
+            .map(|(at, value)| format!("{:.2},{:.2}", x(*at), y(*value)))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 

@@ -104,8 +104,12 @@ fn nothing(page: &Page, view: &CostsView) -> Markup {
 fn finding(page: &Page, view: &CostsView) -> String {
     let r = &page.texts().records;
     let sums = &view.total.sums;
-    let spent = if sums.unpriced == sums.calls { r.unpriced_all.to_owned() } else { format::sum(sums.cost_usd) };
-    let whole = fill(r.finding, &[("cost", &spent), ("calls", &format::count(sums.calls)), ("range", r.range(view.range))]);
+    let spent =
+        if sums.unpriced == sums.calls { r.unpriced_all.to_owned() } else { format::sum(sums.cost_usd) };
+    let whole = fill(
+        r.finding,
+        &[("cost", &spent), ("calls", &format::count(sums.calls)), ("range", r.range(view.range))],
+    );
     let most = view.groups.iter().max_by(|a, b| a.sums.cost_usd.total_cmp(&b.sums.cost_usd));
     let most = most.filter(|group| sums.cost_usd > 0.0 && group.sums.cost_usd > 0.0 && view.groups.len() > 1);
     let most = most.map(|group| {
@@ -192,7 +196,8 @@ fn traces_link(page: &Page, view: &CostsView, group: Option<&GroupView>, bucket:
 }
 
 fn start(view: &CostsView, bucket: usize) -> Timestamp {
-    let after = i64::try_from(bucket).unwrap_or(i64::MAX).saturating_mul(view.bucket_ms).saturating_mul(1_000_000);
+    let after =
+        i64::try_from(bucket).unwrap_or(i64::MAX).saturating_mul(view.bucket_ms).saturating_mul(1_000_000);
     Timestamp(view.since.0.saturating_add(after))
 }
 
@@ -292,7 +297,12 @@ fn cell(page: &Page, view: &CostsView, group: &GroupView, at: usize) -> Markup {
 
 fn latency(page: &Page, view: &CostsView) -> Markup {
     let of = |at: usize| move |sums: &Sums| sums.latency_ms.and_then(|ms| ms.get(at).copied());
-    percentiles(page, view, page.texts().records.latency, &[("p99", &of(2)), ("p95", &of(1)), ("p50", &of(0))])
+    percentiles(
+        page,
+        view,
+        page.texts().records.latency,
+        &[("p99", &of(2)), ("p95", &of(1)), ("p50", &of(0))],
+    )
 }
 
 fn first_token(page: &Page, view: &CostsView) -> Markup {
@@ -328,11 +338,20 @@ fn percentiles(page: &Page, view: &CostsView, title: &str, of: &[Percentile<'_>]
                 .filter_map(|(name, ms)| Some(format!("{name} {}", format::duration(ms(sums)?))))
                 .collect();
             let said = if said.is_empty() { r.no_calls_then.to_owned() } else { said.join(", ") };
-            Point { href: traces_link(page, view, None, Some(at)), label: format!("{}: {said}", when(view, at)) }
+            Point {
+                href: traces_link(page, view, None, Some(at)),
+                label: format!("{}: {said}", when(view, at)),
+            }
         })
         .collect();
     let ticks = scale(most);
-    let chart = Chart { label: title.to_owned(), height: 150.0, ticks: &ticks, write: &format::duration_short, points: &points };
+    let chart = Chart {
+        label: title.to_owned(),
+        height: 150.0,
+        ticks: &ticks,
+        write: &format::duration_short,
+        points: &points,
+    };
     html! {
         section.panel {
             header { h2 { (title) } ul.legend.end { @for (at, (name, _)) in of.iter().enumerate() { li { (stroke(style(at))) (name) } } } }
@@ -373,7 +392,11 @@ fn table(page: &Page, view: &CostsView) -> Markup {
     let r = &t.records;
     let title = fill(r.by_group, &[("by", r.group(view.by))]);
     let most = view.groups.iter().map(|group| group.sums.cost_usd).fold(0.0, f64::max);
-    let rows = view.groups.iter().enumerate().map(|(at, group)| (if at < COLOURED { at + 1 } else { OTHER }, group, true));
+    let rows = view
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(at, group)| (if at < COLOURED { at + 1 } else { OTHER }, group, true));
     let rows = rows.chain(view.others.iter().map(|others| (OTHER, others, false)));
     html! {
         section.panel {
@@ -395,7 +418,14 @@ fn table(page: &Page, view: &CostsView) -> Markup {
     }
 }
 
-fn group_row(page: &Page, view: &CostsView, colour: usize, group: &GroupView, named: bool, most: f64) -> Markup {
+fn group_row(
+    page: &Page,
+    view: &CostsView,
+    colour: usize,
+    group: &GroupView,
+    named: bool,
+    most: f64,
+) -> Markup {
     let r = &page.texts().records;
     html! { tr {
         td { span.row {

@@ -1,8 +1,9 @@
 //! What holds for every page.
 
 use super::view::{
-    AskView, CitationView, CollectionView, HitView, MessageView, PartView, PricesView, ScoreView, SessionPlace,
-    SourceView, SpanPane, SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, TreeView, UsageView,
+    AskView, CitationView, CollectionView, HitView, MessageView, PartView, PricesView, ScoreView,
+    SessionPlace, SourceView, SpanPane, SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, TreeView,
+    UsageView,
 };
 use super::view_gateway::{
     BudgetView, Capability, ConfigProblem, CreatedKey, Health, KeyForm, KeyRow, KeyState, KeysView,
