@@ -250,7 +250,7 @@ pub(crate) struct TraceStats {
 #[derive(Debug, Args)]
 pub(crate) struct TracePage {
     /// Such as: model:gpt* user:alice cost>0.01 latency>2s -status:error since:7d refund
-    #[arg(long, value_name = "FILTER", default_value = "")]
+    #[arg(long, value_name = "FILTER", default_value = "", allow_hyphen_values = true)]
     pub(crate) filter: String,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 20)]
