@@ -101,13 +101,13 @@ if (views) {
   const show = async () => {
     save.hidden = !filter();
     const answer = await ask("GET", "");
-    const all = Array.isArray(answer) ? answer : (answer?.views ?? []);
+    const all = answer?.views ?? [];
     none.hidden = all.length > 0;
-    list.replaceChildren(...all.map(({ name, filter }) => {
+    list.replaceChildren(...all.map(({ id, name, filter }) => {
       const gone = el("button", { type: "button", class: "btn btn-quiet btn-sm btn-ic", "aria-label": fill(views.dataset.delete, { name }) }, icon("close"));
       const item = el("li", {}, el("a", { href: `${views.dataset.traces}?filter=${encodeURIComponent(filter)}` }, el("b", {}, name), el("span", { class: "mono dim cut" }, filter)), gone);
       gone.onclick = async () => {
-        if (!(await ask("DELETE", `/${encodeURIComponent(name)}`))) return;
+        if (!(await ask("DELETE", `/${encodeURIComponent(id)}`))) return;
         item.remove();
         toast(words.records.view_deleted);
       };

@@ -150,6 +150,9 @@ pub(crate) async fn traces(
         Ok(filter) => match shown.list(&filter, query.cursor.as_deref(), ROWS).await {
             Ok(page) => {
                 view.rows = page.traces.iter().map(present::row).collect();
+                if let Err(error) = present::judge(&shown, &mut view.rows).await {
+                    return visit.failed(&trace_problem(&error));
+                }
                 view.next = page.next;
                 // The rates are of all traces, so they are drawn only where no filter says otherwise.
                 if filter.is_empty() {

@@ -1,4 +1,4 @@
-//! The pages of records: one trace and its parts.
+//! The pages of records: one trace and its parts, sessions, costs; and the settings.
 
 use crate::api::trace_problem;
 use crate::door::Visitor;
@@ -6,6 +6,7 @@ use crate::pages::Visit;
 use crate::params::{Path, Query};
 use crate::ui;
 use crate::ui::view::Tab;
+use crate::ui::view_costs::{GroupBy, Measure, Range as Stretch};
 use crate::{House, present, reply};
 use axum::Extension;
 use axum::extract::State;
@@ -85,4 +86,81 @@ pub(crate) async fn trace(
 fn window(text: &str) -> Option<Range<usize>> {
     let (from, to) = text.split_once('-')?;
     Some(from.parse().ok()?..to.parse().ok()?)
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SessionsQuery {
+    cursor: Option<String>,
+}
+
+pub(crate) async fn sessions(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<SessionsQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
+    let filter = ui::filter_of_query(uri.query().unwrap_or_default());
+    match present::sessions(&house.traces_of(&visitor), filter, query.cursor.as_deref()).await {
+        Ok(view) => visit.answer(StatusCode::OK, ui::sessions_page(&visit.page, &view)),
+        Err(error) => visit.failed(&trace_problem(&error)),
+    }
+}
+
+pub(crate) async fn session(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path,
+    Query(query): Query<SessionsQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
+    let before = query.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
+    match present::session(&house.traces_of(&visitor), &id, before).await {
+        Ok(Some(view)) => visit.answer(StatusCode::OK, ui::session_page(&visit.page, &view)),
+        Ok(None) => {
+            visit.failed(&Problem::new(ErrorKind::NotFound, "session_not_found", "there is no such session"))
+        }
+        Err(error) => visit.failed(&trace_problem(&error)),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CostsQuery {
+    range: Option<String>,
+    by: Option<String>,
+    show: Option<String>,
+}
+
+pub(crate) async fn costs(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<CostsQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
+    let filter = ui::filter_of_query(uri.query().unwrap_or_default());
+    let range = query.range.as_deref().and_then(Stretch::parse).unwrap_or_default();
+    let by = query.by.as_deref().and_then(GroupBy::parse).unwrap_or_default();
+    let show = query.show.as_deref().and_then(Measure::parse).unwrap_or_default();
+    match present::costs(&house.traces_of(&visitor), range, by, show, filter).await {
+        Ok(view) => visit.answer(StatusCode::OK, ui::costs_page(&visit.page, &view)),
+        Err(error) => visit.failed(&trace_problem(&error)),
+    }
+}
+
+pub(crate) async fn settings(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
+    match present::settings(&house, &visitor).await {
+        Ok(view) => visit.answer(StatusCode::OK, ui::settings_page(&visit.page, &view)),
+        Err(error) => visit.failed(&trace_problem(&error)),
+    }
 }

@@ -1,13 +1,19 @@
 //! Records and documents as what pages show.
 
+mod costs;
 mod gateway;
 mod pane;
 mod request;
+mod sessions;
+mod settings;
 mod trace;
 mod usage;
 
+pub(crate) use costs::costs;
 pub(crate) use gateway::models;
 pub(crate) use pane::span_pane;
+pub(crate) use sessions::{judge, session, sessions};
+pub(crate) use settings::settings;
 pub(crate) use trace::{depths, rows, trace};
 
 use crate::House;
@@ -96,7 +102,12 @@ pub(crate) fn row(trace: &TraceSummary) -> TraceRow {
         input_tokens: trace.input_tokens,
         output_tokens: trace.output_tokens,
         cost_usd: trace.cost_usd,
-        ..TraceRow::default()
+        session: trace.session.clone(),
+        user: trace.user.clone(),
+        prompt: trace.prompt.clone(),
+        source: trace.source.clone(),
+        tags: trace.tags.clone(),
+        scores: Vec::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One span as the pane beside the tree: its messages, hits, decisions, usage.
 
 use super::request::request;
+use super::sessions;
 use super::usage::usage;
 use crate::House;
 use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPane, Tab};
@@ -65,7 +66,7 @@ pub(crate) async fn span_pane(
             .filter_map(|(key, value)| Some((guard(key)?, shortened(value.clone()))))
             .collect(),
         tools: tools(&span.attributes),
-        scores: Vec::new(),
+        scores: sessions::of_span(&sessions::scores(traces, &trace.to_string()).await?, id),
         started_at: span.start,
         duration_ms: span.duration_ms,
         ttft_ms: span.attributes.get(name::TIME_TO_FIRST_TOKEN).and_then(Value::as_f64),
@@ -149,7 +150,7 @@ fn tools(attributes: &Object) -> Vec<(String, String)> {
 }
 
 /// The messages, and how many of a long conversation are left out at its beginning.
-fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
+pub(super) fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
     let list =
         |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let (input, output) = (list(name::INPUT_MESSAGES), list(name::OUTPUT_MESSAGES));
@@ -162,7 +163,7 @@ fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
 }
 
 /// One message as it is shown.
-pub(super) fn message(message: &Value) -> MessageView {
+fn message(message: &Value) -> MessageView {
     let mut view = MessageView {
         role: text(message, "role"),
         finish: message.get("finish_reason").and_then(Value::as_str).map(str::to_owned),

@@ -1,6 +1,6 @@
 //! One trace as a page: the lines of its tree, a stretch of them drawn, the pane of one span.
 
-use super::{pane, row, seconds_between};
+use super::{pane, row, seconds_between, sessions};
 use crate::House;
 use crate::ui::view::{Kind, SessionPlace, SpanRow, Tab, TraceView, TreeView};
 use crate::ui::{Stretch, guides, spent};
@@ -54,28 +54,38 @@ pub(crate) async fn trace(
         Some(span) => pane::span_pane(house, traces, id, Some(span), tab).await?,
         None => None,
     };
-    let root = match order.nodes.first() {
-        Some((_, line)) => traces.spans_at(id, vec![line.place]).await?.into_iter().next(),
+    let place = match outline.summary.session.as_deref() {
+        Some(session) => Some(place_in(traces, session, &outline.summary.trace_id).await?),
         None => None,
     };
-    let said = |name: &str| {
-        let value = root.as_ref()?.attributes.get(name)?.as_str()?;
-        (!value.is_empty()).then(|| value.to_owned())
-    };
-    let mut summary = row(&outline.summary);
-    summary.user = summary.user.or_else(|| said("user.id"));
-    let session = summary.session.clone().or_else(|| said(name::CONVERSATION));
+    let scores = sessions::scores(traces, &outline.summary.trace_id).await?;
     Ok(Some(TraceView {
-        summary,
+        summary: row(&outline.summary),
         ttft_ms: outline.summary.time_to_first_token_ms,
         key: outline.summary.key.clone(),
-        session: session.map(|id| SessionPlace { id, ..SessionPlace::default() }),
+        session: place,
         tree,
         newer: neighbours.newer,
         older: neighbours.older,
         selected: pane,
-        scores: Vec::new(),
+        scores: sessions::whole(scores),
     }))
+}
+
+/// Where a trace stands in its session.
+async fn place_in(traces: &TraceStore, session: &str, trace_id: &str) -> Result<SessionPlace, TraceError> {
+    let mut place = SessionPlace { id: session.to_owned(), ..SessionPlace::default() };
+    let Some(found) = traces.session(session).await? else {
+        return Ok(place);
+    };
+    let unread = found.session.traces.saturating_sub(found.turns.len() as u64);
+    let id = |at: Option<usize>| Some(found.turns.get(at?)?.trace_id.clone());
+    if let Some(at) = found.turns.iter().position(|turn| turn.trace_id == trace_id) {
+        place.turn = Some((unread + at as u64 + 1, found.session.traces));
+        place.previous = id(at.checked_sub(1));
+        place.next = id(Some(at + 1));
+    }
+    Ok(place)
 }
 
 /// Some rows of a tree.

@@ -89,8 +89,17 @@ fn language(page: &Page, view: &TracesView) -> String {
         ("provider:", r.word_provider, seen(|row| row.provider.as_deref())),
         ("key:", r.word_key, Vec::new()),
         ("project:", r.word_project, Vec::new()),
+        ("error:", r.word_error, Vec::new()),
+        (
+            "operation:",
+            r.word_operation,
+            vec!["chat", "embeddings", "retrieval", "execute_tool", "invoke_agent"],
+        ),
+        ("tokens>", r.word_tokens, vec!["1k", "10k", "100k"]),
+        ("score.", r.word_score, Vec::new()),
+        ("has:", r.word_has, vec!["error", "cost", "session", "user", "tag", "score"]),
         ("cost>", r.word_cost, vec!["0.01", "0.1", "1"]),
-        ("duration>", r.word_duration, vec!["1s", "10s", "1m"]),
+        ("latency>", r.word_duration, vec!["1s", "10s", "1m"]),
     ];
     serde_json::to_string(&words).unwrap_or_default()
 }

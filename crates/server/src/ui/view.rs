@@ -222,8 +222,6 @@ pub struct ScoreView {
     pub text: Option<String>,
     /// `person`, `client` or `judge`, and who.
     pub by: String,
-    /// When.
-    pub at: Timestamp,
     /// The span it is about, 16 hex digits; `None` for the whole trace.
     pub span_id: Option<String>,
 }
