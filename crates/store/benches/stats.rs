@@ -135,6 +135,8 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
         output_preview: None,
     };
     TraceBatch {
+        kept: true,
+        kept: true,
         trace_id: TraceId::from_bytes((u128::from(number) + 1).to_be_bytes()),
         summary,
         spans: vec![span],

@@ -77,6 +77,7 @@ fn batch(number: u128, (name, parent): Shape, spans: u64) -> TraceBatch {
         }
     });
     TraceBatch {
+        kept: true,
         trace_id: TraceId::from_bytes((number << 64 | 0xa1).to_be_bytes()),
         summary: Summary {
             rooted: true,
@@ -178,6 +179,7 @@ fn turn_of(n: u64, turn: u64) -> TraceBatch {
         ..span(1, format!("chat {model}"), "chat")
     };
     TraceBatch {
+        kept: true,
         trace_id: TraceId::from_bytes((0xc0_u128 << 100 | u128::from(n * 8 + turn + 1)).to_be_bytes()),
         summary: Summary {
             rooted: true,
