@@ -108,7 +108,9 @@ pub async fn create(store: &Store, wish: KeyRequest) -> Result<(hanok_store::Key
     }
     let payloads = match wish.payloads.as_deref() {
         None => None,
-        Some(name) => Some(Payloads::parse(name).ok_or_else(|| bad("payloads", "must be on, errors or off"))?),
+        Some(name) => {
+            Some(Payloads::parse(name).ok_or_else(|| bad("payloads", "must be on, errors or off"))?)
+        }
     };
     let models = wish.models.iter().map(|model| model.trim().to_owned()).filter(|model| !model.is_empty());
     let secret = Secret::random()?;

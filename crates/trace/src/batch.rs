@@ -31,7 +31,12 @@ pub(crate) fn batch(
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&family, &rows, &mut previews, caller)?, spans: rows, kept: true })
+    Some(TraceBatch {
+        trace_id,
+        summary: summary(&family, &rows, &mut previews, caller)?,
+        spans: rows,
+        kept: true,
+    })
 }
 
 /// The spans' family, each span once. What counts are calls of providers that are not themselves made of such

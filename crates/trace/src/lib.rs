@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
-//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept), [`recorder`], [`filter`],
 //! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
@@ -14,6 +14,7 @@ pub mod estimate;
 mod exchange;
 pub mod filter;
 mod forms;
+pub mod govern;
 pub mod message;
 pub mod meter;
 pub mod price;
@@ -25,6 +26,7 @@ pub mod recorder;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
+pub use govern::{Keep, Policies, Policy, Sampling};
 pub use meter::{Histogram, Meter};
 pub use price::{Price, ServiceTier};
 pub use price_list::Prices;
