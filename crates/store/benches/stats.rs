@@ -136,7 +136,6 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
     };
     TraceBatch {
         kept: true,
-        kept: true,
         trace_id: TraceId::from_bytes((u128::from(number) + 1).to_be_bytes()),
         summary,
         spans: vec![span],

@@ -4,7 +4,8 @@
 //!
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
-//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept),
+//! [`recorder`], [`filter`],
 //! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in), [`view`] (what
 //! readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the last minute),
 //! [`meter`] (sums since the start), [`export`] (out to a collector).
@@ -17,6 +18,7 @@ mod exchange;
 pub mod export;
 pub mod filter;
 mod forms;
+pub mod govern;
 mod labels;
 pub mod message;
 pub mod meter;
@@ -34,6 +36,7 @@ pub mod stats;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
+pub use govern::{Keep, Policies, Policy, Sampling};
 pub use meter::{Histogram, Meter};
 pub use price::{Price, ServiceTier};
 pub use price_list::Prices;

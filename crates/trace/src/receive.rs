@@ -2,6 +2,7 @@
 
 use crate::batch::{Piece, foreign};
 use crate::convention::{self, Normal};
+use crate::govern::govern;
 use crate::otlp::{Format, OtlpError, read_logs, read_traces};
 use crate::recorder::TraceStore;
 use foldhash::fast::RandomState;
@@ -118,7 +119,13 @@ impl TraceStore {
         let prices = self.prices.load();
         let ended = traces.iter().flatten().map(|piece| &piece.span);
         self.pulse.beat(ended, &caller.project);
-        let batches = traces.into_iter().filter_map(|trace| foreign(trace, caller, &prices)).collect();
+        let policies = self.policies.load();
+        let governed = |trace| {
+            let mut batch = foreign(trace, caller, &prices)?;
+            govern(&mut batch, policies.of(&caller.project), caller);
+            Some(batch)
+        };
+        let batches = traces.into_iter().filter_map(governed).collect();
         let spans = u64::try_from(count).unwrap_or(u64::MAX);
         Parcel { batches, spans, bytes: bytes + count * 512, rejected: 0, message: String::new() }
     }
