@@ -33,8 +33,16 @@ fn received(house: &House, out: &mut String) {
     let counts = house.traces.received();
     let rows = [
         ("hanok_otlp_spans_total", "Spans of other programs that are on the disk.", counts.spans),
-        ("hanok_otlp_rejected_spans_total", "Spans of other programs that could not be taken.", counts.rejected),
-        ("hanok_otlp_ignored_log_records_total", "Log records that are no GenAI events.", counts.ignored_logs),
+        (
+            "hanok_otlp_rejected_spans_total",
+            "Spans of other programs that could not be taken.",
+            counts.rejected,
+        ),
+        (
+            "hanok_otlp_ignored_log_records_total",
+            "Log records that are no GenAI events.",
+            counts.ignored_logs,
+        ),
         ("hanok_otlp_ignored_metrics_total", "Metrics, which are not kept.", counts.ignored_metrics),
     ];
     for (name, help, count) in rows {

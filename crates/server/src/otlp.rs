@@ -193,7 +193,8 @@ fn read_up_to(reader: impl Read, limit: usize, packed: usize) -> io::Result<Opti
 }
 
 fn described(headers: &HeaderMap) -> Result<(Format, Coding), Refused> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    let text =
+        |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
     let content_type = text(CONTENT_TYPE);
     let format = Format::of_content_type(content_type).ok_or_else(|| {
         Refused::Unsupported(format!(
@@ -202,7 +203,9 @@ fn described(headers: &HeaderMap) -> Result<(Format, Coding), Refused> {
     })?;
     let encoding = text(CONTENT_ENCODING);
     let coding = Coding::of(encoding).ok_or_else(|| {
-        Refused::Unsupported(format!("content-encoding must be gzip, deflate, zstd or none, not `{encoding}`"))
+        Refused::Unsupported(format!(
+            "content-encoding must be gzip, deflate, zstd or none, not `{encoding}`"
+        ))
     })?;
     Ok((format, coding))
 }
@@ -266,7 +269,11 @@ impl Refused {
             Self::Failed(message) => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unavailable, message, None),
             Self::Problem(problem) => {
                 let status = crate::reply::status(problem.kind);
-                let code = if problem.kind == ErrorKind::Unavailable { Code::Unavailable } else { Code::InvalidArgument };
+                let code = if problem.kind == ErrorKind::Unavailable {
+                    Code::Unavailable
+                } else {
+                    Code::InvalidArgument
+                };
                 (status, code, problem.message, problem.retry_after)
             }
         };
@@ -312,7 +319,10 @@ mod tests {
             let packed = Bytes::from(packed);
             assert_eq!(&*coding.decode(&packed, text.len()).unwrap(), &*text, "{name}");
             if coding != Coding::Identity {
-                assert!(matches!(coding.decode(&packed, text.len() - 1), Err(Refused::TooLarge(_))), "{name}");
+                assert!(
+                    matches!(coding.decode(&packed, text.len() - 1), Err(Refused::TooLarge(_))),
+                    "{name}"
+                );
                 let cut = packed.slice(..packed.len() / 2);
                 assert!(matches!(coding.decode(&cut, text.len()), Err(Refused::Bad(_))), "{name}");
             }

@@ -36,11 +36,15 @@ pub(crate) fn batch(spans: Vec<Span>, caller: &Caller, prices: &Prices, forms: &
 pub(crate) fn foreign(mut pieces: Vec<Piece>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
     // Parents begin before their children; those that begin with them are told apart by lasting longer.
     pieces.sort_by_key(|Piece { span, .. }| (span.start, std::cmp::Reverse(span.duration)));
-    let counted = counted_of(&pieces, |piece| &piece.span, |Piece { span, decoded }| match span.operation {
-        Operation::Chat | Operation::Embeddings => true,
-        Operation::Rerank => !decoded.usage.is_empty() || decoded.told_cost.is_some(),
-        _ => false,
-    });
+    let counted = counted_of(
+        &pieces,
+        |piece| &piece.span,
+        |Piece { span, decoded }| match span.operation {
+            Operation::Chat | Operation::Embeddings => true,
+            Operation::Rerank => !decoded.usage.is_empty() || decoded.told_cost.is_some(),
+            _ => false,
+        },
+    );
     assemble(pieces, counted, caller, prices)
 }
 
@@ -270,8 +274,11 @@ fn summary(rows: &[SpanRow], previews: &mut [Preview], caller: &Caller) -> Optio
         .iter()
         .enumerate()
         .filter(|(_, row)| row.counted)
-        // Of a chat and the embeddings before it, the chat speaks; of several, the last.
-        .max_by_key(|(_, row)| (row.operation == Operation::Chat.as_str(), row.start))
+        // Of a chat and the embeddings before it, the chat speaks; of several, the last that was answered.
+        .max_by_key(|(at, row)| {
+            let answered = previews.get(*at).is_some_and(|said| said.output.is_some());
+            (row.operation == Operation::Chat.as_str(), answered, row.start)
+        })
         .map(|(at, _)| at);
     let speaker = call.and_then(|call| rows.get(call));
     let mut preview = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));

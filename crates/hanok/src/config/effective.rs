@@ -155,7 +155,17 @@ impl Effective {
             value: config.server.body_limit.unwrap_or(Size(100_000_000)),
             origin: from_file(config.server.body_limit.is_some()),
         };
-        Ok(Self { file, data, bind, otlp, body_limit, log_level, log_format, config, overrides: overrides.clone() })
+        Ok(Self {
+            file,
+            data,
+            bind,
+            otlp,
+            body_limit,
+            log_level,
+            log_format,
+            config,
+            overrides: overrides.clone(),
+        })
     }
 
     /// The address to bind, parsed.
@@ -179,9 +189,8 @@ impl Effective {
 
 fn address(bind: &Setting<String>, example: &str) -> Result<SocketAddr, String> {
     let text = bind.value.as_str();
-    let text = text
-        .strip_prefix("localhost:")
-        .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse()
         .map_err(|_| format!("`{text}` ({}) is not an address and port such as {example}", bind.origin))
 }

@@ -125,7 +125,9 @@ pub(crate) fn check_bind(effective: &Effective, bind: SocketAddr, has_keys: bool
         return Ok(());
     }
     let origin = match &effective.otlp {
-        Some(otlp) if effective.address() != Ok(bind) && effective.otlp_address() == Ok(Some(bind)) => &otlp.origin,
+        Some(otlp) if effective.address() != Ok(bind) && effective.otlp_address() == Ok(Some(bind)) => {
+            &otlp.origin
+        }
         _ => &effective.bind.origin,
     };
     bail!(

@@ -42,7 +42,8 @@ impl Gathered<'_> {
                     }
                 }
                 Family::Tools => {
-                    let tools = entries.values().filter_map(|entry| json_of(text(entry, "tool.json_schema")?));
+                    let tools =
+                        entries.values().filter_map(|entry| json_of(text(entry, "tool.json_schema")?));
                     self.tools.offer(*rank, tools.collect());
                 }
                 Family::Functions => self.tools.offer(*rank, entries.values().map(function).collect()),
@@ -145,11 +146,14 @@ fn content(entry: &Entry<'_>) -> Option<Part> {
     let text = |wanted: &str| text(entry, wanted);
     let words = text("message_content.text");
     match text("message_content.type").unwrap_or("text") {
-        "reasoning" | "thinking" => {
-            Some(Part::Reasoning(Reasoning { text: words.unwrap_or_default().to_owned(), ..Reasoning::default() }))
-        }
+        "reasoning" | "thinking" => Some(Part::Reasoning(Reasoning {
+            text: words.unwrap_or_default().to_owned(),
+            ..Reasoning::default()
+        })),
         "image" => medium(text("message_content.image.image.url")?, None),
-        "audio" => medium(text("message_content.audio.audio.url")?, text("message_content.audio.audio.mime_type")),
+        "audio" => {
+            medium(text("message_content.audio.audio.url")?, text("message_content.audio.audio.mime_type"))
+        }
         _ => words.map(|words| Part::Text(words.to_owned())),
     }
 }

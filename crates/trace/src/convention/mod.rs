@@ -58,8 +58,11 @@ impl Rejected {
             (self.parent_id, "with a parent id that is none (8 bytes)"),
             (self.start, "without a start time between 1970 and 2262"),
         ];
-        let told: Vec<String> =
-            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}")).collect();
+        let told: Vec<String> = reasons
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, why)| format!("{count} {why}"))
+            .collect();
         if told.is_empty() { String::new() } else { format!("spans rejected: {}", told.join(", ")) }
     }
 }
@@ -134,7 +137,8 @@ impl Program {
         let (mut always, mut once) = (Attributes::new(), Attributes::new());
         for KeyValue { key, value } in resource {
             // The name that SDKs give where the program has none tells nothing.
-            if &*key == name::SOURCE && value.as_str().is_some_and(|text| text.starts_with("unknown_service")) {
+            if &*key == name::SOURCE && value.as_str().is_some_and(|text| text.starts_with("unknown_service"))
+            {
                 continue;
             }
             match ALWAYS.iter().find(|(theirs, _)| *theirs == &*key) {
@@ -178,7 +182,8 @@ fn normalise(
     }
     gathered.links(span.links);
     gathered.status(&span.status);
-    let background = [&program.always, &part.attributes].into_iter().chain(local_root.then_some(&program.once));
+    let background =
+        [&program.always, &part.attributes].into_iter().chain(local_root.then_some(&program.once));
     for (key, value) in background.flatten() {
         gathered.background(key, value);
     }

@@ -405,9 +405,10 @@ const TABLES: &[(Rank, &[Row])] = &[
     (AI_SDK, AI_SDK_ROWS),
 ];
 
-static KNOWN: LazyLock<HashMap<&'static str, (Rank, To), foldhash::fast::RandomState>> = LazyLock::new(|| {
-    TABLES.iter().flat_map(|(rank, rows)| rows.iter().map(|(key, to)| (*key, (*rank, *to)))).collect()
-});
+static KNOWN: LazyLock<HashMap<&'static str, (Rank, To), foldhash::fast::RandomState>> =
+    LazyLock::new(|| {
+        TABLES.iter().flat_map(|(rank, rows)| rows.iter().map(|(key, to)| (*key, (*rank, *to)))).collect()
+    });
 
 /// What a name means; `None` where nobody says.
 pub(super) fn meaning(key: &str) -> Option<(Rank, To)> {
@@ -446,9 +447,11 @@ pub(super) enum Family {
     Documents,
 }
 
-/// The family of a name, and the name without what they share.
+/// The family of a name, and the name from its number on.
 pub(super) fn family(key: &str) -> Option<(usize, &str)> {
-    FAMILIES.iter().enumerate().find_map(|(at, (prefix, ..))| Some((at, key.strip_prefix(prefix)?)))
+    let found =
+        FAMILIES.iter().enumerate().find_map(|(at, (prefix, ..))| Some((at, key.strip_prefix(prefix)?)));
+    found.filter(|(_, rest)| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Providers by the names that senders have for them, all in lower case, where those are not ours.
@@ -484,7 +487,8 @@ pub(super) fn provider(theirs: &str) -> Option<String> {
     if name.is_empty() || NO_PROVIDERS.contains(&name.as_str()) {
         return None;
     }
-    let known = |name: &str| PROVIDERS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| (*ours).to_owned());
+    let known =
+        |name: &str| PROVIDERS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| (*ours).to_owned());
     if let Some(ours) = known(&name) {
         return Some(ours);
     }

@@ -47,7 +47,8 @@ impl Said {
             Form::Typed(message) => preview(&message.parts),
             Form::Json(object) => {
                 let parts = object.get("parts").and_then(Value::as_array)?;
-                let member = |part: &Value, name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
+                let member =
+                    |part: &Value, name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
                 let text = parts.iter().find_map(|part| line(&member(part, "content")?));
                 text.or_else(|| {
                     parts.iter().find_map(|part| {
@@ -171,7 +172,9 @@ fn of_object(mut object: Object, side: Side) -> Vec<Said> {
         return said;
     }
     let typed_parts = |parts: &Value| {
-        parts.as_array().is_some_and(|parts| parts.iter().all(|part| part.get("type").is_some() || part.is_string()))
+        parts
+            .as_array()
+            .is_some_and(|parts| parts.iter().all(|part| part.get("type").is_some() || part.is_string()))
     };
     if object.get("parts").is_some_and(typed_parts) {
         return vec![of_otel(object, side)];
@@ -195,9 +198,10 @@ fn of_object(mut object: Object, side: Side) -> Vec<Said> {
 /// A message in OpenTelemetry's form.
 fn of_otel(mut object: Object, side: Side) -> Said {
     let said = object.get("role").and_then(Value::as_str);
-    let role = said.map_or_else(|| default_role(side).as_str().to_owned(), |said| {
-        role(said).map_or_else(|| said.to_owned(), |role| role.as_str().to_owned())
-    });
+    let role = said.map_or_else(
+        || default_role(side).as_str().to_owned(),
+        |said| role(said).map_or_else(|| said.to_owned(), |role| role.as_str().to_owned()),
+    );
     let finish = object.shift_remove("finish_reason").and_then(|reason| reason.as_str().map(str::to_owned));
     let parts: Value = match object.shift_remove("parts") {
         Some(Value::Array(parts)) => parts.into_iter().map(part_of_otel).collect(),
@@ -248,7 +252,8 @@ fn by_dialect(object: &mut Object, role: Option<Role>) -> Option<Vec<Message>> {
         && of_content(&["tool_use", "tool_result", "thinking", "redacted_thinking", "document"])
     {
         let message = [("role", role?.as_str().into()), ("content", object.get("content")?.clone())];
-        let message: Object = message.map(|(name, value): (&str, Value)| (name.to_owned(), value)).into_iter().collect();
+        let message: Object =
+            message.map(|(name, value): (&str, Value)| (name.to_owned(), value)).into_iter().collect();
         return request(Dialect::AnthropicMessages, "messages", &message);
     }
     if of_content(&["tool-call", "tool-result"]) {
@@ -259,7 +264,8 @@ fn by_dialect(object: &mut Object, role: Option<Role>) -> Option<Vec<Message>> {
     {
         return request(Dialect::OpenAiResponses, "input", object);
     }
-    if object.get("parts").is_some_and(Value::is_array) || object.get("content").is_some_and(|it| it.get("parts").is_some())
+    if object.get("parts").is_some_and(Value::is_array)
+        || object.get("content").is_some_and(|it| it.get("parts").is_some())
     {
         let content = match object.get("content") {
             Some(Value::Object(content)) => content.clone(),
@@ -275,7 +281,8 @@ fn by_dialect(object: &mut Object, role: Option<Role>) -> Option<Vec<Message>> {
     }
     // OpenAI's arguments are text; some SDKs write them read.
     for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Some(arguments) = call.get_mut("function").and_then(|function| function.get_mut("arguments")) else {
+        let Some(arguments) = call.get_mut("function").and_then(|function| function.get_mut("arguments"))
+        else {
             continue;
         };
         if !arguments.is_string() {
@@ -328,6 +335,33 @@ fn content_or_text(role: Role, value: Value) -> Vec<Part> {
     }
 }
 
+/// Tools as we store them; `None` where there are none.
+pub(super) fn tools(value: Value) -> Option<Vec<u8>> {
+    let Value::Array(mut tools) = value else {
+        return Some(value.to_string().into_bytes()).filter(|_| !value.is_null());
+    };
+    if tools.is_empty() {
+        return None;
+    }
+    // Anthropic's have their members at the top, and a schema of another name.
+    for tool in tools.iter_mut().filter_map(Value::as_object_mut) {
+        if tool.contains_key("name")
+            && !tool.contains_key("type")
+            && let Some(schema) = tool.shift_remove("input_schema")
+        {
+            tool.insert("type".to_owned(), "function".into());
+            tool.insert("parameters".to_owned(), schema);
+        }
+    }
+    let json = Value::Array(tools).to_string();
+    if json.contains("\"function\":")
+        && let Ok(tools) = codec(Dialect::OpenAiChat).decode_tools(&json)
+    {
+        return Some(message::tools(&tools));
+    }
+    Some(json.into_bytes())
+}
+
 /// The messages of an answer that came as a text and as tool calls, each on its own.
 pub(super) fn answer(text: Option<String>, calls: Option<Value>) -> Vec<Said> {
     let mut parts: Vec<Part> = text.filter(|text| !text.is_empty()).map(Part::Text).into_iter().collect();
@@ -373,7 +407,11 @@ pub(super) fn of_event(name: &str, body: &Value) -> Option<(Side, Vec<Said>)> {
     for (key, value) in body.as_object()? {
         // Who sent it is the span's; the rest may be a text that is JSON.
         if !key.starts_with("gen_ai.") && !key.starts_with("event.") {
-            let value = value.as_str().filter(|_| key != "content").and_then(json_of).unwrap_or_else(|| value.clone());
+            let value = value
+                .as_str()
+                .filter(|_| key != "content")
+                .and_then(json_of)
+                .unwrap_or_else(|| value.clone());
             message.insert(key.clone(), value);
         }
     }

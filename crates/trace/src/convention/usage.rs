@@ -15,15 +15,9 @@ impl Gathered<'_> {
 
     /// The tokens by our rule.
     pub(super) fn usage(&self) -> Usage {
-        let [input, output, cached_input, cache_write, reasoning, total] = [
-            Count::Input,
-            Count::Output,
-            Count::Cached,
-            Count::CacheWrite,
-            Count::Reasoning,
-            Count::Total,
-        ]
-        .map(|count| self.counted(count));
+        let [input, output, cached_input, cache_write, reasoning, total] =
+            [Count::Input, Count::Output, Count::Cached, Count::CacheWrite, Count::Reasoning, Count::Total]
+                .map(|count| self.counted(count));
         let beside = cached_input.unwrap_or(0).saturating_add(cache_write.unwrap_or(0));
         let mut usage = Usage {
             input,

@@ -103,10 +103,18 @@ pub struct Span<'a> {
     #[serde(deserialize_with = "super::json::kind")]
     pub kind: i32,
     /// Nanoseconds since the epoch.
-    #[serde(rename = "startTimeUnixNano", alias = "start_time_unix_nano", deserialize_with = "super::json::fixed64")]
+    #[serde(
+        rename = "startTimeUnixNano",
+        alias = "start_time_unix_nano",
+        deserialize_with = "super::json::fixed64"
+    )]
     pub start: u64,
     /// The same of its end.
-    #[serde(rename = "endTimeUnixNano", alias = "end_time_unix_nano", deserialize_with = "super::json::fixed64")]
+    #[serde(
+        rename = "endTimeUnixNano",
+        alias = "end_time_unix_nano",
+        deserialize_with = "super::json::fixed64"
+    )]
     pub end: u64,
     /// What is known of it.
     #[serde(borrow, deserialize_with = "super::json::list")]
@@ -277,7 +285,9 @@ impl<'a> AnyValue<'a> {
 
 /// Attributes as a JSON object.
 pub fn object(members: Vec<KeyValue<'_>>) -> Value {
-    Value::Object(members.into_iter().map(|member| (member.key.0.into_owned(), member.value.into_json())).collect())
+    Value::Object(
+        members.into_iter().map(|member| (member.key.0.into_owned(), member.value.into_json())).collect(),
+    )
 }
 
 /// A text. Bytes that are no UTF-8 are replaced, as a whole batch is worth more than the letter of the law.

@@ -67,6 +67,10 @@ pub(super) fn count_metrics(body: &[u8]) -> Result<usize, OtlpError> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, OtlpError> {
+    // What is derived would take arrays for objects, member by member.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(OtlpError::Json("it does not begin with `{`".to_owned()));
+    }
     BUDGET.set(budget(body));
     serde_json::from_slice(body).map_err(|error| OtlpError::Json(error.to_string()))
 }
@@ -261,22 +265,26 @@ impl<'de: 'a, 'a> Deserialize<'de> for AnyValue<'a> {
                 while let Some(key) = map.next_key::<Text<'a>>()? {
                     found = match &*key {
                         "stringValue" | "string_value" => AnyValue::Text(map.next_value()?),
-                        "boolValue" | "bool_value" => AnyValue::Bool(map.next_value::<Option<_>>()?.unwrap_or_default()),
+                        "boolValue" | "bool_value" => {
+                            AnyValue::Bool(map.next_value::<Option<_>>()?.unwrap_or_default())
+                        }
                         "intValue" | "int_value" => {
                             let Whole(number) = map.next_value::<Option<_>>()?.unwrap_or_default();
                             let bound = number.clamp(i64::MIN.into(), i64::MAX.into());
                             AnyValue::Int(i64::try_from(bound).unwrap_or_default())
                         }
                         "doubleValue" | "double_value" => AnyValue::Double(map.next_value::<Double>()?.0),
-                        "arrayValue" | "array_value" => {
-                            AnyValue::Array(map.next_value::<Option<Values<AnyValue<'a>>>>()?.unwrap_or_default().values)
-                        }
-                        "kvlistValue" | "kvlist_value" => {
-                            AnyValue::List(map.next_value::<Option<Values<KeyValue<'a>>>>()?.unwrap_or_default().values)
-                        }
+                        "arrayValue" | "array_value" => AnyValue::Array(
+                            map.next_value::<Option<Values<AnyValue<'a>>>>()?.unwrap_or_default().values,
+                        ),
+                        "kvlistValue" | "kvlist_value" => AnyValue::List(
+                            map.next_value::<Option<Values<KeyValue<'a>>>>()?.unwrap_or_default().values,
+                        ),
                         "bytesValue" | "bytes_value" => {
                             let text: Text<'a> = map.next_value()?;
-                            let bytes = STANDARD.decode(text.trim()).map_err(|_| M::Error::custom("bytes are base64"))?;
+                            let bytes = STANDARD
+                                .decode(text.trim())
+                                .map_err(|_| M::Error::custom("bytes are base64"))?;
                             AnyValue::Bytes(Cow::Owned(bytes))
                         }
                         _ => {

@@ -31,7 +31,9 @@ impl Format {
     /// The format of a content type; `None` where it is neither.
     pub fn of_content_type(content_type: &str) -> Option<Self> {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        [Self::Protobuf, Self::Json].into_iter().find(|format| format.content_type().eq_ignore_ascii_case(essence))
+        [Self::Protobuf, Self::Json]
+            .into_iter()
+            .find(|format| format.content_type().eq_ignore_ascii_case(essence))
     }
 
     /// The content type of requests and answers.

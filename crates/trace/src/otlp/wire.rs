@@ -32,7 +32,8 @@ impl<'a, 'b> Message<'a, 'b> {
             return Ok(None);
         }
         let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).ok().filter(|number| *number > 0).ok_or(OtlpError::NotProtobuf)?;
+        let number =
+            u32::try_from(tag >> 3).ok().filter(|number| *number > 0).ok_or(OtlpError::NotProtobuf)?;
         self.number = number;
         let field = match tag & 7 {
             0 => Field::Varint(self.varint()?),

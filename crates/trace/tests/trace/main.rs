@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod costs;
+mod otlp;
 
 use bytes::Bytes;
 use hanok_base::{
