@@ -1,7 +1,9 @@
 """kill -9 loses no call that was answered, and needs no repair."""
 
+import concurrent.futures
 import http.client
 import json
+import os
 import random
 import resource
 import signal
@@ -98,6 +100,109 @@ def test_an_orderly_stop_loses_nothing(upstream, tmp_path):
     server.start()
     assert set(all_trace_ids(server)) == ids
     server.stop()
+
+
+# By hand: HANOK_OTLP_KILLS=200 pytest -k otlp
+OTLP_KILLS = int(os.environ.get("HANOK_OTLP_KILLS", "20"))
+EXPORTERS = 4
+
+
+class Exporter(threading.Thread):
+    """Sends batches of spans, some of them traces in pieces, and notes each span that was acknowledged."""
+
+    def __init__(self, server, stop, seed):
+        super().__init__(daemon=True)
+        self.server, self.stop, self.random = server, stop, random.Random(seed)
+        # Trace ids with the ids of their acknowledged spans.
+        self.acknowledged = {}
+
+    def batch(self):
+        spans = []
+        for _ in range(self.random.randint(1, 40)):
+            trace_id = f"{self.random.getrandbits(128) | 1:032x}"
+            root = f"{self.random.getrandbits(64) | 1:016x}"
+            for n in range(self.random.randint(1, 5)):
+                span_id = root if n == 0 else f"{self.random.getrandbits(64) | 1:016x}"
+                said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": f"{span_id} " * 20}]}])
+                spans.append({
+                    "traceId": trace_id, "spanId": span_id, "parentSpanId": "" if n == 0 else root, "name": "chat",
+                    "startTimeUnixNano": str(time.time_ns()), "endTimeUnixNano": str(time.time_ns() + 1000),
+                    "attributes": [
+                        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+                        {"key": "gen_ai.input.messages", "value": {"stringValue": said}},
+                    ],
+                })
+        # Half of them as they are, the rest with children before their parents, and in two requests.
+        if self.random.random() < 0.5:
+            return [spans]
+        self.random.shuffle(spans)
+        return [spans[::2], spans[1::2]]
+
+    def run(self):
+        host, port = self.server.url.removeprefix("http://").split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        while not self.stop.is_set():
+            for spans in self.batch():
+                body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+                try:
+                    connection.request("POST", "/v1/traces", body, {"content-type": "application/json"})
+                    response = connection.getresponse()
+                    answer = response.read()
+                except (OSError, http.client.HTTPException):
+                    return  # the server is gone
+                if response.status == 200:
+                    assert answer == b"{}", answer
+                    for span in spans:
+                        self.acknowledged.setdefault(span["traceId"], set()).add(span["spanId"])
+
+
+def test_kill_9_loses_no_span_that_was_acknowledged(tmp_path):
+    """The server is killed again and again on the same data, each time at a random moment."""
+    must, moments = {}, random.Random(9)
+    server = Hanok(tmp_path)
+    for kill in range(OTLP_KILLS):
+        server.start()
+        assert server.time_to_ready < 5
+        stop = threading.Event()
+        exporters = [Exporter(server, stop, kill * 100 + n) for n in range(EXPORTERS)]
+        for exporter in exporters:
+            exporter.start()
+        threading.Event().wait(moments.uniform(0.05, 0.8))
+        server.kill()
+        stop.set()
+        for exporter in exporters:
+            exporter.join(30)
+            assert not exporter.is_alive()
+            for trace_id, spans in exporter.acknowledged.items():
+                must.setdefault(trace_id, set()).update(spans)
+        database = sqlite3.connect(f"file:{server.data / 'hanok.db'}?mode=ro", uri=True)
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        database.close()
+    assert len(must) > OTLP_KILLS * 5, "too few spans were acknowledged for this to mean anything"
+    server.start()
+    lost = missing_spans(server, must)
+    assert not lost, f"{len(lost)} of {len(must)} traces have lost acknowledged spans, such as {lost[:3]}"
+    assert server.stop() == 0
+
+
+def missing_spans(server, must):
+    """The traces that lack one of the spans they must have, looked for by several readers at once."""
+    def look(trace_ids):
+        host, port = server.url.removeprefix("http://").split(":")
+        connection, lost = http.client.HTTPConnection(host, int(port), timeout=30), []
+        for trace_id in trace_ids:
+            connection.request("GET", f"/api/traces/{trace_id}")
+            response = connection.getresponse()
+            body = response.read()
+            kept = {span["span_id"] for span in json.loads(body)["spans"]} if response.status == 200 else set()
+            if not must[trace_id] <= kept:
+                lost.append(trace_id)
+        return lost
+
+    ids = sorted(must)
+    with concurrent.futures.ThreadPoolExecutor(2) as readers:
+        return [trace_id for lost in readers.map(look, [ids[::2], ids[1::2]]) for trace_id in lost]
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])

@@ -4,6 +4,7 @@ use crate::batch::{Piece, foreign};
 use crate::convention::{self, Normal};
 use crate::govern::govern;
 use crate::otlp::{Format, OtlpError, read_logs, read_traces};
+use crate::price_list::Prices;
 use crate::recorder::TraceStore;
 use foldhash::fast::RandomState;
 use hanok_base::{Caller, TraceId};
@@ -97,37 +98,20 @@ impl TraceStore {
     }
 
     fn parcel(&self, spans: Vec<Normal>, bytes: usize, caller: &Caller) -> Parcel {
+        self.pulse.beat(spans.iter().map(|normal| &normal.span), &caller.project);
         let count = spans.len();
-        let mut at: HashMap<TraceId, usize, RandomState> = HashMap::default();
-        let mut traces: Vec<Vec<Piece>> = Vec::new();
-        let mut last: Option<(TraceId, usize)> = None;
-        for Normal { span, decoded } in spans {
-            let trace_id = span.trace_id;
-            // Spans of a trace usually come together.
-            let found = match last {
-                Some((id, at)) if id == trace_id => at,
-                _ => *at.entry(trace_id).or_insert_with(|| {
-                    traces.push(Vec::new());
-                    traces.len() - 1
-                }),
-            };
-            last = Some((trace_id, found));
-            if let Some(trace) = traces.get_mut(found) {
-                trace.push(Piece { span, decoded });
-            }
-        }
-        let prices = self.prices.load();
-        let ended = traces.iter().flatten().map(|piece| &piece.span);
-        self.pulse.beat(ended, &caller.project);
+        let mut batches = batches(spans, caller, &self.prices.load());
         let policies = self.policies.load();
-        let governed = |trace| {
-            let mut batch = foreign(trace, caller, &prices)?;
-            govern(&mut batch, policies.of(&caller.project), caller);
-            Some(batch)
-        };
-        let batches = traces.into_iter().filter_map(governed).collect();
-        let spans = u64::try_from(count).unwrap_or(u64::MAX);
-        Parcel { batches, spans, bytes: bytes + count * 512, rejected: 0, message: String::new() }
+        for batch in &mut batches {
+            govern(batch, policies.of(&caller.project), caller);
+        }
+        Parcel {
+            batches,
+            spans: u64::try_from(count).unwrap_or(u64::MAX),
+            bytes: bytes + count * 512,
+            rejected: 0,
+            message: String::new(),
+        }
     }
 
     /// Stores a parcel and returns once it is on the disk. Waits up to 2 s for room.
@@ -159,4 +143,37 @@ impl TraceStore {
             ignored_metrics: read(ignored_metrics),
         }
     }
+}
+
+/// The rows of an `ExportTraceServiceRequest`, a batch for each trace.
+pub fn rows(
+    body: &[u8],
+    format: Format,
+    caller: &Caller,
+    prices: &Prices,
+) -> Result<Vec<TraceBatch>, OtlpError> {
+    let (spans, _) = convention::of_traces(read_traces(body, format)?);
+    Ok(batches(spans, caller, prices))
+}
+
+fn batches(spans: Vec<Normal>, caller: &Caller, prices: &Prices) -> Vec<TraceBatch> {
+    let mut at: HashMap<TraceId, usize, RandomState> = HashMap::default();
+    let mut traces: Vec<Vec<Piece>> = Vec::new();
+    let mut last: Option<(TraceId, usize)> = None;
+    for Normal { span, decoded } in spans {
+        let trace_id = span.trace_id;
+        // Spans of a trace usually come together.
+        let found = match last {
+            Some((id, at)) if id == trace_id => at,
+            _ => *at.entry(trace_id).or_insert_with(|| {
+                traces.push(Vec::new());
+                traces.len() - 1
+            }),
+        };
+        last = Some((trace_id, found));
+        if let Some(trace) = traces.get_mut(found) {
+            trace.push(Piece { span, decoded });
+        }
+    }
+    traces.into_iter().filter_map(|trace| foreign(trace, caller, prices)).collect()
 }

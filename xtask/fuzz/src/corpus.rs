@@ -29,6 +29,7 @@ pub(crate) fn fixtures() -> Result<Vec<Vec<u8>>> {
         path.extension()
             .is_some_and(|kind| ["json", "sse", "ndjson", "jsonl"].iter().any(|known| kind == *known))
     })?;
+    read(&tests().join("../../trace/tests/fixtures/otlp"), &mut found, &|_| true)?;
     Ok(found)
 }
 
@@ -46,10 +47,14 @@ pub(crate) fn seeds() -> Result<Vec<Vec<u8>>> {
         seeds.extend(kept(decoder)?);
     }
     seeds.push(FORM.to_vec());
+    seeds.push(SPAN.to_vec());
     Ok(seeds)
 }
 
 const FORM: &[u8] = b"multipart/form-data; boundary=\"b1\"\n--b1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--b1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--b1\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n--b1--\r\n";
+
+/// A chat in OTLP's protobuf.
+const SPAN: &[u8] = b"\x0a\xa6\x02\x0a\x16\x0a\x14\x0a\x0cservice.name\x12\x04\x0a\x02ab\x12\x8b\x02\x0a\x03\x0a\x01s\x12\x83\x02\x0a\x10aaaaaaaaaaaaaaaa\x12\x08bbbbbbbb\x22\x08cccccccc*\x04chat0\x039\x00\x00\xf3#\x84[\xd7\x18A\x00\xca\x8d_\x84[\xd7\x18J\x19\x0a\x0ellm.model_name\x12\x07\x0a\x05gpt-5J\x1f\x0a\x17gen_ai.prompt.0.content\x12\x04\x0a\x02hiJ\x1f\x0a\x19gen_ai.usage.input_tokens\x12\x02\x18\x07J\x12\x0a\x01x\x12\x0d*\x0b\x0a\x09!\x00\x00\x00\x00\x00\x00\xf8?J\x10\x0a\x01y\x12\x0b2\x09\x0a\x07\x0a\x01z\x12\x02\x10\x01Z\x18\x09\x01\x00\xf3#\x84[\xd7\x18\x12\x0dgen_ai.choicej\x1c\x0a\x10dddddddddddddddd\x12\x08eeeeeeeez\x06\x12\x02no\x18\x02";
 
 /// Writes what broke a decoder beside what is kept; gives the file.
 pub(crate) fn write_failure(decoder: Decoder, bytes: &[u8]) -> Result<PathBuf> {

@@ -3,7 +3,10 @@
 use crate::features::{Features, words};
 use bytes::Bytes;
 use hanok_base::stream::Collector;
-use hanok_base::{ChatResponse, Dialect, ErrorKind, ModelName, Problem, Route, StreamEvent};
+use hanok_base::{Caller, ChatResponse, Dialect, ErrorKind, ModelName, Problem, Route, StreamEvent};
+use hanok_trace::Prices;
+use hanok_trace::otlp::{Format, count_metrics, read_logs, read_traces};
+use hanok_trace::receive::rows;
 use hanok_wire::sse::Parser;
 use hanok_wire::{
     Codec, GuardOptions, Patch, RequestOptions, StreamFault, StreamOptions, StreamSummary, WireError, codec,
@@ -37,6 +40,8 @@ enum What {
     Embed,
     Form,
     Sse,
+    OtlpProtobuf,
+    OtlpJson,
 }
 
 impl What {
@@ -48,6 +53,8 @@ impl What {
             Self::Embed => "embed",
             Self::Form => "form",
             Self::Sse => "sse",
+            Self::OtlpProtobuf => "otlp-protobuf",
+            Self::OtlpJson => "otlp-json",
         }
     }
 }
@@ -59,7 +66,8 @@ impl Decoder {
         let of_dialects = Dialect::ALL
             .into_iter()
             .flat_map(|dialect| kinds.map(|what| Self { dialect: Some(dialect), what }));
-        of_dialects.chain([What::Form, What::Sse].map(|what| Self { dialect: None, what })).collect()
+        let others = [What::Form, What::Sse, What::OtlpProtobuf, What::OtlpJson];
+        of_dialects.chain(others.map(|what| Self { dialect: None, what })).collect()
     }
 
     /// Its name, and that of its folder in the corpus.
@@ -84,6 +92,8 @@ impl Decoder {
             What::Embed => embed(wire, bytes, features),
             What::Form => multipart(bytes, features),
             What::Sse => sse(bytes, features),
+            What::OtlpProtobuf => otlp(bytes, Format::Protobuf, features),
+            What::OtlpJson => otlp(bytes, Format::Json, features),
         }
     }
 }
@@ -516,4 +526,50 @@ fn show(bytes: &[u8]) -> String {
     const MOST: usize = 2000;
     let end = bytes.len().min(MOST);
     format!("{}", bytes.get(..end).unwrap_or_default().escape_ascii())
+}
+
+/// Spans of other programs: each that is read can be stored, and costs what it says.
+fn otlp(bytes: &[u8], format: Format, features: &mut Features) -> Result<(), Broken> {
+    features.about("logs");
+    match read_logs(bytes, format) {
+        Ok(logs) => features.shape(&logs),
+        Err(error) => features.shape(&error),
+    }
+    features.about("metrics");
+    features.shape(&count_metrics(bytes, format).is_ok());
+    features.about("spans");
+    let read = match read_traces(bytes, format) {
+        Ok(read) => read,
+        Err(error) => {
+            features.shape(&error);
+            return Ok(());
+        }
+    };
+    features.shape(&read);
+    let spans: usize = read.iter().flat_map(|of| &of.scopes).map(|scoped| scoped.entries.len()).sum();
+    let caller = Caller::default();
+    let prices = Prices::builtin();
+    let batches =
+        rows(bytes, format, &caller, &prices).map_err(|error| format!("read once only: {error}"))?;
+    features.about("rows");
+    features.shape(&batches);
+    let kept: usize = batches.iter().map(|batch| batch.spans.len()).sum();
+    law!(kept <= spans, "{kept} spans were made of {spans}");
+    for span in batches.iter().flat_map(|batch| &batch.spans) {
+        law!(span.duration_ns >= 0, "a span lasts {} ns", span.duration_ns);
+        law!(span.cost.is_none_or(|cost| cost.0 >= 0), "a span costs {:?}", span.cost);
+        let usage = &span.usage;
+        law!(
+            usage.input.is_none() || usage.cached_input <= usage.input,
+            "more is cached than was sent: {usage:?}"
+        );
+        law!(
+            usage.output.is_none() || usage.reasoning <= usage.output,
+            "more was reasoned than came: {usage:?}"
+        );
+        for (slot, body) in &span.bodies {
+            law!(is_json(body), "{slot:?} is no JSON\n{}", show(body));
+        }
+    }
+    Ok(())
 }

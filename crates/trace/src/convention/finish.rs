@@ -1,6 +1,6 @@
 //! What was gathered of a span, as a span of ours.
 
-use super::gather::{Gathered, parsed};
+use super::gather::{Best, Gathered, parsed, read};
 use super::names::{self, BACKGROUND, Rank, Side};
 use super::said::{self, Said};
 use super::{Normal, Place};
@@ -106,10 +106,8 @@ impl Gathered<'_> {
         for said in system.into_iter().flatten().chain(input) {
             decoded.bodies.push((Slot::Input, said.stored(Side::Input, None)));
         }
-        if let Some(tools) =
-            self.tools.take().filter(|tools| tools.as_array().is_none_or(|all| !all.is_empty()))
-        {
-            decoded.bodies.push((Slot::Tools, tools.to_string().into_bytes()));
+        if let Some(tools) = self.tools.take().and_then(said::tools) {
+            decoded.bodies.push((Slot::Tools, tools));
         }
         for (at, said) in output.into_iter().enumerate() {
             let reason = reasons.get(at).map(String::as_str);
@@ -140,7 +138,7 @@ impl Gathered<'_> {
         if !calls(operation) {
             return Vec::new();
         }
-        let value = self.values.get_mut(side as usize).and_then(super::gather::Best::take);
+        let value = self.values.get_mut(side as usize).and_then(Best::take);
         // Vectors are not kept.
         let wanted = value.filter(|_| side == Side::Input || operation != Operation::Embeddings);
         wanted.map(|value| said::of_call(value, side)).unwrap_or_default()
@@ -149,9 +147,10 @@ impl Gathered<'_> {
     /// What went in and came out of a step that is no call.
     fn tell_values(&mut self, operation: Operation, decoded: &mut Decoded) {
         for side in [Side::Input, Side::Output] {
-            let Some(value) = self.values.get_mut(side as usize).and_then(super::gather::Best::take) else {
+            let Some(value) = self.values.get_mut(side as usize).and_then(Best::take) else {
                 continue;
             };
+            let value = read(value);
             let preview = match &value {
                 Value::String(text) => line(text),
                 value => line(&value.to_string()),
@@ -174,7 +173,7 @@ impl Gathered<'_> {
             if shown.is_none() {
                 *shown = preview;
             }
-            self.keep(Cow::Borrowed(key), parsed(value), BACKGROUND);
+            self.keep(Cow::Borrowed(key), value, BACKGROUND);
         }
     }
 

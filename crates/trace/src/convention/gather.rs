@@ -95,17 +95,12 @@ impl<'a> Gathered<'a> {
                 self.keep(Cow::Owned(key.into_owned()), value.into_json(), rank);
             }
         } else if let Some((family, rest)) = names::family(&key) {
-            if rest.starts_with(|first: char| first.is_ascii_digit()) {
-                let key = match key {
-                    Cow::Borrowed(key) => Cow::Borrowed(names::family(key).map_or(key, |(_, rest)| rest)),
-                    Cow::Owned(ref key) => {
-                        Cow::Owned(names::family(key).map_or("", |(_, rest)| rest).to_owned())
-                    }
-                };
-                self.members.push(Member { family, key, value });
-            } else {
-                self.keep(Cow::Owned(key.into_owned()), value.into_json(), GEN_AI);
-            }
+            let before = key.len() - rest.len();
+            let key = match key {
+                Cow::Borrowed(key) => Cow::Borrowed(key.get(before..).unwrap_or_default()),
+                Cow::Owned(ref key) => Cow::Owned(key.get(before..).unwrap_or_default().to_owned()),
+            };
+            self.members.push(Member { family, key, value });
         } else {
             self.keep(Cow::Owned(key.into_owned()), value.into_json(), GEN_AI);
         }
@@ -174,7 +169,7 @@ impl<'a> Gathered<'a> {
                 }
             }
             To::As(ours) => self.keep(Cow::Borrowed(ours), value.into_json(), rank),
-            To::Json(ours) => self.keep(Cow::Borrowed(ours), parsed(value.into_json()), rank),
+            To::Json(ours) => self.keep(Cow::Borrowed(ours), read(value.into_json()), rank),
             To::OneOf(ours) => self.keep(Cow::Borrowed(ours), Value::Array(vec![value.into_json()]), rank),
             To::Tags => self.tag(parsed(value.into_json())),
             To::Messages(side) => {
@@ -447,6 +442,16 @@ fn milliseconds(nanos: i64) -> f64 {
 pub(super) fn parsed(value: Value) -> Value {
     match value {
         Value::String(text) => json_of(&text).unwrap_or(Value::String(text)),
+        value => value,
+    }
+}
+
+/// The same, and the text of a text that is a JSON text.
+pub(super) fn read(value: Value) -> Value {
+    match parsed(value) {
+        Value::String(text) if text.starts_with('"') => {
+            serde_json::from_str(&text).map_or(Value::String(text), Value::String)
+        }
         value => value,
     }
 }

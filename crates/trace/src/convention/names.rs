@@ -447,9 +447,11 @@ pub(super) enum Family {
     Documents,
 }
 
-/// The family of a name, and the name without what they share.
+/// The family of a name, and the name from its number on.
 pub(super) fn family(key: &str) -> Option<(usize, &str)> {
-    FAMILIES.iter().enumerate().find_map(|(at, (prefix, ..))| Some((at, key.strip_prefix(prefix)?)))
+    let found =
+        FAMILIES.iter().enumerate().find_map(|(at, (prefix, ..))| Some((at, key.strip_prefix(prefix)?)));
+    found.filter(|(_, rest)| rest.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Providers by the names that senders have for them, all in lower case, where those are not ours.

@@ -335,6 +335,33 @@ fn content_or_text(role: Role, value: Value) -> Vec<Part> {
     }
 }
 
+/// Tools as we store them; `None` where there are none.
+pub(super) fn tools(value: Value) -> Option<Vec<u8>> {
+    let Value::Array(mut tools) = value else {
+        return Some(value.to_string().into_bytes()).filter(|_| !value.is_null());
+    };
+    if tools.is_empty() {
+        return None;
+    }
+    // Anthropic's have their members at the top, and a schema of another name.
+    for tool in tools.iter_mut().filter_map(Value::as_object_mut) {
+        if tool.contains_key("name")
+            && !tool.contains_key("type")
+            && let Some(schema) = tool.shift_remove("input_schema")
+        {
+            tool.insert("type".to_owned(), "function".into());
+            tool.insert("parameters".to_owned(), schema);
+        }
+    }
+    let json = Value::Array(tools).to_string();
+    if json.contains("\"function\":")
+        && let Ok(tools) = codec(Dialect::OpenAiChat).decode_tools(&json)
+    {
+        return Some(message::tools(&tools));
+    }
+    Some(json.into_bytes())
+}
+
 /// The messages of an answer that came as a text and as tool calls, each on its own.
 pub(super) fn answer(text: Option<String>, calls: Option<Value>) -> Vec<Said> {
     let mut parts: Vec<Part> = text.filter(|text| !text.is_empty()).map(Part::Text).into_iter().collect();

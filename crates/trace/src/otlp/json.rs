@@ -67,6 +67,10 @@ pub(super) fn count_metrics(body: &[u8]) -> Result<usize, OtlpError> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, OtlpError> {
+    // What is derived would take arrays for objects, member by member.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(OtlpError::Json("it does not begin with `{`".to_owned()));
+    }
     BUDGET.set(budget(body));
     serde_json::from_slice(body).map_err(|error| OtlpError::Json(error.to_string()))
 }

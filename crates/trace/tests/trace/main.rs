@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod costs;
+mod otlp;
 mod pieces;
 mod usage_shapes;
 
