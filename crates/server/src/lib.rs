@@ -11,6 +11,7 @@
 
 mod api;
 mod api_keys;
+pub mod api_removal;
 mod door;
 pub mod keys;
 mod live;
@@ -185,7 +186,8 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/status", get(api::status))
         .route("/api/search", post(api::search))
         .route("/api/index", post(api::index))
-        .route("/api/traces", get(api::traces))
+        .route("/api/traces", get(api::traces).delete(api_removal::delete))
+        .route("/api/audit", get(api_removal::audit))
         .route("/api/traces/{id}", get(api::trace))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))

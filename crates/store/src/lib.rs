@@ -7,12 +7,14 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`documents`].
+//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`backup`] and [`check`] (the file as a whole), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
+pub mod backup;
 mod blobs;
+pub mod check;
 pub mod documents;
 mod error;
 pub mod family;
@@ -36,6 +38,8 @@ pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use backup::{BackupError, Progress, backup, restore};
+pub use check::{Checked, check};
 pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};

@@ -5,7 +5,7 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`pulse`] (the last minute),
+//! [`view`] (what readers get), [`read`], [`removing`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
@@ -23,6 +23,7 @@ mod prices;
 pub mod pulse;
 pub mod read;
 pub mod recorder;
+pub mod removing;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
@@ -33,4 +34,5 @@ pub use price_list::Prices;
 pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
+pub use removing::Retention;
 pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};

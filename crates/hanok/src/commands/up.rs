@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
-use hanok_store::Store;
+use hanok_trace::{Retention, TraceStore};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -84,7 +84,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&url, &collections, &rooms);
 
-    let sweeping = tokio::spawn(sweep(rooms.store.clone()));
+    let sweeping = tokio::spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
@@ -116,8 +116,9 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// Kept responses go when their time is over.
-async fn sweep(store: Store) {
+/// Kept responses and traces go when their time is over.
+async fn sweep(traces: TraceStore, retention: Arc<ArcSwap<Retention>>) {
+    let store = traces.store();
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {
         hourly.tick().await;
@@ -126,6 +127,20 @@ async fn sweep(store: Store) {
                 error = &error as &dyn std::error::Error,
                 "expired responses could not be deleted"
             );
+        }
+        let retention = retention.load_full();
+        match traces.retain(&retention, Timestamp::now()).await {
+            Ok(gone) if gone.traces > 0 => {
+                tracing::info!(
+                    traces = gone.traces,
+                    spans = gone.spans,
+                    "traces went, as their time was over"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be removed");
+            }
         }
     }
 }
