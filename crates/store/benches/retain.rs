@@ -105,6 +105,9 @@ fn main() {
     runtime.block_on(async {
         for number in 0..traces {
             store.admit().await.unwrap().submit(Box::new(move || vec![trace(number)]), 2_000, None);
+            if number % 500 == 0 {
+                store.flush().await.unwrap();
+            }
         }
         store.flush().await.unwrap();
         let cutoff = Timestamp::now();
