@@ -10,12 +10,15 @@
 //! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`outline`] (large traces,
 //! in part), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums
 //! over them), [`removal`] (traces that go), [`keys`] (who may call), [`ledger`] (what was spent), [`responses`]
-//! (what clients may ask back), [`cursors`] (how far a follower is), [`documents`].
+//! (what clients may ask back), [`cursors`] (how far a follower is), [`backup`] and [`check`] (the file as a
+//! whole), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
+pub mod backup;
 mod blobs;
+pub mod check;
 pub mod cursors;
 pub mod documents;
 mod error;
@@ -46,6 +49,8 @@ pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use backup::{BackupError, Progress, backup, restore};
+pub use check::{Checked, check};
 pub use cursors::Cursors;
 pub use error::StoreError;
 pub use family::{Family, Kin};

@@ -5,10 +5,10 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept),
-//! [`recorder`], [`filter`],
-//! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in), [`view`] (what
-//! readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls), [`pulse`] (the last minute),
-//! [`meter`] (sums since the start), [`export`] (out to a collector).
+//! [`recorder`], [`filter`], [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking
+//! it in), [`view`] (what readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls),
+//! [`removing`] (traces that go), [`pulse`] (the last minute), [`meter`] (sums since the start), [`export`] (out to
+//! a collector).
 
 pub mod attribute;
 mod batch;
@@ -30,6 +30,7 @@ pub mod pulse;
 pub mod read;
 pub mod receive;
 pub mod recorder;
+pub mod removing;
 pub mod score;
 pub mod session;
 pub mod stats;
@@ -44,6 +45,7 @@ pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use receive::{Parcel, Receipt, ReceiveError, ReceivedCounts};
 pub use recorder::TraceStore;
+pub use removing::Retention;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};

@@ -11,9 +11,8 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
-use hanok_store::Store;
-use hanok_trace::TraceStore;
 use hanok_trace::export::Target;
+use hanok_trace::{Retention, TraceStore};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -110,7 +109,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let exporters = otlp_address.map_or_else(|| url.clone(), |address| format!("{scheme}://{address}"));
     output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
 
-    let sweeping = tokio::spawn(sweep(rooms.store.clone()));
+    let sweeping = tokio::spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
     let exporting =
         wiring::export(&effective)?.map(|target| tokio::spawn(export(rooms.traces.clone(), target)));
     let cancel = Cancel::default();
@@ -163,8 +162,9 @@ async fn export(traces: TraceStore, target: Target) {
     }
 }
 
-/// Kept responses go when their time is over.
-async fn sweep(store: Store) {
+/// Kept responses and traces go when their time is over.
+async fn sweep(traces: TraceStore, retention: Arc<ArcSwap<Retention>>) {
+    let store = traces.store();
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {
         hourly.tick().await;
@@ -173,6 +173,20 @@ async fn sweep(store: Store) {
                 error = &error as &dyn std::error::Error,
                 "expired responses could not be deleted"
             );
+        }
+        let retention = retention.load_full();
+        match traces.retain(&retention, Timestamp::now()).await {
+            Ok(gone) if gone.traces > 0 => {
+                tracing::info!(
+                    traces = gone.traces,
+                    spans = gone.spans,
+                    "traces went, as their time was over"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be removed");
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
         hanok_server::Tls::from_pem(&chain, &key)?;
     }
     super::export(effective)?;
+    super::policies(effective)?;
     let routes = provider_routes(effective)?;
     if let Some(target) = &effective.config.answers.target
         && !routes.knows(target)
