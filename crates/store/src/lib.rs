@@ -7,7 +7,7 @@
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), `facts` and `fact_columns` (what
-//! calls were, in columns), [`stats`] (sums over them), [`keys`] (who may call), [`ledger`] (what was
+//! calls were, in columns), [`stats`] (sums over them), [`messages`] (texts for an index), [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -23,6 +23,7 @@ mod insert;
 pub mod keys;
 mod labels;
 pub mod ledger;
+pub mod messages;
 mod names;
 pub mod query;
 mod readers;
@@ -43,6 +44,7 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};

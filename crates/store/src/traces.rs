@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// Rows of one step of a filtered scan.
 const STEP: i64 = 10_000;
 /// How long a page is looked for before it is given out unfilled.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// A page of traces.
@@ -90,6 +90,10 @@ impl<'a> Traces<'a> {
         self.store
     }
 
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
     /// Whose traces are seen; `None` is everybody's.
     pub(crate) fn project(&self) -> Option<Arc<str>> {
         self.scope.0.clone()
@@ -103,7 +107,7 @@ impl<'a> Traces<'a> {
         limit: usize,
     ) -> Result<TraceRows, StoreError> {
         let scope = self.scope.clone();
-        self.store.read(move |conn| list(conn, &scope, &query, before, limit)).await
+        self.store.read(move |conn| list(conn, &scope, &query, before, 0, limit)).await
     }
 
     /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
@@ -193,11 +197,11 @@ impl<'a> Traces<'a> {
 
 /// Whose traces are seen; `None` is everybody's.
 #[derive(Clone)]
-struct Scope(Option<Arc<str>>);
+pub(crate) struct Scope(Option<Arc<str>>);
 
 impl Scope {
     /// What to select from, and the condition on `t` with its value.
-    fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
+    pub(crate) fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
         match self.0.as_deref() {
             None => ("traces AS t", String::new()),
             Some("") => ("traces AS t", " AND t.project IS NULL".to_owned()),
@@ -211,7 +215,7 @@ impl Scope {
     }
 }
 
-fn row_sql(from: &str, rest: &str) -> String {
+pub(crate) fn row_sql(from: &str, rest: &str) -> String {
     format!("{ROW} FROM {from} {NAMES} {rest}")
 }
 
@@ -236,11 +240,12 @@ const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
 const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
     coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
 
-fn list(
+pub(crate) fn list(
     conn: &Connection,
     scope: &Scope,
     query: &TraceQuery,
     before: Option<i64>,
+    after: i64,
     limit: usize,
 ) -> Result<TraceRows, StoreError> {
     let range: Option<(i64, i64)> = conn
@@ -254,6 +259,7 @@ fn list(
         Some(since) => arrived_since(conn, oldest, newest, since.0.div_euclid(1_000_000))?,
         None => oldest,
     };
+    let floor = floor.max(after.saturating_add(1));
     let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
     // The first three are of each step.
     let mut values = vec![Sql::Null, Sql::Null, Sql::Null];
@@ -306,11 +312,11 @@ fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result
     Ok(low)
 }
 
-fn integer(count: usize) -> Sql {
+pub(crate) fn integer(count: usize) -> Sql {
     Sql::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn read_rows(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<TraceRow>, StoreError> {
+pub(crate) fn read_rows(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<TraceRow>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), trace_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

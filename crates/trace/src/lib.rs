@@ -5,7 +5,7 @@
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
-//! [`view`] (what readers get), [`read`], [`stats`] (sums over calls), [`pulse`] (the last minute),
+//! [`view`] (what readers get), [`read`], [`stats`] (sums over calls), [`text`] (words of messages), [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
@@ -23,6 +23,7 @@ pub mod pulse;
 pub mod read;
 pub mod recorder;
 pub mod stats;
+pub mod text;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
@@ -33,4 +34,5 @@ pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use recorder::TraceStore;
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};
+pub use text::{TextError, TextIndex, TextLag};
 pub use view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};

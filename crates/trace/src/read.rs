@@ -3,6 +3,7 @@
 use crate::filter::TraceFilter;
 use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
+use crate::text::TextError;
 use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
 use hanok_store::{Bodies, Bucket, Counts, StoreError};
@@ -20,6 +21,9 @@ pub enum TraceError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The index of messages failed.
+    #[error(transparent)]
+    Text(#[from] TextError),
 }
 
 impl TraceStore {
@@ -34,7 +38,11 @@ impl TraceStore {
             Some(text) => Some(text.parse().map_err(|_| TraceError::BadCursor(text.to_owned()))?),
             None => None,
         };
-        let page = self.rows().list(filter.query(), before, limit).await?;
+        let query = filter.query();
+        let page = match self.find(&query.words, before).await? {
+            Some(found) => self.rows().list_found(query, found, before, limit).await?,
+            None => self.rows().list(query, before, limit).await?,
+        };
         let traces = page.rows.into_iter().map(TraceSummary::from).collect();
         Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
     }

@@ -5,6 +5,7 @@ use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
+use crate::text::TextIndex;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
 use hanok_store::{Store, Traces};
@@ -18,6 +19,8 @@ pub struct TraceStore {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) meters: Arc<Meters>,
     forms: Arc<Forms>,
+    /// Finds words in messages.
+    pub(crate) texts: Option<Arc<TextIndex>>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -31,6 +34,7 @@ impl TraceStore {
             pulse: Arc::default(),
             meters: Arc::default(),
             forms: Arc::default(),
+            texts: None,
             scope: None,
         }
     }

@@ -85,6 +85,8 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     introduce(&url, &collections, &rooms);
 
     let sweeping = tokio::spawn(sweep(rooms.store.clone()));
+    let texts = rooms.traces.clone();
+    let following = tokio::spawn(async move { texts.follow_texts().await });
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
@@ -95,6 +97,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     stops.next().await;
     watching.abort();
     sweeping.abort();
+    following.abort();
     // Ended for sure, so that the rooms are ours alone.
     let _aborted = watching.await;
     output::note("stopping: running answers finish first; once more to stop at once");

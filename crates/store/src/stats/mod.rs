@@ -32,7 +32,7 @@ const SECOND_MS: i64 = 1_000;
 const DAY_MS: i64 = 86_400 * SECOND_MS;
 
 /// What is asked of the calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatsQuery {
     /// Which calls. Model, provider, how it ended and numbers are the call's own (and the model its trace asked for),
     /// all else is its trace's. What is asked of operations, names, errors, ids, scores and words goes through the
