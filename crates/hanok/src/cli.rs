@@ -91,6 +91,9 @@ pub(crate) struct Up {
     /// Address and port [default: 127.0.0.1:4141] [env: HANOK_BIND]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) bind: Option<String>,
+    /// Take OpenTelemetry's spans on a second address, too [default: 127.0.0.1:4318] [env: HANOK_OTLP]
+    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:4318")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// `hanok init`
@@ -166,18 +169,25 @@ pub(crate) enum Trace {
     /// List traces, newest first
     #[command(after_help = "Example:\n  hanok trace ls --filter \"status:error since:1d\"")]
     Ls {
-        /// Such as: model:gpt* status:error since:7d refund
-        #[arg(long, value_name = "FILTER", default_value = "")]
-        filter: String,
-        /// How many
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
-        /// Where the last page ended (`next`)
-        #[arg(long, value_name = "CURSOR")]
-        cursor: Option<String>,
+        #[command(flatten)]
+        page: TracePage,
         #[command(flatten)]
         json: Json,
     },
+    /// List sessions of which some trace passes the filter, the one with the newest trace first
+    #[command(after_help = "Example:\n  hanok trace sessions --filter \"user:alice since:7d\"")]
+    Sessions {
+        #[command(flatten)]
+        page: TracePage,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say what you think of a trace, a span or a session
+    #[command(after_help = "Examples:\n  \
+        hanok trace score 4bf92f3577b34da6a3ce929d0e0e4736 helpful true\n  \
+        hanok trace score 4bf92f3577b34da6a3ce929d0e0e4736 quality 0.8 --comment \"too long\"\n  \
+        hanok trace score support-17 mood angry --session")]
+    Score(TraceScore),
     /// Show one trace as a tree
     #[command(after_help = "Example:\n  hanok trace show 4bf92f3577b34da6a3ce929d0e0e4736")]
     Show {
@@ -213,6 +223,46 @@ pub(crate) struct TraceStats {
     /// Stretches of time at most, in the JSON
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) buckets: usize,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Which part of a list
+#[derive(Debug, Args)]
+pub(crate) struct TracePage {
+    /// Such as: model:gpt* user:alice cost>0.01 latency>2s -status:error since:7d refund
+    #[arg(long, value_name = "FILTER", default_value = "", allow_hyphen_values = true)]
+    pub(crate) filter: String,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Where the last page ended (`next`)
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// `hanok trace score`
+#[derive(Debug, Args)]
+pub(crate) struct TraceScore {
+    /// The trace's id, or with --session the session's
+    pub(crate) target: String,
+    /// What is judged: quality, helpful
+    pub(crate) name: String,
+    /// A number, true, false, or a label
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) value: String,
+    /// It is about a session
+    #[arg(long)]
+    pub(crate) session: bool,
+    /// It is about this span of the trace
+    #[arg(long, value_name = "SPAN", conflicts_with = "session")]
+    pub(crate) span: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+    /// Another score of this id is overwritten
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -321,6 +371,7 @@ impl Cli {
             config: self.global.config.clone(),
             data: self.global.data.clone(),
             bind: if let Command::Up(up) = &self.command { up.bind.clone() } else { None },
+            otlp: if let Command::Up(up) = &self.command { up.otlp.clone() } else { None },
             log: self.global.log.clone(),
             log_format: self.global.log_format,
         }

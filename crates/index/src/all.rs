@@ -146,7 +146,11 @@ mod tests {
         let index = SearchIndex::open(folder.path());
         let check = |words: &str, expect: Option<&[u64]>| {
             let found = index.groups_with(words).unwrap();
-            assert_eq!(found.map(|found| found.descending().collect()), expect.map(<[u64]>::to_vec), "{words}");
+            assert_eq!(
+                found.map(|found| found.descending().collect()),
+                expect.map(<[u64]>::to_vec),
+                "{words}"
+            );
         };
         check("refund", None);
         let mut writer = index.writer().unwrap();

@@ -13,7 +13,7 @@ use hanok_base::{
 };
 use hanok_retrieval::{Cancel, LibraryError};
 use hanok_store::HealthState;
-use hanok_trace::{TraceError, parse_filter};
+use hanok_trace::{TraceError, TraceFilter, parse_filter};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -207,7 +207,7 @@ fn library_problem(error: &LibraryError) -> Problem {
 pub(crate) struct TracesQuery {
     limit: Option<String>,
     filter: Option<String>,
-    cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 pub(crate) async fn traces(
@@ -215,26 +215,35 @@ pub(crate) async fn traces(
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<TracesQuery>,
 ) -> Response {
-    let limit = match query.limit.as_deref().map(str::parse::<usize>) {
-        None => 50,
-        Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
-        Some(_) => {
-            let message = format!("`limit` must be a number from 1 to {MOST}");
-            return failed(
-                &Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("limit"),
-            );
-        }
-    };
-    let filter = match parse_filter(query.filter.as_deref().unwrap_or_default(), Timestamp::now()) {
-        Ok(filter) => filter,
-        Err(error) => {
-            let problem = Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string());
-            return failed(&problem.param("filter"));
-        }
+    let (filter, limit) = match listed(&query) {
+        Ok(listed) => listed,
+        Err(problem) => return failed(&problem),
     };
     match house.traces_of(&visitor).list(&filter, query.cursor.as_deref(), limit).await {
         Ok(page) => reply::json(&page),
         Err(error) => failed(&trace_problem(&error)),
+    }
+}
+
+/// What a list is asked for: which, and how many.
+pub(crate) fn listed(query: &TracesQuery) -> Result<(TraceFilter, usize), Problem> {
+    let limit = limit(query.limit.as_deref())?;
+    let filter = parse_filter(query.filter.as_deref().unwrap_or_default(), Timestamp::now());
+    let filter = filter.map_err(|error| {
+        Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string()).param("filter")
+    })?;
+    Ok((filter, limit))
+}
+
+/// How many are asked for.
+pub(crate) fn limit(text: Option<&str>) -> Result<usize, Problem> {
+    match text.map(str::parse::<usize>) {
+        None => Ok(50),
+        Some(Ok(limit)) if (1..=MOST).contains(&limit) => Ok(limit),
+        Some(_) => {
+            let message = format!("`limit` must be a number from 1 to {MOST}");
+            Err(Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("limit"))
+        }
     }
 }
 
@@ -253,7 +262,7 @@ pub(crate) async fn trace(
     }
 }
 
-fn no_trace(id: &str) -> Problem {
+pub(crate) fn no_trace(id: &str) -> Problem {
     Problem::new(ErrorKind::NotFound, "trace_not_found", format!("there is no trace `{id}`"))
         .hint("a call shows a moment after its answer has ended")
 }
@@ -310,7 +319,10 @@ pub(crate) async fn find_source(house: &House, id: &str) -> Result<hanok_store::
 }
 
 /// A body of our own API, with the position of what is wrong in it.
-async fn parsed<T: serde::de::DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+pub(crate) async fn parsed<T: serde::de::DeserializeOwned>(
+    request: Request,
+    limit: usize,
+) -> Result<T, Problem> {
     let body = read_body(request, limit).await?;
     serde_json::from_slice(&body).map_err(|error| {
         Problem::new(
@@ -321,6 +333,6 @@ async fn parsed<T: serde::de::DeserializeOwned>(request: Request, limit: usize) 
     })
 }
 
-fn failed(problem: &Problem) -> Response {
+pub(crate) fn failed(problem: &Problem) -> Response {
     reply::problem(Dialect::OpenAiChat, problem, None)
 }

@@ -5,17 +5,19 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
+//! documents), `api_records` (sessions, scores, saved views), `otlp` (spans of other programs), `live` (what just happened, over SSE), `pages` (which page), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
 mod api;
 mod api_keys;
+mod api_records;
 mod api_stats;
 mod door;
 pub mod keys;
 mod live;
 mod metrics;
+mod otlp;
 mod pages;
 mod params;
 mod people;
@@ -142,12 +144,24 @@ fn wire_routes() -> Router<Arc<House>> {
 pub struct Doors {
     house: Arc<House>,
     router: Router,
+    /// Whether model calls come in here.
+    calls: bool,
 }
 
 impl Doors {
     /// The ways into this house.
     pub fn new(house: Arc<House>) -> Self {
-        Self { router: router(house.clone()), house }
+        Self { router: router(house.clone()), house, calls: true }
+    }
+
+    /// The ways in for spans of other programs only.
+    pub fn otlp(house: Arc<House>) -> Self {
+        let router = otlp::routes()
+            .fallback(pages::not_found)
+            .method_not_allowed_fallback(pages::no_such_method)
+            .layer(axum::middleware::from_fn_with_state(house.clone(), door::keep))
+            .with_state(house.clone());
+        Self { router, house, calls: false }
     }
 }
 
@@ -162,7 +176,7 @@ where
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         let request = request.map(Body::new);
-        let Some(asked) = wire_api::at(request.uri().path()) else {
+        let Some(asked) = wire_api::at(request.uri().path()).filter(|_| self.calls) else {
             return Box::pin(tower_service::Service::call(&mut self.router.clone(), request));
         };
         let house = self.house.clone();
@@ -183,12 +197,19 @@ where
 fn router(house: Arc<House>) -> Router {
     let inside = Router::new()
         .merge(wire_routes())
+        .merge(otlp::routes())
         .route("/api/status", get(api::status))
         .route("/api/search", post(api::search))
         .route("/api/index", post(api::index))
         .route("/api/traces", get(api::traces))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/traces/{id}", get(api::trace))
+        .route("/api/sessions", get(api_records::sessions))
+        .route("/api/sessions/{id}", get(api_records::session))
+        .route("/api/scores", get(api_records::scores).post(api_records::score))
+        .route("/api/scores/{id}", delete(api_records::remove_score))
+        .route("/api/views", get(api_records::views).post(api_records::keep_view))
+        .route("/api/views/{id}", delete(api_records::remove_view))
         .route("/api/sources/{id}", get(api::source))
         .route("/api/sources/{id}/text", get(api::source_text))
         .route("/api/keys", get(api_keys::list).post(api_keys::create))

@@ -23,8 +23,31 @@ pub(crate) async fn metrics(
     let mut out = String::with_capacity(8 << 10);
     calls(&house.traces.meters(), &mut out);
     targets(&house, &mut out);
+    received(&house, &mut out);
     house_itself(&house, &mut out);
     reply::bytes(StatusCode::OK, CONTENT_TYPE, out)
+}
+
+/// What other programs sent.
+fn received(house: &House, out: &mut String) {
+    let counts = house.traces.received();
+    let rows = [
+        ("hanok_otlp_spans_total", "Spans of other programs that are on the disk.", counts.spans),
+        (
+            "hanok_otlp_rejected_spans_total",
+            "Spans of other programs that could not be taken.",
+            counts.rejected,
+        ),
+        (
+            "hanok_otlp_ignored_log_records_total",
+            "Log records that are no GenAI events.",
+            counts.ignored_logs,
+        ),
+        ("hanok_otlp_ignored_metrics_total", "Metrics, which are not kept.", counts.ignored_metrics),
+    ];
+    for (name, help, count) in rows {
+        let _infallible = write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n");
+    }
 }
 
 fn calls(meters: &[Meter], out: &mut String) {

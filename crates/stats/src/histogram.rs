@@ -68,11 +68,13 @@ impl Histograms {
     /// than, within one part in 128. `None` where it counts nothing.
     pub fn percentiles<const N: usize>(&self, histogram: usize, ranks: [f64; N]) -> Option<[f64; N]> {
         let counts = || {
-            let blocks = (0..BLOCKS).filter_map(move |block| Some((block, self.places_of(histogram, block)?)));
+            let blocks =
+                (0..BLOCKS).filter_map(move |block| Some((block, self.places_of(histogram, block)?)));
             blocks.flat_map(|(block, places)| {
-                (0..).zip(places).filter(|(_, count)| **count > 0).map(move |(place, count)| {
-                    (middle_of(block, place), u64::try_from(*count).unwrap_or(0))
-                })
+                (0..)
+                    .zip(places)
+                    .filter(|(_, count)| **count > 0)
+                    .map(move |(place, count)| (middle_of(block, place), u64::try_from(*count).unwrap_or(0)))
             })
         };
         let all: u64 = counts().map(|(_, count)| count).sum();
@@ -125,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_number_comes_back_within_a_part_in_128() {
-        let numbers = (0..200).chain((0..64).map(|bit| 1 << bit)).chain((7..64).map(|bit| (1_u64 << bit) - 1));
+        let numbers =
+            (0..200).chain((0..64).map(|bit| 1 << bit)).chain((7..64).map(|bit| (1_u64 << bit) - 1));
         for number in numbers.chain([u64::MAX, 1_000_003, 123_456_789_012]) {
             let mut all = Histograms::new(2);
             all.add(1, number, 1);

@@ -1,11 +1,14 @@
 //! Places in the writer's queue, reserved before work starts, so that handing over its records at the end is
 //! synchronous and cannot fail.
 
+use crate::error::StoreError;
+use crate::row::TraceBatch;
 use crate::writer::{Build, Job, Shared, TraceJob};
 use hanok_base::Settlement;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// How long an admission waits for room or for a failing store to recover.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,13 +37,35 @@ impl Place {
         let Some(shared) = self.shared.take() else { return };
         shared.queued_bytes.fetch_add(approx_bytes, Ordering::Relaxed);
         // The place itself is given back by the writer, after the commit.
-        let job = Job::Trace(TraceJob { build, bytes: approx_bytes, settlement });
+        let job = Job::Trace(TraceJob { build, bytes: approx_bytes, settlement, told: None });
         if let Err(job) = shared.push(job, false) {
             shared.queued_bytes.fetch_sub(approx_bytes, Ordering::Relaxed);
             shared.places.add_permits(1);
             tracing::error!("a trace was handed over after the store was closed, and is lost");
             job.abandon();
         }
+    }
+
+    /// Hands over records and returns once they are on the disk, so that they survive a power cut; how many of
+    /// them could not be stored. Those who wait at the same time share one commit. An error says that they are
+    /// not on the disk yet: they may come to be there all the same, so that who sends them again must send the
+    /// same ids.
+    pub async fn submit_synced(
+        mut self,
+        batches: Vec<TraceBatch>,
+        approx_bytes: usize,
+    ) -> Result<usize, StoreError> {
+        let Some(shared) = self.shared.take() else { return Err(StoreError::Closed) };
+        let (told, answer) = oneshot::channel();
+        shared.queued_bytes.fetch_add(approx_bytes, Ordering::Relaxed);
+        let build: Build = Box::new(move || batches);
+        let job = Job::Trace(TraceJob { build, bytes: approx_bytes, settlement: None, told: Some(told) });
+        if shared.push(job, true).is_err() {
+            shared.queued_bytes.fetch_sub(approx_bytes, Ordering::Relaxed);
+            shared.places.add_permits(1);
+            return Err(StoreError::Closed);
+        }
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 

@@ -181,7 +181,6 @@ impl Inserter {
 
     /// After the commit; the newest trace's sequence number.
     pub(crate) fn committed(&mut self) -> i64 {
-        self.names.committed();
         self.blobs.committed();
         self.facts.committed();
         self.committed_seq = self.last_seq;

@@ -6,8 +6,10 @@
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
-//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), `facts` and `fact_columns` (what
-//! calls were, in columns), [`stats`] (sums over them), [`messages`] (texts for an index), [`keys`] (who may call), [`ledger`] (what was
+//! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose tokens
+//! count), `insert` (traces in), `facts` and `fact_columns` (what calls were, in columns), [`query`] (which ones),
+//! [`traces`] (traces out), [`stats`] (sums over calls), [`messages`] (texts for an index), [`sessions`], [`scores`],
+//! [`keys`] (who may call), [`ledger`] (what was
 //! spent), [`responses`] (what clients may ask back), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -30,6 +32,8 @@ mod readers;
 pub mod responses;
 pub mod row;
 mod schema;
+pub mod scores;
+pub mod sessions;
 mod spans;
 pub mod stats;
 pub mod store;
@@ -48,6 +52,8 @@ pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
+pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
+pub use sessions::{SessionRow, SessionRows};
 pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceRows, Traces};

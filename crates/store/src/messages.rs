@@ -258,7 +258,8 @@ fn bodies(conn: &Connection, found: &mut NewTexts) -> Result<(), StoreError> {
         let (mut rest, mut seq) = (pack.as_slice(), 0_i64);
         while let (Some(step), Some(length)) = (pop_varint(&mut seqs), pop_varint(&mut lengths)) {
             seq = seq.wrapping_add(unzigzag(step));
-            let Some((body, more)) = usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at)) else {
+            let Some((body, more)) = usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at))
+            else {
                 break;
             };
             found.bodies.push((seq, body.to_vec()));

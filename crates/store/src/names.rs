@@ -10,8 +10,6 @@ const KNOWN: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Names {
     ids: HashMap<Box<str>, i64, foldhash::fast::RandomState>,
-    /// Added by the transaction that is open.
-    added: Vec<Box<str>>,
 }
 
 impl Names {
@@ -27,7 +25,6 @@ impl Names {
             id
         } else {
             tx.prepare_cached("INSERT INTO names (text) VALUES (?1)")?.execute([text])?;
-            self.added.push(text.into());
             tx.last_insert_rowid()
         };
         if self.ids.len() >= KNOWN {
@@ -41,14 +38,9 @@ impl Names {
         text.map(|text| self.id(tx, text)).transpose()
     }
 
-    pub(crate) fn committed(&mut self) {
-        self.added.clear();
-    }
-
+    /// Whoever added them, those of the transaction are gone.
     pub(crate) fn rolled_back(&mut self) {
-        for text in self.added.drain(..) {
-            self.ids.remove(&text);
-        }
+        self.ids.clear();
     }
 }
 

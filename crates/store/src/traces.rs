@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Rows of one step of a filtered scan.
-const STEP: i64 = 10_000;
+pub(crate) const STEP: i64 = 10_000;
 /// How long a page is looked for before it is given out unfilled.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 const MINUTE_NS: i64 = 60_000_000_000;
@@ -71,8 +71,8 @@ pub struct Counts {
 /// Queries over the recorded traces.
 #[derive(Clone)]
 pub struct Traces<'a> {
-    store: &'a Store,
-    scope: Scope,
+    pub(crate) store: &'a Store,
+    pub(crate) scope: Scope,
 }
 
 impl<'a> Traces<'a> {
@@ -200,6 +200,20 @@ impl<'a> Traces<'a> {
 pub(crate) struct Scope(Option<Arc<str>>);
 
 impl Scope {
+    pub(crate) fn new(project: Option<Arc<str>>) -> Self {
+        Self(project)
+    }
+
+    /// The project all is of; empty for what is of none. `None` is everything.
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Whether what is of this project is seen.
+    pub(crate) fn sees(&self, project: Option<&str>) -> bool {
+        self.0.as_deref().is_none_or(|only| only == project.unwrap_or_default())
+    }
+
     /// What to select from, and the condition on `t` with its value.
     pub(crate) fn sql(&self, values: &mut Vec<Sql>) -> (&'static str, String) {
         match self.0.as_deref() {
@@ -367,9 +381,7 @@ fn get(
         .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
         .query_row([trace_id.as_bytes()], trace_row)
         .optional()?;
-    let seen =
-        |row: &TraceRow| scope.0.as_deref().is_none_or(|only| only == row.project.as_deref().unwrap_or(""));
-    let Some(row) = row.filter(seen) else { return Ok(None) };
+    let Some(row) = row.filter(|row| scope.sees(row.project.as_deref())) else { return Ok(None) };
     let mut statement = conn.prepare_cached(
         "SELECT span_id, parent_id, name, operation, start_ns, duration_ns, status, error, model, provider,
             input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost_nano, ttft_ns,

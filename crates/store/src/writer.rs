@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 /// How long the writer gathers after the first job of a group: what is handed over is committed some 30 ms
 /// later. Fewer, larger commits: each writes the tail pages of all tables again.
@@ -92,7 +92,12 @@ pub(crate) struct TraceJob {
     pub(crate) build: Build,
     pub(crate) bytes: usize,
     pub(crate) settlement: Option<Box<dyn Settlement>>,
+    /// Who waits until it is on the disk: told how many of its traces could not be stored.
+    pub(crate) told: Option<Told>,
 }
+
+/// Tells whoever waits for traces to be on the disk.
+pub(crate) type Told = oneshot::Sender<Result<usize, StoreError>>;
 
 impl Job {
     /// Tells whoever waits that nothing will come of it.
@@ -240,6 +245,10 @@ struct Traces {
     settlement: Option<Box<dyn Settlement>>,
     /// What the batches cost that could never be stored, in nano-dollars.
     lost_nano: i64,
+    /// How many those are.
+    lost: usize,
+    /// Who waits until the rest is on the disk.
+    told: Option<Told>,
 }
 
 impl Traces {
@@ -364,10 +373,11 @@ impl Writer {
         self.dirty = true;
         self.recover();
         let (mut places, mut freed) = (0, 0);
-        let mut done = Vec::new();
+        let (mut done, mut synced) = (Vec::new(), Vec::new());
         for Pending { since, work } in group.drain(..) {
             match work {
-                Work::Traces(traces) => {
+                Work::Traces(mut traces) => {
+                    synced.extend(traces.told.take().map(|told| (told, traces.lost)));
                     places += 1;
                     freed += traces.bytes;
                     let lag = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -388,12 +398,19 @@ impl Writer {
         for job in done {
             job.answer(Ok(()));
         }
+        for (told, lost) in synced {
+            // Who waited may have gone.
+            let _gone = told.send(Ok(lost));
+        }
     }
 
     /// One transaction over the whole group. Records that can never be stored are dropped, loudly, and the
     /// rest is tried again at once.
     fn attempt(&mut self, group: &mut [Pending]) -> Result<i64, rusqlite::Error> {
-        let synced = group.iter().any(|pending| matches!(&pending.work, Work::Write(job) if job.synced()));
+        let synced = group.iter().any(|pending| match &pending.work {
+            Work::Write(job) => job.synced(),
+            Work::Traces(traces) => traces.told.is_some(),
+        });
         if synced {
             self.conn.execute_batch("PRAGMA synchronous = FULL")?;
         }
@@ -537,11 +554,24 @@ impl Writer {
     fn wait_to_retry(&self, retry: Duration, group: &mut Vec<Pending>, error: &rusqlite::Error) -> bool {
         let reason = error.to_string();
         let expired = |since: &Instant| since.elapsed() >= WRITE_PATIENCE;
+        // Traces are kept all the same, and whoever waits for them is told that they are not on the disk yet.
+        let waited = |told: &mut Option<Told>| {
+            if let Some(told) = told.take() {
+                let _gone = told.send(Err(StoreError::Unavailable { reason: reason.clone() }));
+            }
+        };
         let mut tell = Vec::new();
-        for pending in std::mem::take(group) {
-            match pending.work {
-                Work::Write(job) if expired(&pending.since) => tell.push(job),
-                work => group.push(Pending { since: pending.since, work }),
+        for Pending { since, work } in std::mem::take(group) {
+            match work {
+                Work::Write(job) if expired(&since) => tell.push(job),
+                mut work => {
+                    if let Work::Traces(traces) = &mut work
+                        && expired(&since)
+                    {
+                        waited(&mut traces.told);
+                    }
+                    group.push(Pending { since, work });
+                }
             }
         }
         let shared = &self.shared;
@@ -549,7 +579,14 @@ impl Writer {
         for (since, job) in std::mem::take(&mut queue.jobs) {
             match job {
                 Job::Write(job) if expired(&since) => tell.push(job),
-                job => queue.jobs.push_back((since, job)),
+                mut job => {
+                    if let Job::Trace(trace) = &mut job
+                        && expired(&since)
+                    {
+                        waited(&mut trace.told);
+                    }
+                    queue.jobs.push_back((since, job));
+                }
             }
         }
         let until = Instant::now() + retry;
@@ -634,8 +671,9 @@ impl From<rusqlite::Error> for Failed {
 fn build((since, job): (Instant, Job)) -> Pending {
     let work = match job {
         Job::Write(job) => Work::Write(job),
-        Job::Trace(TraceJob { build, bytes, settlement }) => {
-            Work::Traces(Traces { batches: prepare(build), bytes, settlement, lost_nano: 0 })
+        Job::Trace(TraceJob { build, bytes, settlement, told }) => {
+            let batches = prepare(build);
+            Work::Traces(Traces { batches, bytes, settlement, lost_nano: 0, lost: 0, told })
         }
     };
     Pending { since, work }
@@ -684,6 +722,7 @@ fn insert(
                     "a trace cannot be stored and is lost; its cost is written off"
                 );
                 traces.lost_nano = traces.lost_nano.saturating_add(cost.0);
+                traces.lost += 1;
                 traces.batches.swap_remove(at);
                 return Err(Failed::Record);
             }

@@ -83,3 +83,19 @@ pub const RAW_RESPONSE: &str = "hanok.response.body";
 pub const UNREADABLE: &str = "hanok.exchange.unreadable";
 /// Bytes that went over the wire and are not kept: files rather than words.
 pub const BYTES_NOT_KEPT: &str = "hanok.exchange.bytes_not_kept";
+/// The chunks that a retrieval found.
+pub const HITS: &str = "hanok.hits";
+/// What was looked for.
+pub const QUERY: &str = "hanok.query";
+/// What happened while a span was open, as others tell: an array of `{name, at_ms, attributes}`.
+pub const EVENTS: &str = "hanok.events";
+/// Other spans that a span has to do with: an array of `{trace_id, span_id, attributes}`.
+pub const LINKS: &str = "hanok.links";
+/// What went into a step that is no call of a model.
+pub const INPUT: &str = "hanok.input";
+/// What came out of it.
+pub const OUTPUT: &str = "hanok.output";
+/// US dollars, as the sender of a span reckoned; the cost itself where we have no price.
+pub const SENDER_COST: &str = "hanok.sender_cost_usd";
+/// `gen_ai.operation.name` as the sender of a span wrote it, where we call it otherwise.
+pub const SENDER_OPERATION: &str = "hanok.sender_operation";

@@ -15,6 +15,12 @@ use std::collections::HashMap;
 const LARGE: usize = 512;
 const NANOS_PER_MILLI: f64 = 1e6;
 
+/// A span with what its exchange says, or what others told of it.
+pub(crate) struct Piece {
+    pub(crate) span: Span,
+    pub(crate) decoded: Decoded,
+}
+
 /// The rows of one trace's spans, root first.
 pub(crate) fn batch(
     mut spans: Vec<Span>,
@@ -22,16 +28,41 @@ pub(crate) fn batch(
     prices: &Prices,
     forms: &Forms,
 ) -> Option<TraceBatch> {
-    let trace_id = spans.first()?.trace_id;
     let family = family(&mut spans);
-    let mut rows = Vec::with_capacity(spans.len());
-    let mut previews = Vec::with_capacity(spans.len());
-    for (number, span) in spans.into_iter().enumerate() {
-        let (row, preview) = row(span, family.counts(number), prices, forms);
+    let piece = |mut span: Span| {
+        let exchange = span.exchange.take();
+        let decoded = exchange.map(|exchange| exchange::decode(span.operation, &exchange, forms));
+        Piece { span, decoded: decoded.unwrap_or_default() }
+    };
+    assemble(spans.into_iter().map(piece).collect(), &family, caller, prices)
+}
+
+/// The same of spans that others recorded, in any order: rerankings of theirs count where they tell tokens.
+pub(crate) fn foreign(mut pieces: Vec<Piece>, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
+    // Parents begin before their children; those that begin with them are told apart by lasting longer.
+    pieces.sort_by_key(|Piece { span, .. }| (span.start, std::cmp::Reverse(span.duration)));
+    let family = family_of(
+        &mut pieces,
+        |piece| &piece.span,
+        |Piece { span, decoded }| match span.operation {
+            Operation::Chat | Operation::Embeddings => true,
+            Operation::Rerank => !decoded.usage.is_empty() || decoded.told_cost.is_some(),
+            _ => false,
+        },
+    );
+    assemble(pieces, &family, caller, prices)
+}
+
+fn assemble(pieces: Vec<Piece>, family: &Family, caller: &Caller, prices: &Prices) -> Option<TraceBatch> {
+    let trace_id = pieces.first()?.span.trace_id;
+    let mut rows = Vec::with_capacity(pieces.len());
+    let mut previews = Vec::with_capacity(pieces.len());
+    for (number, piece) in pieces.into_iter().enumerate() {
+        let (row, preview) = row(piece, family.counts(number), prices);
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(&family, &rows, &mut previews, caller)?, spans: rows })
+    Some(TraceBatch { trace_id, summary: summary(family, &rows, &mut previews, caller)?, spans: rows })
 }
 
 /// The spans' family, each span once. What counts are calls of providers that are not themselves made of such
@@ -43,15 +74,20 @@ fn family(spans: &mut Vec<Span>) -> Family {
         Operation::Rerank | Operation::Forward => span.exchange.is_some(),
         _ => false,
     };
+    family_of(spans, |span| span, calls)
+}
+
+fn family_of<T>(all: &mut Vec<T>, span_of: impl Fn(&T) -> &Span, calls: impl Fn(&T) -> bool) -> Family {
     let mut family = Family::default();
-    spans.retain(|span| {
+    all.retain(|one| {
+        let span = span_of(one);
         family.push(Kin {
             span_id: span.span_id,
             parent_id: span.parent_id,
             start: span.start,
             failed: span.status != SpanStatus::Ok,
             chat: span.operation == Operation::Chat,
-            counted: calls(span),
+            counted: calls(one),
         })
     });
     family.recount();
@@ -63,15 +99,14 @@ struct Preview {
     output: Option<String>,
 }
 
-fn row(span: Span, counted: bool, prices: &Prices, forms: &Forms) -> (SpanRow, Preview) {
-    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, exchange, .. } =
-        span;
-    let decoded = exchange.map(|exchange| exchange::decode(operation, &exchange, forms)).unwrap_or_default();
+fn row(Piece { span, decoded }: Piece, counted: bool, prices: &Prices) -> (SpanRow, Preview) {
+    let Span { span_id, parent_id, name, operation, start, duration, status, attributes, .. } = span;
     let Decoded {
         model,
         response_model,
         tier,
         mut usage,
+        told_cost,
         seen,
         attributes: read,
         mut bodies,
@@ -98,6 +133,7 @@ fn row(span: Span, counted: bool, prices: &Prices, forms: &Forms) -> (SpanRow, P
         }
         _ => None,
     };
+    let cost = cost.or(told_cost.filter(|_| counted));
     if let Some(tier) = tier {
         set(&mut kept.attributes, Cow::Borrowed(name::SERVICE_TIER), tier.into());
     }

@@ -5,8 +5,8 @@ use crate::forms::Forms;
 use crate::{estimate, message};
 use hanok_base::stream::Collector;
 use hanok_base::{
-    Attributes, ChatRequest, ChatResponse, Dialect, EmbedRequest, Exchange, FinishReason, Operation, Part,
-    ResponseBytes, Role, Route, Sampling, Usage,
+    Attributes, ChatRequest, ChatResponse, Dialect, EmbedRequest, Exchange, FinishReason, NanoDollars,
+    Operation, Part, ResponseBytes, Role, Route, Sampling, Usage,
 };
 use hanok_store::Slot;
 use hanok_wire::codec;
@@ -25,6 +25,8 @@ pub(crate) struct Decoded {
     pub(crate) tier: Option<String>,
     /// Tokens, as the provider told.
     pub(crate) usage: Usage,
+    /// What it cost, as somebody else reckoned; counts where we have no price.
+    pub(crate) told_cost: Option<NanoDollars>,
     /// How much there was, for an estimate.
     pub(crate) seen: Seen,
     /// The rest that has a name.
@@ -370,7 +372,7 @@ pub(crate) fn preview(parts: &[Part]) -> Option<String> {
 }
 
 /// The beginning of a text on one line; `None` where it is blank.
-fn line(text: &str) -> Option<String> {
+pub(crate) fn line(text: &str) -> Option<String> {
     if text.trim_start().is_empty() {
         return None;
     }

@@ -100,7 +100,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "one table")]
     fn terms() {
         let word = |text: &str| Criterion::Word(text.to_owned());
         let label = |label: Label, text: &str| Criterion::Label(label, text.to_owned());

@@ -52,9 +52,11 @@ struct State {
 }
 
 impl Pulse {
-    pub(crate) fn beat(&self, spans: &[Span], project: &Arc<str>) {
+    pub(crate) fn beat<'a>(&self, spans: impl Iterator<Item = &'a Span>, project: &Arc<str>) {
         let mut state = self.state.lock();
+        let mut count = 0_u32;
         for span in spans {
+            count = count.saturating_add(1);
             let at = span.start.after(span.duration);
             if state.ticks.len() >= TICKS {
                 state.ticks.pop_front();
@@ -63,7 +65,6 @@ impl Pulse {
             let tick = Tick { at, operation: span.operation.as_str(), error };
             state.ticks.push_back((Arc::clone(project), tick));
         }
-        let count = u32::try_from(spans.len()).unwrap_or(u32::MAX);
         let now = Timestamp::now().seconds();
         match state.seconds.back_mut() {
             Some((second, sum)) if *second == now => *sum = sum.saturating_add(count),

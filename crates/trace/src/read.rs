@@ -3,10 +3,11 @@
 use crate::filter::TraceFilter;
 use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
+use crate::score::ScoreView;
 use crate::text::TextError;
 use crate::view::{Neighbours, SpanView, TraceDetail, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
-use hanok_store::{Bodies, Bucket, Counts, StoreError};
+use hanok_store::{Bodies, Bucket, Counts, StoreError, StoredTrace};
 use tokio::sync::watch;
 
 /// Most traces that one arrival hands out; older ones of a burst are in the list.
@@ -34,10 +35,7 @@ impl TraceStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<TracePage, TraceError> {
-        let before = match cursor {
-            Some(text) => Some(text.parse().map_err(|_| TraceError::BadCursor(text.to_owned()))?),
-            None => None,
-        };
+        let before = before(cursor)?;
         let query = filter.query();
         let page = match self.find(&query.words, before).await? {
             Some(found) => self.rows().list_found(query, found, before, limit).await?,
@@ -49,12 +47,21 @@ impl TraceStore {
 
     /// A trace with everything in it.
     pub async fn get(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self.rows().get(trace_id, Bodies::All).await?.map(TraceDetail::from))
+        self.scored(self.rows().get(trace_id, Bodies::All).await?).await
     }
 
     /// A trace without messages and other large values.
     pub async fn get_light(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
-        Ok(self.rows().get(trace_id, Bodies::None).await?.map(TraceDetail::from))
+        self.scored(self.rows().get(trace_id, Bodies::None).await?).await
+    }
+
+    async fn scored(&self, trace: Option<StoredTrace>) -> Result<Option<TraceDetail>, TraceError> {
+        let Some(trace) = trace else { return Ok(None) };
+        let (id, project) = (trace.row.trace_id, trace.row.project.clone());
+        let mut detail = TraceDetail::from(trace);
+        let scores = self.scores().of_trace(id, project).await?;
+        detail.scores = scores.into_iter().map(ScoreView::from).collect();
+        Ok(Some(detail))
     }
 
     /// One span with everything in it.
@@ -107,6 +114,12 @@ impl TraceStore {
         let seq = *committed.borrow_and_update();
         Some(Live { traces: self.clone(), committed, seq })
     }
+}
+
+/// The place a cursor means.
+pub(crate) fn before(cursor: Option<&str>) -> Result<Option<i64>, TraceError> {
+    let read = |text: &str| text.parse().map_err(|_| TraceError::BadCursor(text.to_owned()));
+    cursor.map(read).transpose()
 }
 
 /// Traces as they arrive. A slow reader misses the older ones of a burst and holds nothing up.

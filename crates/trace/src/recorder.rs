@@ -5,10 +5,11 @@ use crate::forms::Forms;
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
+use crate::receive::Received;
 use crate::text::TextIndex;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
-use hanok_store::{Store, Traces};
+use hanok_store::{Scores, Store, Traces};
 use std::sync::Arc;
 
 /// Records and reads traces. Cheap to clone.
@@ -21,6 +22,7 @@ pub struct TraceStore {
     forms: Arc<Forms>,
     /// Finds words in messages.
     pub(crate) texts: Option<Arc<TextIndex>>,
+    pub(crate) received: Arc<Received>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -35,6 +37,7 @@ impl TraceStore {
             meters: Arc::default(),
             forms: Arc::default(),
             texts: None,
+            received: Arc::default(),
             scope: None,
         }
     }
@@ -69,6 +72,10 @@ impl TraceStore {
     pub(crate) fn rows(&self) -> Traces<'_> {
         self.store.traces().of(self.scope.clone())
     }
+
+    pub(crate) fn scores(&self) -> Scores<'_> {
+        self.store.scores(self.scope.clone())
+    }
 }
 
 impl Recorder for TraceStore {
@@ -96,7 +103,7 @@ impl Place for Reserved {
         let Self { place, prices, pulse, meters, forms } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
-            pulse.beat(&spans, &caller.project);
+            pulse.beat(spans.iter(), &caller.project);
             let batch = batch(spans, &caller, &prices.load(), &forms);
             if let Some(batch) = &batch {
                 meters.count(&batch.spans);

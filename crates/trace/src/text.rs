@@ -275,7 +275,10 @@ mod tests {
             r#"{"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"find","arguments":{"order":17,"ids":["a"]}}],"finish_reason":"stop"}"#,
             "find 17 a",
         );
-        check(r#"{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"그렇다"}]}"#, "그렇다");
+        check(
+            r#"{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"그렇다"}]}"#,
+            "그렇다",
+        );
         check(r#"{"role":"user","parts":[{"type":"blob","mime_type":"image/png","content":"AAAA"}]}"#, "");
         check(r#"[{"type":"function","name":"find"}]"#, "");
         check(r#"{"hanok.hits":[{"text":"a hit","score":1.5}]}"#, "a hit 1.5");

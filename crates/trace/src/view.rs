@@ -2,6 +2,7 @@
 //! marked as skipped are for pages and the command line only.
 
 use crate::attribute as name;
+use crate::score::ScoreView;
 use hanok_base::{NanoDollars, Object, SpanStatus, Timestamp};
 use hanok_store::{Slot, StoredSpan, StoredTrace, TraceRow};
 use serde::Serialize;
@@ -104,6 +105,9 @@ pub struct TraceDetail {
     pub trace_id: String,
     /// In the order they were recorded: parents before children.
     pub spans: Vec<SpanView>,
+    /// What people, clients and judges think of it and of its spans, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<ScoreView>,
     /// The same as in the list.
     #[serde(skip)]
     pub summary: TraceSummary,
@@ -188,7 +192,7 @@ impl From<StoredTrace> for TraceDetail {
     fn from(trace: StoredTrace) -> Self {
         let summary = TraceSummary::from(trace.row);
         let spans = trace.spans.into_iter().map(SpanView::from).collect();
-        Self { trace_id: summary.trace_id.clone(), spans, summary }
+        Self { trace_id: summary.trace_id.clone(), spans, scores: Vec::new(), summary }
     }
 }
 

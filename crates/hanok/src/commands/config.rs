@@ -53,6 +53,9 @@ fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()
     };
     line("data", format!("\"{}\"", effective.data.value.display()), effective.data.origin.to_string())?;
     line("bind", format!("{:?}", effective.bind.value), effective.bind.origin.to_string())?;
+    if let Some(otlp) = &effective.otlp {
+        line("otlp.bind", format!("{:?}", otlp.value), otlp.origin.to_string())?;
+    }
     line("body_limit", effective.body_limit.value.0.to_string(), effective.body_limit.origin.to_string())?;
     line("log.level", format!("{:?}", effective.log_level.value), effective.log_level.origin.to_string())?;
     line(

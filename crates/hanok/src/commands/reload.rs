@@ -76,6 +76,9 @@ async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>)
     let keys_stay =
         !configured.is_empty() || rooms.store.keys().list().await?.iter().any(|key| key.revoked.is_none());
     wiring::check_bind(&new, settings.bind, keys_stay)?;
+    if let Some(otlp) = old.otlp_address().map_err(anyhow::Error::msg)? {
+        wiring::check_bind(&new, otlp, keys_stay)?;
+    }
     rooms.route(&new)?;
     if let (Some(tls), Some((chain, key))) = (tls, certificate) {
         tls.replace(&chain, &key)?;

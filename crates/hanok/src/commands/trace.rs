@@ -1,19 +1,48 @@
 //! `hanok trace`
 
-use crate::cli::Trace;
+use crate::cli::{Trace, TracePage, TraceScore};
 use crate::config::Effective;
+use crate::ownership::{self, Owned};
+use crate::remote::Remote;
 use crate::{output, wiring};
 use anyhow::{Context as _, bail};
 use hanok_base::{Timestamp, TraceId};
-use hanok_trace::{SpanView, TraceDetail, TraceSummary, parse_filter};
+use hanok_store::{Options, Store};
+use hanok_trace::{
+    NewScore, Prices, SessionView, SpanView, TraceDetail, TraceStore, TraceSummary, parse_filter,
+};
+use http::Method;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the command.
 pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<ExitCode> {
+    let command = match command {
+        Trace::Score(wish) => return score(&effective, wish).await,
+        command => command,
+    };
     let traces = wiring::records_to_read(&effective)?;
     match command {
-        Trace::Ls { filter, limit, cursor, json } => {
+        Trace::Score(_) => {}
+        Trace::Sessions { page: TracePage { filter, limit, cursor }, json } => {
+            let filter = parse_filter(&filter, Timestamp::now())?;
+            let page = traces.sessions(&filter, cursor.as_deref(), limit.clamp(1, 1000)).await?;
+            if json.json {
+                output::json(&page)?;
+            } else if page.sessions.is_empty() {
+                output::note("no sessions match; a call says its session in `gen_ai.conversation.id`");
+            } else {
+                for session in &page.sessions {
+                    output::line(session_line(session))?;
+                }
+                if let Some(next) = &page.next {
+                    output::note(format!("more: --cursor {next}"));
+                }
+            }
+        }
+        Trace::Ls { page: TracePage { filter, limit, cursor }, json } => {
             let filter = parse_filter(&filter, Timestamp::now())?;
             let page = traces.list(&filter, cursor.as_deref(), limit.clamp(1, 1000)).await?;
             if json.json {
@@ -43,6 +72,61 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
+/// Through the server that runs on the data folder, or on the folder itself when none does.
+async fn score(effective: &Effective, wish: TraceScore) -> anyhow::Result<ExitCode> {
+    let TraceScore { target, name, value, session, span, comment, id, json: as_json } = wish;
+    // Whatever is no number and no truth is a label.
+    let value = serde_json::from_str(&value)
+        .ok()
+        .filter(|value: &Value| value.is_number() || value.is_boolean())
+        .unwrap_or(Value::String(value));
+    let of = if session { "session_id" } else { "trace_id" };
+    let mut body = json!({ "name": name, "value": value, "source": "person" });
+    for (member, text) in [(of, Some(target)), ("span_id", span), ("comment", comment), ("id", id)] {
+        if let (Some(body), Some(text)) = (body.as_object_mut(), text) {
+            body.insert(member.to_owned(), text.into());
+        }
+    }
+    let data = &effective.data.value;
+    let kept = if let Some(card) = ownership::running(data) {
+        Remote::new(card, &effective.config)?.json(Method::POST, "/api/scores", Some(&body)).await?
+    } else {
+        let owned = Owned::take(data)?;
+        let store = Store::open(data, Options::default())?;
+        let traces = TraceStore::new(store.clone(), Arc::new(Prices::builtin()));
+        let kept = traces.score(serde_json::from_value::<NewScore>(body)?).await;
+        drop(traces);
+        tokio::task::spawn_blocking(move || store.close()).await?;
+        drop(owned);
+        serde_json::to_value(kept?)?
+    };
+    if as_json.json {
+        output::json(&kept)?;
+    } else {
+        let id = kept.get("id").and_then(Value::as_str).unwrap_or_default();
+        output::note(format!("kept as {}", output::safe(id)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn session_line(session: &SessionView) -> String {
+    let errors = match session.errors {
+        0 => String::new(),
+        errors => output::styled("31", &format!("{errors} failed")),
+    };
+    let cost = session.cost_usd.map(|cost| format!("${cost:.6}")).unwrap_or_default();
+    let asked = session.input.as_deref().map(output::safe).unwrap_or_default();
+    let user = session.user.as_deref().map(output::safe).unwrap_or_default();
+    format!(
+        "{}  {}  {} traces  {errors}  {cost}  {user}  {asked}",
+        output::safe(&session.session_id),
+        session.last_at,
+        session.traces
+    )
+    .trim_end()
+    .to_owned()
+}
+
 fn summary_line(trace: &TraceSummary) -> String {
     let status =
         if trace.error.is_some() { output::styled("31", "error") } else { output::styled("32", "ok   ") };
@@ -65,6 +149,16 @@ fn summary_line(trace: &TraceSummary) -> String {
 
 fn tree(trace: &TraceDetail) -> String {
     let mut out = String::new();
+    for score in &trace.scores {
+        let span = score.span_id.as_ref().map(|span| format!(" of span {span}")).unwrap_or_default();
+        let value = match &score.value {
+            Value::String(label) => output::safe(label),
+            other => other.to_string(),
+        };
+        let name = output::safe(&score.name);
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "score{span}  {name}: {value}  by a {}", score.source);
+    }
     for root in trace.spans.iter().filter(|span| {
         span.parent_id.as_ref().is_none_or(|parent| trace.spans.iter().all(|other| other.span_id != *parent))
     }) {

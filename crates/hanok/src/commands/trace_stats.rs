@@ -35,15 +35,26 @@ pub(super) async fn run(traces: &TraceStore, ask: &TraceStats) -> anyhow::Result
     Ok(())
 }
 
-const HEADS: [&str; 10] =
-    ["calls", "errors", "input", "cached", "output", "reasoning", "cost", "p50 ms", "p95 ms", "first token ms"];
+const HEADS: [&str; 10] = [
+    "calls",
+    "errors",
+    "input",
+    "cached",
+    "output",
+    "reasoning",
+    "cost",
+    "p50 ms",
+    "p95 ms",
+    "first token ms",
+];
 
 /// A line for each group, for the others and for the total, under a line of heads.
 fn table(names: &[&str], stats: &Stats) -> Vec<String> {
     let heads = names.iter().copied().chain(HEADS).map(ToOwned::to_owned).collect();
     let mut rows: Vec<Vec<String>> = vec![heads];
     rows.extend(stats.groups.iter().map(|group| {
-        let values = group.values.iter().map(|value| value.as_deref().map_or_else(|| "-".to_owned(), output::safe));
+        let values =
+            group.values.iter().map(|value| value.as_deref().map_or_else(|| "-".to_owned(), output::safe));
         values.chain(cells(&group.sums)).collect()
     }));
     let named = |name: &str, group: &GroupStats| {

@@ -1,7 +1,7 @@
 //! `hanok up`
 
 use super::reload;
-use crate::config::Effective;
+use crate::config::{Effective, Setting};
 use crate::output;
 use crate::ownership::Owned;
 use crate::progress::Shown;
@@ -35,7 +35,11 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         bail!("{} does not exist; give folders or files to answer from", missing.display());
     }
     let owned = Owned::take(&effective.data.value)?;
-    let listener = bind(address, &effective).await?;
+    let listener = bind(address, &effective.bind, "--bind ").await?;
+    let otlp = match (effective.otlp_address().map_err(anyhow::Error::msg)?, &effective.otlp) {
+        (Some(address), Some(setting)) => Some(bind(address, setting, "--otlp=").await?),
+        _ => None,
+    };
     let settings = wiring::settings(&effective, listener.local_addr()?)?;
     let url = settings.local_url();
     let tls = match wiring::certificate(&effective)? {
@@ -66,6 +70,10 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     });
     house.load_keys().await?;
     wiring::check_bind(&effective, settings.bind, !house.gateway.keys().is_empty())?;
+    let otlp_address = otlp.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let Some(address) = otlp_address {
+        wiring::check_bind(&effective, address, !house.gateway.keys().is_empty())?;
+    }
     owned.announce(&url, &token).context("the data folder cannot be written")?;
 
     let mut asked = stopping.clone();
@@ -79,10 +87,26 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
         },
         DRAIN,
     ));
+    let mut asked = stopping.clone();
+    let otlp = otlp.map(|listener| {
+        let doors = Doors::otlp(house.clone());
+        tokio::spawn(serve(
+            listener,
+            tls.clone(),
+            doors,
+            async move {
+                let _ = asked.wait_for(|stop| *stop).await;
+            },
+            DRAIN,
+        ))
+    });
     let mut stops = Stops::listen()?;
     let asked = reload::Asked::listen();
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&url, &collections, &rooms);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let exporters = otlp_address.map_or_else(|| url.clone(), |address| format!("{scheme}://{address}"));
+    output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
 
     let sweeping = tokio::spawn(sweep(rooms.store.clone()));
     let texts = rooms.traces.clone();
@@ -104,7 +128,14 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     cancel.cancel();
     let _ = stop.send(true);
     tokio::select! {
-        ended = async { (server.await, tokio::time::timeout(DRAIN, indexing).await) } => {
+        ended = async {
+            let served = server.await;
+            let took = match otlp {
+                Some(otlp) => otlp.await,
+                None => Ok(()),
+            };
+            (served.and(took), tokio::time::timeout(DRAIN, indexing).await)
+        } => {
             ended.0.context("the server ended badly")?;
             // A file that takes longer is read again by the next run.
             if let Ok(indexing) = ended.1 {
@@ -133,14 +164,14 @@ async fn sweep(store: Store) {
     }
 }
 
-async fn bind(address: SocketAddr, effective: &Effective) -> anyhow::Result<TcpListener> {
+async fn bind(address: SocketAddr, setting: &Setting<String>, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => anyhow!(
-            "{address} ({}) is in use by another program; choose another port with --bind {}:PORT",
-            effective.bind.origin,
+            "{address} ({}) is in use by another program; choose another port with {flag}{}:PORT",
+            setting.origin,
             address.ip()
         ),
-        _ => anyhow!("{address} ({}) cannot be bound: {error}", effective.bind.origin),
+        _ => anyhow!("{address} ({}) cannot be bound: {error}", setting.origin),
     })
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Overrides {
     pub(crate) data: Option<PathBuf>,
     /// `--bind`
     pub(crate) bind: Option<String>,
+    /// `--otlp`
+    pub(crate) otlp: Option<String>,
     /// `--log`
     pub(crate) log: Option<String>,
     /// `--log-format`
@@ -64,6 +66,8 @@ pub(crate) struct Effective {
     pub(crate) data: Setting<PathBuf>,
     /// The address.
     pub(crate) bind: Setting<String>,
+    /// The second address, for exporters of OpenTelemetry, where one is asked for.
+    pub(crate) otlp: Option<Setting<String>>,
     /// The largest request body.
     pub(crate) body_limit: Setting<Size>,
     /// The log's level.
@@ -124,6 +128,8 @@ impl Effective {
             config.server.bind.clone(),
             "127.0.0.1:4141",
         );
+        let otlp = pick(("--otlp", overrides.otlp.clone()), "HANOK_OTLP", config.otlp.bind.clone(), "");
+        let otlp = (!otlp.value.is_empty()).then_some(otlp);
         let log_level = pick(("--log", overrides.log.clone()), "HANOK_LOG", config.log.level.clone(), "info");
         let log_format = match (overrides.log_format, env("HANOK_LOG_FORMAT").as_deref()) {
             (Some(value), _) => Setting { value, origin: Origin::Flag("--log-format") },
@@ -149,18 +155,27 @@ impl Effective {
             value: config.server.body_limit.unwrap_or(Size(100_000_000)),
             origin: from_file(config.server.body_limit.is_some()),
         };
-        Ok(Self { file, data, bind, body_limit, log_level, log_format, config, overrides: overrides.clone() })
+        Ok(Self {
+            file,
+            data,
+            bind,
+            otlp,
+            body_limit,
+            log_level,
+            log_format,
+            config,
+            overrides: overrides.clone(),
+        })
     }
 
     /// The address to bind, parsed.
     pub(crate) fn address(&self) -> Result<SocketAddr, String> {
-        let text = self.bind.value.as_str();
-        let text = text
-            .strip_prefix("localhost:")
-            .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-        text.parse().map_err(|_| {
-            format!("`{text}` ({}) is not an address and port such as 127.0.0.1:4141", self.bind.origin)
-        })
+        address(&self.bind, "127.0.0.1:4141")
+    }
+
+    /// The second address, parsed.
+    pub(crate) fn otlp_address(&self) -> Result<Option<SocketAddr>, String> {
+        self.otlp.as_ref().map(|bind| address(bind, "127.0.0.1:4318")).transpose()
     }
 
     /// A path of the file, taken from where the file is.
@@ -170,6 +185,14 @@ impl Effective {
             _ => path.to_owned(),
         }
     }
+}
+
+fn address(bind: &Setting<String>, example: &str) -> Result<SocketAddr, String> {
+    let text = bind.value.as_str();
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse()
+        .map_err(|_| format!("`{text}` ({}) is not an address and port such as {example}", bind.origin))
 }
 
 fn env(name: &'static str) -> Option<String> {

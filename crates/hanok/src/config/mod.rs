@@ -5,7 +5,7 @@ mod load;
 mod model;
 mod units;
 
-pub(crate) use effective::{Effective, Origin, Overrides};
+pub(crate) use effective::{Effective, Origin, Overrides, Setting};
 pub(crate) use load::{ConfigError, parse};
 pub(crate) use model::{Model, Rule, Target};
 pub(crate) use units::{Dollars, Seconds, Size};
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) gateway: Gateway,
     /// The way out: proxy, certificates.
     pub(crate) network: Network,
+    /// Spans of other programs.
+    pub(crate) otlp: Otlp,
     /// Projects by name; keys belong to them.
     pub(crate) projects: BTreeMap<String, Project>,
     /// Admins' keys of the configuration; others are made by `hanok keys create`. With no key at all, anybody
@@ -138,6 +140,15 @@ pub(crate) enum CassetteMode {
     /// Recorded traffic is answered from; the network is not used.
     #[default]
     Replay,
+}
+
+/// `[otlp]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Otlp {
+    /// A second address and port for OpenTelemetry's exporters, such as `127.0.0.1:4318`, where they send to
+    /// unless told otherwise. They may send to the server's own address, too.
+    pub(crate) bind: Option<String>,
 }
 
 /// `[log]`

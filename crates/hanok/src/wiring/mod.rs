@@ -131,10 +131,16 @@ pub(crate) fn check_bind(effective: &Effective, bind: SocketAddr, has_keys: bool
     if has_keys || bind.ip().is_loopback() {
         return Ok(());
     }
+    let origin = match &effective.otlp {
+        Some(otlp) if effective.address() != Ok(bind) && effective.otlp_address() == Ok(Some(bind)) => {
+            &otlp.origin
+        }
+        _ => &effective.bind.origin,
+    };
     bail!(
         "binding {bind} ({}) would let anybody on the network spend your money: make a key with `hanok keys create \
          NAME`, add one under [[keys]] in hanok.toml, or bind a loopback address such as 127.0.0.1:{}",
-        effective.bind.origin,
+        origin,
         bind.port()
     )
 }

@@ -167,13 +167,10 @@ pub(super) fn named(key: &str, value: String, now: Timestamp) -> Result<Criterio
             }
             Err(format!("`{value}` is no trace id: write its 32 hex digits, or the first of them and a `*`"))
         }
-        "has" => match find(&HAS, &value) {
-            Some(has) => Ok(Criterion::Has(has)),
-            None => {
-                let known: Vec<&str> = HAS.iter().map(|(name, _)| *name).collect();
-                Err(format!("`has:{value}` is not known; known are {}", known.join(", ")))
-            }
-        },
+        "has" => find(&HAS, &value).map(Criterion::Has).ok_or_else(|| {
+            let known: Vec<&str> = HAS.iter().map(|(name, _)| *name).collect();
+            format!("`has:{value}` is not known; known are {}", known.join(", "))
+        }),
         _ => {
             Err(format!("`{key}:` is not known; known are {KNOWN} (to search for the text itself, quote it)"))
         }
