@@ -16,13 +16,13 @@ pub const GROUPS: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// There is no such dimension.
-    #[error("calls cannot be grouped by `{0}`; known are {}", names(&Dimension::ALL))]
+    #[error("calls cannot be grouped by `{0}`; known are {known}", known = names(&Dimension::ALL))]
     Dimension(String),
     /// More than two dimensions.
     #[error("calls are grouped by two dimensions at most, not {0}")]
     TooMany(usize),
     /// There is no such order.
-    #[error("groups cannot be ordered by `{0}`; known are {}", names(&Rank::ALL))]
+    #[error("groups cannot be ordered by `{0}`; known are {known}", known = names(&Rank::ALL))]
     Rank(String),
 }
 
