@@ -13,8 +13,8 @@ use tantivy::directory::MmapDirectory;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
-    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError,
-    Term,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument,
+    TantivyError, Term,
 };
 
 /// Of the analyzer and the fields: another number makes every index on disk count as missing.
@@ -26,7 +26,7 @@ const WRITER_MEMORY: usize = 15_000_000;
 /// More terms than this add nothing to a query but time; the rarest are kept.
 const MOST_TERMS: usize = 128;
 /// Longer terms searched for a single syllable.
-const MOST_LONGER: usize = 32;
+pub(crate) const MOST_LONGER: usize = 32;
 
 /// An index could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -204,7 +204,7 @@ impl SearchIndex {
     }
 
     /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
-    fn terms_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, IndexError> {
+    pub(crate) fn terms_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, IndexError> {
         let Some(open) = self.current() else {
             return Ok(Vec::new());
         };
@@ -262,6 +262,16 @@ impl SearchIndex {
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
         Open::new_in(&self.dir).map_err(|e| self.failed(e))
+    }
+
+    /// What is done with the segments there are; `None` without an index.
+    pub(crate) fn with_segments<T>(
+        &self,
+        act: impl FnOnce(Field, &[SegmentReader]) -> Result<T, TantivyError>,
+    ) -> Result<Option<T>, IndexError> {
+        let Some(open) = self.current() else { return Ok(None) };
+        let searcher = open.reader.searcher();
+        act(open.fields.body, searcher.segment_readers()).map(Some).map_err(|e| self.failed(e))
     }
 
     fn current(&self) -> Option<Arc<Open>> {

@@ -7,8 +7,10 @@
 //!
 //! Deliberately not here: where texts come from, and any store of them.
 //!
-//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25).
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25),
+//! [`all`] (sets without a score).
 
+pub mod all;
 pub mod analyze;
 pub mod index;
 mod rank;
@@ -16,5 +18,6 @@ mod script;
 mod stem;
 mod tokenizer;
 
+pub use all::Groups;
 pub use analyze::{Analyzer, Token, analyze};
 pub use index::{Found, IndexError, SearchIndex, Terms, Writer};

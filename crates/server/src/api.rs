@@ -58,6 +58,10 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
         })
         .collect();
     let routes = house.gateway.routes();
+    let texts = house.traces.text_lag().await.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the index of messages cannot be asked");
+        None
+    });
     let providers: Vec<_> = routes.providers().iter().map(|provider| provider.name().as_str()).collect();
     reply::json(&json!({
         "version": settings.version,
@@ -68,6 +72,7 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
             json!({ "file": problem.file, "message": problem.message, "at": problem.at.rfc3339() })
         }),
         "export_problem": house.traces.export().problem(),
+        "full_text": texts,
         "store": store_trouble(&house).unwrap_or_else(|| "ok".to_owned()),
     }))
 }

@@ -29,3 +29,21 @@ CREATE TABLE fact_fill (
 ) STRICT;
 
 INSERT INTO fact_fill (next, last) SELECT min(seq), max(seq) FROM traces HAVING count(*) > 0;
+
+-- The trace that brought each body of a pack: its `seq` as the zigzag distance from that of the body before, LEB128.
+-- NULL in packs of an earlier version.
+ALTER TABLE packs ADD COLUMN seqs BLOB;
+
+-- For the full-text index beside this file. `epoch` is random, so that an index of another file is not taken for this
+-- one's. Messages of the traces up to `before` have no trace in `packs.seqs`. One row.
+CREATE TABLE text_epoch (
+    epoch  INTEGER NOT NULL,
+    before INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO text_epoch (epoch, before) SELECT random(), coalesce(max(seq), 0) FROM traces;
+
+-- Traces that were deleted, until the full-text index knows.
+CREATE TABLE text_gone (
+    seq INTEGER PRIMARY KEY
+) STRICT;

@@ -14,6 +14,7 @@
 //! the rest, which is exact, survives a crash at any point, and costs nothing while nothing is removed.
 
 use crate::error::StoreError;
+use crate::fact_columns::zigzag;
 use crate::row::Slot;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use std::collections::{HashMap, HashSet};
@@ -54,6 +55,11 @@ pub(crate) struct Blobs {
     lengths: Vec<u8>,
     /// Their hashes.
     hashes: Vec<u8>,
+    /// The traces that brought them, as in `packs`.
+    seqs: Vec<u8>,
+    /// The trace that brings what comes, and the one that brought the last body of the open pack.
+    owner: i64,
+    last_owner: i64,
     /// The hashes of the packs that the open transaction wrote.
     written: Vec<u8>,
 }
@@ -71,8 +77,16 @@ impl Blobs {
             open: Vec::new(),
             lengths: Vec::new(),
             hashes: Vec::new(),
+            seqs: Vec::new(),
+            owner: 0,
+            last_owner: 0,
             written: Vec::new(),
         })
+    }
+
+    /// What comes now is brought by this trace.
+    pub(crate) fn brought_by(&mut self, seq: i64) {
+        self.owner = seq;
     }
 
     /// The id of a body, which is stored unless it was lately.
@@ -101,6 +115,8 @@ impl Blobs {
         self.next += 1;
         self.open.extend_from_slice(body);
         self.hashes.extend_from_slice(&key.bytes());
+        push_varint(&mut self.seqs, zigzag(self.owner.wrapping_sub(self.last_owner)));
+        self.last_owner = self.owner;
         push_varint(&mut self.lengths, u64::try_from(body.len()).unwrap_or(u64::MAX));
         if self.open.len() >= PACK || body.len() >= ALONE {
             self.close_pack(tx, zstd)?;
@@ -119,14 +135,17 @@ impl Blobs {
         }
         let first = self.next - count(&self.hashes);
         let mut insert = tx.prepare_cached(
-            "INSERT INTO packs (first, hashes, lengths, size, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO packs (first, hashes, lengths, size, body, seqs) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         let packed = zstd.compress(&self.open);
         let size = packed.map(|_| i64::try_from(self.open.len()).unwrap_or(i64::MAX));
-        insert.execute(params![first, self.hashes, self.lengths, size, packed.unwrap_or(&self.open)])?;
+        let body = packed.unwrap_or(&self.open);
+        insert.execute(params![first, self.hashes, self.lengths, size, body, self.seqs])?;
         self.written.append(&mut self.hashes);
         self.open.clear();
         self.lengths.clear();
+        self.seqs.clear();
+        self.last_owner = 0;
         // One huge body must not hold its memory for ever.
         self.open.shrink_to(2 * PACK);
         Ok(())
@@ -258,6 +277,8 @@ impl Blobs {
         self.written.clear();
         self.open.clear();
         self.lengths.clear();
+        self.seqs.clear();
+        self.last_owner = 0;
     }
 }
 

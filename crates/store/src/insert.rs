@@ -307,6 +307,7 @@ impl Inserter {
             };
         }
         self.last_seq = seq;
+        self.blobs.brought_by(seq);
         let session = match &summary.session {
             Some(session) => Some(labels::join_session(tx, seq, project, session)?),
             None => None,

@@ -8,10 +8,10 @@
 //! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
 //! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`outline`] (large traces,
-//! in part), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls were, in columns), [`stats`] (sums
-//! over them), [`removal`] (traces that go), [`keys`] (who may call), [`ledger`] (what was spent), [`responses`]
-//! (what clients may ask back), [`cursors`] (how far a follower is), [`backup`] and [`check`] (the file as a
-//! whole), [`documents`].
+//! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
+//! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
+//! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
+//! [`backup`] and [`check`] (the file as a whole), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -29,6 +29,7 @@ mod insert;
 pub mod keys;
 mod labels;
 pub mod ledger;
+pub mod messages;
 mod names;
 pub mod outline;
 pub mod query;
@@ -56,6 +57,7 @@ pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use ledger::{Balance, Ledger};
+pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};

@@ -90,6 +90,10 @@ impl<'a> Traces<'a> {
         self.store
     }
 
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+
     /// Whose traces are seen; `None` is everybody's.
     pub(crate) fn project(&self) -> Option<Arc<str>> {
         self.scope.0.clone()
@@ -103,7 +107,7 @@ impl<'a> Traces<'a> {
         limit: usize,
     ) -> Result<TraceRows, StoreError> {
         let scope = self.scope.clone();
-        self.store.read(move |conn| list(conn, &scope, &query, before, limit)).await
+        self.store.read(move |conn| list(conn, &scope, &query, before, 0, limit)).await
     }
 
     /// The newest traces that arrived after `seq`, at most `limit`, oldest first.
@@ -259,11 +263,12 @@ const NAMES: &str = "LEFT JOIN names AS name ON name.id = t.name
 const SUMS: &str = "coalesce(sum(traces), 0), coalesce(sum(errors), 0), coalesce(sum(spans), 0),
     coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(cost_nano), 0)";
 
-fn list(
+pub(crate) fn list(
     conn: &Connection,
     scope: &Scope,
     query: &TraceQuery,
     before: Option<i64>,
+    after: i64,
     limit: usize,
 ) -> Result<TraceRows, StoreError> {
     let range: Option<(i64, i64)> = conn
@@ -277,6 +282,7 @@ fn list(
         Some(since) => arrived_since(conn, oldest, newest, since.0.div_euclid(1_000_000))?,
         None => oldest,
     };
+    let floor = floor.max(after.saturating_add(1));
     let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
     // The first three are of each step.
     let mut values = vec![Sql::Null, Sql::Null, Sql::Null];

@@ -6,9 +6,9 @@
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept),
 //! [`recorder`], [`filter`], [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking
-//! it in), [`view`] (what readers get), [`read`], [`session`], [`score`], [`stats`] (sums over calls),
-//! [`removing`] (traces that go), [`pulse`] (the last minute), [`meter`] (sums since the start), [`export`] (out to
-//! a collector).
+//! it in), [`view`] (what readers get), [`read`], [`text`] (words of messages), [`session`], [`score`], [`stats`]
+//! (sums over calls), [`removing`] (traces that go), [`pulse`] (the last minute), [`meter`] (sums since the start),
+//! [`export`] (out to a collector).
 
 pub mod attribute;
 mod batch;
@@ -34,6 +34,7 @@ pub mod removing;
 pub mod score;
 pub mod session;
 pub mod stats;
+pub mod text;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
@@ -49,6 +50,7 @@ pub use removing::Retention;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};
+pub use text::{TextError, TextIndex, TextLag};
 pub use view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
 
 pub use hanok_store::SpanLine;

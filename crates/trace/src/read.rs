@@ -4,6 +4,7 @@ use crate::filter::TraceFilter;
 use crate::pulse::PulseView;
 use crate::recorder::TraceStore;
 use crate::score::ScoreView;
+use crate::text::TextError;
 use crate::view::{Neighbours, SpanView, TraceDetail, TraceOutline, TracePage, TraceSummary};
 use hanok_base::{SpanId, Timestamp, TraceId};
 use hanok_store::{Bodies, Bucket, Counts, StoreError, StoredTrace};
@@ -21,6 +22,9 @@ pub enum TraceError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The index of messages failed.
+    #[error(transparent)]
+    Text(#[from] TextError),
 }
 
 impl TraceStore {
@@ -32,7 +36,11 @@ impl TraceStore {
         limit: usize,
     ) -> Result<TracePage, TraceError> {
         let before = before(cursor)?;
-        let page = self.rows().list(filter.query(), before, limit).await?;
+        let query = filter.query();
+        let page = match self.find(&query.words, before).await? {
+            Some(found) => self.rows().list_found(query, found, before, limit).await?,
+            None => self.rows().list(query, before, limit).await?,
+        };
         let traces = page.rows.into_iter().map(TraceSummary::from).collect();
         Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
     }

@@ -8,6 +8,7 @@ use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
 use crate::receive::Received;
+use crate::text::TextIndex;
 use arc_swap::ArcSwap;
 use hanok_base::{BoxFuture, FinishedTrace, Place, Recorder, ResponseBytes, Span, StoreUnavailable};
 use hanok_store::{Scores, Store, Traces};
@@ -20,8 +21,10 @@ pub struct TraceStore {
     pub(crate) prices: Arc<ArcSwap<Prices>>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) meters: Arc<Meters>,
-    forms: Arc<Forms>,
+    pub(crate) forms: Arc<Forms>,
     pub(crate) export: Arc<ExportState>,
+    /// Finds words in messages.
+    pub(crate) texts: Option<Arc<TextIndex>>,
     pub(crate) received: Arc<Received>,
     pub(crate) policies: Arc<ArcSwap<Policies>>,
     /// Whose traces are read; `None` is everybody's.
@@ -38,6 +41,7 @@ impl TraceStore {
             meters: Arc::default(),
             forms: Arc::default(),
             export: Arc::default(),
+            texts: None,
             received: Arc::default(),
             policies: Arc::new(ArcSwap::from_pointee(Policies {
                 default: Policy::careful(),

@@ -112,6 +112,8 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let sweeping = tokio::spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
     let exporting =
         wiring::export(&effective)?.map(|target| tokio::spawn(export(rooms.traces.clone(), target)));
+    let texts = rooms.traces.clone();
+    let following = tokio::spawn(async move { texts.follow_texts().await });
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
     let catalog = rooms.gateway.clone();
@@ -122,6 +124,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     stops.next().await;
     watching.abort();
     sweeping.abort();
+    following.abort();
     if let Some(exporting) = exporting {
         // What is not sent yet goes after the next start.
         exporting.abort();

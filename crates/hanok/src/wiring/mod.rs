@@ -48,7 +48,8 @@ impl Rooms {
     pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
         let data = &effective.data.value;
         let store = Store::open(data, Options::default())?;
-        let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)));
+        let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)))
+            .with_texts(&texts_folder(data));
         let library = Library::open(store.clone(), data).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
@@ -101,7 +102,13 @@ impl Rooms {
 
 /// The records of a data folder, for a command that only reads them.
 pub(crate) fn records_to_read(effective: &Effective) -> anyhow::Result<TraceStore> {
-    Ok(TraceStore::new(store_to_read(effective)?, Arc::new(money::prices(effective))))
+    let traces = TraceStore::new(store_to_read(effective)?, Arc::new(money::prices(effective)));
+    Ok(traces.with_texts(&texts_folder(&effective.data.value)))
+}
+
+/// Where the index of messages is, beside those of documents.
+fn texts_folder(data: &Path) -> PathBuf {
+    data.join("index").join("messages")
 }
 
 /// The store of a data folder, for a command that only reads it.

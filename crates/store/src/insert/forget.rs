@@ -8,6 +8,7 @@ use super::{Inserter, first_span};
 use crate::blobs;
 use crate::error::StoreError;
 use crate::facts;
+use crate::messages;
 use crate::spans;
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::HashSet;
@@ -69,7 +70,9 @@ impl Inserter {
             }
         }
         labels.finish(tx)?;
-        facts::forget(tx, &mut self.zstd, seqs.get(..gone.done).unwrap_or_default())?;
+        let done = seqs.get(..gone.done).unwrap_or_default();
+        facts::forget(tx, &mut self.zstd, done)?;
+        messages::forget(tx, done)?;
         loose.sort_unstable();
         loose.dedup();
         self.blobs.loosen(tx, &loose)?;

@@ -128,6 +128,7 @@ impl Inserter {
         if self.packs.may_hold(trace.seq) {
             self.packs.finish(tx, &mut self.zstd)?;
         }
+        self.blobs.brought_by(trace.seq);
         let facts = self.facts.before(tx, &mut self.names, trace.seq)?;
         let mut there = self.there(tx, trace.seq)?;
         let before = there.family.len();

@@ -229,7 +229,6 @@ fn keys_are_found_by_hash_and_revoked_for_ever() {
             max_output_tokens: Some(4096),
             payloads: Some(hanok_base::Payloads::Errors),
             expires: Some(Timestamp::now().after(Duration::from_hours(1))),
-            payloads: None,
         };
         let key = store.keys().create(new.clone(), &secret).await.unwrap();
         assert!(changed.has_changed().unwrap());
