@@ -11,6 +11,34 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Whether what was said in calls is kept with their records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Payloads {
+    /// It is.
+    #[default]
+    On,
+    /// Only of traces in which something failed.
+    Errors,
+    /// It is not; what they used and cost is.
+    Off,
+}
+
+impl Payloads {
+    /// Its name: `on`, `errors` or `off`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Errors => "errors",
+            Self::Off => "off",
+        }
+    }
+
+    /// The choice of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::On, Self::Errors, Self::Off].into_iter().find(|choice| choice.as_str() == name)
+    }
+}
+
 /// Who calls, and how to reach back.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
@@ -22,6 +50,8 @@ pub struct Caller {
     pub project: Arc<str>,
     /// The address clients reach this server by (`http://127.0.0.1:4141`), for links in answers.
     pub base_url: Arc<str>,
+    /// Whether what is said in its calls is kept, where the key says so; else the project does.
+    pub payloads: Option<Payloads>,
 }
 
 /// The context of one call. Cheap to clone; a clone writes into the same trace.

@@ -25,7 +25,7 @@ pub use chat::{
     ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat,
     Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
-pub use context::{CallContext, Caller, Degradation, Patience, SpanScope};
+pub use context::{CallContext, Caller, Degradation, Patience, Payloads, SpanScope};
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};

@@ -2,7 +2,7 @@
 
 use crate::limit::{Limits, Meter};
 use arc_swap::ArcSwap;
-use hanok_base::{ErrorKind, NanoDollars, Problem, Timestamp};
+use hanok_base::{ErrorKind, NanoDollars, Payloads, Problem, Timestamp};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub struct Key {
     pub limits: Limits,
     /// How much money.
     pub budgets: Vec<Budget>,
+    /// Whether what is said in its calls is kept; `None` leaves that to the project.
+    pub payloads: Option<Payloads>,
     /// What it used of its limits.
     pub meter: Arc<Meter>,
 }

@@ -330,6 +330,9 @@ pub(crate) struct NewKey {
     /// May see every project, and make and revoke keys
     #[arg(long)]
     pub(crate) admin: bool,
+    /// Whether what is said in its calls is kept in the records [default: as the project has it]
+    #[arg(long, value_name = "CHOICE", value_parser = ["on", "errors", "off"])]
+    pub(crate) payloads: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -1,6 +1,6 @@
 //! Keys as people and commands handle them: made, listed, revoked; and handed to the gateway.
 
-use hanok_base::{Charge, NanoDollars, Timestamp};
+use hanok_base::{Charge, NanoDollars, Payloads, Timestamp};
 use hanok_gateway::{Budget, Key, KeyRing, Ledger, Limits, Period};
 use hanok_store::{Balance, BudgetPeriod, NewKey, Secret, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub struct KeyRequest {
     /// Sees every project, makes and revokes keys.
     #[serde(default)]
     pub admin: bool,
+    /// Whether what is said in its calls is kept: `on`, `errors` or `off`; as the project has it when absent.
+    #[serde(default)]
+    pub payloads: Option<String>,
 }
 
 /// Why keys could not be read or changed.
@@ -103,6 +106,12 @@ pub async fn create(store: &Store, wish: KeyRequest) -> Result<(hanok_store::Key
             text.parse().map_err(|error: hanok_base::usage::NotMoney| bad("budget", &error.to_string()))?;
         budgets.push(hanok_store::Budget { limit, period, model: None });
     }
+    let payloads = match wish.payloads.as_deref() {
+        None => None,
+        Some(name) => {
+            Some(Payloads::parse(name).ok_or_else(|| bad("payloads", "must be on, errors or off"))?)
+        }
+    };
     let models = wish.models.iter().map(|model| model.trim().to_owned()).filter(|model| !model.is_empty());
     let secret = Secret::random()?;
     let new = NewKey {
@@ -117,6 +126,7 @@ pub async fn create(store: &Store, wish: KeyRequest) -> Result<(hanok_store::Key
         },
         budgets,
         max_output_tokens: wish.max_output_tokens,
+        payloads,
         expires: wish.expires_in.map(|seconds| Timestamp::now().after(Duration::from_secs(seconds))),
     };
     let key = store.keys().create(new, &secret).await?;
@@ -245,6 +255,7 @@ pub fn described(key: &hanok_store::Key, books: &Books, ledger: Option<&Ledger>,
         "tokens_per_minute": key.limits.tokens_per_minute,
         "concurrent": key.limits.concurrent,
         "max_output_tokens": key.max_output_tokens,
+        "payloads": key.payloads.map(Payloads::as_str),
         "budgets": budgets,
         "usage": {
             "period": month.charge.period,
@@ -290,6 +301,7 @@ fn admin(name: &Arc<str>) -> Key {
         max_output_tokens: None,
         limits: Limits::default(),
         budgets: Vec::new(),
+        payloads: None,
         meter: Arc::default(),
     }
 }
@@ -310,6 +322,7 @@ fn ours(key: hanok_store::Key) -> Key {
         models: key.models,
         expires: key.expires,
         max_output_tokens: key.max_output_tokens,
+        payloads: key.payloads,
         meter: Arc::default(),
     }
 }

@@ -300,6 +300,7 @@ impl Filled {
             tokens_per_minute: count("tokens", &self.tokens)?,
             concurrent: count("concurrent", &self.concurrent)?,
             max_output_tokens: None,
+            payloads: None,
             expires_in: count("expires", &self.expires)?.map(|days| days.saturating_mul(86_400)),
             admin: self.admin == "1",
         })

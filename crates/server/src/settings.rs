@@ -67,6 +67,7 @@ impl Settings {
             key_id: key.filter(|key| !key.id.is_empty()).map(|key| key.id.clone()),
             project: key.map(|key| key.project.clone()).unwrap_or_default(),
             base_url,
+            payloads: key.and_then(|key| key.payloads),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
+mod forget;
 mod merge;
 
 use crate::blobs::{self, Blobs, Zstd};
@@ -21,6 +22,8 @@ use std::collections::{HashMap, HashSet};
 pub(crate) const SPAN_BITS: u32 = 20;
 const MOST_SPANS: i64 = 1 << SPAN_BITS;
 const MOST: usize = 1 << SPAN_BITS;
+/// Of calls whose traces are not kept.
+const NO_TRACE: i64 = 0;
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// What the writer keeps between commits.
@@ -39,6 +42,8 @@ pub(crate) struct Inserter {
     minutes: HashMap<i64, Sums, foldhash::fast::RandomState>,
     dues: Dues,
     families: Families,
+    /// Traces and spans of the open transaction that were counted and not kept.
+    not_kept: (u64, u64),
     attributes: String,
     references: Vec<u8>,
     rare_tokens: Vec<u8>,
@@ -86,7 +91,7 @@ pub(crate) struct Sums {
 impl Inserter {
     pub(crate) fn new(conn: &Connection) -> Result<Self> {
         let (last_seq, arrived_ms) = conn.query_row(
-            "SELECT coalesce(max(seq), 0), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
+            "SELECT max(coalesce(max(seq), 0), (SELECT last_seq FROM forgotten)), coalesce((SELECT arrived_ms FROM traces ORDER BY seq DESC LIMIT 1), 0)
              FROM traces",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -104,6 +109,7 @@ impl Inserter {
             minutes: HashMap::default(),
             dues: Dues::default(),
             families: Families::default(),
+            not_kept: (0, 0),
             attributes: String::new(),
             references: Vec::new(),
             rare_tokens: Vec::new(),
@@ -124,13 +130,21 @@ impl Inserter {
         Ok(())
     }
 
-    /// Whether there are traces that have no facts yet.
-    pub(crate) fn has_unfilled(&self) -> bool {
-        self.facts.unfilled().is_some()
+    /// Whether there is something to be done that nobody waits for.
+    pub(crate) fn has_chores(&self) -> bool {
+        self.facts.has_chores()
     }
 
-    /// Gives some of them their facts.
-    pub(crate) fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
+    /// Does some of it, some 10 ms.
+    pub(crate) fn chore(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        if self.facts.is_untidy() {
+            return self.facts.tidy(tx, &mut self.zstd).map_err(damaged);
+        }
+        self.fill(tx)
+    }
+
+    /// Gives some of the traces that have none yet their facts.
+    fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
         let Some((next, last)) = self.facts.unfilled() else { return Ok(()) };
         let seqs: Vec<i64> = tx
             .prepare_cached("SELECT seq FROM traces WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT 256")?
@@ -154,6 +168,10 @@ impl Inserter {
         self.facts.finish(tx, &mut self.zstd)?;
         self.blobs.finish(tx, &mut self.zstd)?;
         self.dues.finish(tx)?;
+        if let (traces @ 1.., spans) = std::mem::take(&mut self.not_kept) {
+            tx.prepare_cached("UPDATE forgotten SET traces = traces + ?1, spans = spans + ?2")?
+                .execute([traces, spans])?;
+        }
         let mut upsert = tx.prepare_cached(
             "INSERT INTO minutes (minute, traces, errors, spans, input_tokens, output_tokens, cost_nano)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -196,6 +214,7 @@ impl Inserter {
         self.last_seq = self.committed_seq;
         self.minutes.clear();
         self.families.clear();
+        self.not_kept = (0, 0);
         self.dues.rolled_back();
     }
 
@@ -213,7 +232,41 @@ impl Inserter {
         statements: &mut Statements<'_>,
         batch: &TraceBatch,
     ) -> Result<Sums> {
+        if !batch.kept && !is_there(tx, batch.trace_id)? {
+            return self.count_only(tx, batch);
+        }
         self.insert_as(tx, statements, batch, batch.trace_id)
+    }
+
+    /// Counts a trace that is not kept.
+    fn count_only(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<Sums> {
+        let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else {
+            return Ok(Sums::default());
+        };
+        let summary = &batch.summary;
+        let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
+        let tags = summary.tags.iter().map(|tag| self.names.id(tx, tag)).collect::<Result<_>>()?;
+        let mut ids = [
+            (Id::Project, &summary.project),
+            (Id::Asked, &summary.model),
+            (Id::Key, &summary.key_name),
+            (Id::KeyId, &summary.key_id),
+            (Id::Prompt, &summary.prompt),
+            (Id::Source, &summary.source),
+                (Id::User, &None),
+        ]
+        .map(|(id, text)| Ok::<_, rusqlite::Error>((id, self.names.optional(tx, text.as_deref())?)))
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
+        ids.push((Id::User, user));
+        let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
+        self.facts.put_calls(tx, &mut self.names, &Common::new(NO_TRACE, &ids, tags), calls)?;
+        let (status, _) = status_columns(&batch.summary.status);
+        let sums = sums_of(&batch.spans, status);
+        self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
+        self.not_kept.0 += u64::try_from(sums.traces).unwrap_or(0);
+        self.not_kept.1 += u64::try_from(sums.spans).unwrap_or(0);
+        Ok(sums)
     }
 
     fn insert_as(
@@ -241,13 +294,7 @@ impl Inserter {
         let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
 
         let seq = self.last_seq + 1;
-        let mut sums = Sums { traces: 1, errors: status, ..Sums::default() };
-        for span in each_once(&batch.spans).take(MOST) {
-            sums.spans += 1;
-            if span.counted {
-                sums.add(&Tokens::of(span));
-            }
-        }
+        let sums = sums_of(&batch.spans, status);
         let inserted = statements.trace.execute(params![
             seq,
             trace_id.as_bytes(),
@@ -310,7 +357,7 @@ impl Inserter {
             (Id::User, user),
         ];
         let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
-        self.facts.put_calls(tx, &mut self.names, &Common::new(seq, ids, tags), calls)?;
+        self.facts.put_calls(tx, &mut self.names, &Common::new(seq, &ids, tags), calls)?;
         let spans = each_once(&batch.spans);
         // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
         if summary.rooted && batch.spans.len() <= spans::MOST {
@@ -494,6 +541,22 @@ struct Numbers {
     prompt: Option<i64>,
     source: Option<i64>,
     user: Option<i64>,
+}
+
+/// What the spans of a new trace add up to.
+fn sums_of(spans: &[SpanRow], errors: i64) -> Sums {
+    let mut sums = Sums { traces: 1, errors, ..Sums::default() };
+    for span in each_once(spans).take(MOST) {
+        sums.spans += 1;
+        if span.counted {
+            sums.add(&Tokens::of(span));
+        }
+    }
+    sums
+}
+
+fn is_there(tx: &Transaction<'_>, trace_id: TraceId) -> Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM traces WHERE trace_id = ?1")?.exists([trace_id.as_bytes()])
 }
 
 /// Each span once.

@@ -4,7 +4,7 @@
 //! never stored: calls are matched by its hash.
 
 use crate::{Store, StoreError};
-use hanok_base::{NanoDollars, Timestamp};
+use hanok_base::{NanoDollars, Payloads, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -78,6 +78,8 @@ pub struct NewKey {
     pub budgets: Vec<Budget>,
     /// Most tokens an answer may have.
     pub max_output_tokens: Option<u64>,
+    /// Whether what is said in its calls is kept; `None` leaves that to the project.
+    pub payloads: Option<Payloads>,
     /// When it stops being good.
     pub expires: Option<Timestamp>,
 }
@@ -105,6 +107,8 @@ pub struct Key {
     pub budgets: Vec<Budget>,
     /// Most tokens an answer may have.
     pub max_output_tokens: Option<u64>,
+    /// Whether what is said in its calls is kept; `None` leaves that to the project.
+    pub payloads: Option<Payloads>,
     /// When it was made.
     pub created: Timestamp,
     /// When it stops being good.
@@ -187,7 +191,7 @@ pub struct Keys<'a> {
 }
 
 const KEY: &str = "SELECT id, name, project, hash, hint, admin, models, limits, budgets, max_output_tokens,
-    created_ns, expires_ns, revoked_ns, last_used_ns FROM keys";
+    created_ns, expires_ns, revoked_ns, last_used_ns, payloads FROM keys";
 
 impl Keys<'_> {
     /// Makes a key with this secret. Fails as damaged when the secret is another key's.
@@ -203,6 +207,7 @@ impl Keys<'_> {
             limits: new.limits,
             budgets: new.budgets,
             max_output_tokens: new.max_output_tokens,
+            payloads: new.payloads,
             created: Timestamp::now(),
             expires: new.expires,
             revoked: None,
@@ -214,8 +219,8 @@ impl Keys<'_> {
             .write_synced(move |tx| {
                 tx.execute(
                     "INSERT INTO keys (id, name, project, hash, hint, admin, models, limits, budgets,
-                        max_output_tokens, created_ns, expires_ns)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                        max_output_tokens, created_ns, expires_ns, payloads)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                     params![
                         &*row.id,
                         &*row.name,
@@ -229,6 +234,7 @@ impl Keys<'_> {
                         row.max_output_tokens,
                         row.created.0,
                         row.expires.map(|expires| expires.0),
+                        row.payloads.map(Payloads::as_str),
                     ],
                 )?;
                 Ok(())
@@ -320,6 +326,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Key> {
         expires: time(11)?,
         revoked: time(12)?,
         last_used: time(13)?,
+        payloads: row.get_ref(14)?.as_str_or_null()?.and_then(Payloads::parse),
     })
 }
 

@@ -10,7 +10,7 @@
 //! count), `insert` (traces in), `facts` and `fact_columns` (what calls were, in columns), [`query`] (which ones),
 //! [`traces`] (traces out), [`stats`] (sums over calls), [`messages`] (texts for an index), [`sessions`], [`scores`],
 //! [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`documents`].
+//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -29,6 +29,7 @@ pub mod messages;
 mod names;
 pub mod query;
 mod readers;
+pub mod removal;
 pub mod responses;
 pub mod row;
 mod schema;
@@ -50,6 +51,7 @@ pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_sec
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
+pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};

@@ -16,6 +16,9 @@ pub struct TraceBatch {
     pub summary: Summary,
     /// The spans, parents before children.
     pub spans: Vec<SpanRow>,
+    /// Whether the spans are kept. Of a trace that is not kept nothing but sums is: it is charged, and counted by
+    /// the minute. Spans of a trace that is there already are kept all the same.
+    pub kept: bool,
 }
 
 impl TraceBatch {

@@ -13,6 +13,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_span_packs.sql"),
     include_str!("../migrations/0005_sessions.sql"),
     include_str!("../migrations/0006_facts.sql"),
+    include_str!("../migrations/0007_governance.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.

@@ -265,6 +265,72 @@ pub(crate) fn uncount(
     Ok(())
 }
 
+/// Where the traces end that the pack of this one may hold: the number of the first behind them.
+pub(crate) fn end_of_pack(conn: &Connection, seq: i64) -> Result<i64> {
+    conn.prepare_cached("SELECT coalesce(min(first), ?2) FROM span_packs WHERE first > ?1")?
+        .query_row([seq, i64::MAX], |row| row.get(0))
+}
+
+/// Takes traces (ascending, all of one pack) out of it; adds the bodies they refer to.
+pub(crate) fn take_out(
+    tx: &Transaction<'_>,
+    zstd: &mut Zstd,
+    seqs: &[i64],
+    bodies: &mut Vec<i64>,
+) -> Result<(), StoreError> {
+    let Some(seq) = seqs.first() else { return Ok(()) };
+    let Some((first, pack)) = pack_of(tx, *seq)? else { return Ok(()) };
+    let (mut left, mut last, mut taken) = (Vec::with_capacity(pack.len()), first, false);
+    for trace in traces(first, &pack) {
+        let trace = trace.ok_or_else(|| damaged(*seq))?;
+        if seqs.binary_search(&trace.seq).is_ok() {
+            let spans = unpack(trace.spans).ok_or_else(|| damaged(trace.seq))?;
+            bodies.extend(spans.iter().flat_map(|span| &span.bodies).map(|(_, id)| *id));
+            taken = true;
+        } else {
+            push_varint(&mut left, trace.seq.abs_diff(last));
+            last = trace.seq;
+            push_bytes(&mut left, trace.spans);
+        }
+    }
+    if left.is_empty() {
+        tx.prepare_cached("DELETE FROM span_packs WHERE first = ?1")?.execute([first])?;
+    } else if taken {
+        let packed = zstd.compress(&left);
+        let size = packed.map(|_| i64::try_from(left.len()).unwrap_or(i64::MAX));
+        tx.prepare_cached("UPDATE span_packs SET size = ?2, body = ?3 WHERE first = ?1")?
+            .execute(params![first, size, packed.unwrap_or(&left)])?;
+    }
+    Ok(())
+}
+
+/// Goes through the bodies that the spans of at most so many packs refer to, from the pack behind `after` on; the
+/// last pack's `first`, where it may not be the last of all.
+pub(crate) fn bodies_of_packs(
+    conn: &Connection,
+    after: i64,
+    most: usize,
+    mut each: impl FnMut(i64),
+) -> Result<Option<i64>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT first, size, body FROM span_packs WHERE first > ?1 ORDER BY first LIMIT ?2",
+    )?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut rows = statement.query([after, limit])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let first = row.get(0)?;
+        let pack = blobs::unpacked(row.get(1)?, row.get(2)?).ok_or_else(|| damaged(first))?;
+        for trace in traces(first, &pack) {
+            let trace = trace.ok_or_else(|| damaged(first))?;
+            let spans = unpack(trace.spans).ok_or_else(|| damaged(trace.seq))?;
+            spans.iter().flat_map(|span| &span.bodies).for_each(|(_, id)| each(*id));
+        }
+        last = Some(first);
+    }
+    Ok(last)
+}
+
 /// The pack a trace would be in, and its bytes.
 fn pack_of(conn: &Connection, seq: i64) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
     let found: Option<(i64, Option<usize>, Vec<u8>)> = conn

@@ -87,6 +87,8 @@ pub enum HealthState {
 struct Inner {
     folder: PathBuf,
     readers: Readers,
+    /// Held by whoever removes traces or empties bodies: one at a time.
+    removing: tokio::sync::Mutex<()>,
     /// Counts the changes of keys.
     keys_changed: watch::Sender<u64>,
     /// `None` when opened for reading only.
@@ -121,7 +123,15 @@ impl Store {
         };
         let readers = Readers::start(&path, options.readers, options.waiting_reads, options.read_timeout)?;
         let keys_changed = watch::Sender::new(0);
-        Ok(Self { inner: Arc::new(Inner { folder: folder.to_owned(), readers, keys_changed, writer }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                folder: folder.to_owned(),
+                readers,
+                removing: tokio::sync::Mutex::default(),
+                keys_changed,
+                writer,
+            }),
+        })
     }
 
     /// The data folder.
@@ -155,22 +165,40 @@ impl Store {
     /// run several times; its error takes back only what it did itself.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        mut write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.enqueue(false, write).await
+        self.enqueue(Haste::Soon, move |tx, _| write(tx)).await
     }
 
     /// The same, and on the disk when it returns, so that it survives a power cut.
     pub(crate) async fn write_synced<T: Send + 'static>(
         &self,
-        write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        mut write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.enqueue(true, write).await
+        self.enqueue(Haste::Synced, move |tx, _| write(tx)).await
+    }
+
+    /// Writes with the writer's own memory of what is there, in a group commit that comes anyway: nobody waits.
+    pub(crate) async fn write_by_and_by<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&Transaction<'_>, &mut Inserter) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.enqueue(Haste::None, write).await
     }
 
     /// A number that grows with every change of keys made through this store, for whoever keeps keys in memory.
     pub fn keys_changed(&self) -> watch::Receiver<u64> {
         self.inner.keys_changed.subscribe()
+    }
+
+    /// Waits until nobody else removes traces.
+    pub(crate) async fn removing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.inner.removing.lock().await
+    }
+
+    /// Whether what is recorded waits for the writer.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.inner.writer.as_ref().is_some_and(|writer| writer.shared.is_behind())
     }
 
     pub(crate) fn keys_did_change(&self) {
@@ -186,13 +214,13 @@ impl Store {
 
     /// Returns once everything handed over before is committed.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.enqueue(false, |_| Ok(())).await
+        self.enqueue(Haste::Soon, |_, _| Ok(())).await
     }
 
     /// Returns once everything handed over before is on the disk, and so survives a power cut.
     pub async fn sync(&self) -> Result<(), StoreError> {
         // Without a change SQLite would have nothing to sync.
-        self.enqueue(true, |tx| {
+        self.enqueue(Haste::Synced, |tx, _| {
             let version = schema::known_version();
             tx.pragma_update(None, "user_version", version)?;
             Ok(())
@@ -202,13 +230,13 @@ impl Store {
 
     async fn enqueue<T: Send + 'static>(
         &self,
-        synced: bool,
-        write: impl FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        haste: Haste,
+        write: impl FnMut(&Transaction<'_>, &mut Inserter) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writer = self.inner.writer.as_ref().ok_or(StoreError::ReadOnly)?;
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write { run: write, synced, result: None, reply });
-        writer.shared.push(Job::Write(job), true).map_err(|_| StoreError::Closed)?;
+        let job = Box::new(Write { run: write, synced: haste == Haste::Synced, result: None, reply });
+        writer.shared.push(Job::Write(job), haste != Haste::None).map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -276,6 +304,17 @@ impl Drop for Inner {
     }
 }
 
+/// How soon a write is to be committed, and how well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// With what comes anyway.
+    None,
+    /// At once.
+    Soon,
+    /// At once, and on the disk.
+    Synced,
+}
+
 struct Write<T, F> {
     run: F,
     synced: bool,
@@ -283,9 +322,11 @@ struct Write<T, F> {
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: FnMut(&Transaction<'_>) -> Result<T, StoreError> + Send> WriteJob for Write<T, F> {
-    fn run(&mut self, tx: &Transaction<'_>) -> Result<(), rusqlite::Error> {
-        let result = catch_unwind(AssertUnwindSafe(|| (self.run)(tx))).unwrap_or_else(|panic| {
+impl<T: Send, F: FnMut(&Transaction<'_>, &mut Inserter) -> Result<T, StoreError> + Send> WriteJob
+    for Write<T, F>
+{
+    fn run(&mut self, tx: &Transaction<'_>, inserter: &mut Inserter) -> Result<(), rusqlite::Error> {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.run)(tx, inserter))).unwrap_or_else(|panic| {
             let text = panic_text(&*panic);
             tracing::error!(panic = text, "a write panicked");
             Err(StoreError::Panicked(text))

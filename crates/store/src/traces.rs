@@ -184,6 +184,15 @@ impl<'a> Traces<'a> {
                 let (traces, spans) = sums
                     .iter()
                     .fold((0, 0), |(traces, spans), (_, sums)| (traces + sums.traces, spans + sums.spans));
+                let gone: (u64, u64) = match scope.0 {
+                    // The sums by minute count what is gone as well.
+                    None => conn.query_row("SELECT traces, spans FROM forgotten", [], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?,
+                    Some(_) => (0, 0),
+                };
+                let (traces, spans): (u64, u64) = (traces, spans);
+                let (traces, spans) = (traces.saturating_sub(gone.0), spans.saturating_sub(gone.1));
                 let file_bytes = conn.query_row(
                     "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
                     [],
@@ -310,7 +319,7 @@ pub(crate) fn list(
 
 /// The sequence number of the first trace that arrived at `ms` or later, by bisection: times of arrival never
 /// decrease.
-fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result<i64, StoreError> {
+pub(crate) fn arrived_since(conn: &Connection, oldest: i64, newest: i64, ms: i64) -> Result<i64, StoreError> {
     let mut probe =
         conn.prepare_cached("SELECT seq, arrived_ms FROM traces WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
     let (mut low, mut high) = (oldest, newest + 1);

@@ -72,6 +72,7 @@ async fn run(plan: &Plan) -> Result<(), AnyError> {
         key_id: Some("key_1".into()),
         project: "shop".into(),
         base_url: "".into(),
+        payloads: None,
     });
     let charges: Arc<[Charge]> = ["key:key_1", "project:shop", "model:gpt-5-mini"]
         .into_iter()

@@ -79,6 +79,8 @@ pub const KEY: &str = "hanok.key";
 pub const RAW_REQUEST: &str = "hanok.request.body";
 /// An answer that could not be read, as text.
 pub const RAW_RESPONSE: &str = "hanok.response.body";
+/// How many secrets and personal data were replaced before the span was stored.
+pub const REDACTIONS: &str = "hanok.redactions";
 /// Why the request or the answer could not be read.
 pub const UNREADABLE: &str = "hanok.exchange.unreadable";
 /// Bytes that went over the wire and are not kept: files rather than words.

@@ -62,7 +62,12 @@ fn assemble(pieces: Vec<Piece>, family: &Family, caller: &Caller, prices: &Price
         rows.push(row);
         previews.push(preview);
     }
-    Some(TraceBatch { trace_id, summary: summary(family, &rows, &mut previews, caller)?, spans: rows })
+    Some(TraceBatch {
+        trace_id,
+        summary: summary(family, &rows, &mut previews, caller)?,
+        spans: rows,
+        kept: true,
+    })
 }
 
 /// The spans' family, each span once. What counts are calls of providers that are not themselves made of such

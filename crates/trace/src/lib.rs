@@ -4,7 +4,8 @@
 //!
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
 //! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
-//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`recorder`], [`filter`],
+//! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept),
+//! [`recorder`], [`filter`],
 //! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in),
 //! [`view`] (what readers get), [`read`], [`text`] (words of messages), [`stats`] (sums over calls), [`session`],
 //! [`score`], [`pulse`] (the last minute),
@@ -17,6 +18,7 @@ pub mod estimate;
 mod exchange;
 pub mod filter;
 mod forms;
+pub mod govern;
 pub mod message;
 pub mod meter;
 pub mod otlp;
@@ -34,6 +36,7 @@ pub mod text;
 pub mod view;
 
 pub use filter::{Criterion, FilterError, FilterTerm, Label, TraceFilter, parse_filter};
+pub use govern::{Keep, Policies, Policy, Sampling};
 pub use meter::{Histogram, Meter};
 pub use price::{Price, ServiceTier};
 pub use price_list::Prices;

@@ -2,6 +2,7 @@
 
 use crate::batch::batch;
 use crate::forms::Forms;
+use crate::govern::{Policies, Policy, govern};
 use crate::meter::{Meter, Meters};
 use crate::price_list::Prices;
 use crate::pulse::Pulse;
@@ -23,6 +24,7 @@ pub struct TraceStore {
     /// Finds words in messages.
     pub(crate) texts: Option<Arc<TextIndex>>,
     pub(crate) received: Arc<Received>,
+    policies: Arc<ArcSwap<Policies>>,
     /// Whose traces are read; `None` is everybody's.
     pub(crate) scope: Option<Arc<str>>,
 }
@@ -38,6 +40,10 @@ impl TraceStore {
             forms: Arc::default(),
             texts: None,
             received: Arc::default(),
+            policies: Arc::new(ArcSwap::from_pointee(Policies {
+                default: Policy::careful(),
+                ..Policies::default()
+            })),
             scope: None,
         }
     }
@@ -62,6 +68,16 @@ impl TraceStore {
         self.prices.store(prices);
     }
 
+    /// What is kept, now.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.policies.load_full()
+    }
+
+    /// Exchanges what is kept, for this and all its clones. What is recorded stays as it is.
+    pub fn set_policies(&self, policies: Arc<Policies>) {
+        self.policies.store(policies);
+    }
+
     /// The same, reading the traces of this project only; the empty name is that of traces without a project.
     /// `None` reads all. Recording is not restricted.
     #[must_use]
@@ -84,7 +100,8 @@ impl Recorder for TraceStore {
             let place = self.store.admit().await.map_err(|full| StoreUnavailable { reason: full.reason })?;
             let (prices, pulse) = (Arc::clone(&self.prices), Arc::clone(&self.pulse));
             let (meters, forms) = (Arc::clone(&self.meters), Arc::clone(&self.forms));
-            Ok(Box::new(Reserved { place, prices, pulse, meters, forms }) as Box<dyn Place>)
+            let policies = Arc::clone(&self.policies);
+            Ok(Box::new(Reserved { place, prices, pulse, meters, forms, policies }) as Box<dyn Place>)
         })
     }
 }
@@ -95,18 +112,20 @@ struct Reserved {
     pulse: Arc<Pulse>,
     meters: Arc<Meters>,
     forms: Arc<Forms>,
+    policies: Arc<ArcSwap<Policies>>,
 }
 
 impl Place for Reserved {
     fn record(self: Box<Self>, trace: FinishedTrace) {
         let FinishedTrace { spans, caller, settlement } = trace;
-        let Self { place, prices, pulse, meters, forms } = *self;
+        let Self { place, prices, pulse, meters, forms, policies } = *self;
         let bytes = spans.iter().map(approx_bytes).sum();
         let build = move || {
             pulse.beat(spans.iter(), &caller.project);
-            let batch = batch(spans, &caller, &prices.load(), &forms);
-            if let Some(batch) = &batch {
+            let mut batch = batch(spans, &caller, &prices.load(), &forms);
+            if let Some(batch) = &mut batch {
                 meters.count(&batch.spans);
+                govern(batch, policies.load().of(&caller.project), &caller);
             }
             batch.into_iter().collect()
         };

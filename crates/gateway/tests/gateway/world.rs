@@ -428,6 +428,7 @@ pub(crate) fn key(name: &str) -> Key {
         max_output_tokens: None,
         limits: Limits::default(),
         budgets: Vec::new(),
+        payloads: None,
         meter: Arc::default(),
     }
 }

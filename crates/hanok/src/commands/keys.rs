@@ -85,6 +85,7 @@ fn wish(new: NewKey) -> KeyRequest {
         max_output_tokens: new.max_output_tokens,
         expires_in: expires.map(|time| time.duration().as_secs()),
         admin,
+        payloads: new.payloads,
     }
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod finding;
 mod packed;
+mod removal;
 mod stats;
 
 use crate::{
@@ -72,7 +73,7 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
         input_preview: Some(format!("환불 100% question_{number}")),
         output_preview: None,
     };
-    TraceBatch { trace_id: trace_id(number), summary, spans }
+    TraceBatch { trace_id: trace_id(number), summary, spans, kept: true }
 }
 
 async fn submit(store: &Store, batch: TraceBatch) {

@@ -40,6 +40,7 @@ impl Payer {
             key_id: Some(format!("key_{project}").into()),
             project: project.into(),
             base_url: "".into(),
+            payloads: None,
         };
         let charge = |account: String| Charge { account: account.into(), period: "2026-11".into() };
         let charges = vec![charge(format!("key:key_{project}")), charge(format!("project:{project}"))];
