@@ -30,6 +30,11 @@ CREATE TABLE fact_fill (
 
 INSERT INTO fact_fill (next, last) SELECT min(seq), max(seq) FROM traces HAVING count(*) > 0;
 
+-- Traces that were removed and may have facts still, which count no longer. A trace goes from here once it has none.
+CREATE TABLE fact_gone (
+    seq INTEGER PRIMARY KEY
+) STRICT;
+
 -- The trace that brought each body of a pack: its `seq` as the zigzag distance from that of the body before, LEB128.
 -- NULL in packs of an earlier version.
 ALTER TABLE packs ADD COLUMN seqs BLOB;

@@ -200,12 +200,12 @@ pub(crate) struct Common(Fact);
 
 impl Common {
     /// Of a trace that is being inserted.
-    pub(crate) fn new(seq: i64, ids: [(Id, Option<i64>); 8], mut tags: Vec<i64>) -> Self {
+    pub(crate) fn new(seq: i64, ids: &[(Id, Option<i64>)], mut tags: Vec<i64>) -> Self {
         tags.sort_unstable();
         tags.dedup();
         let mut fact = Fact { seq, tags, ..Fact::default() };
         for (id, number) in ids {
-            fact.set_id(id, number.unwrap_or(0));
+            fact.set_id(*id, number.unwrap_or(0));
         }
         Self(fact)
     }
@@ -229,7 +229,7 @@ impl Common {
             .optional()?;
         let Some(found) = found else { return Ok(None) };
         let tags = found.iter().map(|tag| names.id(tx, tag)).collect::<Result<_>>()?;
-        Ok(Some(Self::new(seq, ids, tags)))
+        Ok(Some(Self::new(seq, &ids, tags)))
     }
 
     /// The fact of one of its counted calls.
@@ -368,7 +368,23 @@ pub(crate) struct Facts {
     /// The traces that have no facts yet, the first and the last of them.
     unfilled: Option<(i64, i64)>,
     committed_unfilled: Option<(i64, i64)>,
+    /// Whether there may be rows in `fact_gone`.
+    gone: bool,
+    tidying: Option<Tidying>,
 }
+
+/// Facts of removed traces are being taken out of the segments.
+struct Tidying {
+    /// The traces, ascending.
+    gone: Vec<i64>,
+    /// The segments that may hold some, still to be looked at.
+    segments: Vec<(i64, usize)>,
+}
+
+/// Traces whose facts are taken out in one go.
+const TIDY: i64 = 200_000;
+/// Of those, so many leave `fact_gone` in one step.
+const DONE: usize = 5_000;
 
 impl Facts {
     pub(crate) fn new(conn: &Connection) -> Result<Self> {
@@ -383,6 +399,8 @@ impl Facts {
             committed_tails: tails,
             unfilled,
             committed_unfilled: unfilled,
+            gone: conn.query_row("SELECT EXISTS (SELECT 1 FROM fact_gone)", [], |row| row.get(0))?,
+            tidying: None,
         })
     }
 
@@ -461,6 +479,58 @@ impl Facts {
         Ok(())
     }
 
+    /// The facts of these traces count no longer. They leave the file by and by ([`Facts::tidy`]).
+    pub(crate) fn forget(&mut self, tx: &Transaction<'_>, seqs: &[i64]) -> Result<()> {
+        let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO fact_gone (seq) VALUES (?1)")?;
+        for seq in seqs {
+            insert.execute([seq])?;
+        }
+        self.gone = true;
+        Ok(())
+    }
+
+    /// Whether there is something to fill or to tidy.
+    pub(crate) fn has_chores(&self) -> bool {
+        self.gone || self.unfilled.is_some()
+    }
+
+    /// Whether there is something to tidy.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.gone
+    }
+
+    /// Takes facts of removed traces out of one segment, in some 10 ms.
+    pub(crate) fn tidy(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd) -> Result<(), StoreError> {
+        // What fails begins again; what was done is not there to be done again.
+        let Some(mut tidying) = self.tidying.take() else {
+            let gone: Vec<i64> = tx
+                .prepare_cached("SELECT seq FROM fact_gone ORDER BY seq LIMIT ?1")?
+                .query_map([TIDY], |row| row.get(0))?
+                .collect::<Result<_>>()?;
+            let (Some(first), Some(last)) = (gone.first(), gone.last()) else {
+                self.gone = false;
+                return Ok(());
+            };
+            let segments = tx
+                .prepare_cached("SELECT id, facts FROM fact_segments WHERE first_seq <= ?2 AND last_seq >= ?1")?
+                .query_map([first, last], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_>>()?;
+            self.tails = without_tails(tx, &gone)?;
+            self.tidying = Some(Tidying { gone, segments });
+            return Ok(());
+        };
+        if let Some((segment, count)) = tidying.segments.pop() {
+            without(tx, zstd, (segment, count), &tidying.gone)?;
+        } else {
+            let mut delete = tx.prepare_cached("DELETE FROM fact_gone WHERE seq = ?1")?;
+            for seq in tidying.gone.drain(tidying.gone.len().saturating_sub(DONE)..) {
+                delete.execute([seq])?;
+            }
+        }
+        self.tidying = Some(tidying).filter(|tidying| !tidying.gone.is_empty());
+        Ok(())
+    }
+
     /// At the end of a transaction, before its commit.
     pub(crate) fn finish(&mut self, tx: &Transaction<'_>, zstd: &mut Zstd) -> Result<()> {
         if self.opened == 0 {
@@ -493,6 +563,7 @@ impl Facts {
         self.opened = 0;
         self.tails = self.committed_tails;
         self.unfilled = self.committed_unfilled;
+        self.tidying = None;
     }
 }
 
@@ -583,34 +654,36 @@ pub(crate) fn bad_column(segment: i64, column: Column) -> StoreError {
     StoreError::Damaged(format!("column {column:?} of fact segment {segment}"))
 }
 
-/// Deletes the facts of these traces (ascending), as if they had never been: segments that hold one are written
-/// anew without them, some 10 ms each, so that a caller forgets many traces at once and few times.
-pub(crate) fn forget(tx: &Transaction<'_>, zstd: &mut Zstd, seqs: &[i64]) -> Result<(), StoreError> {
-    let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Ok(()) };
-    let gone = |fact: &Fact| seqs.binary_search(&fact.seq).is_ok();
-    let fresh = tails(tx)?;
-    let left: Vec<Fact> = fresh.iter().filter(|fact| !gone(fact)).cloned().collect();
-    if left.len() < fresh.len() {
+/// Takes the facts of these traces (ascending) out of the tails; how many are left.
+fn without_tails(tx: &Transaction<'_>, gone: &[i64]) -> Result<usize, StoreError> {
+    let mut facts = tails(tx)?;
+    let before = facts.len();
+    facts.retain(|fact| gone.binary_search(&fact.seq).is_err());
+    if facts.len() < before {
         tx.execute("DELETE FROM fact_tails", [])?;
-        if !left.is_empty() {
+        if !facts.is_empty() {
             let mut body = Vec::new();
-            left.iter().for_each(|fact| fact.push(&mut body));
-            tx.execute("INSERT INTO fact_tails (facts, body) VALUES (?1, ?2)", params![left.len(), body])?;
+            facts.iter().for_each(|fact| fact.push(&mut body));
+            tx.execute("INSERT INTO fact_tails (facts, body) VALUES (?1, ?2)", params![facts.len(), body])?;
         }
     }
-    let mut overlapping =
-        tx.prepare_cached("SELECT id, facts FROM fact_segments WHERE first_seq <= ?2 AND last_seq >= ?1")?;
-    let found = overlapping.query_map([first, last], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let found: Vec<(i64, usize)> = found.collect::<Result<_>>()?;
-    for (segment, count) in found {
-        let facts = read_segment(tx, segment, count)?;
-        let left: Vec<Fact> = facts.iter().filter(|fact| !gone(fact)).cloned().collect();
-        if left.len() < facts.len() {
-            tx.execute("DELETE FROM fact_segments WHERE id = ?1", [segment])?;
-            let columns = [segment << COLUMN_BITS, (segment + 1) << COLUMN_BITS];
-            tx.execute("DELETE FROM fact_columns WHERE id >= ?1 AND id < ?2", columns)?;
-            write_segment(tx, zstd, &left)?;
-        }
+    Ok(facts.len())
+}
+
+/// Takes the facts of these traces (ascending) out of a segment, which is written anew where it has some.
+fn without(
+    tx: &Transaction<'_>,
+    zstd: &mut Zstd,
+    (segment, count): (i64, usize),
+    gone: &[i64],
+) -> Result<(), StoreError> {
+    let mut facts = read_segment(tx, segment, count)?;
+    facts.retain(|fact| gone.binary_search(&fact.seq).is_err());
+    if facts.len() < count {
+        tx.execute("DELETE FROM fact_segments WHERE id = ?1", [segment])?;
+        let columns = [segment << COLUMN_BITS, (segment + 1) << COLUMN_BITS];
+        tx.execute("DELETE FROM fact_columns WHERE id >= ?1 AND id < ?2", columns)?;
+        write_segment(tx, zstd, &facts)?;
     }
     Ok(())
 }

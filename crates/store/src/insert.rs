@@ -22,6 +22,8 @@ use std::collections::{HashMap, HashSet};
 pub(crate) const SPAN_BITS: u32 = 20;
 const MOST_SPANS: i64 = 1 << SPAN_BITS;
 const MOST: usize = 1 << SPAN_BITS;
+/// Of calls whose traces are not kept.
+const NO_TRACE: i64 = 0;
 const MINUTE_NS: i64 = 60_000_000_000;
 
 /// What the writer keeps between commits.
@@ -128,13 +130,21 @@ impl Inserter {
         Ok(())
     }
 
-    /// Whether there are traces that have no facts yet.
-    pub(crate) fn has_unfilled(&self) -> bool {
-        self.facts.unfilled().is_some()
+    /// Whether there is something to be done that nobody waits for.
+    pub(crate) fn has_chores(&self) -> bool {
+        self.facts.has_chores()
     }
 
-    /// Gives some of them their facts.
-    pub(crate) fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
+    /// Does some of it, some 10 ms.
+    pub(crate) fn chore(&mut self, tx: &Transaction<'_>) -> Result<()> {
+        if self.facts.is_untidy() {
+            return self.facts.tidy(tx, &mut self.zstd).map_err(damaged);
+        }
+        self.fill(tx)
+    }
+
+    /// Gives some of the traces that have none yet their facts.
+    fn fill(&mut self, tx: &Transaction<'_>) -> Result<()> {
         let Some((next, last)) = self.facts.unfilled() else { return Ok(()) };
         let seqs: Vec<i64> = tx
             .prepare_cached("SELECT seq FROM traces WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq LIMIT 256")?
@@ -223,22 +233,40 @@ impl Inserter {
         batch: &TraceBatch,
     ) -> Result<Sums> {
         if !batch.kept && !is_there(tx, batch.trace_id)? {
-            return Ok(self.count_only(batch));
+            return self.count_only(tx, batch);
         }
         self.insert_as(tx, statements, batch, batch.trace_id)
     }
 
     /// Counts a trace that is not kept.
-    fn count_only(&mut self, batch: &TraceBatch) -> Sums {
+    fn count_only(&mut self, tx: &Transaction<'_>, batch: &TraceBatch) -> Result<Sums> {
         let Some(start) = batch.spans.iter().map(|span| span.start.0).min() else {
-            return Sums::default();
+            return Ok(Sums::default());
         };
+        let summary = &batch.summary;
+        let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
+        let tags = summary.tags.iter().map(|tag| self.names.id(tx, tag)).collect::<Result<_>>()?;
+        let mut ids = [
+            (Id::Project, &summary.project),
+            (Id::Asked, &summary.model),
+            (Id::Key, &summary.key_name),
+            (Id::KeyId, &summary.key_id),
+            (Id::Prompt, &summary.prompt),
+            (Id::Source, &summary.source),
+                (Id::User, &None),
+        ]
+        .map(|(id, text)| Ok::<_, rusqlite::Error>((id, self.names.optional(tx, text.as_deref())?)))
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
+        ids.push((Id::User, user));
+        let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
+        self.facts.put_calls(tx, &mut self.names, &Common::new(NO_TRACE, &ids, tags), calls)?;
         let (status, _) = status_columns(&batch.summary.status);
         let sums = sums_of(&batch.spans, status);
         self.minutes.entry(start.div_euclid(MINUTE_NS)).or_default().merge(&sums);
         self.not_kept.0 += u64::try_from(sums.traces).unwrap_or(0);
         self.not_kept.1 += u64::try_from(sums.spans).unwrap_or(0);
-        sums
+        Ok(sums)
     }
 
     fn insert_as(
@@ -329,7 +357,7 @@ impl Inserter {
             (Id::User, user),
         ];
         let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
-        self.facts.put_calls(tx, &mut self.names, &Common::new(seq, ids, tags), calls)?;
+        self.facts.put_calls(tx, &mut self.names, &Common::new(seq, &ids, tags), calls)?;
         let spans = each_once(&batch.spans);
         // What is added to a packed trace costs a look into its pack, so one that is not whole is not packed.
         if summary.rooted && batch.spans.len() <= spans::MOST {

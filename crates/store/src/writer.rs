@@ -28,8 +28,10 @@ const GROUP_BYTES: usize = 32 << 20;
 const BEHIND: Duration = Duration::from_millis(80);
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
-/// Between the steps in which what was recorded long ago gets its facts.
-const FILL_PAUSE: Duration = Duration::from_millis(2);
+/// Between two steps of what nobody waits for, when nothing else is to be done.
+const CHORE_PAUSE: Duration = Duration::from_millis(2);
+/// And when there always is.
+const CHORE_EVERY: Duration = Duration::from_millis(250);
 /// How long a write may wait for a failing store before its caller is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a closing store still tries to commit.
@@ -275,15 +277,15 @@ pub(crate) struct Writer {
     touched: Instant,
     /// Those that the open transaction writes.
     touching: Touches,
-    /// Whether what was recorded before there were facts gets them.
-    filling: bool,
+    /// When something was done last that nobody waits for; `None` once that has failed.
+    chore_done: Option<Instant>,
 }
 
 impl Writer {
     pub(crate) fn new(conn: Connection, inserter: Inserter, shared: Arc<Shared>) -> Self {
         let committed = watch::Sender::new(inserter.newest_committed());
         let (touched, touching) = (Instant::now(), Touches::default());
-        Self { conn, inserter, shared, committed, dirty: true, touched, touching, filling: true }
+        Self { conn, inserter, shared, committed, dirty: true, touched, touching, chore_done: Some(touched) }
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<i64> {
@@ -296,6 +298,9 @@ impl Writer {
         while let Some(jobs) = self.next_group() {
             let mut group: Vec<Pending> = jobs.into_iter().map(build).collect();
             self.commit(&mut group);
+            if self.has_chores() && self.chore_done.is_some_and(|done| done.elapsed() >= CHORE_EVERY) {
+                self.chore();
+            }
         }
         self.rest();
     }
@@ -314,10 +319,10 @@ impl Writer {
                     queue.idle = false;
                     parking_lot::MutexGuard::unlocked(&mut queue, || self.probe());
                 }
-            } else if self.filling && self.inserter.has_unfilled() {
-                if shared.wake.wait_for(&mut queue, FILL_PAUSE).timed_out() && queue.jobs.is_empty() {
+            } else if self.has_chores() {
+                if shared.wake.wait_for(&mut queue, CHORE_PAUSE).timed_out() && queue.jobs.is_empty() {
                     queue.idle = false;
-                    parking_lot::MutexGuard::unlocked(&mut queue, || self.fill());
+                    parking_lot::MutexGuard::unlocked(&mut queue, || self.chore());
                 }
             } else if !self.dirty {
                 shared.wake.wait(&mut queue);
@@ -478,16 +483,21 @@ impl Writer {
         self.empty_log();
     }
 
-    /// Gives some of the traces recorded before there were facts theirs.
-    fn fill(&mut self) {
-        let filled = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).and_then(|tx| {
+    fn has_chores(&self) -> bool {
+        self.chore_done.is_some() && self.inserter.has_chores()
+    }
+
+    /// Does some of what nobody waits for.
+    fn chore(&mut self) {
+        let done = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).and_then(|tx| {
             self.inserter.begin(&tx)?;
-            self.inserter.fill(&tx)?;
+            self.inserter.chore(&tx)?;
             self.inserter.finish(&tx)?;
             tx.commit()
         });
         self.dirty = true;
-        match filled {
+        self.chore_done = Some(Instant::now());
+        match done {
             Ok(()) => {
                 self.inserter.committed();
             }
@@ -496,8 +506,8 @@ impl Writer {
                 if is_store_fault(&error) {
                     self.fail(&error);
                 } else {
-                    tracing::error!(%error, "older calls cannot be counted until the next start");
-                    self.filling = false;
+                    tracing::error!(%error, "calls cannot be counted anew until the next start");
+                    self.chore_done = None;
                 }
             }
         }

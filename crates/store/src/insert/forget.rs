@@ -7,7 +7,6 @@
 use super::{Inserter, first_span};
 use crate::blobs;
 use crate::error::StoreError;
-use crate::facts;
 use crate::messages;
 use crate::spans;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -64,15 +63,14 @@ impl Inserter {
                     gone.spans += spans;
                 }
             }
+            self.facts.forget(tx, now)?;
+            messages::forget(tx, now)?;
             gone.done += whole;
             if whole < of_pack {
                 break;
             }
         }
         labels.finish(tx)?;
-        let done = seqs.get(..gone.done).unwrap_or_default();
-        facts::forget(tx, &mut self.zstd, done)?;
-        messages::forget(tx, done)?;
         loose.sort_unstable();
         loose.dedup();
         self.blobs.loosen(tx, &loose)?;

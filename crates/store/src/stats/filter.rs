@@ -65,6 +65,10 @@ impl Filter {
         }
         let (first_ms, end_ms) = stretch(query);
         all.extend(tests(conn, &TraceQuery { since: None, until: None, ..query.clone() })?);
+        let gone = Seqs::read(conn, "SELECT seq FROM fact_gone", "SELECT min(seq), max(seq) FROM fact_gone", &[])?;
+        if !gone.words.is_empty() {
+            all.push(Test::Not(vec![Test::In(gone)]));
+        }
         // Last, those that read every call.
         all.sort_by_key(|test| matches!(test, Test::In(_) | Test::Not(_) | Test::Compares(..)));
         Ok(Self { first_ms, end_ms, all })
@@ -286,14 +290,18 @@ impl Seqs {
     fn of(conn: &Connection, query: &TraceQuery) -> Result<Self, StoreError> {
         let mut values: Vec<Sql> = Vec::new();
         let conditions = Conditions::of(conn, query, &mut values)?;
-        let (first, last): (i64, i64) =
-            conn.query_row("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM traces", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
+        let sql = format!("SELECT t.seq FROM traces AS t WHERE true{}", conditions.sql);
+        Self::read(conn, &sql, "SELECT min(seq), max(seq) FROM traces", &values)
+    }
+
+    /// Those that a statement gives, between the first and the last that another gives.
+    fn read(conn: &Connection, sql: &str, range: &str, values: &[Sql]) -> Result<Self, StoreError> {
+        let (first, last): (Option<i64>, Option<i64>) =
+            conn.prepare_cached(range)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (Some(first), Some(last)) = (first, last) else { return Ok(Self { first: 0, words: Vec::new() }) };
         let count = usize::try_from(last.saturating_sub(first) / 64 + 1).unwrap_or(0);
         let mut found = Self { first, words: vec![0; count] };
-        let sql = format!("SELECT t.seq FROM traces AS t WHERE true{}", conditions.sql);
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         while let Some(row) = rows.next()? {
             let (word, bit) = found.place(row.get(0)?);
