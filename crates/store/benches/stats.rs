@@ -33,7 +33,8 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
     }
     store.flush().await?;
     println!("{calls} calls stored in {:.1} s", began.elapsed().as_secs_f64());
-    let since = |days: i64| TraceQuery { since: Some(Timestamp(BASE + (30 - days) * DAY)), ..TraceQuery::default() };
+    let since =
+        |days: i64| TraceQuery { since: Some(Timestamp(BASE + (30 - days) * DAY)), ..TraceQuery::default() };
     let ask = |group_by: &[Dimension]| StatsQuery {
         group_by: group_by.to_vec(),
         limit: 20,
@@ -51,15 +52,21 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
         ("by prompt and model", ask(&[Prompt, Model])),
         ("by tag", ask(&[Tag])),
         ("by project and user", ask(&[Project, User])),
-        ("by error, failed ones", StatsQuery {
-            filter: TraceQuery { failed: Some(true), ..TraceQuery::default() },
-            ..ask(&[Error])
-        }),
+        (
+            "by error, failed ones",
+            StatsQuery {
+                filter: TraceQuery { failed: Some(true), ..TraceQuery::default() },
+                ..ask(&[Error])
+            },
+        ),
         ("by model, last 7 days", StatsQuery { filter: since(7), ..ask(&[Model]) }),
-        ("by user, one model", StatsQuery {
-            filter: TraceQuery { models: vec!["model-3*".into()], ..TraceQuery::default() },
-            ..ask(&[User])
-        }),
+        (
+            "by user, one model",
+            StatsQuery {
+                filter: TraceQuery { models: vec!["model-3*".into()], ..TraceQuery::default() },
+                ..ask(&[User])
+            },
+        ),
     ];
     for (name, query) in questions {
         let mut times = Vec::new();
@@ -127,7 +134,11 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
         input_preview: None,
         output_preview: None,
     };
-    TraceBatch { trace_id: TraceId::from_bytes((u128::from(number) + 1).to_be_bytes()), summary, spans: vec![span] }
+    TraceBatch {
+        trace_id: TraceId::from_bytes((u128::from(number) + 1).to_be_bytes()),
+        summary,
+        spans: vec![span],
+    }
 }
 
 struct Dice(u64);

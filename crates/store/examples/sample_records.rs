@@ -52,7 +52,8 @@ fn batch(number: u128, (name, parent): Shape, spans: u64) -> TraceBatch {
     let rows = (0..spans).map(|n| {
         let operation = kind(n);
         let after = i64::try_from(n).unwrap_or(0) * step;
-        let input = format!(r#"{{"role":"user","parts":[{{"type":"text","content":"step {n}: what is next?"}}]}}"#);
+        let input =
+            format!(r#"{{"role":"user","parts":[{{"type":"text","content":"step {n}: what is next?"}}]}}"#);
         SpanRow {
             span_id: id(n),
             parent_id: parent(n).map(id),
@@ -111,23 +112,33 @@ const MODELS: [(&str, &str, i64); 4] = [
 fn turn_of(n: u64, turn: u64) -> TraceBatch {
     let (model, provider, cost) = MODELS[usize::try_from(n * 7 / 3 % 5).unwrap_or(0).min(3)];
     let ago = i64::try_from(n * n % 2_900 * 893 + n * 60).unwrap_or(0) * 1_000_000_000;
-    let start = Timestamp(Timestamp::now().0 - ago - 300_000_000_000 + i64::try_from(turn).unwrap_or(0) * 61_000_000_000);
+    let start = Timestamp(
+        Timestamp::now().0 - ago - 300_000_000_000 + i64::try_from(turn).unwrap_or(0) * 61_000_000_000,
+    );
     let failed = n % 23 == 7 && turn == 0;
     let status = || if failed { SpanStatus::Error("429 rate limited".into()) } else { SpanStatus::Ok };
     let said = |role: &str, text: &str| {
         format!(r#"{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}"#).into_bytes()
     };
-    let questions = ["Order 48-2210 arrived damaged. Can we still refund it?", "선물 받은 사람이 자기 카드로 환불받을 수 있나요?", "What do I need from the customer?", "Thanks, write it to them."];
+    let questions = [
+        "Order 48-2210 arrived damaged. Can we still refund it?",
+        "선물 받은 사람이 자기 카드로 환불받을 수 있나요?",
+        "What do I need from the customer?",
+        "Thanks, write it to them.",
+    ];
     let question = questions[usize::try_from(turn).unwrap_or(0) % 4];
     let answer = "**Yes.** An item that arrived damaged can be refunded up to 90 days after delivery.";
-    let mut bodies: Vec<(Slot, Vec<u8>)> = vec![(Slot::Input, said("system", "Answer only from the numbered passages."))];
+    let mut bodies: Vec<(Slot, Vec<u8>)> =
+        vec![(Slot::Input, said("system", "Answer only from the numbered passages."))];
     for before in 0..turn {
         bodies.push((Slot::Input, said("user", questions[usize::try_from(before).unwrap_or(0) % 4])));
         bodies.push((Slot::Input, said("assistant", answer)));
     }
     bodies.push((Slot::Input, said("user", question)));
     if !failed {
-        let answered = format!(r#"{{"role":"assistant","parts":[{{"type":"text","content":"{answer}"}}],"finish_reason":"stop"}}"#);
+        let answered = format!(
+            r#"{{"role":"assistant","parts":[{{"type":"text","content":"{answer}"}}],"finish_reason":"stop"}}"#
+        );
         bodies.push((Slot::Output, answered.into_bytes()));
     }
     let id = |k: u64| SpanId::from_bytes((0x5eed_0000_0000 + (n * 8 + turn) * 4 + k).to_be_bytes());

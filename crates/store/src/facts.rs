@@ -414,12 +414,7 @@ impl Facts {
 
     /// What the facts of a trace have in common before it changes, for [`Facts::changed`]; `None` where it has none
     /// yet and will get them all at once.
-    pub(crate) fn before(
-        &self,
-        tx: &Transaction<'_>,
-        names: &mut Names,
-        seq: i64,
-    ) -> Result<Option<Common>> {
+    pub(crate) fn before(&self, tx: &Transaction<'_>, names: &mut Names, seq: i64) -> Result<Option<Common>> {
         if self.unfilled.is_some_and(|(next, last)| (next..=last).contains(&seq)) {
             return Ok(None);
         }
@@ -680,8 +675,7 @@ mod tests {
 
     #[test]
     fn facts_come_back() {
-        let facts: Vec<Fact> =
-            (0..1000).map(|seq| Fact { taken_back: seq % 7 == 1, ..fact(seq) }).collect();
+        let facts: Vec<Fact> = (0..1000).map(|seq| Fact { taken_back: seq % 7 == 1, ..fact(seq) }).collect();
         let mut bytes = Vec::new();
         facts.iter().for_each(|fact| fact.push(&mut bytes));
         let mut found = bytes.iter();

@@ -118,7 +118,14 @@ fn one(
         Some(span) => Some(unpacked_span(conn, &mut texts, span)?),
         None => conn
             .prepare_cached("SELECT id FROM spans WHERE id BETWEEN ?1 AND ?2 AND span_id = ?3")?
-            .query_row(params![first_span(row.seq), first_span(row.seq + 1) - 1, i64::from_be_bytes(*wanted.as_bytes())], |row| row.get(0))
+            .query_row(
+                params![
+                    first_span(row.seq),
+                    first_span(row.seq + 1) - 1,
+                    i64::from_be_bytes(*wanted.as_bytes())
+                ],
+                |row| row.get(0),
+            )
             .optional()?
             .map_or(Ok(None), |place| at(conn, &mut texts, place))?,
     };

@@ -309,7 +309,8 @@ impl Builder<'_> {
 
     fn word(&mut self, word: &str) -> Result<String, StoreError> {
         let word = like_pattern(word);
-        let found = ids(self.conn, "SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
+        let found =
+            ids(self.conn, "SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
         let (word, named) = (self.value(word), self.among(&found));
         Ok(format!(
             "(t.input_preview LIKE {word} ESCAPE '\\' OR t.output_preview LIKE {word} ESCAPE '\\'
@@ -371,11 +372,7 @@ pub(crate) fn rows_named(conn: &Connection, table: &str, names: &[String]) -> Re
         found.extend(if name.contains('*') {
             ids(conn, &format!("SELECT id FROM {table} WHERE lower(name) GLOB ?1"), vec![glob_pattern(name)])?
         } else {
-            ids(
-                conn,
-                &format!("SELECT id FROM {table} WHERE name = ?1"),
-                vec![Sql::Text(name.clone())],
-            )?
+            ids(conn, &format!("SELECT id FROM {table} WHERE name = ?1"), vec![Sql::Text(name.clone())])?
         });
     }
     Ok(found)

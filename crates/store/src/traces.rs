@@ -371,7 +371,11 @@ pub(crate) const SPAN: &str = "span_id, parent_id, name, operation, start_ns, du
     attributes, bodies, rare_tokens";
 
 /// A trace's row, where this reader may see it.
-pub(crate) fn seen(conn: &Connection, scope: &Scope, trace_id: TraceId) -> Result<Option<TraceRow>, StoreError> {
+pub(crate) fn seen(
+    conn: &Connection,
+    scope: &Scope,
+    trace_id: TraceId,
+) -> Result<Option<TraceRow>, StoreError> {
     let row = conn
         .prepare_cached(&row_sql("traces AS t", "WHERE t.trace_id = ?1"))?
         .query_row([trace_id.as_bytes()], trace_row)
@@ -415,7 +419,11 @@ fn get(
     Ok(Some(StoredTrace { row, spans: with_bodies }))
 }
 
-pub(crate) fn stored_span(conn: &Connection, texts: &mut Texts, row: &Row<'_>) -> Result<StoredSpan, StoreError> {
+pub(crate) fn stored_span(
+    conn: &Connection,
+    texts: &mut Texts,
+    row: &Row<'_>,
+) -> Result<StoredSpan, StoreError> {
     let attributes = row.get_ref(17)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     let span_id = crate::insert::span_id(row.get(0)?);
     let mut usage = Usage {

@@ -7,9 +7,9 @@ mod records;
 
 use hanok_base::Timestamp;
 use hanok_server::ui::view::{
-    AskView, Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView,
-    RateChart, ScoreView, SessionPlace, SourceView, SpanPane, SpanRow, StartView, Tab, TokenKind, TraceRow,
-    TraceView, TracesView, TreeView, UsageLine, UsageView,
+    AskView, Bucket, CitationView, CollectionView, HitView, Kind, MessageView, PartView, RateChart,
+    ScoreView, SessionPlace, SourceView, SpanPane, SpanRow, StartView, Tab, TokenKind, TraceRow, TraceView,
+    TracesView, TreeView, UsageLine, UsageView,
 };
 use hanok_server::ui::{self, Lang, Page, Pulse, Theme, Tick};
 use serde_json::json;

@@ -5,7 +5,7 @@ use hanok_base::Timestamp;
 use hanok_server::ui::view::{MessageView, PartView, ScoreView, Tab};
 use hanok_server::ui::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_server::ui::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use hanok_server::ui::view_settings::{RecordsView, SettingsView};
+use hanok_server::ui::view_settings::{RecordsView, Setting, SettingsView};
 use hanok_server::ui::{self, Lang};
 use std::io;
 use std::path::Path;
@@ -17,7 +17,8 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
     let s = Samples { lang };
     save("costs", &|page| ui::costs_page(page, &costs()).into_string())?;
     save("costs-calls", &|page| {
-        ui::costs_page(page, &CostsView { measure: Measure::Calls, by: GroupBy::Key, ..costs() }).into_string()
+        ui::costs_page(page, &CostsView { measure: Measure::Calls, by: GroupBy::Key, ..costs() })
+            .into_string()
     })?;
     save("costs-none", &|page| ui::costs_page(page, &CostsView::default()).into_string())?;
     save("sessions", &|page| ui::sessions_page(page, &sessions(&s)).into_string())?;
@@ -29,12 +30,17 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             spans: 1_204_881,
             file_bytes: 612_000_000,
             folder: "/home/alice/refund-desk/.hanok".into(),
-            retention: vec!["refund-desk: 90 d, 20 GB".into()],
-            redaction: Vec::new(),
-            payloads: vec!["ci: errors".into()],
+            retention: Setting {
+                now: vec!["refund-desk: 90 d, 20 GB".into()],
+                change: "[records.retention]\nage = \"90d\"\nsize = \"20GB\"".into(),
+            },
+            redaction: Setting::default(),
+            payloads: Setting { now: vec!["ci: errors".into()], ..Setting::default() },
             backup: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into())),
+            backup_command: "hanok db backup /backups/hanok.db".into(),
         };
-        ui::settings_page(page, &SettingsView { records: Some(records), file: "hanok.toml".into() }).into_string()
+        ui::settings_page(page, &SettingsView { records: Some(records), file: "hanok.toml".into() })
+            .into_string()
     })
 }
 
@@ -49,13 +55,23 @@ fn sums(calls: u64, cost_usd: f64) -> Sums {
         reasoning: calls * 24,
         cost_usd,
         unpriced: 0,
-        latency_ms: (calls > 0).then_some([1_310.0 + cost_usd * 20.0, 3_420.0 + cost_usd * 90.0, 6_800.0 + cost_usd * 300.0]),
+        latency_ms: (calls > 0).then_some([
+            1_310.0 + cost_usd * 20.0,
+            3_420.0 + cost_usd * 90.0,
+            6_800.0 + cost_usd * 300.0,
+        ]),
         first_token_ms: (calls > 0).then_some([340.0, 1_120.0 + cost_usd * 30.0]),
     }
 }
 
 fn costs() -> CostsView {
-    let models = [("claude-haiku-4-5", 1.8), ("gpt-5-mini", 1.2), ("claude-sonnet-4-5", 1.1), ("gemini-2.5-flash", 0.4), ("text-embedding-3-small", 0.1)];
+    let models = [
+        ("claude-haiku-4-5", 1.8),
+        ("gpt-5-mini", 1.2),
+        ("claude-sonnet-4-5", 1.1),
+        ("gemini-2.5-flash", 0.4),
+        ("text-embedding-3-small", 0.1),
+    ];
     let weights: Vec<f64> = (0..30_u32)
         .map(|day| match day {
             22 => 1.9,
@@ -65,7 +81,8 @@ fn costs() -> CostsView {
         .collect();
     let calls = |cost: f64| if cost > 0.0 { 10 + (cost * 800.0).round() as u64 } else { 0 };
     let group = |name: Option<&str>, scale: f64| {
-        let buckets: Vec<Sums> = weights.iter().map(|weight| sums(calls(weight * scale), weight * scale)).collect();
+        let buckets: Vec<Sums> =
+            weights.iter().map(|weight| sums(calls(weight * scale), weight * scale)).collect();
         let cost: f64 = buckets.iter().map(|sums| sums.cost_usd).sum();
         GroupView { name: name.map(str::to_owned), sums: sums(calls(cost), cost), buckets }
     };
@@ -99,7 +116,11 @@ fn summary(s: &Samples, at: u8) -> SessionRow {
 }
 
 fn sessions(s: &Samples) -> SessionsView {
-    SessionsView { rows: (0..14).map(|at| summary(s, at)).collect(), next: Some("older".into()), ..SessionsView::default() }
+    SessionsView {
+        rows: (0..14).map(|at| summary(s, at)).collect(),
+        next: Some("older".into()),
+        ..SessionsView::default()
+    }
 }
 
 fn session(s: &Samples) -> SessionView {
@@ -116,12 +137,17 @@ fn session(s: &Samples) -> SessionView {
         tokens: Some(64),
         ..MessageView::default()
     };
-    let helpful = ScoreView { name: "helpful".into(), value: Some(1.0), by: "alice".into(), ..ScoreView::default() };
+    let helpful =
+        ScoreView { name: "helpful".into(), value: Some(1.0), by: "alice".into(), ..ScoreView::default() };
     SessionView {
         summary: summary(s, 0),
         from: 1,
         turns: vec![
-            TurnView { trace: s.row(0), messages: pane.messages.into_iter().skip(1).collect(), scores: vec![helpful] },
+            TurnView {
+                trace: s.row(0),
+                messages: pane.messages.into_iter().skip(1).collect(),
+                scores: vec![helpful],
+            },
             TurnView {
                 trace: s.row(1),
                 messages: vec![

@@ -36,7 +36,8 @@ pub(crate) async fn costs(
         query.filter.since = Some(now.before(length));
     }
     let before = StatsQuery { limit: 1, ..query.clone() };
-    let failures = StatsQuery { group_by: vec![Dimension::Error], rank: Rank::Errors, limit: FAILURES, ..query.clone() };
+    let failures =
+        StatsQuery { group_by: vec![Dimension::Error], rank: Rank::Errors, limit: FAILURES, ..query.clone() };
     let query = StatsQuery {
         buckets: range.buckets(),
         group_by: vec![dimension(by)],

@@ -105,10 +105,8 @@ fn target(house: &House, entry: &Entry, share: Option<f64>) -> TargetView {
         errors: count(health.failed),
         running: u64::from(health.inflight),
         limit: entry.max_concurrent.map(count),
-        prices: price.map(|price| PricesView {
-            input: Some(price.headline().0),
-            output: Some(price.headline().1),
-        }),
+        prices: price
+            .map(|price| PricesView { input: Some(price.headline().0), output: Some(price.headline().1) }),
         local: price.is_some_and(|price| price.is_free()),
         capabilities: Vec::new(),
     }

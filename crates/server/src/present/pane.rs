@@ -39,7 +39,8 @@ pub(crate) async fn span_pane(
     if hits.is_empty() && span.operation == "gateway" {
         // What an answerer found is what its answer rests on, so it stands beside the answer.
         let outline = traces.outline(trace).await?;
-        let searched = outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
+        let searched =
+            outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
         if let Some(searched) = searched
             && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
         {
@@ -74,7 +75,9 @@ pub(crate) async fn span_pane(
         attributes: span
             .attributes
             .iter()
-            .filter(|(key, _)| !key.ends_with(".messages") && *key != "hanok.hits" && *key != name::TOOL_DEFINITIONS)
+            .filter(|(key, _)| {
+                !key.ends_with(".messages") && *key != "hanok.hits" && *key != name::TOOL_DEFINITIONS
+            })
             .map(|(key, value)| (key.clone(), shortened(value.clone())))
             .collect(),
         json: match tab {
@@ -122,10 +125,7 @@ async fn hits_of(house: &House, attributes: &Object) -> Vec<HitView> {
         let (start, end) = (byte("start"), byte("end"));
         let of_source = known.and_then(|id| texts.get(&id)).and_then(|text| text.get(start..end));
         hits.push(HitView {
-            text: of_source
-                .map(short)
-                .or_else(|| first(["content", "text", "document"]))
-                .unwrap_or_default(),
+            text: of_source.map(short).or_else(|| first(["content", "text", "document"])).unwrap_or_default(),
             source_id: known.map(|id| id.to_string()).unwrap_or_default(),
             source: first(["source", "name", "id"]).unwrap_or_default(),
             heading: text(hit, "heading"),
@@ -151,7 +151,8 @@ fn tools(attributes: &Object) -> Vec<(String, String)> {
 
 /// The messages, and how many of a long conversation are left out at its beginning.
 pub(super) fn messages(attributes: &Object) -> (Vec<MessageView>, u64) {
-    let list = |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list =
+        |name: &str| attributes.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let (input, output) = (list(name::INPUT_MESSAGES), list(name::OUTPUT_MESSAGES));
     let skipped = (input.len() + output.len()).saturating_sub(MOST_MESSAGES);
     let mut views: Vec<MessageView> = input.iter().chain(output).skip(skipped).map(message).collect();
@@ -200,7 +201,13 @@ fn message(message: &Value) -> MessageView {
 /// A picture that is there is shown; whatever is elsewhere is only named, as nothing is loaded from there.
 fn medium(part: &Value) -> PartView {
     let mime = part.get("mime_type").and_then(Value::as_str).unwrap_or_default();
-    let kind = || part.get("filename").and_then(Value::as_str).filter(|name| !name.is_empty()).unwrap_or(mime).to_owned();
+    let kind = || {
+        part.get("filename")
+            .and_then(Value::as_str)
+            .filter(|name| !name.is_empty())
+            .unwrap_or(mime)
+            .to_owned()
+    };
     let content = part.get("content").and_then(Value::as_str).unwrap_or_default();
     let base64 = |c: u8| c.is_ascii_alphanumeric() || b"+/=-_".contains(&c);
     if IMAGES.contains(&mime)
@@ -255,4 +262,32 @@ fn short(text: &str) -> String {
     }
     let (beginning, rest) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
     format!("{beginning}… (+{} bytes)", rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_picture_that_is_there_is_shown_and_nothing_else_is_loaded() {
+        let check = |part: Value, want: &str| {
+            let got = match medium(&part) {
+                PartView::Image(data) => format!("image {data}"),
+                PartView::Link { kind, place } => format!("link {kind} {place}"),
+                PartView::Other(what) => format!("other {what}"),
+                _ => String::new(),
+            };
+            assert_eq!(got, want);
+        };
+        check(json!({"type": "blob", "mime_type": "image/png", "content": "AA=="}), "image data:image/png;base64,AA==");
+        check(json!({"type": "blob", "mime_type": "image/svg+xml", "content": "AA=="}), "other image/svg+xml");
+        check(json!({"type": "blob", "mime_type": "image/png", "content": "\" onload"}), "other image/png");
+        check(json!({"type": "blob", "mime_type": "audio/wav", "content": "AA=="}), "other audio/wav");
+        check(json!({"type": "uri", "uri": "data:image/webp;base64,AA=="}), "image data:image/webp;base64,AA==");
+        check(json!({"type": "uri", "uri": "data:text/html;base64,AA=="}), "link  data:text/html;base64,AA==");
+        check(json!({"type": "uri", "modality": "image", "uri": "https://a/b.png"}), "link  https://a/b.png");
+        check(json!({"type": "file", "filename": "a.pdf", "file_id": "file-1"}), "link a.pdf file-1");
+        check(json!({"type": "file"}), "other file");
+    }
 }

@@ -88,7 +88,9 @@ fn say(message: &Value, into: &mut Vec<Value>) -> Option<()> {
     let only_text = content.iter().all(|part| part.get("text").is_some());
     let content = match content.as_slice() {
         [] => Value::Null,
-        parts if only_text => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<String>().into(),
+        parts if only_text => {
+            parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<String>().into()
+        }
         _ => content.into(),
     };
     let mut said = json!({ "role": role, "content": content });
@@ -116,8 +118,10 @@ mod tests {
         check(
             json!([user]),
             json!({ "gen_ai.request.temperature": 0.2, "gen_ai.tool.definitions": [{ "type": "function", "name": "f" }] }),
-            Some(json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "temperature": 0.2,
-                "tools": [{ "type": "function", "function": { "name": "f" } }] })),
+            Some(
+                json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "temperature": 0.2,
+                "tools": [{ "type": "function", "function": { "name": "f" } }] }),
+            ),
         );
         check(
             json!([user,

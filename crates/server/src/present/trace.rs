@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// Trees up to this size come whole; of larger ones a stretch of [`STRETCH`], and the rest on demand.
 const WHOLE: usize = 600;
-const STRETCH: usize = 200;
+const STRETCH: usize = 120;
 /// Most rows that one request for more is given.
 const MOST_ROWS: usize = 500;
 
@@ -119,7 +119,8 @@ pub(crate) async fn depths(
         return Ok(None);
     };
     let order = Order::of(&outline.lines);
-    let failed = order.nodes.iter().enumerate().filter(|(_, (_, line))| line.failed).map(|(at, _)| at).collect();
+    let failed =
+        order.nodes.iter().enumerate().filter(|(_, (_, line))| line.failed).map(|(at, _)| at).collect();
     Ok(Some((order.depths(), failed)))
 }
 
@@ -131,8 +132,7 @@ async fn drawn(
     window: Range<usize>,
 ) -> Result<Vec<SpanRow>, TraceError> {
     let depths = order.depths();
-    let lines: Vec<&(usize, &SpanLine)> =
-        order.nodes.iter().skip(window.start).take(window.len()).collect();
+    let lines: Vec<&(usize, &SpanLine)> = order.nodes.iter().skip(window.start).take(window.len()).collect();
     let places = lines.iter().map(|(_, line)| line.place).collect();
     let mut spans: HashMap<String, SpanView> =
         traces.spans_at(id, places).await?.into_iter().map(|span| (span.span_id.clone(), span)).collect();
@@ -203,7 +203,8 @@ struct Order<'a> {
 
 impl<'a> Order<'a> {
     fn of(lines: &'a [SpanLine]) -> Self {
-        let known: HashMap<SpanId, usize> = lines.iter().enumerate().map(|(at, line)| (line.span_id, at)).collect();
+        let known: HashMap<SpanId, usize> =
+            lines.iter().enumerate().map(|(at, line)| (line.span_id, at)).collect();
         let mut children: Vec<Vec<usize>> = vec![Vec::new(); lines.len()];
         let mut roots = Vec::new();
         for (at, line) in lines.iter().enumerate() {
@@ -277,7 +278,8 @@ mod tests {
     #[test]
     fn every_span_has_one_place_however_they_point_at_each_other() {
         let check = |lines: &[(u8, Option<u8>, i64)], want: &[(usize, u8)]| {
-            let lines: Vec<SpanLine> = lines.iter().map(|(id, parent, start)| line(*id, *parent, *start)).collect();
+            let lines: Vec<SpanLine> =
+                lines.iter().map(|(id, parent, start)| line(*id, *parent, *start)).collect();
             let got: Vec<(usize, SpanId)> =
                 Order::of(&lines).nodes.iter().map(|(depth, line)| (*depth, line.span_id)).collect();
             let want: Vec<(usize, SpanId)> =
@@ -285,10 +287,19 @@ mod tests {
             assert_eq!(got, want);
         };
         check(&[], &[]);
-        check(&[(1, None, 0), (2, Some(1), 5), (3, Some(1), 2), (4, Some(2), 6)], &[(0, 1), (1, 3), (1, 2), (2, 4)]);
+        check(
+            &[(1, None, 0), (2, Some(1), 5), (3, Some(1), 2), (4, Some(2), 6)],
+            &[(0, 1), (1, 3), (1, 2), (2, 4)],
+        );
         // A child before its parent, one whose parent is elsewhere, one that is its own.
-        check(&[(2, Some(1), 3), (1, None, 0), (3, Some(9), 1), (4, Some(4), 2)], &[(0, 1), (1, 2), (0, 3), (0, 4)]);
+        check(
+            &[(2, Some(1), 3), (1, None, 0), (3, Some(9), 1), (4, Some(4), 2)],
+            &[(0, 1), (1, 2), (0, 3), (0, 4)],
+        );
         // A ring.
-        check(&[(1, Some(3), 0), (2, Some(1), 1), (3, Some(2), 2), (4, None, 9)], &[(0, 4), (0, 1), (1, 2), (2, 3)]);
+        check(
+            &[(1, Some(3), 0), (2, Some(1), 1), (3, Some(2), 2), (4, None, 9)],
+            &[(0, 4), (0, 1), (1, 2), (2, 3)],
+        );
     }
 }

@@ -62,7 +62,8 @@ fn kinds(usage: &Usage) -> Vec<UsageLine> {
         (TokenKind::OutputAudio, usage.output_audio),
         (TokenKind::OutputImage, usage.output_image),
     ];
-    let shown = |kind: TokenKind, count: u64| count > 0 || matches!(kind, TokenKind::Input | TokenKind::Output);
+    let shown =
+        |kind: TokenKind, count: u64| count > 0 || matches!(kind, TokenKind::Input | TokenKind::Output);
     lines
         .into_iter()
         .filter_map(|(kind, count)| Some((kind, count?)))
@@ -107,9 +108,7 @@ fn alone(line: &UsageLine, usage: &Usage) -> Usage {
     match line.kind {
         TokenKind::Input => input,
         TokenKind::Cached => Usage { cached_input: count, ..input },
-        TokenKind::Written => {
-            Usage { cache_write: count, cache_write_long: usage.cache_write_long, ..input }
-        }
+        TokenKind::Written => Usage { cache_write: count, cache_write_long: usage.cache_write_long, ..input },
         TokenKind::InputAudio => Usage { input_audio: count, ..input },
         TokenKind::InputImage => Usage { input_image: count, ..input },
         TokenKind::Output => output,

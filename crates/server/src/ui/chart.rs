@@ -133,10 +133,10 @@ impl Chart<'_> {
 fn runs(values: &[Option<f64>]) -> Vec<Vec<(usize, f64)>> {
     let mut runs: Vec<Vec<(usize, f64)>> = Vec::new();
     let mut open = false;
-    for (at, value) in values.iter().enumerate() {
+    for (at, value) in values.iter().map(|value| value.filter(|value| value.is_finite())).enumerate() {
         match (value, runs.last_mut()) {
-            (Some(value), Some(run)) if open => run.push((at, *value)),
-            (Some(value), _) => runs.push(vec![(at, *value)]),
+            (Some(value), Some(run)) if open => run.push((at, value)),
+            (Some(value), _) => runs.push(vec![(at, value)]),
             (None, _) => {}
         }
         open = value.is_some();
@@ -148,7 +148,11 @@ fn points(run: &[(usize, f64)], x: &dyn Fn(usize) -> f64, top: f64) -> String {
     let y = |value: f64| 100.0 - (value / top).clamp(0.0, 1.0) * 100.0;
     match run {
         [(at, value)] => format!("{:.2},{:.2} {:.2},{:.2}", x(*at) - 0.6, y(*value), x(*at) + 0.6, y(*value)),
-        run => run.iter().map(|(at, value)| format!("{:.2},{:.2}", x(*at), y(*value))).collect::<Vec<_>>().join(" "),
+        run => run
+            .iter()
+            .map(|(at, value)| format!("{:.2},{:.2}", x(*at), y(*value)))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 

@@ -36,7 +36,9 @@ impl Icon {
             Self::Ask => r#"<path d="M2.5 3.5h11v7.5H8l-3.2 2.5V11H2.5z"/>"#,
             Self::Traces => r#"<path d="M2.5 3.5h7M5 6.5h6M7 9.5h6.5M5 12.5h4"/>"#,
             Self::Costs => r#"<path d="M3 13V8.5M6.3 13V4.5M9.7 13V7M13 13V3"/>"#,
-            Self::Settings => r#"<path d="M2.5 5h5M11 5h2.5M2.5 11H5M8.5 11h5"/><circle cx="9.2" cy="5" r="1.7"/><circle cx="6.8" cy="11" r="1.7"/>"#,
+            Self::Settings => {
+                r#"<path d="M2.5 5h5M11 5h2.5M2.5 11H5M8.5 11h5"/><circle cx="9.2" cy="5" r="1.7"/><circle cx="6.8" cy="11" r="1.7"/>"#
+            }
             Self::Model => {
                 r#"<path d="M8 2.2l5.2 2.9v5.8L8 13.8l-5.2-2.9V5.1zM2.8 5.1L8 8l5.2-2.9M8 8v5.8"/>"#
             }

@@ -99,7 +99,9 @@ fn said(page: &Page, part: &PartView, citations: &[CitationView]) -> Markup {
             html! { @if *is_error { p { span.badge.b-err { (t.tool_failed) } } } pre.code { (data(text)) } }
         }
         PartView::Image(data) => html! { p { img.picture src=(data) alt=(t.records.picture); } },
-        PartView::Link { kind, place } => html! { p.row { span.badge { (kind) } @if let Some(to) = page.link(place) { a.cut href=(to) rel="noreferrer" { (place) } } @else { span.mono.cut { (place) } } } },
+        PartView::Link { kind, place } => {
+            html! { p.row { span.badge { (kind) } @if let Some(to) = page.link(place) { a.cut href=(to) rel="noreferrer" { (place) } } @else { span.mono.cut { (place) } } } }
+        }
         PartView::Other(what) => html! { p { span.badge { (what) } } },
         PartView::ToolCall { .. } => Markup::default(),
     }

@@ -109,7 +109,7 @@ pub fn session_page(page: &Page, view: &SessionView) -> Markup {
             scripts: &[],
             above: Some((page.to("sessions"), r.sessions)),
             heading: html! { (row.id) },
-            actions: html! { a.btn href=(its) { (Icon::Traces.draw()) span.desk { (r.its_traces) } } },
+            actions: html! { a.btn href=(its) { (Icon::Traces.draw()) (r.its_traces) } },
             main: html! {
                 dl.sum {
                     div { dt { (r.turns) } dd.strong { (format::count(row.turns)) } }

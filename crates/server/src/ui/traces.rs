@@ -90,7 +90,11 @@ fn language(page: &Page, view: &TracesView) -> String {
         ("key:", r.word_key, Vec::new()),
         ("project:", r.word_project, Vec::new()),
         ("error:", r.word_error, Vec::new()),
-        ("operation:", r.word_operation, vec!["chat", "embeddings", "retrieval", "execute_tool", "invoke_agent"]),
+        (
+            "operation:",
+            r.word_operation,
+            vec!["chat", "embeddings", "retrieval", "execute_tool", "invoke_agent"],
+        ),
         ("tokens>", r.word_tokens, vec!["1k", "10k", "100k"]),
         ("score.", r.word_score, Vec::new()),
         ("has:", r.word_has, vec!["error", "cost", "session", "user", "tag", "score"]),

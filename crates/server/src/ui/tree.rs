@@ -16,13 +16,11 @@ pub fn guides(depths: &[usize], window: Range<usize>) -> Vec<Vec<Guide>> {
         follows.resize(depth + 1, false);
         if window.contains(&at) {
             let lines = follows.iter().enumerate().skip(1.max((depth + 1).saturating_sub(MOST_GUIDES)));
-            let lines = lines.map(|(level, goes_on)| {
-                match (level == depth, goes_on) {
-                    (false, true) => Guide::Through,
-                    (false, false) => Guide::Gap,
-                    (true, true) => Guide::Turn,
-                    (true, false) => Guide::Last,
-                }
+            let lines = lines.map(|(level, goes_on)| match (level == depth, goes_on) {
+                (false, true) => Guide::Through,
+                (false, false) => Guide::Gap,
+                (true, true) => Guide::Turn,
+                (true, false) => Guide::Last,
             });
             rows.push(lines.collect());
         }
@@ -105,7 +103,8 @@ mod tests {
     fn lines_go_on_only_where_a_sibling_follows() {
         use Guide::{Gap, Last, Through, Turn};
         let depths = [0, 1, 2, 2, 1, 2, 0];
-        let want: [&[Guide]; 7] = [&[], &[Turn], &[Through, Turn], &[Through, Last], &[Last], &[Gap, Last], &[]];
+        let want: [&[Guide]; 7] =
+            [&[], &[Turn], &[Through, Turn], &[Through, Last], &[Last], &[Gap, Last], &[]];
         assert_eq!(guides(&depths, 0..7), want);
         for window in [0..0, 2..5, 6..7, 3..99] {
             let part = want.get(window.start..window.end.min(7)).unwrap();
@@ -115,7 +114,13 @@ mod tests {
 
     #[test]
     fn overlapping_children_are_counted_once() {
-        let span = |depth, kind, start_ms, duration_ms| Stretch { depth, kind, failed: false, start_ms, duration_ms };
+        let span = |depth, kind, start_ms, duration_ms| Stretch {
+            depth,
+            kind,
+            failed: false,
+            start_ms,
+            duration_ms,
+        };
         let spans = [
             span(0, Kind::Http, 0.0, 100.0),
             span(1, Kind::Search, 10.0, 40.0),
@@ -123,7 +128,8 @@ mod tests {
             span(1, Kind::Search, 30.0, 40.0),
             span(1, Kind::Chat, 90.0, 50.0),
         ];
-        let got: Vec<(Kind, f64)> = spent(spans.into_iter()).iter().map(|share| (share.kind, share.ms)).collect();
+        let got: Vec<(Kind, f64)> =
+            spent(spans.into_iter()).iter().map(|share| (share.kind, share.ms)).collect();
         assert_eq!(got, [(Kind::Search, 75.0), (Kind::Chat, 50.0), (Kind::Http, 30.0), (Kind::Embed, 5.0)]);
     }
 }

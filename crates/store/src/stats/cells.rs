@@ -61,7 +61,8 @@ impl Cells {
         for (at, count) in SUMMED.into_iter().enumerate() {
             let numbers = part.numbers(conn, part::count(count))?;
             for row in rows {
-                let Some(number) = numbers.get(row.at as usize).and_then(|number| number.checked_sub(1)) else {
+                let Some(number) = numbers.get(row.at as usize).and_then(|number| number.checked_sub(1))
+                else {
                     continue;
                 };
                 let Some(sums) = self.sums.get_mut(row.cell) else { continue };

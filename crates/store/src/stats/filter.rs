@@ -4,7 +4,9 @@ use super::part::{self, Part};
 use crate::StoreError;
 use crate::fact_columns::Codes;
 use crate::facts::{Count, Id};
-use crate::query::{Behind, Comparison, Conditions, Has, Measure, Measured, TraceQuery, names_like, rows_named};
+use crate::query::{
+    Behind, Comparison, Conditions, Has, Measure, Measured, TraceQuery, names_like, rows_named,
+};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use std::collections::HashSet;
@@ -284,11 +286,10 @@ impl Seqs {
     fn of(conn: &Connection, query: &TraceQuery) -> Result<Self, StoreError> {
         let mut values: Vec<Sql> = Vec::new();
         let conditions = Conditions::of(conn, query, &mut values)?;
-        let (first, last): (i64, i64) = conn.query_row(
-            "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM traces",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
+        let (first, last): (i64, i64) =
+            conn.query_row("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM traces", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         let count = usize::try_from(last.saturating_sub(first) / 64 + 1).unwrap_or(0);
         let mut found = Self { first, words: vec![0; count] };
         let sql = format!("SELECT t.seq FROM traces AS t WHERE true{}", conditions.sql);

@@ -218,8 +218,7 @@ fn stats(conn: &Connection, project: Option<Arc<str>>, query: &StatsQuery) -> Re
         let pairs = Pairs::new(conn, part, &query.group_by, &rows)?;
         let mut lists: Vec<Vec<usize>> = Vec::with_capacity(pairs.keys.len());
         for keys in &pairs.keys {
-            let mut list: Vec<usize> =
-                keys.iter().map(|key| places.get(key).copied().unwrap_or(0)).collect();
+            let mut list: Vec<usize> = keys.iter().map(|key| places.get(key).copied().unwrap_or(0)).collect();
             list.dedup();
             list.sort_unstable();
             list.dedup();
@@ -316,7 +315,8 @@ fn greatest(
                 for count in counts {
                     let numbers = part.numbers(conn, part::count(*count))?;
                     for (row, pair) in rows.iter().zip(&pairs.of_rows) {
-                        let number = numbers.get(row.at as usize).map_or(0, |number| number.saturating_sub(1));
+                        let number =
+                            numbers.get(row.at as usize).map_or(0, |number| number.saturating_sub(1));
                         add(*pair, number.cast_signed().saturating_mul(i64::from(row.weight)));
                     }
                 }
@@ -370,7 +370,8 @@ impl Pairs {
                 let next = u32::try_from(keys.len()).unwrap_or(u32::MAX);
                 let number = *numbers.entry(pair).or_insert(next);
                 if number == next {
-                    let of = |axis: &Axis, code: u32| axis.values.get(code as usize).cloned().unwrap_or_default();
+                    let of =
+                        |axis: &Axis, code: u32| axis.values.get(code as usize).cloned().unwrap_or_default();
                     let (ones, others) = (of(&first, pair.0), of(&second, pair.1));
                     keys.push(
                         ones.iter().flat_map(|one| others.iter().map(move |other| (*one, *other))).collect(),
@@ -392,9 +393,8 @@ struct Buckets {
 }
 
 /// Lengths that people read a clock by, in seconds.
-const WIDTHS: [i64; 18] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
-];
+const WIDTHS: [i64; 18] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
 
 impl Buckets {
     fn new(most: usize, filter: &Filter, parts: &[Part]) -> Self {
@@ -410,7 +410,8 @@ impl Buckets {
             let begin = first.div_euclid(width).saturating_mul(width);
             end.saturating_sub(begin).saturating_add(width - 1).div_euclid(width).max(1)
         };
-        let of_clock = WIDTHS.into_iter().map(|seconds| seconds * SECOND_MS).find(|width| count(*width) <= most);
+        let of_clock =
+            WIDTHS.into_iter().map(|seconds| seconds * SECOND_MS).find(|width| count(*width) <= most);
         let width = of_clock.unwrap_or_else(|| {
             let days = end.saturating_sub(first).div_euclid(DAY_MS).div_euclid(most).saturating_add(1);
             let width = days.saturating_mul(DAY_MS);
@@ -442,7 +443,8 @@ impl Values<'_> {
     }
 
     fn one(&mut self, dimension: Dimension, number: i64) -> Result<Option<String>, StoreError> {
-        let named = |sql: &str| self.conn.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional();
+        let named =
+            |sql: &str| self.conn.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional();
         Ok(match (dimension, number) {
             (Dimension::Status, 0) => Some("ok".to_owned()),
             (Dimension::Status, _) => Some("error".to_owned()),
@@ -455,7 +457,9 @@ impl Values<'_> {
 }
 
 fn to_come(conn: &Connection) -> Result<u64, StoreError> {
-    let unfilled: Option<i64> =
-        conn.prepare_cached("SELECT last - next + 1 FROM fact_fill")?.query_row([], |row| row.get(0)).optional()?;
+    let unfilled: Option<i64> = conn
+        .prepare_cached("SELECT last - next + 1 FROM fact_fill")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
     Ok(unfilled.and_then(|traces| u64::try_from(traces).ok()).unwrap_or(0))
 }

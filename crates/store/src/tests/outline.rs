@@ -34,7 +34,10 @@ fn lines_are_the_spans_without_what_they_say() {
             // Also places of no span, and of another trace.
             let places = vec![outline.lines[1].place, 77, outline.lines[0].place, i64::MAX, 1 << 30];
             let some = store.traces().spans_at(trace_id(number), places.clone()).await.unwrap();
-            assert_eq!(some.iter().map(|span| span.span_id).collect::<Vec<_>>(), [second, SpanId::from_bytes([1; 8])]);
+            assert_eq!(
+                some.iter().map(|span| span.span_id).collect::<Vec<_>>(),
+                [second, SpanId::from_bytes([1; 8])]
+            );
             assert!(some[0].bodies.is_empty() && some[0].has_bodies);
             let other = store.traces().of(Some("other".into()));
             assert!(other.outline(trace_id(number)).await.unwrap().is_none());

@@ -2,8 +2,8 @@
 
 use super::{BASE, batch, block, open, span, submit, trace_id};
 use crate::{
-    CallStats, Comparison, Dimension, Has, Measure, Measured, Options, Rank, SpanRow, Stats, StatsQuery, Store,
-    TraceBatch, TraceQuery,
+    CallStats, Comparison, Dimension, Has, Measure, Measured, Options, Rank, SpanRow, Stats, StatsQuery,
+    Store, TraceBatch, TraceQuery,
 };
 use hanok_base::{NanoDollars, SpanId, SpanStatus, Timestamp, Usage};
 use std::collections::BTreeMap;
@@ -181,9 +181,8 @@ fn sums_are_those_of_the_calls() {
             };
             assert_same(&group.sums, &sums(calls.iter().filter(is)), "group");
             for (start, bucket) in (found.since.0..).step_by(60_000_000_000).zip(&group.buckets) {
-                let within = |batch: &&TraceBatch| {
-                    (start..start + 60 * SECOND).contains(&batch.spans[0].start.0)
-                };
+                let within =
+                    |batch: &&TraceBatch| (start..start + 60 * SECOND).contains(&batch.spans[0].start.0);
                 assert_same(bucket, &sums(calls.iter().filter(is).filter(within)), "bucket");
             }
             seen += group.sums.calls;
@@ -229,17 +228,27 @@ fn filters_are_those_of_the_list() {
                 batch.spans[0].status == SpanStatus::Ok && (50 * SECOND..150 * SECOND).contains(&start)
             }),
             (TraceQuery { users: vec!["user-7".into(), "user-1*".into()], ..none() }, |batch| {
-                batch.summary.user.as_deref().is_some_and(|user| user == "user-7" || user.starts_with("user-1"))
+                batch
+                    .summary
+                    .user
+                    .as_deref()
+                    .is_some_and(|user| user == "user-7" || user.starts_with("user-1"))
             }),
             (TraceQuery { tags: vec!["tag-1".into(), "tag-0".into()], ..none() }, |batch| {
                 batch.summary.tags.len() == 2
             }),
-            (TraceQuery { prompts: vec!["greet".into()], has: vec![Has::Tag, Has::Cost], ..none() }, |batch| {
-                batch.summary.prompt.is_some() && !batch.summary.tags.is_empty() && batch.spans[0].cost.is_some()
-            }),
-            (TraceQuery { names: vec!["trace 1*".into()], words: vec!["question_1".into()], ..none() }, |batch| {
-                batch.summary.name.starts_with("trace 1")
-            }),
+            (
+                TraceQuery { prompts: vec!["greet".into()], has: vec![Has::Tag, Has::Cost], ..none() },
+                |batch| {
+                    batch.summary.prompt.is_some()
+                        && !batch.summary.tags.is_empty()
+                        && batch.spans[0].cost.is_some()
+                },
+            ),
+            (
+                TraceQuery { names: vec!["trace 1*".into()], words: vec!["question_1".into()], ..none() },
+                |batch| batch.summary.name.starts_with("trace 1"),
+            ),
             (
                 TraceQuery {
                     measures: vec![Measured {
@@ -247,17 +256,17 @@ fn filters_are_those_of_the_list() {
                         comparison: Comparison::More,
                         value: 5_000_000_000,
                     }],
-                    not: vec![TraceQuery { failed: Some(true), ..none() }, TraceQuery {
-                        tags: vec!["tag-0".into()],
-                        keys: vec!["key-1".into()],
-                        ..none()
-                    }],
+                    not: vec![
+                        TraceQuery { failed: Some(true), ..none() },
+                        TraceQuery { tags: vec!["tag-0".into()], keys: vec!["key-1".into()], ..none() },
+                    ],
                     ..none()
                 },
                 |batch| {
                     batch.spans[0].duration_ns > 5_000_000_000
                         && batch.spans[0].status == SpanStatus::Ok
-                        && !(batch.summary.key_name.as_deref() == Some("key-1") && !batch.summary.tags.is_empty())
+                        && !(batch.summary.key_name.as_deref() == Some("key-1")
+                            && !batch.summary.tags.is_empty())
                 },
             ),
             (TraceQuery { models: vec!["nothing".into()], ..none() }, |_| false),
@@ -353,7 +362,10 @@ fn forgotten_traces_are_in_no_sum() {
         // Traces are numbered from 1 in the order they came.
         let gone: Vec<i64> = (1..=200).filter(|seq| seq % 3 == 0 || (70..90).contains(seq)).collect();
         let seqs = gone.clone();
-        store.write(move |tx| crate::facts::forget(tx, &mut crate::blobs::Zstd::default(), &seqs)).await.unwrap();
+        store
+            .write(move |tx| crate::facts::forget(tx, &mut crate::blobs::Zstd::default(), &seqs))
+            .await
+            .unwrap();
         let left: Vec<TraceBatch> = calls
             .iter()
             .zip(1..)
@@ -386,8 +398,11 @@ fn a_call_that_is_made_of_others_is_not_counted_beside_them() {
         submit(&store, batch(1, vec![span(3, Some(2)), span(4, Some(3))])).await;
         store.flush().await.unwrap();
         let found = ask(&store, by(&[Dimension::Model])).await;
-        let models: Vec<_> =
-            found.groups.iter().map(|group| (group.values[0].as_deref().unwrap(), group.sums.calls)).collect();
+        let models: Vec<_> = found
+            .groups
+            .iter()
+            .map(|group| (group.values[0].as_deref().unwrap(), group.sums.calls))
+            .collect();
         assert_eq!(models, [("gpt-5-mini", 1), ("a-child's", 1)]);
         assert_eq!(found.total.sums.input_tokens, 20);
         for id in [0, 1] {
