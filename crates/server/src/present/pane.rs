@@ -42,7 +42,7 @@ pub(crate) async fn span_pane(
         let searched =
             outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
         if let Some(searched) = searched
-            && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
+            && let Some(searched) = traces.span(trace, searched.span_id).await?
         {
             hits = hits_of(house, &searched.attributes).await;
         }
