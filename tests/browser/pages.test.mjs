@@ -2,20 +2,14 @@
 // calls serious, nothing that overflows a phone. With HANOK_SHOTS=DIR, a picture of each.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
+import { PHONE, SHOTS, WIDE, browser, launch, open, samples, serious } from "./page.mjs";
 
 const { hanok, upstream, providers, eventually } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
 
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SHOTS = process.env.HANOK_SHOTS;
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-
-let mock, house, fresh, browser;
+let mock, house, fresh, kept;
 const places = {};
 
 async function chat(model, content, stream = false) {
@@ -32,7 +26,17 @@ async function chat(model, content, stream = false) {
 
 before(async () => {
   mock = await upstream();
-  [house, fresh] = await Promise.all([hanok({ config: providers(mock), library: true }), hanok()]);
+  [house, fresh, kept] = await Promise.all([hanok({ config: providers(mock), library: true }), hanok(), hanok({ seed: samples })]);
+  places["sessions of nothing"] = `${fresh.url}/sessions`;
+  places["costs of nothing"] = `${fresh.url}/costs`;
+  places["traces of a month"] = `${kept.url}/traces`;
+  places["trace of 20,000 spans"] = `${kept.url}/traces/000000000000000100000000000000a1`;
+  places["trace of a turn"] = `${kept.url}/traces/${(await (await fetch(`${kept.url}/api/sessions/ticket-7003`)).json()).turns[1].trace_id}`;
+  places.sessions = `${kept.url}/sessions`;
+  places.session = `${kept.url}/sessions/ticket-7003`;
+  places.costs = `${kept.url}/costs?range=30d`;
+  places["costs by user"] = `${kept.url}/costs?range=7d&by=user&show=tokens&filter=${encodeURIComponent("user:alice")}`;
+  places.settings = `${kept.url}/settings`;
   places["traces of nothing"] = `${fresh.url}/traces`;
   places["first run"] = `${fresh.url}/`;
   places.ask = `${house.url}/`;
@@ -58,50 +62,16 @@ before(async () => {
   places.models = `${house.url}/models`;
   places.keys = `${house.url}/keys`;
   places["no such page"] = `${house.url}/nothing-here`;
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-  });
+  await launch();
 });
 
 after(async () => {
   await browser?.close();
   await house?.stop();
   await fresh?.stop();
+  await kept?.stop();
   await mock?.stop();
 });
-
-// A page that notes everything it should not do.
-async function open(url, { lang = "en", theme = "light", viewport = WIDE } = {}) {
-  const context = await browser.newContext({ viewport, locale: lang === "ko" ? "ko-KR" : "en-US", colorScheme: theme });
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  const faults = [];
-  const allowed = new URL(url).origin;
-  page.on("console", (message) => {
-    // The browser itself notes the status of a page that is not there.
-    const expected = url.endsWith("/nothing-here") && message.text().includes("404");
-    if (["error", "warning"].includes(message.type()) && !expected) faults.push(`console: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => faults.push(`uncaught: ${error}`));
-  page.on("request", (request) => {
-    const asked = new URL(request.url());
-    if (asked.origin !== allowed && asked.protocol !== "data:") faults.push(`asked elsewhere: ${asked}`);
-  });
-  page.on("response", (response) => {
-    if (response.status() >= 400 && response.url() !== url) faults.push(`${response.status()}: ${response.url()}`);
-  });
-  const response = await page.goto(url, { waitUntil: "load" });
-  return { page, response, faults, close: () => context.close() };
-}
-
-async function serious(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return violations
-    .filter((violation) => ["serious", "critical"].includes(violation.impact))
-    .map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`);
-}
 
 // Asks a model itself, without documents.
 async function choose(page, model) {
@@ -124,6 +94,16 @@ const NAMES = [
   "source",
   "models",
   "keys",
+  "traces of a month",
+  "trace of 20,000 spans",
+  "trace of a turn",
+  "sessions",
+  "sessions of nothing",
+  "session",
+  "costs",
+  "costs by user",
+  "costs of nothing",
+  "settings",
   "no such page",
 ];
 
@@ -148,7 +128,7 @@ describe("every page", () => {
             assert.equal(dark, theme === "dark", "the ground does not fit the theme");
             if (SHOTS) {
               await mkdir(SHOTS, { recursive: true });
-              const file = `${name.replaceAll(" ", "-")}.${lang}-${theme}`;
+              const file = `${name.replaceAll(/[ ,]+/g, "-")}.${lang}-${theme}`;
               await page.screenshot({ path: join(SHOTS, `${file}-1280.png`) });
               await page.setViewportSize(PHONE);
               await page.screenshot({ path: join(SHOTS, `${file}-390.png`) });

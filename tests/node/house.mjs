@@ -44,11 +44,13 @@ export async function upstream() {
   return { url: `http://127.0.0.1:${port}`, stop: () => stop(child, "SIGKILL") };
 }
 
-// `hanok up` in a folder of its own: `{ url, stop() }`. With `library`, over the test documents, all indexed.
-export async function hanok({ config = "", library = false } = {}) {
+// `hanok up` in a folder of its own: `{ url, stop() }`. With `library`, over the test documents, all indexed; `seed`
+// may put records into its data folder first.
+export async function hanok({ config = "", library = false, seed = null } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "hanok-"));
   await writeFile(join(folder, "hanok.toml"), config);
   if (library) await cp(join(TESTS, "python/library"), join(folder, "docs"), { recursive: true });
+  if (seed) await seed(join(folder, ".hanok"));
   const { PATH, HOME } = process.env;
   const child = spawn(BIN, ["up", ...(library ? ["docs"] : []), "--bind", `127.0.0.1:${await freePort()}`], {
     cwd: folder,

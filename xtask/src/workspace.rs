@@ -48,4 +48,8 @@ impl Workspace {
     pub(crate) fn binary(&self) -> PathBuf {
         self.target.join("debug").join("hanok")
     }
+
+    pub(crate) fn example(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join("examples").join(name)
+    }
 }

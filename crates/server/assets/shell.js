@@ -77,9 +77,10 @@ export const localise = (within) => {
     const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
     const today = at.toDateString() === new Date().toDateString();
     const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const thisYear = at.getFullYear() === new Date().getFullYear();
     const form = {
       m: clock, s: `${today ? "" : day + " "}${clock}:${two(at.getSeconds())}`,
-      d: `${at.getFullYear()}-${day}`, dm: today ? clock : `${at.getFullYear()}-${day} ${clock}`,
+      d: `${at.getFullYear()}-${day}`, dm: today ? clock : `${thisYear ? "" : at.getFullYear() + "-"}${day} ${clock}`,
     };
     time.textContent = form[time.dataset.clock];
   }

@@ -1,6 +1,6 @@
 // One trace: the tree under the keys, folding, the selected span's pane without reloading the page. Of a large
 // tree only the rows in view and some around them are in the page; the others are fetched as they come near.
-import { el, localise, root, words } from "./shell.js";
+import { el, fill, localise, root, toast, words } from "./shell.js";
 
 /** Up to so many visible rows all are in the page: for printing, and for the browser's own search. */
 const WHOLE = 600;
@@ -303,4 +303,21 @@ document.addEventListener("hanok:key", (event) => {
   else if (left) to(above(current));
   else if (folded.has(current)) fold(current, true);
   else if (open) to(visible[place + 1]);
+});
+
+// A person's rating: one a trace, so that a second thought takes the place of the first.
+const feedback = document.getElementById("feedback");
+feedback.hidden = false;
+feedback.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-rate]");
+  if (!button) return;
+  const { api, name, trace } = feedback.dataset;
+  const body = { id: `${name}-${trace}`, trace_id: trace, name, value: Number(button.dataset.rate), source: "person" };
+  const response = await fetch(api, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
+  if (!response?.ok) {
+    const answer = await response?.json().catch(() => null);
+    return toast(fill(words.records.view_failed, { why: answer?.error?.message ?? response?.status ?? words.unreachable }), "warn");
+  }
+  for (const other of feedback.children) other.setAttribute("aria-pressed", String(other === button));
+  toast(words.records.rated);
 });

@@ -253,7 +253,7 @@ impl Inserter {
             (Id::KeyId, &summary.key_id),
             (Id::Prompt, &summary.prompt),
             (Id::Source, &summary.source),
-                (Id::User, &None),
+            (Id::User, &None),
         ]
         .map(|(id, text)| Ok::<_, rusqlite::Error>((id, self.names.optional(tx, text.as_deref())?)))
         .into_iter()

@@ -88,6 +88,7 @@ fn node(workspace: &Workspace) -> Result<Counted> {
 }
 
 fn browser(workspace: &Workspace) -> Result<Counted> {
+    run(workspace.cargo().args(["build", "--package", "hanok-store", "--example", "sample_records"]))?;
     node_tests(workspace, "browser", Some(&tools::chromium()?))
 }
 
@@ -98,7 +99,7 @@ fn node_tests(workspace: &Workspace, name: &str, chromium: Option<&Path>) -> Res
     // The spec reporter is named because the default differs between a terminal and a pipe.
     command.args(["--test", "--test-reporter=spec"]).args(test_files(&folder)?).current_dir(&folder);
     if let Some(chromium) = chromium {
-        command.env("CHROMIUM", chromium);
+        command.env("CHROMIUM", chromium).env("HANOK_SAMPLES", workspace.example("sample_records"));
     }
     count(workspace, black_box(workspace, &mut command), Runner::Node)
 }

@@ -5,7 +5,7 @@ use hanok_base::Timestamp;
 use hanok_server::ui::view::{MessageView, PartView, ScoreView, Tab};
 use hanok_server::ui::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_server::ui::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use hanok_server::ui::view_settings::{RecordsView, SettingsView};
+use hanok_server::ui::view_settings::{RecordsView, Setting, SettingsView};
 use hanok_server::ui::{self, Lang};
 use std::io;
 use std::path::Path;
@@ -30,10 +30,14 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             spans: 1_204_881,
             file_bytes: 612_000_000,
             folder: "/home/alice/refund-desk/.hanok".into(),
-            retention: vec!["refund-desk: 90 d, 20 GB".into()],
-            redaction: Vec::new(),
-            payloads: vec!["ci: errors".into()],
+            retention: Setting {
+                now: vec!["refund-desk: 90 d, 20 GB".into()],
+                change: "[records.retention]\nage = \"90d\"\nsize = \"20GB\"".into(),
+            },
+            redaction: Setting::default(),
+            payloads: Setting { now: vec!["ci: errors".into()], ..Setting::default() },
             backup: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into())),
+            backup_command: "hanok db backup /backups/hanok.db".into(),
         };
         ui::settings_page(page, &SettingsView { records: Some(records), file: "hanok.toml".into() })
             .into_string()

@@ -42,7 +42,7 @@ pub(crate) async fn span_pane(
         let searched =
             outline.iter().flat_map(|whole| &whole.lines).find(|line| line.operation == "retrieval");
         if let Some(searched) = searched
-            && let Some(searched) = traces.spans_at(trace, vec![searched.place]).await?.first()
+            && let Some(searched) = traces.span(trace, searched.span_id).await?
         {
             hits = hits_of(house, &searched.attributes).await;
         }
@@ -262,4 +262,44 @@ fn short(text: &str) -> String {
     }
     let (beginning, rest) = text.split_at(text.floor_char_boundary(LONGEST_TEXT));
     format!("{beginning}… (+{} bytes)", rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_picture_that_is_there_is_shown_and_nothing_else_is_loaded() {
+        let check = |part: Value, want: &str| {
+            let got = match medium(&part) {
+                PartView::Image(data) => format!("image {data}"),
+                PartView::Link { kind, place } => format!("link {kind} {place}"),
+                PartView::Other(what) => format!("other {what}"),
+                _ => String::new(),
+            };
+            assert_eq!(got, want);
+        };
+        check(
+            json!({"type": "blob", "mime_type": "image/png", "content": "AA=="}),
+            "image data:image/png;base64,AA==",
+        );
+        check(
+            json!({"type": "blob", "mime_type": "image/svg+xml", "content": "AA=="}),
+            "other image/svg+xml",
+        );
+        check(json!({"type": "blob", "mime_type": "image/png", "content": "\" onload"}), "other image/png");
+        check(json!({"type": "blob", "mime_type": "audio/wav", "content": "AA=="}), "other audio/wav");
+        check(
+            json!({"type": "uri", "uri": "data:image/webp;base64,AA=="}),
+            "image data:image/webp;base64,AA==",
+        );
+        check(
+            json!({"type": "uri", "uri": "data:text/html;base64,AA=="}),
+            "link  data:text/html;base64,AA==",
+        );
+        check(json!({"type": "uri", "modality": "image", "uri": "https://a/b.png"}), "link  https://a/b.png");
+        check(json!({"type": "file", "filename": "a.pdf", "file_id": "file-1"}), "link a.pdf file-1");
+        check(json!({"type": "file"}), "other file");
+    }
 }

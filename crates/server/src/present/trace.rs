@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// Trees up to this size come whole; of larger ones a stretch of [`STRETCH`], and the rest on demand.
 const WHOLE: usize = 600;
-const STRETCH: usize = 200;
+const STRETCH: usize = 120;
 /// Most rows that one request for more is given.
 const MOST_ROWS: usize = 500;
 

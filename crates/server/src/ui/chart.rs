@@ -133,10 +133,10 @@ impl Chart<'_> {
 fn runs(values: &[Option<f64>]) -> Vec<Vec<(usize, f64)>> {
     let mut runs: Vec<Vec<(usize, f64)>> = Vec::new();
     let mut open = false;
-    for (at, value) in values.iter().enumerate() {
+    for (at, value) in values.iter().map(|value| value.filter(|value| value.is_finite())).enumerate() {
         match (value, runs.last_mut()) {
-            (Some(value), Some(run)) if open => run.push((at, *value)),
-            (Some(value), _) => runs.push(vec![(at, *value)]),
+            (Some(value), Some(run)) if open => run.push((at, value)),
+            (Some(value), _) => runs.push(vec![(at, value)]),
             (None, _) => {}
         }
         open = value.is_some();

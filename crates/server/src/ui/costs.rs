@@ -37,9 +37,9 @@ pub fn costs_page(page: &Page, view: &CostsView) -> Markup {
                         p.finding { (finding(page, view)) }
                         (figures(page, view))
                         (over_time(page, view))
-                        div.cols.cols-wide { (latency(page, view)) (failures(page, view)) }
-                        (first_token(page, view))
+                        div.cols { (latency(page, view)) (first_token(page, view)) }
                         (table(page, view))
+                        @if !view.failures.is_empty() { (failures(page, view)) }
                     }
                 }
             },
@@ -93,7 +93,7 @@ fn nothing(page: &Page, view: &CostsView) -> Markup {
     let r = &page.texts().records;
     html! {
         section.panel.nothing {
-            p.strong { (fill(r.no_calls, &[("range", r.range(view.range))])) }
+            p.strong { (fill(r.no_calls, &[("range", r.long_range(view.range))])) }
             p.dim { (r.no_calls_hint) }
             @if view.range != Range::Month { p { a href=(page.with("range", Range::Month.as_str())) { (r.look_back) } } }
         }
@@ -108,10 +108,12 @@ fn finding(page: &Page, view: &CostsView) -> String {
         if sums.unpriced == sums.calls { r.unpriced_all.to_owned() } else { format::sum(sums.cost_usd) };
     let whole = fill(
         r.finding,
-        &[("cost", &spent), ("calls", &format::count(sums.calls)), ("range", r.range(view.range))],
+        &[("cost", &spent), ("calls", &format::count(sums.calls)), ("range", r.long_range(view.range))],
     );
     let most = view.groups.iter().max_by(|a, b| a.sums.cost_usd.total_cmp(&b.sums.cost_usd));
-    let most = most.filter(|group| sums.cost_usd > 0.0 && group.sums.cost_usd > 0.0 && view.groups.len() > 1);
+    let most = most.filter(|group| {
+        group.name.is_some() && sums.cost_usd > 0.0 && group.sums.cost_usd > 0.0 && view.groups.len() > 1
+    });
     let most = most.map(|group| {
         let share = format::portion(group.sums.cost_usd / sums.cost_usd);
         fill(r.finding_most, &[("name", &name(page, group)), ("share", &share)])
@@ -128,7 +130,7 @@ fn figures(page: &Page, view: &CostsView) -> Markup {
     let r = &page.texts().records;
     let sums = &view.total.sums;
     let priced = sums.calls.saturating_sub(sums.unpriced);
-    let range = r.range(view.range);
+    let range = r.long_range(view.range);
     html! {
         dl.figures {
             div {
@@ -208,13 +210,19 @@ fn when(view: &CostsView, bucket: usize) -> String {
     if view.bucket_ms >= 86_400_000 { day.to_owned() } else { format!("{day} {time} UTC") }
 }
 
+/// The same on the page. Days are UTC's, as calls are summed up by them.
 fn moment(view: &CostsView, bucket: usize) -> Markup {
     let at = start(view, bucket);
     match view.range {
+        _ if view.bucket_ms >= 86_400_000 => html! { (at.rfc3339().get(5..10).unwrap_or_default()) },
         Range::Hour | Range::Day => format::clock(at, false),
-        _ if view.bucket_ms >= 86_400_000 => format::day(at),
         _ => format::moment(at),
     }
+}
+
+/// The head of the column of times.
+fn begin(page: &Page, view: &CostsView) -> Markup {
+    html! { (page.texts().records.begin) @if view.bucket_ms >= 86_400_000 { " (UTC)" } }
 }
 
 /// The times under a chart.
@@ -254,7 +262,7 @@ fn over_time(page: &Page, view: &CostsView) -> Markup {
             }
         })
         .collect();
-    let title = fill(r.over_time, &[("what", r.measure(measure)), ("by", r.group(view.by))]);
+    let title = fill(r.over_time, &[("what", r.measure(measure)), ("by", &r.group(view.by).to_lowercase())]);
     let write = |value: f64| written(measure, value);
     let chart = Chart { label: title.clone(), height: 190.0, ticks: &ticks, write: &write, points: &points };
     html! {
@@ -270,7 +278,7 @@ fn over_time(page: &Page, view: &CostsView) -> Markup {
                 (chart.stacked(&parts)) (axis(view)) p.said.dim data-said aria-live="polite" {}
             }
             details.data { summary { (r.as_table) } div.scroll tabindex="0" role="region" aria-label=(title) { table.table {
-                thead { tr { th { (r.begin) } @for (_, group) in &drawn { th.num { (name(page, group)) } } th.num { (page.texts().total) } } }
+                thead { tr { th { (begin(page, view)) } @for (_, group) in &drawn { th.num { (name(page, group)) } } th.num { (page.texts().total) } } }
                 tbody { @for at in 0..count { tr {
                     td.nowrap { (moment(view, at)) }
                     @for (_, group) in &drawn { td.num { (cell(page, view, group, at)) } }
@@ -357,7 +365,7 @@ fn percentiles(page: &Page, view: &CostsView, title: &str, of: &[Percentile<'_>]
             header { h2 { (title) } ul.legend.end { @for (at, (name, _)) in of.iter().enumerate() { li { (stroke(style(at))) (name) } } } }
             div.in { (chart.lines(&lines)) (axis(view)) p.said.dim data-said aria-live="polite" {} }
             details.data { summary { (r.as_table) } div.scroll tabindex="0" role="region" aria-label=(title) { table.table {
-                thead { tr { th { (r.begin) } @for (name, _) in of.iter().rev() { th.num { (name) } } } }
+                thead { tr { th { (begin(page, view)) } @for (name, _) in of.iter().rev() { th.num { (name) } } } }
                 tbody { @for (at, sums) in view.total.buckets.iter().enumerate() { tr {
                     td.nowrap { @if let Some(point) = points.get(at) { a href=(point.href) { (moment(view, at)) } } }
                     @for (_, ms) in of.iter().rev() { td.num { (ms(sums).map_or_else(|| "–".to_owned(), format::duration)) } }
@@ -369,19 +377,17 @@ fn percentiles(page: &Page, view: &CostsView, title: &str, of: &[Percentile<'_>]
 
 fn failures(page: &Page, view: &CostsView) -> Markup {
     let r = &page.texts().records;
-    let all = page.to(&format!("traces?filter={}", format::url_encode("status:error")));
+    let all = format!("{}%20status%3Aerror", traces_link(page, view, None, None));
     html! {
         section.panel {
             header { h2 { (r.what_failed) } a.end href=(all) { (r.all) } }
-            @if view.failures.is_empty() { p.in.dim { (r.none_failed) } } @else {
-                table.table {
-                    thead { tr { th { (r.kind) } th.num { (r.calls) } th.num { (r.share) } } }
-                    tbody { @for (kind, count) in &view.failures { tr {
-                        td { (kind.as_deref().unwrap_or(r.no_kind)) }
-                        td.num { (format::count(*count)) }
-                        td.num.soft { (format::share(*count, view.total.sums.calls)) }
-                    } } }
-                }
+            table.table {
+                thead { tr { th { (r.kind) } th.num { (r.calls) } th.num { (r.share) } } }
+                tbody { @for (kind, count) in &view.failures { tr {
+                    td { (kind.as_deref().unwrap_or(r.no_kind)) }
+                    td.num { (format::count(*count)) }
+                    td.num.soft { (format::share(*count, view.total.sums.calls)) }
+                } } }
             }
         }
     }
@@ -390,7 +396,7 @@ fn failures(page: &Page, view: &CostsView) -> Markup {
 fn table(page: &Page, view: &CostsView) -> Markup {
     let t = page.texts();
     let r = &t.records;
-    let title = fill(r.by_group, &[("by", r.group(view.by))]);
+    let title = fill(r.by_group, &[("by", &r.group(view.by).to_lowercase())]);
     let most = view.groups.iter().map(|group| group.sums.cost_usd).fold(0.0, f64::max);
     let rows = view
         .groups
@@ -407,8 +413,8 @@ fn table(page: &Page, view: &CostsView) -> Markup {
             div.scroll tabindex="0" role="region" aria-label=(title) {
                 table.table.hit.sums {
                     thead { tr {
-                        th { (r.group(view.by)) } th.num { (r.calls) } th.num { (r.errors) } th.num.desk { (t.tokens_in) } th.num.opt { (r.cached_share) }
-                        th.num.desk { (t.tokens_out) } th.num { (t.cost) } th.opt { span.vh { (r.share) } } th.num.desk { "p50" } th.num { "p95" } th.num.opt { (t.first_token) }
+                        th { (r.group(view.by)) } th.num { (r.calls) } th.num { (r.errors) } th.num.desk { (t.tokens_in) } th.num.desk { (t.tokens_out) }
+                        th.num.opt { (r.cached_share) } th.num { (t.cost) } th.opt { span.vh { (r.share) } } th.num.desk { "p50" } th.num { "p95" } th.num.opt { (t.first_token) }
                     } }
                     tbody { @for (colour, group, named) in rows { (group_row(page, view, colour, group, named, most)) } }
                     tfoot { (sum_row(page, view)) }
@@ -452,8 +458,8 @@ fn sums_cells(page: &Page, sums: &Sums) -> Markup {
         td.num { (format::count(sums.calls)) }
         td.num.bad[sums.errors > 0] { (format::share(sums.errors, sums.calls)) }
         td.num.desk { (format::tokens(sums.input)) }
-        td.num.opt { (format::share(sums.cached, sums.input)) }
         td.num.desk { (format::tokens(sums.output)) }
+        td.num.opt { (format::share(sums.cached, sums.input)) }
         td.num { @if sums.unpriced == sums.calls && sums.calls > 0 { span.dim { (page.texts().no_price) } } @else { (format::sum(sums.cost_usd)) } }
     }
 }

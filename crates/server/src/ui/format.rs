@@ -78,6 +78,9 @@ pub(super) fn seconds(ms: f64) -> String {
 
 /// Dollars with as many digits as small sums need: `$4.82`, `$0.00251`.
 pub(super) fn dollars(usd: f64) -> String {
+    if !usd.is_finite() {
+        return "–".to_owned();
+    }
     if usd == 0.0 || usd.abs() >= 1.0 { format!("${usd:.2}") } else { format!("${usd:.5}") }
 }
 

@@ -4,7 +4,7 @@ use super::format;
 use super::icon::Icon;
 use super::messages::talk;
 use super::scores::scores;
-use super::shell::{Page, Room, Section, document, filter_part, filtered, note};
+use super::shell::{Page, Room, Section, document, filter_part, filtered, note, with_code};
 use super::text::fill;
 use super::traces::lists;
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
@@ -53,7 +53,7 @@ fn rows(page: &Page, view: &SessionsView) -> Markup {
                 @if view.error.is_none() { div.nothing {
                     @if view.filter.is_empty() {
                         p.strong { (r.no_sessions) }
-                        p.dim { (fill(r.no_sessions_hint, &[("header", "x-hanok-session"), ("attribute", "gen_ai.conversation.id")])) }
+                        p.dim { (with_code(r.no_sessions_hint, "attribute", "gen_ai.conversation.id")) }
                     } @else { p.strong { (r.no_session_matches) } p { a href="?" { (t.clear_filter) } } }
                 } }
             } @else {
@@ -109,7 +109,7 @@ pub fn session_page(page: &Page, view: &SessionView) -> Markup {
             scripts: &[],
             above: Some((page.to("sessions"), r.sessions)),
             heading: html! { (row.id) },
-            actions: html! { a.btn href=(its) { (Icon::Traces.draw()) span.desk { (r.its_traces) } } },
+            actions: html! { a.btn href=(its) { (Icon::Traces.draw()) (r.its_traces) } },
             main: html! {
                 dl.sum {
                     div { dt { (r.turns) } dd.strong { (format::count(row.turns)) } }

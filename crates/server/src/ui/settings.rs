@@ -3,7 +3,7 @@
 use super::format;
 use super::shell::{Page, Room, Section, Theme, copy_button, document, with_code};
 use super::text::Lang;
-use super::view_settings::{RecordsView, SettingsView};
+use super::view_settings::{RecordsView, Setting, SettingsView};
 use maud::{Markup, html};
 
 /// The page on settings.
@@ -70,13 +70,13 @@ fn kept(page: &Page, view: &RecordsView) -> Markup {
             dl.kv.in {
                 dt { (r.stored) }
                 dd { (r.traces_stored.of(view.traces)) ", " (r.spans_stored.of(view.spans)) ", " (size) p.hint.dim.mono { (view.folder) } }
-                (setting(page, r.retention, &view.retention, r.retention_none, "[records.retention]\nage = \"90d\"\nsize = \"20GB\""))
-                (setting(page, r.redaction, &view.redaction, r.redaction_none, "[records.redaction]\npii = [\"email\", \"phone\", \"kr-rrn\"]"))
-                (setting(page, r.payloads, &view.payloads, r.payloads_all, "[[key]]\nname = \"ci\"\npayloads = \"errors\""))
+                (setting(page, r.retention, &view.retention, r.retention_none))
+                (setting(page, r.redaction, &view.redaction, r.redaction_none))
+                (setting(page, r.payloads, &view.payloads, r.payloads_all))
                 dt { (r.backup) }
                 dd {
                     @if let Some((at, place)) = &view.backup { (format::moment(*at)) " " span.mono { (place) } } @else { (r.backup_none) }
-                    (change(page, "hanok db backup ~/hanok-backup.db"))
+                    (change(page, &view.backup_command))
                     p.hint.dim { (r.backup_hint) }
                 }
             }
@@ -84,17 +84,19 @@ fn kept(page: &Page, view: &RecordsView) -> Markup {
     }
 }
 
-fn setting(page: &Page, name: &str, lines: &[String], none: &str, example: &str) -> Markup {
+fn setting(page: &Page, name: &str, setting: &Setting, none: &str) -> Markup {
     html! {
         dt { (name) }
         dd {
-            @if lines.is_empty() { (none) } @else { ul.points { @for line in lines { li { (line) } } } }
-            (change(page, example))
+            @if setting.now.is_empty() { (none) } @else { ul.points { @for line in &setting.now { li { (line) } } } }
+            (change(page, &setting.change))
         }
     }
 }
 
-fn change(page: &Page, example: &str) -> Markup {
+fn change(page: &Page, lines: &str) -> Markup {
     let r = &page.texts().records;
-    html! { details.aside { summary.dim { (r.how_to_change) } pre.code { (example) (copy_button(r.copy_lines, example, "btn-sm")) } } }
+    html! { @if !lines.is_empty() {
+        details.aside { summary.dim { (r.how_to_change) } pre.code { (lines) (copy_button(r.copy_lines, lines, "btn-sm")) } }
+    } }
 }

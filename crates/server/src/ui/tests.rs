@@ -5,11 +5,14 @@ use super::view::{
     SessionPlace, SourceView, SpanPane, SpanRow, StartView, Tab, TraceRow, TraceView, TracesView, TreeView,
     UsageView,
 };
+use super::view_costs::{CostsView, GroupView, Sums};
 use super::view_gateway::{
     BudgetView, Capability, ConfigProblem, CreatedKey, Health, KeyForm, KeyRow, KeyState, KeysView,
     LoginError, LoginView, ModelsView, Period, ProviderKey, ProviderView, RouteView, Strategy, TargetView,
     Viewer,
 };
+use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
+use super::view_settings::{RecordsView, Setting, SettingsView};
 use super::*;
 use hanok_base::Timestamp;
 use maud::Markup;
@@ -140,7 +143,85 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     ];
     all.extend(Tab::ALL.map(|tab| (tab.as_str(), trace_page(&page("/traces/x"), &trace(tab)))));
     all.extend(gateway_pages(lang, theme));
+    all.extend(record_pages(lang, theme, &row, &message, &score));
     all.into_iter().map(|(name, page)| (name, page.into_string())).collect()
+}
+
+/// The pages on sessions, costs and settings, filled the same way.
+fn record_pages(
+    lang: Lang,
+    theme: Theme,
+    row: &TraceRow,
+    message: &MessageView,
+    score: &ScoreView,
+) -> Vec<(&'static str, Markup)> {
+    let evil = || EVIL.to_owned();
+    let page = |path: &str| Page::new(lang, theme, path, "filter=a&lang=en", evil());
+    let session = SessionRow {
+        id: evil(),
+        title: Some(evil()),
+        user: Some(evil()),
+        turns: 1,
+        errors: 1,
+        cost_usd: Some(f64::NAN),
+        scores: vec![score.clone()],
+        ..SessionRow::default()
+    };
+    let turn = TurnView { trace: row.clone(), messages: vec![message.clone()], scores: vec![score.clone()] };
+    let conversation = SessionView {
+        summary: session.clone(),
+        from: 1,
+        turns: vec![turn, TurnView { trace: row.clone(), ..TurnView::default() }],
+        earlier: Some(evil()),
+    };
+    let list = |rows| SessionsView { filter: evil(), error: Some(evil()), rows, next: Some(evil()) };
+    let sums = Sums {
+        calls: 3,
+        errors: u64::MAX,
+        cost_usd: f64::NAN,
+        latency_ms: Some([f64::NAN, f64::INFINITY, -1.0]),
+        first_token_ms: Some([0.0; 2]),
+        ..Sums::default()
+    };
+    let group = |name: Option<String>| GroupView { name, sums, buckets: vec![sums, Sums::default(), sums] };
+    let costs = |filter: String| CostsView {
+        filter,
+        since: Timestamp(i64::MAX - 1),
+        bucket_ms: i64::MAX,
+        total: group(None),
+        before: Some(sums),
+        groups: vec![group(Some(evil())), group(None)],
+        others: Some(group(None)),
+        failures: vec![(Some(evil()), 1), (None, 2)],
+        to_come: 1,
+        ..CostsView::default()
+    };
+    let setting = || Setting { now: vec![evil()], change: evil() };
+    let records = RecordsView {
+        folder: evil(),
+        retention: setting(),
+        redaction: setting(),
+        payloads: setting(),
+        backup: Some((Timestamp(0), evil())),
+        backup_command: evil(),
+        ..RecordsView::default()
+    };
+    vec![
+        ("sessions", sessions_page(&page("/sessions"), &list(vec![session]))),
+        ("no sessions", sessions_page(&page("/sessions"), &SessionsView::default())),
+        ("session", session_page(&page("/sessions/x"), &conversation)),
+        ("costs", costs_page(&page("/costs"), &costs(evil()))),
+        (
+            "costs, wrong filter",
+            costs_page(&page("/costs"), &CostsView { error: Some(evil()), ..costs(evil()) }),
+        ),
+        ("no costs", costs_page(&page("/costs"), &CostsView::default())),
+        (
+            "settings",
+            settings_page(&page("/settings"), &SettingsView { records: Some(records), file: evil() }),
+        ),
+        ("settings of one", settings_page(&page("/settings"), &SettingsView::default())),
+    ]
 }
 
 /// The pages on models, keys and signing in, filled the same way.

@@ -13,10 +13,11 @@ texts! {
         next_turn: &'static str, failed: Count, rows_shown: &'static str, guard: &'static str,
         tools_offered: Count, estimated: &'static str, left_out: Count, picture: &'static str,
         input_audio: &'static str, input_image: &'static str, reasoning: &'static str,
-        output_audio: &'static str, output_image: &'static str, key_error: &'static str,
+        output_audio: &'static str, output_image: &'static str, key_error: &'static str, feedback: &'static str, good: &'static str, bad: &'static str,
         // costs, sessions, lists, settings
         costs: &'static str, range: &'static str, range_hour: &'static str, range_day: &'static str,
-        range_week: &'static str, range_month: &'static str, show: &'static str, measure_cost: &'static str,
+        range_week: &'static str, range_month: &'static str,
+        long_hour: &'static str, long_day: &'static str, long_week: &'static str, long_month: &'static str, show: &'static str, measure_cost: &'static str,
         measure_calls: &'static str, measure_tokens: &'static str, measure_errors: &'static str,
         group_by: &'static str, group_model: &'static str, group_provider: &'static str,
         group_key: &'static str, group_user: &'static str, group_prompt: &'static str, group_tag: &'static str,
@@ -28,7 +29,7 @@ texts! {
         tokens_out: &'static str, of_it_reasoning: &'static str, nothing_before: &'static str,
         less: &'static str, more: &'static str, over_time: &'static str, as_table: &'static str,
         begin: &'static str, latency: &'static str, no_calls_then: &'static str, what_failed: &'static str,
-        all: &'static str, none_failed: &'static str, kind: &'static str, no_kind: &'static str,
+        all: &'static str, kind: &'static str, no_kind: &'static str,
         calls: &'static str, share: &'static str, by_group: &'static str, sessions: &'static str,
         sessions_caption: &'static str, lists: &'static str, turns: &'static str, turn_count: Count,
         last_turn: &'static str, no_sessions: &'static str, no_sessions_hint: &'static str,
@@ -55,7 +56,7 @@ texts! {
 texts! {
     /// The words that the scripts of these pages need.
     RecordWords {
-        row_waiting: &'static str, view_saved: &'static str, view_deleted: &'static str, view_failed: &'static str,
+        row_waiting: &'static str, view_saved: &'static str, view_deleted: &'static str, view_failed: &'static str, rated: &'static str,
         keys_on: &'static str, keys_off: &'static str,
     }
 }
@@ -88,12 +89,19 @@ pub(super) const EN: RecordTexts = RecordTexts {
     output_audio: "Output, audio",
     output_image: "Output, pictures",
     key_error: "Next failed span",
+    feedback: "Your rating",
+    good: "Good",
+    bad: "Bad",
     costs: "Costs",
     range: "Range",
     range_hour: "1 h",
     range_day: "24 h",
     range_week: "7 d",
     range_month: "30 d",
+    long_hour: "hour",
+    long_day: "24 hours",
+    long_week: "7 days",
+    long_month: "30 days",
     show: "Show over time",
     measure_cost: "Cost",
     measure_calls: "Calls",
@@ -144,7 +152,6 @@ pub(super) const EN: RecordTexts = RecordTexts {
     no_calls_then: "no call",
     what_failed: "What failed",
     all: "All",
-    none_failed: "No call failed.",
     kind: "Kind",
     no_kind: "without a kind",
     calls: "Calls",
@@ -157,7 +164,7 @@ pub(super) const EN: RecordTexts = RecordTexts {
     turn_count: Count { one: "1 turn", many: "{n} turns" },
     last_turn: "Last turn",
     no_sessions: "No session yet.",
-    no_sessions_hint: "A session is a conversation: calls that name the same one stand together here. Name it with the header {header} or, in spans, the attribute {attribute}.",
+    no_sessions_hint: "A session is a conversation: calls that name the same one stand together here. Spans name it in the attribute {attribute}.",
     no_session_matches: "No session matches this filter.",
     session_missing: "There is no such session",
     its_traces: "Its traces",
@@ -247,12 +254,19 @@ pub(super) const KO: RecordTexts = RecordTexts {
     output_audio: "출력, 오디오",
     output_image: "출력, 이미지",
     key_error: "다음 실패 스팬",
+    feedback: "내 평가",
+    good: "좋음",
+    bad: "나쁨",
     costs: "비용",
     range: "기간",
     range_hour: "1시간",
     range_day: "24시간",
     range_week: "7일",
     range_month: "30일",
+    long_hour: "1시간",
+    long_day: "24시간",
+    long_week: "7일",
+    long_month: "30일",
     show: "시간별로 볼 것",
     measure_cost: "비용",
     measure_calls: "호출",
@@ -274,7 +288,7 @@ pub(super) const KO: RecordTexts = RecordTexts {
     no_calls_hint: "이 게이트웨이를 지난 모델 호출과 다른 프로그램이 OpenTelemetry 스팬으로 보낸 호출을 여기에 집계합니다.",
     look_back: "30일 전까지 보기",
     finding: "최근 {range} 동안 호출 {calls}건에 {cost}.",
-    finding_most: "그중 {share}는 {name}.",
+    finding_most: "그중 {share}: {name}.",
     unpriced_all: "가격을 알 수 없는 비용",
     without: "없음",
     others: "기타",
@@ -303,7 +317,6 @@ pub(super) const KO: RecordTexts = RecordTexts {
     no_calls_then: "호출 없음",
     what_failed: "실패 원인",
     all: "모두",
-    none_failed: "실패한 호출이 없습니다.",
     kind: "종류",
     no_kind: "종류 없음",
     calls: "호출",
@@ -316,7 +329,7 @@ pub(super) const KO: RecordTexts = RecordTexts {
     turn_count: Count { one: "1턴", many: "{n}턴" },
     last_turn: "마지막 턴",
     no_sessions: "아직 세션이 없습니다.",
-    no_sessions_hint: "세션은 하나의 대화입니다. 같은 이름을 단 호출이 여기에 모입니다. 헤더 {header} 또는 스팬 속성 {attribute}로 이름을 붙이세요.",
+    no_sessions_hint: "세션은 하나의 대화입니다. 같은 이름을 단 호출이 여기에 모입니다. 이름은 스팬 속성 {attribute}에 적습니다.",
     no_session_matches: "이 필터에 맞는 세션이 없습니다.",
     session_missing: "그런 세션이 없습니다",
     its_traces: "트레이스 목록",
@@ -389,6 +402,16 @@ impl RecordTexts {
         }
     }
 
+    /// The same within a sentence.
+    pub(super) fn long_range(&self, range: Range) -> &'static str {
+        match range {
+            Range::Hour => self.long_hour,
+            Range::Day => self.long_day,
+            Range::Week => self.long_week,
+            Range::Month => self.long_month,
+        }
+    }
+
     /// What is drawn over time.
     pub(super) fn measure(&self, measure: Measure) -> &'static str {
         match measure {
@@ -419,6 +442,7 @@ pub(super) const EN_WORDS: RecordWords = RecordWords {
     view_saved: "Saved",
     view_deleted: "Deleted",
     view_failed: "Could not be saved: {why}",
+    rated: "Your rating is kept",
     keys_on: "Single-letter keys are on",
     keys_off: "Single-letter keys are off",
 };
@@ -429,6 +453,7 @@ pub(super) const KO_WORDS: RecordWords = RecordWords {
     view_saved: "저장했습니다",
     view_deleted: "삭제했습니다",
     view_failed: "저장하지 못했습니다: {why}",
+    rated: "평가를 남겼습니다",
     keys_on: "한 글자 단축키를 켰습니다",
     keys_off: "한 글자 단축키를 껐습니다",
 };

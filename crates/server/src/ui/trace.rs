@@ -9,6 +9,9 @@ use super::text::fill;
 use super::view::{Guide, Kind, SessionPlace, Share, SpanRow, Tab, TraceRow, TraceView};
 use maud::{Markup, html};
 
+/// The name of the score that the page's thumbs give.
+const RATING: &str = "rating";
+
 /// One trace.
 pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
     let t = page.texts();
@@ -32,6 +35,7 @@ pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
             actions: html! {
                 span.dim.mono.opt.nowrap { (row.trace_id.get(..16).unwrap_or(&row.trace_id)) }
                 (copy_button(t.copy_id, &row.trace_id, "desk"))
+                (feedback(page, view))
                 div.row {
                     (neighbour(&view.newer, t.previous_trace, "[", Icon::Up))
                     (neighbour(&view.older, t.next_trace, "]", Icon::Down))
@@ -54,6 +58,20 @@ pub fn trace_page(page: &Page, view: &TraceView) -> Markup {
             },
         },
     )
+}
+
+/// A person's thumb, kept as a score by script.
+fn feedback(page: &Page, view: &TraceView) -> Markup {
+    let r = &page.texts().records;
+    let given = view.scores.iter().find(|score| score.name == RATING).and_then(|score| score.value);
+    let button = |value: i8, label: &str, text: &str| {
+        html! { button type="button" data-rate=(value) title=(label) aria-pressed=(given == Some(f64::from(value))) { (text) span.vh { ", " (label) } } }
+    };
+    html! {
+        div.seg.desk #feedback role="group" aria-label=(r.feedback) hidden data-api=(page.to("api/scores")) data-name=(RATING) data-trace=(view.summary.trace_id) {
+            (button(1, r.good, "+1")) (button(-1, r.bad, "−1"))
+        }
+    }
 }
 
 fn summary(page: &Page, view: &TraceView) -> Markup {
@@ -149,7 +167,7 @@ fn tree(page: &Page, view: &TraceView) -> Markup {
         @if tree.rows.len() < tree.total {
             p.more-spans.row #tree-more {
                 span.dim { (fill(t.records.rows_shown, &[("from", &place(tree.from + 1)), ("to", &place(to)), ("all", &place(tree.total))])) }
-                @if tree.from > 0 { a href=(page.with("from", &tree.from.saturating_sub(200).to_string())) { (t.earlier) } }
+                @if tree.from > 0 { a href=(page.with("from", &tree.from.saturating_sub(tree.rows.len()).to_string())) { (t.earlier) } }
                 @if to < tree.total { a href=(page.with("from", &to.to_string())) { (t.later) } }
             }
         }

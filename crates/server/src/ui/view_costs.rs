@@ -156,13 +156,13 @@ impl Range {
         }
     }
 
-    /// Into how many stretches its chart falls.
+    /// Into how many stretches its chart falls: whole hours or days, of which the first and the last are in part.
     pub fn buckets(self) -> usize {
         match self {
-            Self::Hour => 30,
-            Self::Day => 24,
-            Self::Week => 28,
-            Self::Month => 30,
+            Self::Hour => 31,
+            Self::Day => 25,
+            Self::Week => 29,
+            Self::Month => 31,
         }
     }
 }

@@ -22,12 +22,23 @@ pub struct RecordsView {
     pub file_bytes: u64,
     /// Where the file is.
     pub folder: String,
-    /// What is kept how long, a line each (`project shop: 90 days`); everything for ever where there is none.
-    pub retention: Vec<String>,
-    /// What is replaced before it is stored, a line each.
-    pub redaction: Vec<String>,
-    /// Whose messages are not stored, or only those of failed calls, a line each.
-    pub payloads: Vec<String>,
+    /// What is kept how long; everything for ever where nothing is said.
+    pub retention: Setting,
+    /// What is replaced before it is stored; nothing where nothing is said.
+    pub redaction: Setting,
+    /// Whose messages are not stored, or only those of failed calls.
+    pub payloads: Setting,
     /// The last backup: when, and where to.
     pub backup: Option<(Timestamp, String)>,
+    /// The command that makes one.
+    pub backup_command: String,
+}
+
+/// What holds, and the way to change it.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// A line each (`project shop: 90 days`).
+    pub now: Vec<String>,
+    /// Lines for the configuration file, to copy; none are offered when empty.
+    pub change: String,
 }
