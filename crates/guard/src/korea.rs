@@ -10,9 +10,7 @@ fn is_separator(byte: u8) -> bool {
 /// A telephone number from its leading zero on: mobile (010, 011, 016 to 019), fixed (02, 031 to 064), of the
 /// internet (070), personal (050x) and of shops (080). One without separators is taken for mobile only.
 pub(crate) fn phone(text: &[u8], from: usize) -> Option<usize> {
-    let area = [4, 3, 2]
-        .into_iter()
-        .find(|length| text.get(from..from + length).is_some_and(|digits| is_area(digits)))?;
+    let area = [4, 3, 2].into_iter().find(|length| text.get(from..from + length).is_some_and(is_area))?;
     if text.get(from..)?.first() != Some(&b'0') {
         return None;
     }

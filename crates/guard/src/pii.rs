@@ -257,7 +257,7 @@ fn card(text: &[u8], from: usize) -> Option<usize> {
     };
     let issued = match (lead(&digits, 1), digits.len()) {
         (4, 13 | 16 | 19) | (6, 16..=19) => true,
-        (5, 16) => matches!(lead(&digits, 2), 51..=59 | 50),
+        (5, 16) => matches!(lead(&digits, 2), 50..=59),
         (2, 16) => matches!(lead(&digits, 4), 2221..=2720),
         (3, 15) => matches!(lead(&digits, 2), 34 | 37),
         (3, 14) => matches!(lead(&digits, 2), 36 | 38 | 39) || matches!(lead(&digits, 3), 300..=305),

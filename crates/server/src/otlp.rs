@@ -165,7 +165,7 @@ impl Coding {
         })
     }
 
-    fn decode<'a>(self, body: &'a Bytes, limit: usize) -> Result<Cow<'a, [u8]>, Refused> {
+    fn decode(self, body: &Bytes, limit: usize) -> Result<Cow<'_, [u8]>, Refused> {
         let unpacked = match self {
             Self::Identity => return Ok(Cow::Borrowed(body)),
             Self::Gzip => read_up_to(flate2::read::MultiGzDecoder::new(&**body), limit, body.len()),

@@ -106,8 +106,8 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
         usage: Usage {
             input: Some(input),
             output: Some(output),
-            cached_input: (dice.roll(2) == 0).then(|| input / 2),
-            reasoning: (dice.roll(3) == 0).then(|| output / 3),
+            cached_input: (dice.roll(2) == 0).then_some(input / 2),
+            reasoning: (dice.roll(3) == 0).then_some(output / 3),
             ..Usage::default()
         },
         cost: (model != 11).then(|| NanoDollars(at(input * 250 + output * 2_000))),

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
         for n in (0..conversations).rev() {
-            let batches: Vec<TraceBatch> = (0..1 + n % 4).map(|turn| turn_of(n, turn)).collect();
+            let batches: Vec<TraceBatch> = (0..=(n % 4)).map(|turn| turn_of(n, turn)).collect();
             store.admit().await?.submit(Box::new(move || batches), 1_000, None);
         }
         for (number, shape) in (1_u128..).zip(SHAPES) {

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(user, criterion(&Target::User("alice".into())));
         assert_ne!(user, criterion(&Target::User("bob".into())));
         assert_eq!(criterion(&Target::Source("app".into())), "source app");
-        assert_eq!(days(Duration::from_secs(86_400)), "1 day");
-        assert_eq!(days(Duration::from_secs(86_400 * 90)), "90 days");
+        assert_eq!(days(Duration::from_hours(24)), "1 day");
+        assert_eq!(days(Duration::from_hours(2160)), "90 days");
     }
 }

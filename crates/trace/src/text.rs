@@ -236,12 +236,11 @@ fn said(key: Option<&str>, value: &Value, into: &mut String) {
         Value::String(text) if key.is_none_or(is_said) => push(text, into),
         Value::Number(number) => push(&number.to_string(), into),
         Value::Array(items) => items.iter().for_each(|item| said(key, item, into)),
-        Value::Object(members) => {
+        Value::Object(members)
             // A file's bytes are no words.
-            if members.get("type").and_then(Value::as_str) != Some("blob") {
+            if members.get("type").and_then(Value::as_str) != Some("blob") => {
                 members.iter().for_each(|(key, value)| said(Some(key), value, into));
             }
-        }
         _ => {}
     }
 }

@@ -1,5 +1,5 @@
 //! What other programs' spans say, in our words: the names of OpenTelemetry's GenAI conventions (and those they
-//! had before), OpenInference, Langfuse, traceloop's OpenLLMetry and the AI SDK, normalised.
+//! had before), `OpenInference`, Langfuse, traceloop's `OpenLLMetry` and the AI SDK, normalised.
 //!
 //! Where a span says the same thing twice, the convention that comes first in that order wins, our own before all
 //! of them. What is not understood stays as it is, an attribute of its own name. Nothing here fails: a value that

@@ -36,12 +36,14 @@ pub(super) fn request<'a, T: Entry<'a>>(body: &'a [u8]) -> Result<Vec<Of<'a, T>>
 pub(super) fn count_metrics(body: &[u8]) -> Result<usize, OtlpError> {
     #[derive(Deserialize)]
     #[serde(default, rename_all = "camelCase")]
+    #[derive(Default)]
     struct Metrics {
         #[serde(alias = "resource_metrics", deserialize_with = "list")]
         resource_metrics: Vec<Resource>,
     }
     #[derive(Deserialize)]
     #[serde(default, rename_all = "camelCase")]
+    #[derive(Default)]
     struct Resource {
         #[serde(alias = "scope_metrics", deserialize_with = "list")]
         scope_metrics: Vec<Scope>,
@@ -51,16 +53,7 @@ pub(super) fn count_metrics(body: &[u8]) -> Result<usize, OtlpError> {
         #[serde(default, deserialize_with = "list")]
         metrics: Vec<IgnoredAny>,
     }
-    impl Default for Metrics {
-        fn default() -> Self {
-            Self { resource_metrics: Vec::new() }
-        }
-    }
-    impl Default for Resource {
-        fn default() -> Self {
-            Self { scope_metrics: Vec::new() }
-        }
-    }
+
     let all: Metrics = parse(body)?;
     let scopes = all.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
     Ok(scopes.map(|scope| scope.metrics.len()).sum())
