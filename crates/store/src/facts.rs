@@ -512,7 +512,9 @@ impl Facts {
                 return Ok(());
             };
             let segments = tx
-                .prepare_cached("SELECT id, facts FROM fact_segments WHERE first_seq <= ?2 AND last_seq >= ?1")?
+                .prepare_cached(
+                    "SELECT id, facts FROM fact_segments WHERE first_seq <= ?2 AND last_seq >= ?1",
+                )?
                 .query_map([first, last], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<Result<_>>()?;
             self.tails = without_tails(tx, &gone)?;

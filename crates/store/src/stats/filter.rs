@@ -65,7 +65,8 @@ impl Filter {
         }
         let (first_ms, end_ms) = stretch(query);
         all.extend(tests(conn, &TraceQuery { since: None, until: None, ..query.clone() })?);
-        let gone = Seqs::read(conn, "SELECT seq FROM fact_gone", "SELECT min(seq), max(seq) FROM fact_gone", &[])?;
+        let gone =
+            Seqs::read(conn, "SELECT seq FROM fact_gone", "SELECT min(seq), max(seq) FROM fact_gone", &[])?;
         if !gone.words.is_empty() {
             all.push(Test::Not(vec![Test::In(gone)]));
         }
@@ -298,7 +299,9 @@ impl Seqs {
     fn read(conn: &Connection, sql: &str, range: &str, values: &[Sql]) -> Result<Self, StoreError> {
         let (first, last): (Option<i64>, Option<i64>) =
             conn.prepare_cached(range)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (Some(first), Some(last)) = (first, last) else { return Ok(Self { first: 0, words: Vec::new() }) };
+        let (Some(first), Some(last)) = (first, last) else {
+            return Ok(Self { first: 0, words: Vec::new() });
+        };
         let count = usize::try_from(last.saturating_sub(first) / 64 + 1).unwrap_or(0);
         let mut found = Self { first, words: vec![0; count] };
         let mut statement = conn.prepare_cached(sql)?;

@@ -3,6 +3,7 @@
 
 mod costs;
 mod pieces;
+mod words;
 
 use bytes::Bytes;
 use hanok_base::{
