@@ -33,13 +33,18 @@ pub(crate) fn phone_from_abroad(text: &[u8], from: usize) -> Option<usize> {
 }
 
 fn is_area(digits: &[u8]) -> bool {
-    match digits {
-        b"02" | b"070" | b"080" | [b'0', b'1', b'0' | b'1' | b'6'..=b'9'] => true,
-        [b'0', b'5', b'0', b'2'..=b'8'] => true,
-        [b'0', b'3', b'1'..=b'3'] | [b'0', b'4', b'1'..=b'4'] => true,
-        [b'0', b'5', b'1'..=b'5'] | [b'0', b'6', b'1'..=b'4'] => true,
-        _ => false,
-    }
+    matches!(
+        digits,
+        b"02"
+            | b"070"
+            | b"080"
+            | [b'0', b'1', b'0' | b'1' | b'6'..=b'9']
+            | [b'0', b'5', b'0', b'2'..=b'8']
+            | [b'0', b'3', b'1'..=b'3']
+            | [b'0', b'4', b'1'..=b'4']
+            | [b'0', b'5', b'1'..=b'5']
+            | [b'0', b'6', b'1'..=b'4']
+    )
 }
 
 /// The area's digits and seven or eight more.

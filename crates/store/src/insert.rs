@@ -244,20 +244,20 @@ impl Inserter {
             return Ok(Sums::default());
         };
         let summary = &batch.summary;
-        let user = summary.user.as_deref().map(|user| labels::user(tx, user)).transpose()?;
         let tags = summary.tags.iter().map(|tag| self.names.id(tx, tag)).collect::<Result<_>>()?;
-        let mut ids = [
+        // Not whose they were: without a trace nobody could find and remove that again.
+        let texts = [
             (Id::Project, &summary.project),
             (Id::Asked, &summary.model),
             (Id::Key, &summary.key_name),
             (Id::KeyId, &summary.key_id),
             (Id::Prompt, &summary.prompt),
             (Id::Source, &summary.source),
-            (Id::User, &None),
-        ]
-        .map(|(id, text)| Ok::<_, rusqlite::Error>((id, self.names.optional(tx, text.as_deref())?)))
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
+        ];
+        let mut ids = Vec::with_capacity(texts.len() + 1);
+        for (id, text) in texts {
+            ids.push((id, self.names.optional(tx, text.as_deref())?));
+        }
         ids.push((Id::User, user));
         let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
         self.facts.put_calls(tx, &mut self.names, &Common::new(NO_TRACE, &ids, tags), calls)?;

@@ -288,7 +288,11 @@ impl Builder<'_> {
                 let mut found = Vec::new();
                 for id in ids {
                     let id = Sql::Blob(id.as_bytes().to_vec());
-                    found.extend(self::ids(self.conn, "SELECT seq FROM traces WHERE trace_id = ?1", vec![id])?);
+                    found.extend(self::ids(
+                        self.conn,
+                        "SELECT seq FROM traces WHERE trace_id = ?1",
+                        vec![id],
+                    )?);
                 }
                 self.few = true;
                 let these = self.only(&found, wanted);

@@ -100,8 +100,9 @@ fn written(mark: TextMark) -> String {
 impl TraceStore {
     /// The same, with words looked for by an index in this folder.
     #[must_use]
-    pub fn with_texts(self, folder: &Path) -> Self {
-        Self { texts: Some(Arc::new(TextIndex::open(folder))), ..self }
+    pub fn with_texts(mut self, folder: &Path) -> Self {
+        self.texts = Some(Arc::new(TextIndex::open(folder)));
+        self
     }
 
     /// How far the index of messages is behind; `None` without one.

@@ -5,6 +5,7 @@ mod costs;
 mod otlp;
 mod pieces;
 mod usage_shapes;
+mod words;
 
 use bytes::Bytes;
 use hanok_base::{
