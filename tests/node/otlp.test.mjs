@@ -16,7 +16,7 @@ before(async () => {
   const exporter = new OTLPTraceExporter({ url: `${house.url}/v1/traces`, compression: "gzip" });
   provider = new TracerProvider({
     resource: resourceFromAttributes({ "service.name": "js-shop" }),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
+    spanProcessors: [new BatchSpanProcessor({ exporter })],
   });
 });
 
