@@ -254,11 +254,10 @@ impl Inserter {
             (Id::Prompt, &summary.prompt),
             (Id::Source, &summary.source),
         ];
-        let mut ids = Vec::with_capacity(texts.len() + 1);
+        let mut ids = Vec::with_capacity(texts.len());
         for (id, text) in texts {
             ids.push((id, self.names.optional(tx, text.as_deref())?));
         }
-        ids.push((Id::User, user));
         let calls = each_once(&batch.spans).take(MOST).filter(|span| span.counted);
         self.facts.put_calls(tx, &mut self.names, &Common::new(NO_TRACE, &ids, tags), calls)?;
         let (status, _) = status_columns(&batch.summary.status);
