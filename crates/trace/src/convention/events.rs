@@ -3,7 +3,7 @@
 //! Whether its span came before or comes later, each call's events become a span below it, whose id is made of
 //! what they say, so that the same records sent twice are one.
 
-use super::gather::Gathered;
+use super::gather::{Best, Gathered};
 use super::{Normal, Part, Place, Program};
 use crate::otlp::form::{AnyValue, KeyValue, LogRecord, Of, Scoped};
 use hanok_base::{SpanId, TraceId};
@@ -103,10 +103,10 @@ impl Call<'_> {
         }
         // A span of its own tokens would count them twice.
         gathered.counts = Default::default();
-        gathered.cost = Default::default();
+        gathered.cost = Best::default();
         gathered.operation.0 = Some((0, hanok_base::Operation::Other));
         let span_id = SpanId::from_bytes(hasher.finish().max(1).to_be_bytes());
         let place = Place { trace_id: self.trace_id, span_id, parent_id: Some(self.span_id), start };
-        gathered.finish(place, Cow::Borrowed("messages"), u64::try_from(end).unwrap_or_default())
+        gathered.finish(place, "messages", u64::try_from(end).unwrap_or_default())
     }
 }

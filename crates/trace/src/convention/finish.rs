@@ -14,7 +14,7 @@ use std::time::Duration;
 
 impl Gathered<'_> {
     /// The span; `end` is in nanoseconds since the epoch.
-    pub(super) fn finish(mut self, place: Place, span_name: Cow<'_, str>, end: u64) -> Normal {
+    pub(super) fn finish(mut self, place: Place, span_name: &str, end: u64) -> Normal {
         self.put_together();
         let Place { trace_id, span_id, parent_id, start } = place;
         let usage = self.usage();
@@ -53,7 +53,7 @@ impl Gathered<'_> {
             trace_id,
             span_id,
             parent_id,
-            name: span_name.into_owned(),
+            name: span_name.to_owned(),
             operation,
             start: Timestamp(start),
             duration: Duration::from_nanos(end.saturating_sub(start).max(0).unsigned_abs()),

@@ -107,6 +107,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// Takes what the sender says of itself, where the span does not say it.
+    #[expect(clippy::ptr_arg, reason = "cloned as it is, mostly a name without an owner")]
     pub(super) fn background(&mut self, key: &Cow<'static, str>, value: &Value) {
         if !self.attributes.iter().any(|(known, ..)| known == key) {
             self.attributes.push((key.clone(), value.clone(), BACKGROUND));

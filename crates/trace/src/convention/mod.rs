@@ -188,5 +188,5 @@ fn normalise(
         gathered.background(key, value);
     }
     gathered.kind_of_span(span.kind);
-    gathered.finish(place, span.name.0, span.end)
+    gathered.finish(place, &span.name.0, span.end)
 }

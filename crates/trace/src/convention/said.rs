@@ -385,12 +385,10 @@ pub(super) fn answer(text: Option<String>, calls: Option<Value>) -> Vec<Said> {
 pub(super) fn of_event(name: &str, body: &Value) -> Option<(Side, Vec<Said>)> {
     let (side, role) = match name {
         "gen_ai.system.message" => (Side::Input, "system"),
-        "gen_ai.user.message" => (Side::Input, "user"),
+        "gen_ai.user.message" | "gen_ai.content.prompt" => (Side::Input, "user"),
         "gen_ai.assistant.message" => (Side::Input, "assistant"),
         "gen_ai.tool.message" => (Side::Input, "tool"),
-        "gen_ai.choice" => (Side::Output, "assistant"),
-        "gen_ai.content.prompt" => (Side::Input, "user"),
-        "gen_ai.content.completion" => (Side::Output, "assistant"),
+        "gen_ai.choice" | "gen_ai.content.completion" => (Side::Output, "assistant"),
         _ => return None,
     };
     let text = |name: &str| body.get(name).and_then(Value::as_str);
