@@ -304,7 +304,7 @@ pub(crate) fn take_out(
     Ok(())
 }
 
-/// A trace's `seq`, and its spans.
+/// `seq` of a trace, and its spans.
 pub(crate) type PackedTrace = (i64, Vec<PackedSpan>);
 
 /// The traces of a pack and their spans; `None` where they cannot be read.
