@@ -90,6 +90,7 @@ pub(crate) fn of_traces(request: Vec<Of<'_, form::Span<'_>>>) -> (Vec<Normal>, R
 }
 
 /// Where a span stands.
+#[derive(Clone, Copy)]
 struct Place {
     trace_id: TraceId,
     span_id: SpanId,
