@@ -280,12 +280,24 @@ mod tests {
             };
             assert_eq!(got, want);
         };
-        check(json!({"type": "blob", "mime_type": "image/png", "content": "AA=="}), "image data:image/png;base64,AA==");
-        check(json!({"type": "blob", "mime_type": "image/svg+xml", "content": "AA=="}), "other image/svg+xml");
+        check(
+            json!({"type": "blob", "mime_type": "image/png", "content": "AA=="}),
+            "image data:image/png;base64,AA==",
+        );
+        check(
+            json!({"type": "blob", "mime_type": "image/svg+xml", "content": "AA=="}),
+            "other image/svg+xml",
+        );
         check(json!({"type": "blob", "mime_type": "image/png", "content": "\" onload"}), "other image/png");
         check(json!({"type": "blob", "mime_type": "audio/wav", "content": "AA=="}), "other audio/wav");
-        check(json!({"type": "uri", "uri": "data:image/webp;base64,AA=="}), "image data:image/webp;base64,AA==");
-        check(json!({"type": "uri", "uri": "data:text/html;base64,AA=="}), "link  data:text/html;base64,AA==");
+        check(
+            json!({"type": "uri", "uri": "data:image/webp;base64,AA=="}),
+            "image data:image/webp;base64,AA==",
+        );
+        check(
+            json!({"type": "uri", "uri": "data:text/html;base64,AA=="}),
+            "link  data:text/html;base64,AA==",
+        );
         check(json!({"type": "uri", "modality": "image", "uri": "https://a/b.png"}), "link  https://a/b.png");
         check(json!({"type": "file", "filename": "a.pdf", "file_id": "file-1"}), "link a.pdf file-1");
         check(json!({"type": "file"}), "other file");

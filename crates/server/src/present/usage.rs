@@ -121,6 +121,7 @@ fn alone(line: &UsageLine, usage: &Usage) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use TokenKind::{Cached, Input, Output, Reasoning};
     use serde_json::json;
 
     #[test]
@@ -141,7 +142,6 @@ mod tests {
             all["hanok.cost_usd"] = cost.into();
             all
         };
-        use TokenKind::{Cached, Input, Output, Reasoning};
         let plain = [(Input, 600, None), (Cached, 400, None), (Output, 150, None), (Reasoning, 50, None)];
         check(counts.clone(), &plain);
         check(with(0.5), &plain);

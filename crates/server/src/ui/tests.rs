@@ -12,7 +12,7 @@ use super::view_gateway::{
     Viewer,
 };
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use super::view_settings::{RecordsView, Setting, SettingsView};
+use super::view_settings::{Backup, RecordsView, Setting, SettingsView};
 use super::*;
 use hanok_base::Timestamp;
 use maud::Markup;
@@ -199,11 +199,10 @@ fn record_pages(
     let setting = || Setting { now: vec![evil()], change: evil() };
     let records = RecordsView {
         folder: evil(),
-        retention: setting(),
-        redaction: setting(),
-        payloads: setting(),
-        backup: Some((Timestamp(0), evil())),
-        backup_command: evil(),
+        retention: Some(setting()),
+        redaction: Some(setting()),
+        payloads: Some(setting()),
+        backup: Some(Backup { last: Some((Timestamp(0), evil())), command: evil() }),
         ..RecordsView::default()
     };
     vec![
@@ -211,9 +210,15 @@ fn record_pages(
         ("no sessions", sessions_page(&page("/sessions"), &SessionsView::default())),
         ("session", session_page(&page("/sessions/x"), &conversation)),
         ("costs", costs_page(&page("/costs"), &costs(evil()))),
-        ("costs, wrong filter", costs_page(&page("/costs"), &CostsView { error: Some(evil()), ..costs(evil()) })),
+        (
+            "costs, wrong filter",
+            costs_page(&page("/costs"), &CostsView { error: Some(evil()), ..costs(evil()) }),
+        ),
         ("no costs", costs_page(&page("/costs"), &CostsView::default())),
-        ("settings", settings_page(&page("/settings"), &SettingsView { records: Some(records), file: evil() })),
+        (
+            "settings",
+            settings_page(&page("/settings"), &SettingsView { records: Some(records), file: evil() }),
+        ),
         ("settings of one", settings_page(&page("/settings"), &SettingsView::default())),
     ]
 }
