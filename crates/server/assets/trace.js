@@ -12,7 +12,7 @@ const tree = document.getElementById("tree");
 const pane = document.getElementById("pane");
 const scroller = document.getElementById("tree-scroll");
 const head = tree.querySelector(".tr-h");
-const total = Number(tree.dataset.total);
+let total = Number(tree.dataset.total);
 const address = `${root}traces/${tree.dataset.trace}`;
 const small = matchMedia("(max-width: 720px)");
 
@@ -141,18 +141,25 @@ const outline = async () => {
   const response = await fetch(`${address}?outline=1`).catch(() => null);
   if (!response?.ok) return;
   const shape = await response.json();
-  // Spans may have arrived since the page was made: then the page is of another tree.
-  if (shape.depths.length !== total) return;
+  const first = [...rows.keys()][0] ?? 0;
+  if (shape.depths.length !== total) {
+    // Spans have arrived since the page was made, and rows may have other places.
+    total = shape.depths.length;
+    rows.clear();
+    selected = -1;
+    current = Math.min(current, total - 1);
+    tree.setAttribute("aria-rowcount", total + 1);
+  }
   ({ depths, failed } = shape);
   whole = true;
   reshape();
-  const first = [...rows.keys()][0] ?? 0;
   const kept = scroller.scrollTop;
   document.getElementById("tree-more")?.remove();
   draw(true);
   scroller.scrollTop = kept + position(first) * height;
   if (selected >= 0) bring(selected);
   draw();
+  early.splice(0).forEach(act);
 };
 if (whole) {
   reshape();
@@ -273,9 +280,11 @@ pane.addEventListener("click", (event) => {
   load(link.href);
 });
 
-document.addEventListener("hanok:key", (event) => {
+/** Keys that came before the shape of the tree was known; they take effect when it is. */
+const early = [];
+document.addEventListener("hanok:key", (event) => (whole ? act(event) : early.push(event)));
+const act = (event) => {
   const { key, target } = event.detail;
-  if (!whole) return;
   const inside = tree.contains(document.activeElement) || document.activeElement === scroller;
   const place = position(current);
   const page = Math.max(1, Math.floor(scroller.clientHeight / height) - 2);
@@ -303,7 +312,7 @@ document.addEventListener("hanok:key", (event) => {
   else if (left) to(above(current));
   else if (folded.has(current)) fold(current, true);
   else if (open) to(visible[place + 1]);
-});
+};
 
 // A person's rating: one a trace, so that a second thought takes the place of the first.
 const feedback = document.getElementById("feedback");

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
         for n in (0..conversations).rev() {
-            let batches: Vec<TraceBatch> = (0..=(n % 4)).map(|turn| turn_of(n, turn)).collect();
+            let batches: Vec<TraceBatch> = (0..=n % 4).map(|turn| turn_of(n, turn)).collect();
             store.admit().await?.submit(Box::new(move || batches), 1_000, None);
         }
         for (number, shape) in (1_u128..).zip(SHAPES) {
@@ -109,9 +109,15 @@ const MODELS: [(&str, &str, i64); 4] = [
     ("claude-sonnet-4-5", "anthropic", 9_000_000),
 ];
 
+/// One of a few, round and round.
+fn pick<T: Copy + Default>(of: &[T], n: u64) -> T {
+    let at = usize::try_from(n).unwrap_or(0).checked_rem(of.len()).unwrap_or(0);
+    of.get(at).copied().unwrap_or_default()
+}
+
 /// One turn of the nth conversation, `n` quarters of an hour or so ago.
 fn turn_of(n: u64, turn: u64) -> TraceBatch {
-    let (model, provider, cost) = MODELS[usize::try_from(n * 7 / 3 % 5).unwrap_or(0).min(3)];
+    let (model, provider, cost) = pick(&MODELS, n * 7 / 3 % 5);
     let ago = i64::try_from(n * n % 2_900 * 893 + n * 60).unwrap_or(0) * 1_000_000_000;
     let start = Timestamp(
         Timestamp::now().0 - ago - 300_000_000_000 + i64::try_from(turn).unwrap_or(0) * 61_000_000_000,
@@ -127,12 +133,12 @@ fn turn_of(n: u64, turn: u64) -> TraceBatch {
         "What do I need from the customer?",
         "Thanks, write it to them.",
     ];
-    let question = questions[usize::try_from(turn).unwrap_or(0) % 4];
+    let question = pick(&questions, turn);
     let answer = "**Yes.** An item that arrived damaged can be refunded up to 90 days after delivery.";
     let mut bodies: Vec<(Slot, Vec<u8>)> =
         vec![(Slot::Input, said("system", "Answer only from the numbered passages."))];
     for before in 0..turn {
-        bodies.push((Slot::Input, said("user", questions[usize::try_from(before).unwrap_or(0) % 4])));
+        bodies.push((Slot::Input, said("user", pick(&questions, before))));
         bodies.push((Slot::Input, said("assistant", answer)));
     }
     bodies.push((Slot::Input, said("user", question)));
@@ -188,14 +194,14 @@ fn turn_of(n: u64, turn: u64) -> TraceBatch {
             status: status(),
             model: Some(model.into()),
             provider: Some(provider.into()),
-            key_name: Some(["ci", "web", "desk"][usize::try_from(n % 3).unwrap_or(0)].into()),
+            key_name: Some(pick(&["ci", "web", "desk"], n).into()),
             key_id: None,
             project: None,
             ttft_ns: (!failed).then_some(took / 4),
             input_preview: Some(question.into()),
             output_preview: (!failed).then(|| answer.to_owned()),
             session: Some(format!("ticket-{}", 7_000 + n)),
-            user: Some(["alice", "bob", "민지"][usize::try_from(n % 3).unwrap_or(0)].into()),
+            user: Some(pick(&["alice", "bob", "민지"], n).into()),
             tags: vec!["refund".into()],
             prompt: Some(format!("refund-answer@{}", 12 + n % 2)),
             source: None,

@@ -76,7 +76,7 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
 }
 
 fn prices(input: f64, output: f64) -> PricesView {
-    PricesView { input: Some(input), output: Some(output), ..PricesView::default() }
+    PricesView { input: Some(input), output: Some(output) }
 }
 
 fn target(provider: &str, model: &str, calls: u64, errors: u64, p50: f64) -> TargetView {

@@ -292,6 +292,7 @@ impl Samples {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one sample of everything")]
     fn pane(&self, tab: Tab) -> SpanPane {
         let text = |role: &str, text: String| MessageView {
             role: role.into(),
@@ -366,12 +367,12 @@ impl Samples {
             ],
             usage: Some(UsageView {
                 lines: [
-                    (TokenKind::Input, 1_292, 1.0),
+                    (TokenKind::Input, 1_292_u32, 1.0),
                     (TokenKind::Cached, 1_024, 0.1),
                     (TokenKind::Output, 128, 5.0),
                     (TokenKind::Reasoning, 20, 5.0),
                 ]
-                .map(|(kind, count, price)| UsageLine { kind, count, price: Some((price, count as f64 * price / 1e6)) })
+                .map(|(kind, count, price)| UsageLine { kind, count: count.into(), price: Some((price, f64::from(count) * price / 1e6)) })
                 .into(),
                 total: Some(2_464),
                 cost_usd: Some(0.002_134_4),

@@ -5,7 +5,7 @@ use hanok_base::Timestamp;
 use hanok_server::ui::view::{MessageView, PartView, ScoreView, Tab};
 use hanok_server::ui::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_server::ui::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use hanok_server::ui::view_settings::{RecordsView, Setting, SettingsView};
+use hanok_server::ui::view_settings::{Backup, RecordsView, Setting, SettingsView};
 use hanok_server::ui::{self, Lang};
 use std::io;
 use std::path::Path;
@@ -30,14 +30,19 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             spans: 1_204_881,
             file_bytes: 612_000_000,
             folder: "/home/alice/refund-desk/.hanok".into(),
-            retention: Setting {
-                now: vec!["refund-desk: 90 d, 20 GB".into()],
-                change: "[records.retention]\nage = \"90d\"\nsize = \"20GB\"".into(),
-            },
-            redaction: Setting::default(),
-            payloads: Setting { now: vec!["ci: errors".into()], ..Setting::default() },
-            backup: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into())),
-            backup_command: "hanok db backup /backups/hanok.db".into(),
+            retention: Some(Setting {
+                now: vec!["90 d, 20 GB".into(), "refund-desk: 30 d".into()],
+                change: "[retention]\ndays = 90\nmax_size = \"20GB\"\n\n[projects.refund-desk.retention]\ndays = 30".into(),
+            }),
+            redaction: Some(Setting {
+                now: Vec::new(),
+                change: "[redaction]\npii = [\"email\", \"phone_kr\", \"rrn_kr\"]".into(),
+            }),
+            payloads: Some(Setting { now: vec!["ci: errors".into()], ..Setting::default() }),
+            backup: Some(Backup {
+                last: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into())),
+                command: "hanok db backup ~/backups/hanok.db".into(),
+            }),
         };
         ui::settings_page(page, &SettingsView { records: Some(records), file: "hanok.toml".into() })
             .into_string()
@@ -79,6 +84,7 @@ fn costs() -> CostsView {
             n => 1.0 + f64::from(n % 5) / 12.0,
         })
         .collect();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred at most")]
     let calls = |cost: f64| if cost > 0.0 { 10 + (cost * 800.0).round() as u64 } else { 0 };
     let group = |name: Option<&str>, scale: f64| {
         let buckets: Vec<Sums> =

@@ -121,6 +121,7 @@ fn alone(line: &UsageLine, usage: &Usage) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use TokenKind::{Cached, Input, Output, Reasoning};
     use serde_json::json;
 
     #[test]

@@ -125,6 +125,10 @@ fn name(page: &Page, group: &GroupView) -> String {
     group.name.clone().unwrap_or_else(|| page.texts().records.without.to_owned())
 }
 
+fn drawn_name(page: &Page, colour: usize, group: &GroupView) -> String {
+    if colour == OTHER { page.texts().records.others.to_owned() } else { name(page, group) }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "shares and means for people")]
 fn figures(page: &Page, view: &CostsView) -> Markup {
     let r = &page.texts().records;
@@ -174,8 +178,8 @@ fn change(page: &Page, view: &CostsView) -> Markup {
         return html! { (r.nothing_before) };
     };
     let share = view.total.sums.cost_usd / before.cost_usd - 1.0;
-    let (sign, word) = if share < 0.0 { ("↓", r.less) } else { ("↑", r.more) };
-    html! { (sign) " " (format::portion(share.abs())) " " (word) }
+    let sign = if share < 0.0 { "↓" } else { "↑" };
+    html! { (sign) " " (format::portion(share.abs())) " " (r.than_before) }
 }
 
 /// The traces of a group, of a stretch of time, or of both.
@@ -273,12 +277,12 @@ fn over_time(page: &Page, view: &CostsView) -> Markup {
             }
             div.in {
                 ul.legend { @for (colour, group) in &drawn { li {
-                    (swatch(*colour)) @if group.name.is_some() { a href=(traces_link(page, view, Some(group), None)) { (name(page, group)) } } @else { (name(page, group)) }
+                    (swatch(*colour)) @if group.name.is_some() { a href=(traces_link(page, view, Some(group), None)) { (name(page, group)) } } @else { (drawn_name(page, *colour, group)) }
                 } } }
                 (chart.stacked(&parts)) (axis(view)) p.said.dim data-said aria-live="polite" {}
             }
             details.data { summary { (r.as_table) } div.scroll tabindex="0" role="region" aria-label=(title) { table.table {
-                thead { tr { th { (begin(page, view)) } @for (_, group) in &drawn { th.num { (name(page, group)) } } th.num { (page.texts().total) } } }
+                thead { tr { th { (begin(page, view)) } @for (colour, group) in &drawn { th.num { (drawn_name(page, *colour, group)) } } th.num { (page.texts().total) } } }
                 tbody { @for at in 0..count { tr {
                     td.nowrap { (moment(view, at)) }
                     @for (_, group) in &drawn { td.num { (cell(page, view, group, at)) } }

@@ -70,14 +70,16 @@ fn kept(page: &Page, view: &RecordsView) -> Markup {
             dl.kv.in {
                 dt { (r.stored) }
                 dd { (r.traces_stored.of(view.traces)) ", " (r.spans_stored.of(view.spans)) ", " (size) p.hint.dim.mono { (view.folder) } }
-                (setting(page, r.retention, &view.retention, r.retention_none))
-                (setting(page, r.redaction, &view.redaction, r.redaction_none))
-                (setting(page, r.payloads, &view.payloads, r.payloads_all))
-                dt { (r.backup) }
-                dd {
-                    @if let Some((at, place)) = &view.backup { (format::moment(*at)) " " span.mono { (place) } } @else { (r.backup_none) }
-                    (change(page, &view.backup_command))
-                    p.hint.dim { (r.backup_hint) }
+                @if let Some(set) = &view.retention { (setting(page, r.retention, set, r.retention_none)) }
+                @if let Some(set) = &view.redaction { (setting(page, r.redaction, set, r.redaction_none)) }
+                @if let Some(set) = &view.payloads { (setting(page, r.payloads, set, r.payloads_all)) }
+                @if let Some(backup) = &view.backup {
+                    dt { (r.backup) }
+                    dd {
+                        @if let Some((at, place)) = &backup.last { (format::moment(*at)) " " span.mono { (place) } } @else { (r.backup_none) }
+                        (change(page, &backup.command))
+                        p.hint.dim { (r.backup_hint) }
+                    }
                 }
             }
         }

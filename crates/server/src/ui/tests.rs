@@ -12,7 +12,7 @@ use super::view_gateway::{
     Viewer,
 };
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use super::view_settings::{RecordsView, Setting, SettingsView};
+use super::view_settings::{Backup, RecordsView, Setting, SettingsView};
 use super::*;
 use hanok_base::Timestamp;
 use maud::Markup;
@@ -199,11 +199,10 @@ fn record_pages(
     let setting = || Setting { now: vec![evil()], change: evil() };
     let records = RecordsView {
         folder: evil(),
-        retention: setting(),
-        redaction: setting(),
-        payloads: setting(),
-        backup: Some((Timestamp(0), evil())),
-        backup_command: evil(),
+        retention: Some(setting()),
+        redaction: Some(setting()),
+        payloads: Some(setting()),
+        backup: Some(Backup { last: Some((Timestamp(0), evil())), command: evil() }),
         ..RecordsView::default()
     };
     vec![

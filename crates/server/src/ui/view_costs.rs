@@ -159,9 +159,9 @@ impl Range {
     /// Into how many stretches its chart falls: whole hours or days, of which the first and the last are in part.
     pub fn buckets(self) -> usize {
         match self {
-            Self::Hour | Self::Month => 31,
             Self::Day => 25,
             Self::Week => 29,
+            Self::Hour | Self::Month => 31,
         }
     }
 }

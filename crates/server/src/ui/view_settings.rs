@@ -22,16 +22,23 @@ pub struct RecordsView {
     pub file_bytes: u64,
     /// Where the file is.
     pub folder: String,
-    /// What is kept how long; everything for ever where nothing is said.
-    pub retention: Setting,
-    /// What is replaced before it is stored; nothing where nothing is said.
-    pub redaction: Setting,
+    /// What is kept how long; everything for ever where it names nothing. A setting that is `None` is not shown.
+    pub retention: Option<Setting>,
+    /// What is replaced before it is stored.
+    pub redaction: Option<Setting>,
     /// Whose messages are not stored, or only those of failed calls.
-    pub payloads: Setting,
-    /// The last backup: when, and where to.
-    pub backup: Option<(Timestamp, String)>,
+    pub payloads: Option<Setting>,
+    /// Copies of the file.
+    pub backup: Option<Backup>,
+}
+
+/// Copies of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Backup {
+    /// The last one: when, and where to.
+    pub last: Option<(Timestamp, String)>,
     /// The command that makes one.
-    pub backup_command: String,
+    pub command: String,
 }
 
 /// What holds, and the way to change it.

@@ -74,10 +74,9 @@ fn outline_of_twenty_thousand_spans() {
             let last = lines.last().unwrap().span_id;
             store.traces().span(trace_id(0), last).await.unwrap().unwrap();
             println!(
-                "outline {outlined:?}, {} spans {:?}, one {:?}",
+                "outline {outlined:?}, with {} spans {drawn:?}, with one whole {:?}",
                 some.len(),
-                drawn - outlined,
-                began.elapsed() - drawn
+                began.elapsed()
             );
         }
     });
