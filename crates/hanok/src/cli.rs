@@ -62,6 +62,18 @@ pub(crate) enum Command {
     /// Make, list and revoke keys for clients
     #[command(subcommand)]
     Keys(Keys),
+    /// Say who removed which traces, and when
+    #[command(after_help = "Example:\n  hanok audit --limit 20")]
+    Audit {
+        /// How many lines
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Copy, put back, check or measure the file of the data folder
+    #[command(subcommand)]
+    Db(Db),
     /// Say what is configured, what answers, what is missing and what to do
     #[command(after_help = "Example:\n  hanok doctor")]
     Doctor(Json),
@@ -200,6 +212,10 @@ pub(crate) enum Trace {
     #[command(after_help = "Examples:\n  hanok trace stats --by model --since 7d\n  \
         hanok trace stats --by user,model --rank cost --filter status:ok --json")]
     Stats(TraceStats),
+    /// Delete traces for good: of a user, a session, a source, or those a filter finds
+    #[command(after_help = "Examples:\n  hanok trace rm --user alice --dry-run\n  \
+        hanok trace rm --filter 'project:test until:30d' --yes")]
+    Rm(Rm),
 }
 
 /// `hanok trace stats`
@@ -265,6 +281,67 @@ pub(crate) struct TraceScore {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+/// `hanok trace rm`
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false, args = ["user", "session", "source", "filter"])]
+pub(crate) struct Rm {
+    /// All traces of this user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// All traces of this session
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// All traces that came from this source
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// All traces that this filter finds
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Delete the kept responses of the keys that only these traces came with, too
+    #[arg(long)]
+    pub(crate) responses: bool,
+    /// Only say how many
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok db`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Copy the file, while a server runs or not
+    #[command(after_help = "Example:\n  hanok db backup ~/backups/hanok-2026-11-20.db")]
+    Backup {
+        /// Where to; nothing may be there
+        file: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Put a copy in place of the file, after checking it; no server may run
+    #[command(after_help = "Example:\n  hanok db restore ~/backups/hanok-2026-11-20.db")]
+    Restore {
+        /// The copy
+        file: PathBuf,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Check that the file is whole; exit 1 where it is not
+    #[command(after_help = "Example:\n  hanok db check --json")]
+    Check {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Say how large the file is, and what in it is
+    Size {
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 /// `hanok keys`

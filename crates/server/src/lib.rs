@@ -12,6 +12,7 @@
 mod api;
 mod api_keys;
 mod api_records;
+pub mod api_removal;
 mod api_stats;
 mod door;
 pub mod keys;
@@ -201,8 +202,9 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/status", get(api::status))
         .route("/api/search", post(api::search))
         .route("/api/index", post(api::index))
-        .route("/api/traces", get(api::traces))
+        .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
+        .route("/api/audit", get(api_removal::audit))
         .route("/api/traces/{id}", get(api::trace))
         .route("/api/sessions", get(api_records::sessions))
         .route("/api/sessions/{id}", get(api_records::session))

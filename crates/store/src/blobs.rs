@@ -332,6 +332,31 @@ pub(crate) fn unpacked(size: Option<usize>, body: Vec<u8>) -> Option<Vec<u8>> {
     }
 }
 
+/// How many bodies a pack holds; in words what is wrong with it.
+pub(crate) fn verify(
+    hashes: &[u8],
+    lengths: &[u8],
+    size: Option<usize>,
+    body: Vec<u8>,
+) -> Result<u64, &'static str> {
+    let bodies = unpacked(size, body).ok_or("they cannot be unpacked")?;
+    let (mut varints, mut rest, mut there) = (lengths.iter(), bodies.as_slice(), 0);
+    for hash in hashes.chunks(HASH) {
+        let length = pop_varint(&mut varints).and_then(|length| usize::try_from(length).ok());
+        let (one, behind) =
+            length.and_then(|length| rest.split_at_checked(length)).ok_or("one is cut off")?;
+        rest = behind;
+        if hash.iter().all(|byte| *byte == 0) {
+            continue;
+        }
+        if hash != Key::of(one).bytes() {
+            return Err("one is not what it was");
+        }
+        there += 1;
+    }
+    if varints.len() > 0 || !rest.is_empty() { Err("there is more than was said") } else { Ok(there) }
+}
+
 /// Reads bodies back. Keeps the pack it read last, where the next one asked for usually is.
 pub(crate) struct Reader<'a> {
     conn: &'a Connection,

@@ -10,12 +10,15 @@
 //! count), `insert` (traces in), `facts` and `fact_columns` (what calls were, in columns), [`query`] (which ones),
 //! [`traces`] (traces out), [`stats`] (sums over calls), [`messages`] (texts for an index), [`sessions`], [`scores`],
 //! [`keys`] (who may call), [`ledger`] (what was
-//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`documents`].
+//! spent), [`responses`] (what clients may ask back), [`removal`] (traces that go), [`backup`] and
+//! [`check`] (the file as a whole), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
+pub mod backup;
 mod blobs;
+pub mod check;
 pub mod documents;
 mod error;
 mod fact_columns;
@@ -45,6 +48,8 @@ pub mod traces;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use backup::{BackupError, Progress, backup, restore};
+pub use check::{Checked, check};
 pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};

@@ -215,6 +215,44 @@ impl Responses<'_> {
             .await
     }
 
+    /// How many responses that are not expired came by these keys.
+    pub async fn of_keys(self, keys: &[String]) -> Result<u64, StoreError> {
+        let (keys, now) = (keys.to_vec(), Timestamp::now());
+        self.store
+            .read(move |conn| {
+                let mut one = conn
+                    .prepare_cached("SELECT count(*) FROM responses WHERE key_id = ?1 AND expires_ns > ?2")?;
+                let counts =
+                    keys.iter().map(|key| one.query_row(params![key, now.0], |row| row.get::<_, u64>(0)));
+                Ok(counts.sum::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    /// Deletes all that came by these keys; how many. They are gone for everybody at once, and from the file with
+    /// those that continue them.
+    pub async fn forget_keys(self, keys: &[String]) -> Result<u64, StoreError> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let (keys, now) = (keys.to_vec(), Timestamp::now());
+        let gone = self
+            .store
+            .write_synced(move |tx| {
+                let mut one = tx.prepare_cached(
+                    "UPDATE responses SET expires_ns = 0 WHERE key_id = ?1 AND expires_ns > ?2",
+                )?;
+                let mut gone = 0;
+                for key in &keys {
+                    gone += one.execute(params![key, now.0])? as u64;
+                }
+                Ok(gone)
+            })
+            .await?;
+        self.purge(now).await?;
+        Ok(gone)
+    }
+
     /// Deletes what expired before `now` and nobody continues, in small writes between which others get their
     /// turn; how many went.
     pub async fn purge(self, now: Timestamp) -> Result<usize, StoreError> {

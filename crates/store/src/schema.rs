@@ -74,7 +74,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// The file's schema version, once it is known to be ours (or empty) and not newer than we are.
-fn check_identity(path: &Path, conn: &Connection) -> Result<i64, StoreError> {
+pub(crate) fn check_identity(path: &Path, conn: &Connection) -> Result<i64, StoreError> {
     let number = |pragma: &str| -> Result<i64, StoreError> {
         conn.query_row(pragma, [], |row| row.get(0)).map_err(|error| explain(path, error))
     };

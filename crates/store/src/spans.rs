@@ -304,6 +304,20 @@ pub(crate) fn take_out(
     Ok(())
 }
 
+/// The traces of a pack and their spans; `None` where they cannot be read.
+pub(crate) fn read_pack(
+    conn: &Connection,
+    first: i64,
+) -> Result<Option<Vec<(i64, Vec<PackedSpan>)>>, StoreError> {
+    let (size, body) = conn
+        .prepare_cached("SELECT size, body FROM span_packs WHERE first = ?1")?
+        .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(pack) = blobs::unpacked(size, body) else { return Ok(None) };
+    Ok(traces(first, &pack)
+        .map(|trace| trace.and_then(|trace| Some((trace.seq, unpack(trace.spans)?))))
+        .collect())
+}
+
 /// Goes through the bodies that the spans of at most so many packs refer to, from the pack behind `after` on; the
 /// last pack's `first`, where it may not be the last of all.
 pub(crate) fn bodies_of_packs(

@@ -8,7 +8,7 @@
 //! [`recorder`], [`filter`],
 //! [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking it in),
 //! [`view`] (what readers get), [`read`], [`text`] (words of messages), [`stats`] (sums over calls), [`session`],
-//! [`score`], [`pulse`] (the last minute),
+//! [`score`], [`removing`], [`pulse`] (the last minute),
 //! [`meter`] (sums since the start).
 
 pub mod attribute;
@@ -29,6 +29,7 @@ pub mod pulse;
 pub mod read;
 pub mod receive;
 pub mod recorder;
+pub mod removing;
 pub mod score;
 pub mod session;
 pub mod stats;
@@ -44,6 +45,7 @@ pub use pulse::{PulseView, Tick};
 pub use read::{Live, TraceError};
 pub use receive::{Parcel, Receipt, ReceiveError, ReceivedCounts};
 pub use recorder::TraceStore;
+pub use removing::Retention;
 pub use score::{NewScore, SavedFilter, ScoreError, ScoreFilter, ScorePage, ScoreView};
 pub use session::{SessionDetail, SessionPage, SessionView};
 pub use stats::{StatsView, parse_dimensions, parse_rank, stats_query};

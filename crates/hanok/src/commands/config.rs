@@ -70,6 +70,28 @@ fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()
         .file
         .as_ref()
         .map_or_else(|| "default".to_owned(), |path| format!("file {}", path.display()));
+    let Config { retention, redaction, sampling, .. } = &effective.config;
+    let said = |set: bool| if set { file.clone() } else { "default".to_owned() };
+    if let Some(days) = retention.days {
+        line("retention.days", days.0.to_string(), file.clone())?;
+    }
+    if let Some(size) = retention.max_size {
+        line("retention.max_size", size.0.to_string(), file.clone())?;
+    }
+    line(
+        "redaction.secrets",
+        redaction.secrets.unwrap_or(true).to_string(),
+        said(redaction.secrets.is_some()),
+    )?;
+    let pii = redaction.pii.clone().unwrap_or_default();
+    line("redaction.pii", serde_json::to_string(&pii)?, said(redaction.pii.is_some()))?;
+    line("sampling.rate", sampling.rate.unwrap_or(1.0).to_string(), said(sampling.rate.is_some()))?;
+    if let Some(keep) = &sampling.keep {
+        line("sampling.keep", serde_json::to_string(keep)?, file.clone())?;
+    }
+    for (name, project) in &effective.config.projects {
+        line(&format!("projects.{name}"), serde_json::to_string(project)?, file.clone())?;
+    }
     for (name, model) in &effective.config.models {
         line(&format!("models.{name}.targets"), format!("{:?}", model.targets), file.clone())?;
     }

@@ -1,14 +1,17 @@
 //! One file a command.
 
 mod ask;
+mod audit;
 mod chat;
 mod config;
+mod db;
 mod doctor;
 mod eval;
 mod index;
 mod init;
 mod keys;
 mod reload;
+mod removing;
 mod search;
 mod trace;
 mod trace_stats;
@@ -48,8 +51,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search(search) => block_on(search::run(effective, search)),
         Command::Ask(ask) => block_on(ask::run(effective, ask)),
         Command::Chat(chat) => block_on(chat::run(effective, chat)),
+        Command::Trace(crate::cli::Trace::Rm(rm)) => block_on(removing::run(effective, rm)),
         Command::Trace(trace) => block_on(trace::run(effective, trace)),
         Command::Keys(keys) => block_on(keys::run(effective, keys)),
+        Command::Audit { limit, json } => block_on(audit::run(effective, limit, json.json)),
+        Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(eval)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) => Ok(ExitCode::SUCCESS),

@@ -59,6 +59,8 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
             }
         }
         Trace::Stats(ask) => super::trace_stats::run(&traces, &ask).await?,
+        // Has a way of its own, as it writes.
+        Trace::Rm(_) => {}
         Trace::Show { id, json } => {
             let id: TraceId = id.parse().with_context(|| format!("`{id}` is no trace id"))?;
             let Some(trace) = traces.get(id).await? else { bail!("there is no trace {id}") };

@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
-use hanok_store::Store;
+use hanok_trace::{Retention, TraceStore};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let exporters = otlp_address.map_or_else(|| url.clone(), |address| format!("{scheme}://{address}"));
     output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
 
-    let sweeping = tokio::spawn(sweep(rooms.store.clone()));
+    let sweeping = tokio::spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
     let texts = rooms.traces.clone();
     let following = tokio::spawn(async move { texts.follow_texts().await });
     let cancel = Cancel::default();
@@ -150,8 +150,9 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// Kept responses go when their time is over.
-async fn sweep(store: Store) {
+/// Kept responses and traces go when their time is over.
+async fn sweep(traces: TraceStore, retention: Arc<ArcSwap<Retention>>) {
+    let store = traces.store();
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
     loop {
         hourly.tick().await;
@@ -160,6 +161,20 @@ async fn sweep(store: Store) {
                 error = &error as &dyn std::error::Error,
                 "expired responses could not be deleted"
             );
+        }
+        let retention = retention.load_full();
+        match traces.retain(&retention, Timestamp::now()).await {
+            Ok(gone) if gone.traces > 0 => {
+                tracing::info!(
+                    traces = gone.traces,
+                    spans = gone.spans,
+                    "traces went, as their time was over"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "traces could not be removed");
+            }
         }
     }
 }

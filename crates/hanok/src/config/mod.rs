@@ -1,11 +1,13 @@
 //! The configuration: one file, unknown keys refused, secrets only by the name of their variable.
 
 mod effective;
+mod governance;
 mod load;
 mod model;
 mod units;
 
 pub(crate) use effective::{Effective, Origin, Overrides, Setting};
+pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction, Retention, Sampling};
 pub(crate) use load::{ConfigError, parse};
 pub(crate) use model::{Model, Rule, Target};
 pub(crate) use units::{Dollars, Seconds, Size};
@@ -38,6 +40,12 @@ pub(crate) struct Config {
     pub(crate) otlp: Otlp,
     /// Projects by name; keys belong to them.
     pub(crate) projects: BTreeMap<String, Project>,
+    /// How long traces stay.
+    pub(crate) retention: Retention,
+    /// What is replaced in spans before they are stored.
+    pub(crate) redaction: Redaction,
+    /// Which traces are kept with their spans.
+    pub(crate) sampling: Sampling,
     /// Admins' keys of the configuration; others are made by `hanok keys create`. With no key at all, anybody
     /// on this machine may call.
     pub(crate) keys: Vec<Key>,
@@ -86,6 +94,14 @@ pub(crate) struct Gateway {
 pub(crate) struct Project {
     /// Money for the project's calls together.
     pub(crate) budgets: Vec<Budget>,
+    /// Whether what is said in its calls is kept: `on` (the default), `errors` or `off`. A key may say otherwise.
+    pub(crate) payloads: Payloads,
+    /// How long its traces stay.
+    pub(crate) retention: ProjectRetention,
+    /// What is replaced in its spans; what is not said is as for all.
+    pub(crate) redaction: Redaction,
+    /// Which of its traces are kept; what is not said is as for all.
+    pub(crate) sampling: Sampling,
 }
 
 /// Money for a period.

@@ -17,6 +17,7 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     if let Some((chain, key)) = certificate(effective)? {
         hanok_server::Tls::from_pem(&chain, &key)?;
     }
+    super::policies(effective)?;
     let routes = provider_routes(effective)?;
     if let Some(target) = &effective.config.answers.target
         && !routes.knows(target)

@@ -1,6 +1,7 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod governance;
 mod models;
 mod money;
 mod network;
@@ -8,16 +9,18 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, is_missing, provider_routes};
+pub(crate) use governance::policies;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
 use hanok_base::{CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
-use hanok_trace::TraceStore;
+use hanok_trace::{Retention, TraceStore};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -34,6 +37,8 @@ pub(crate) struct Rooms {
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
     ledger: Arc<Ledger>,
+    /// How long traces stay, as the configuration has it now.
+    pub(crate) retention: Arc<ArcSwap<Retention>>,
 }
 
 impl Rooms {
@@ -47,7 +52,7 @@ impl Rooms {
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
-        let rooms = Self { store, traces, library, gateway, ledger };
+        let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
         Ok(rooms)
     }
@@ -63,6 +68,9 @@ impl Rooms {
             .answerer("ask", Arc::new(ask));
         // Nothing is exchanged before all of it is known to be good.
         let routes = providers::add_to(routes, effective)?;
+        let policies = governance::policies(effective)?;
+        self.traces.set_policies(Arc::new(policies));
+        self.retention.store(Arc::new(governance::retention(effective)));
         self.traces.set_prices(Arc::new(money::prices(effective)));
         self.gateway.set_policy(money::policy(effective, &self.traces, self.ledger.clone()));
         self.gateway.replace(routes);

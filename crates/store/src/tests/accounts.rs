@@ -227,7 +227,7 @@ fn keys_are_found_by_hash_and_revoked_for_ever() {
                 model: Some("gpt*".into()),
             }],
             max_output_tokens: Some(4096),
-            payloads: None,
+            payloads: Some(hanok_base::Payloads::Errors),
             expires: Some(Timestamp::now().after(Duration::from_hours(1))),
         };
         let key = store.keys().create(new.clone(), &secret).await.unwrap();

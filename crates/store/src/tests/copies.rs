@@ -1,0 +1,133 @@
+//! Backups, what is put back, and what the check finds.
+
+use super::{batch, block, open, span, submit, trace_id};
+use crate::{BackupError, Bodies, Checked, Store, backup, check, restore};
+use rusqlite::Connection;
+use std::path::Path;
+
+fn fill(store: &Store, numbers: std::ops::Range<u64>) {
+    block(async {
+        for number in numbers {
+            let mut batch = batch(number, vec![span(1, None), span(2, Some(1))]);
+            // As rows, now and then.
+            batch.summary.rooted = !number.is_multiple_of(5);
+            submit(store, batch).await;
+        }
+        store.flush().await.unwrap();
+    });
+}
+
+fn quietly(done: u64, all: u64) {
+    assert!(done <= all);
+}
+
+fn good(folder: &Path) -> Checked {
+    let checked = check(folder).unwrap();
+    assert_eq!(checked.problems, Vec::<String>::new());
+    checked
+}
+
+#[test]
+fn a_copy_is_one_state_and_can_be_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let copies = tempfile::tempdir().unwrap();
+    let to = copies.path().join("copy.db");
+    let store = open(folder.path());
+    fill(&store, 0..50);
+    // While it is written.
+    std::thread::scope(|scope| {
+        let copying = scope.spawn(|| backup(folder.path(), &to, &mut quietly));
+        fill(&store, 50..100);
+        assert!(copying.join().unwrap().unwrap() > 0);
+    });
+    assert!(matches!(backup(folder.path(), &to, &mut quietly), Err(BackupError::Exists(_))));
+    assert_eq!(std::fs::read_dir(copies.path()).unwrap().count(), 1, "nothing beside it");
+    good(folder.path());
+
+    let other = tempfile::tempdir().unwrap();
+    let checked = restore(other.path(), &to, &mut quietly).unwrap();
+    assert!((50..=100).contains(&checked.traces), "{checked:?}");
+    let back = open(other.path());
+    assert_eq!(block(back.traces().counts()).unwrap().traces, checked.traces);
+    fill(&back, 200..210);
+    back.close();
+
+    // Over what is there, which was not closed well.
+    store.close();
+    restore(folder.path(), &to, &mut quietly).unwrap();
+    let store = open(folder.path());
+    assert_eq!(block(store.traces().counts()).unwrap().traces, checked.traces);
+    let there = block(store.traces().get(trace_id(7), Bodies::All)).unwrap().unwrap();
+    assert_eq!(there.spans.len(), 2);
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("before")), "{names:?}");
+}
+
+#[test]
+fn what_is_not_whole_is_not_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    fill(&store, 0..300);
+    let good_copy = folder.path().join("good.db");
+    backup(folder.path(), &good_copy, &mut quietly).unwrap();
+    store.close();
+    let bytes = std::fs::read(&good_copy).unwrap();
+    let broken = folder.path().join("broken.db");
+    let mut torn = bytes.clone();
+    let middle = torn.len() / 2;
+    torn[middle..middle + 4096].fill(0xa5);
+    for bytes in [&torn[..], &bytes[..bytes.len() / 3], b"no database at all", b""] {
+        std::fs::write(&broken, bytes).unwrap();
+        let refused = restore(folder.path(), &broken, &mut quietly);
+        assert!(refused.is_err(), "{} bytes", bytes.len());
+        let store = open(folder.path());
+        assert_eq!(block(store.traces().counts()).unwrap().traces, 300, "what was there stays");
+        store.close();
+        assert!(!folder.path().join("hanok.db.new").exists());
+    }
+    assert!(matches!(
+        restore(folder.path(), &folder.path().join("none.db"), &mut quietly),
+        Err(BackupError::Io { .. })
+    ));
+}
+
+#[test]
+fn a_damaged_file_can_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    fill(&store, 0..10);
+    let copy = folder.path().join("copy.db");
+    backup(folder.path(), &copy, &mut quietly).unwrap();
+    store.close();
+    std::fs::write(folder.path().join("hanok.db"), b"garbage").unwrap();
+    restore(folder.path(), &copy, &mut quietly).unwrap();
+    assert_eq!(block(open(folder.path()).traces().counts()).unwrap().traces, 10);
+}
+
+#[test]
+fn the_check_finds_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    fill(&store, 0..40);
+    block(store.removals().remove(&[3, 4, 5])).unwrap();
+    let checked = good(folder.path());
+    assert_eq!((checked.traces, checked.spans), (37, 74));
+    store.close();
+    let spoil = |sql: &str, expect: &str| {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(folder.path().join("hanok.db"), copy.path().join("hanok.db")).unwrap();
+        Connection::open(copy.path().join("hanok.db")).unwrap().execute_batch(sql).unwrap();
+        let found = check(copy.path()).unwrap().problems;
+        assert!(found.iter().any(|found| found.contains(expect)), "{sql}: {found:?}");
+    };
+    spoil("DELETE FROM packs WHERE first = (SELECT min(first) FROM packs)", "which is not there");
+    spoil("UPDATE packs SET hashes = zeroblob(length(hashes))", "which is not there");
+    spoil("UPDATE packs SET body = x'00', size = 5", "cannot be unpacked");
+    spoil("UPDATE traces SET input_tokens = 1 WHERE seq = 9", "trace 9 says");
+    spoil("DELETE FROM traces WHERE seq = 9", "spans of trace 9, which is not there");
+    spoil("DELETE FROM span_packs", "trace 10 says");
+    spoil("UPDATE minutes SET traces = traces + 1", "counted by the minute");
+    spoil("INSERT INTO ledger (account, period, spent) VALUES ('key:a', '2026-11', -1)", "below zero");
+    spoil("UPDATE traces SET user = 99 WHERE seq = 9", "do not fit");
+}
