@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hanok-server", 6),
     ("hanok", 7),
     ("gateway-bench", 8),
+    ("records-bench", 8),
     ("wire-fuzz", 8),
     ("xtask", 8),
 ];

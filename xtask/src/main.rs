@@ -26,6 +26,7 @@ cargo xtask COMMAND
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
+  bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
   fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
        [--only NAME]...   only these decoders; --help tells the other flags
   help                    this text
@@ -53,7 +54,10 @@ fn run(args: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["bench", "gateway", options @ ..] => {
-            bench::gateway(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
+            bench::run_bench(&Workspace::find()?, "gateway-bench", options).map(|()| ExitCode::SUCCESS)
+        }
+        ["bench", "records", options @ ..] => {
+            bench::run_bench(&Workspace::find()?, "records-bench", options).map(|()| ExitCode::SUCCESS)
         }
         ["fuzz", options @ ..] => fuzz::run(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {
