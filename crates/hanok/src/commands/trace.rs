@@ -26,7 +26,8 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
     };
     let traces = wiring::records_to_read(&effective)?;
     match command {
-        Trace::Score(_) => {}
+        // They have ways of their own, as they write.
+        Trace::Score(_) | Trace::Rm(_) => {}
         Trace::Sessions { page: TracePage { filter, limit, cursor }, json } => {
             let filter = parse_filter(&filter, Timestamp::now())?;
             let page = traces.sessions(&filter, cursor.as_deref(), limit.clamp(1, 1000)).await?;
@@ -61,8 +62,6 @@ pub(crate) async fn run(effective: Effective, command: Trace) -> anyhow::Result<
         }
         Trace::Export(options) => return trace_export::run(&traces, options).await,
         Trace::Stats(ask) => super::trace_stats::run(&traces, &ask).await?,
-        // Has a way of its own, as it writes.
-        Trace::Rm(_) => {}
         Trace::Show { id, json } => {
             let id: TraceId = id.parse().with_context(|| format!("`{id}` is no trace id"))?;
             let Some(trace) = traces.get(id).await? else { bail!("there is no trace {id}") };

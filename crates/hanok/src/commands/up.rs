@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How long running answers may take to finish once the server is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -77,30 +78,16 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     }
     owned.announce(&url, &token).context("the data folder cannot be written")?;
 
-    let mut asked = stopping.clone();
-    let server = tokio::spawn(serve(
-        listener,
-        tls.clone(),
-        Doors::new(house.clone()),
-        async move {
+    let serving = |listener, doors| {
+        let mut asked = stopping.clone();
+        let asked = async move {
             // The sender lives until the end of `run`.
             let _ = asked.wait_for(|stop| *stop).await;
-        },
-        DRAIN,
-    ));
-    let mut asked = stopping.clone();
-    let otlp = otlp.map(|listener| {
-        let doors = Doors::otlp(house.clone());
-        tokio::spawn(serve(
-            listener,
-            tls.clone(),
-            doors,
-            async move {
-                let _ = asked.wait_for(|stop| *stop).await;
-            },
-            DRAIN,
-        ))
-    });
+        };
+        tokio::spawn(serve(listener, tls.clone(), doors, asked, DRAIN))
+    };
+    let server = serving(listener, Doors::new(house.clone()));
+    let otlp = otlp.map(|listener| serving(listener, Doors::otlp(house.clone())));
     let mut stops = Stops::listen()?;
     let asked = reload::Asked::listen();
     output::line(format!("hanok is ready: {url}"))?;
@@ -109,27 +96,15 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     let exporters = otlp_address.map_or_else(|| url.clone(), |address| format!("{scheme}://{address}"));
     output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
 
-    let sweeping = tokio::spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
-    let exporting =
-        wiring::export(&effective)?.map(|target| tokio::spawn(export(rooms.traces.clone(), target)));
-    let texts = rooms.traces.clone();
-    let following = tokio::spawn(async move { texts.follow_texts().await });
+    let mut chores = chores(&effective, &rooms)?;
     let cancel = Cancel::default();
     let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
-    let catalog = rooms.gateway.clone();
-    tokio::spawn(async move { catalog.catalog().refresh(catalog.routes().providers()).await });
 
     let rooms = Arc::new(rooms);
     let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
     stops.next().await;
     watching.abort();
-    sweeping.abort();
-    following.abort();
-    if let Some(exporting) = exporting {
-        // What is not sent yet goes after the next start.
-        exporting.abort();
-        let _aborted = exporting.await;
-    }
+    chores.shutdown().await;
     // Ended for sure, so that the rooms are ours alone.
     let _aborted = watching.await;
     output::note("stopping: running answers finish first; once more to stop at once");
@@ -156,6 +131,20 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What goes on beside answering, as long as the server runs. Each takes up where it was left at the next start.
+fn chores(effective: &Effective, rooms: &Rooms) -> anyhow::Result<JoinSet<()>> {
+    let mut chores = JoinSet::new();
+    chores.spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
+    if let Some(target) = wiring::export(effective)? {
+        chores.spawn(export(rooms.traces.clone(), target));
+    }
+    let texts = rooms.traces.clone();
+    chores.spawn(async move { texts.follow_texts().await });
+    let gateway = rooms.gateway.clone();
+    chores.spawn(async move { gateway.catalog().refresh(gateway.routes().providers()).await });
+    Ok(chores)
 }
 
 /// Sends traces to a collector, as long as the server runs.

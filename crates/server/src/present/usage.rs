@@ -126,7 +126,6 @@ mod tests {
 
     #[test]
     fn kinds_add_up_and_are_priced_only_when_they_make_up_the_cost() {
-        use TokenKind::{Cached, Input, Output, Reasoning};
         let prices = Prices::default().with_override("p/m", Price::per_million(1.0, 5.0).cached(0.1));
         let check = |more: Value, want: &[(TokenKind, u64, Option<f64>)]| {
             let mut attributes = json!({"gen_ai.provider.name": "p", "gen_ai.request.model": "m"});

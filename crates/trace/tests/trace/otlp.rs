@@ -1,5 +1,7 @@
 //! Spans of other programs: recorded requests of each convention, as the API gives them out.
 
+#![expect(clippy::cast_possible_truncation, reason = "a varint goes out byte by byte")]
+
 use crate::{block, house};
 use hanok_base::{Caller, Timestamp, TraceId};
 use hanok_store::{Options, Store};

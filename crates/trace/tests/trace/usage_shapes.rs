@@ -1,6 +1,12 @@
 //! What a call costs by each provider's own way of telling usage, to the nano-dollar. The sums are worked out by
 //! hand in the comments, in micro-dollars: a price of 2 dollars a million tokens is 2 micro-dollars a token.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::indexing_slicing,
+    reason = "values are written where they are used"
+)]
+
 use crate::block;
 use bytes::Bytes;
 use hanok_base::{CallContext, Caller, Dialect, Exchange, Operation, Recorder as _, ResponseBytes};
