@@ -128,15 +128,12 @@ pub(crate) fn encode(facts: &[Fact], column: Column, zstd: &mut Zstd) -> Vec<u8>
         Column::TakenBack | Column::Count(_) => push_numbers(&mut bytes, &numbers(facts, column)),
     }
     let mut body = Vec::new();
-    match zstd.compress(&bytes) {
-        Some(packed) => {
-            push_varint(&mut body, bytes.len() as u64);
-            body.extend_from_slice(packed);
-        }
-        None => {
-            body.push(0);
-            body.append(&mut bytes);
-        }
+    if let Some(packed) = zstd.compress(&bytes) {
+        push_varint(&mut body, bytes.len() as u64);
+        body.extend_from_slice(packed);
+    } else {
+        body.push(0);
+        body.append(&mut bytes);
     }
     body
 }
@@ -207,7 +204,7 @@ fn push_codes(bytes: &mut Vec<u8>, ids: usize, codes: &[u32]) {
         _ => 4,
     };
     bytes.push(width);
-    push_planes(bytes, usize::from(width), codes.iter().map(|code| u64::from(*code)));
+    push_planes(bytes, usize::from(width), &codes.iter().map(|code| u64::from(*code)));
 }
 
 fn pop_codes(bytes: &mut std::slice::Iter<'_, u8>, facts: usize) -> Option<Vec<u32>> {
@@ -225,7 +222,7 @@ fn push_numbers(bytes: &mut Vec<u8>, numbers: &[u64]) {
     let most = numbers.iter().copied().max().unwrap_or(0);
     let width = (u64::BITS - most.leading_zeros()).div_ceil(8);
     bytes.push(u8::try_from(width).unwrap_or(8));
-    push_planes(bytes, width as usize, numbers.iter().copied());
+    push_planes(bytes, width as usize, &numbers.iter().copied());
 }
 
 fn pop_numbers(bytes: &mut std::slice::Iter<'_, u8>, facts: usize) -> Option<Vec<u64>> {
@@ -243,7 +240,7 @@ fn pop_numbers(bytes: &mut std::slice::Iter<'_, u8>, facts: usize) -> Option<Vec
     Some(numbers)
 }
 
-fn push_planes(bytes: &mut Vec<u8>, width: usize, numbers: impl Iterator<Item = u64> + Clone) {
+fn push_planes(bytes: &mut Vec<u8>, width: usize, numbers: &(impl Iterator<Item = u64> + Clone)) {
     for plane in 0..width {
         bytes.extend(numbers.clone().map(|number| number.to_le_bytes().get(plane).copied().unwrap_or(0)));
     }

@@ -41,7 +41,8 @@ pub(crate) enum Id {
     Asked,
     Provider,
     Key,
-    KeyId,
+    /// The id of the key.
+    KeyRow,
     User,
     Session,
     Prompt,
@@ -73,7 +74,7 @@ impl Id {
         Self::Asked,
         Self::Provider,
         Self::Key,
-        Self::KeyId,
+        Self::KeyRow,
         Self::User,
         Self::Session,
         Self::Prompt,
@@ -213,7 +214,7 @@ impl Common {
     /// Of a stored trace.
     fn read(tx: &Transaction<'_>, names: &mut Names, seq: i64) -> Result<Option<Self>> {
         let columns =
-            [Id::Project, Id::Asked, Id::Key, Id::KeyId, Id::Prompt, Id::Source, Id::Session, Id::User];
+            [Id::Project, Id::Asked, Id::Key, Id::KeyRow, Id::Prompt, Id::Source, Id::Session, Id::User];
         let mut ids = columns.map(|id| (id, None));
         let found = tx
             .prepare_cached(
@@ -454,12 +455,18 @@ impl Facts {
         if now != *before {
             let was_counted = |number, counted| counted || was_taken(number);
             let all = calls(tx, names, &mut packs, before, there, was_counted)?;
-            all.iter().for_each(|fact| self.take_back(fact));
+            for fact in &all {
+                self.take_back(fact);
+            }
             let all = calls(tx, names, &mut packs, &now, there, |_, counted| counted)?;
-            all.iter().for_each(|fact| self.put(fact));
+            for fact in &all {
+                self.put(fact);
+            }
         } else if !taken.is_empty() {
             let all = calls(tx, names, &mut packs, before, there, |number, _| was_taken(number))?;
-            all.iter().for_each(|fact| self.take_back(fact));
+            for fact in &all {
+                self.take_back(fact);
+            }
         }
         Ok(self.put_calls(tx, names, &now, new)?)
     }
@@ -596,7 +603,9 @@ fn cancelled(mut facts: Vec<Fact>) -> Vec<Fact> {
         return facts;
     }
     let mut gone = back.clone();
-    gone.values_mut().for_each(|count| *count = 0);
+    for count in gone.values_mut() {
+        *count = 0;
+    }
     facts.retain(|fact| {
         let Some(left) = back.get_mut(fact).filter(|left| **left > 0) else { return true };
         *left -= 1;
@@ -665,7 +674,9 @@ fn without_tails(tx: &Transaction<'_>, gone: &[i64]) -> Result<usize, StoreError
         tx.execute("DELETE FROM fact_tails", [])?;
         if !facts.is_empty() {
             let mut body = Vec::new();
-            facts.iter().for_each(|fact| fact.push(&mut body));
+            for fact in &facts {
+                fact.push(&mut body);
+            }
             tx.execute("INSERT INTO fact_tails (facts, body) VALUES (?1, ?2)", params![facts.len(), body])?;
         }
     }
@@ -752,7 +763,9 @@ mod tests {
     fn facts_come_back() {
         let facts: Vec<Fact> = (0..1000).map(|seq| Fact { taken_back: seq % 7 == 1, ..fact(seq) }).collect();
         let mut bytes = Vec::new();
-        facts.iter().for_each(|fact| fact.push(&mut bytes));
+        for fact in &facts {
+            fact.push(&mut bytes);
+        }
         let mut found = bytes.iter();
         for fact in &facts {
             assert_eq!(Fact::pop(&mut found).as_ref(), Some(fact));

@@ -99,7 +99,7 @@ fn tests(conn: &Connection, query: &TraceQuery) -> Result<Vec<Test>, StoreError>
     let named: [(&'static [Id], &[String], Option<Behind>); 6] = [
         (&[Id::Model, Id::Asked], &query.models, Some(Behind::Slash)),
         (&[Id::Provider], &query.providers, None),
-        (&[Id::Key, Id::KeyId], &query.keys, None),
+        (&[Id::Key, Id::KeyRow], &query.keys, None),
         (&[Id::Project], &query.projects, None),
         (&[Id::Prompt], &query.prompts, Some(Behind::At)),
         (&[Id::Source], &query.sources, None),

@@ -22,7 +22,6 @@ use hanok_base::{NanoDollars, Timestamp};
 use part::{Axis, Part};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Most groups that are told apart before the greatest are known; calls of further ones are among the others.
 const MOST_GROUPS: usize = 1 << 18;
@@ -187,15 +186,15 @@ impl Traces<'_> {
     /// Sums and percentiles over the counted calls.
     pub async fn stats(&self, query: StatsQuery) -> Result<Stats, StoreError> {
         let project = self.project();
-        self.store().read(move |conn| stats(conn, project, &query)).await
+        self.store().read(move |conn| stats(conn, project.as_deref(), &query)).await
     }
 }
 
 /// What a group's calls have in common, by number.
 type Key = (i64, i64);
 
-fn stats(conn: &Connection, project: Option<Arc<str>>, query: &StatsQuery) -> Result<Stats, StoreError> {
-    let filter = Filter::new(conn, project.as_deref(), &query.filter)?;
+fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result<Stats, StoreError> {
+    let filter = Filter::new(conn, project, &query.filter)?;
     let parts = part::all(conn, filter.first_ms, filter.end_ms)?;
     let buckets = Buckets::new(query.buckets, &filter, &parts);
     let limit = query.limit.clamp(1, MOST_CELLS / buckets.count);
