@@ -66,11 +66,10 @@ pub(crate) fn grouped(
 pub(crate) fn closed(text: &[u8], at: usize) -> bool {
     let next = |more: usize| text.get(at + more).copied();
     match next(0) {
-        None => true,
         Some(byte) if is_word(byte) => false,
         Some(b'-') => !next(1).is_some_and(|byte| byte.is_ascii_alphanumeric()),
         Some(b'.') => !next(1).is_some_and(|byte| byte.is_ascii_digit()),
-        Some(_) => true,
+        _ => true,
     }
 }
 

@@ -10,9 +10,7 @@ fn is_separator(byte: u8) -> bool {
 /// A telephone number from its leading zero on: mobile (010, 011, 016 to 019), fixed (02, 031 to 064), of the
 /// internet (070), personal (050x) and of shops (080). One without separators is taken for mobile only.
 pub(crate) fn phone(text: &[u8], from: usize) -> Option<usize> {
-    let area = [4, 3, 2]
-        .into_iter()
-        .find(|length| text.get(from..from + length).is_some_and(|digits| is_area(digits)))?;
+    let area = [4, 3, 2].into_iter().find(|length| text.get(from..from + length).is_some_and(is_area))?;
     if text.get(from..)?.first() != Some(&b'0') {
         return None;
     }
@@ -35,13 +33,17 @@ pub(crate) fn phone_from_abroad(text: &[u8], from: usize) -> Option<usize> {
 }
 
 fn is_area(digits: &[u8]) -> bool {
-    match digits {
-        b"02" | b"070" | b"080" | [b'0', b'1', b'0' | b'1' | b'6'..=b'9'] => true,
-        [b'0', b'5', b'0', b'2'..=b'8'] => true,
-        [b'0', b'3', b'1'..=b'3'] | [b'0', b'4', b'1'..=b'4'] => true,
-        [b'0', b'5', b'1'..=b'5'] | [b'0', b'6', b'1'..=b'4'] => true,
-        _ => false,
-    }
+    matches!(
+        digits,
+        b"02"
+            | b"070"
+            | b"080"
+            | [b'0', b'1', b'0' | b'1' | b'6'..=b'9']
+            | [b'0', b'5', b'0', b'2'..=b'8']
+            | [b'0', b'3', b'1'..=b'3']
+            | [b'0', b'4' | b'6', b'1'..=b'4']
+            | [b'0', b'5', b'1'..=b'5']
+    )
 }
 
 /// The area's digits and seven or eight more.

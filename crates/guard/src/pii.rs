@@ -256,13 +256,12 @@ fn card(text: &[u8], from: usize) -> Option<usize> {
         digits.iter().take(count).fold(0_u32, |sum, digit| sum * 10 + u32::from(*digit))
     };
     let issued = match (lead(&digits, 1), digits.len()) {
-        (4, 13 | 16 | 19) | (6, 16..=19) => true,
-        (5, 16) => matches!(lead(&digits, 2), 51..=59 | 50),
+        (4, 13 | 16 | 19) | (6, 16..=19) | (9, 16) => true,
+        (5, 16) => matches!(lead(&digits, 2), 50..=59),
         (2, 16) => matches!(lead(&digits, 4), 2221..=2720),
         (3, 15) => matches!(lead(&digits, 2), 34 | 37),
         (3, 14) => matches!(lead(&digits, 2), 36 | 38 | 39) || matches!(lead(&digits, 3), 300..=305),
         (3, 16) => matches!(lead(&digits, 4), 3528..=3589),
-        (9, 16) => true,
         _ => false,
     };
     let same = digits.windows(2).all(|two| matches!(two, [one, other] if one == other));

@@ -235,7 +235,7 @@ impl Redactor {
 
     /// What stands outside strings. A number that is replaced becomes a string where it is a value of JSON.
     fn bare(&self, bare: &[u8]) -> Option<(Vec<u8>, usize)> {
-        let digits = bare.len() >= LEAST && bare.iter().any(|byte| byte.is_ascii_alphanumeric());
+        let digits = bare.len() >= LEAST && bare.iter().any(u8::is_ascii_alphanumeric);
         if !digits {
             return None;
         }

@@ -19,7 +19,7 @@ const SECONDS: u64 = 6;
 fn trace(number: u64) -> TraceBatch {
     let body = |at: u64| {
         let words = (0..90_u64).map(|word| ((number * 31 + at) * 7_919 + word * word * 13) % 5_000);
-        words.map(|word| format!("word{word} ")).collect::<String>().into_bytes()
+        words.flat_map(|word| format!("word{word} ").into_bytes()).collect::<Vec<u8>>()
     };
     let span = |id: u8, parent: Option<u8>, bodies| SpanRow {
         span_id: SpanId::from_bytes([id; 8]),

@@ -505,7 +505,9 @@ fn rows(conn: &Connection, after: i64, mut each: impl FnMut(i64)) -> Result<Opti
         let references = row.get_ref(1)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
         let references: Vec<(Slot, i64)> = blobs::unpack(references.unwrap_or_default())
             .ok_or_else(|| StoreError::Damaged(format!("span row {id}")))?;
-        references.into_iter().for_each(|(_, body)| each(body));
+        for (_, body) in references {
+            each(body);
+        }
         last = Some(id);
     }
     Ok(last)

@@ -304,11 +304,11 @@ pub(crate) fn take_out(
     Ok(())
 }
 
+/// `seq` of a trace, and its spans.
+pub(crate) type PackedTrace = (i64, Vec<PackedSpan>);
+
 /// The traces of a pack and their spans; `None` where they cannot be read.
-pub(crate) fn read_pack(
-    conn: &Connection,
-    first: i64,
-) -> Result<Option<Vec<(i64, Vec<PackedSpan>)>>, StoreError> {
+pub(crate) fn read_pack(conn: &Connection, first: i64) -> Result<Option<Vec<PackedTrace>>, StoreError> {
     let (size, body) = conn
         .prepare_cached("SELECT size, body FROM span_packs WHERE first = ?1")?
         .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))?;

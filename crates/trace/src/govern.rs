@@ -210,17 +210,17 @@ fn redact(batch: &mut TraceBatch, redactor: &Redactor) {
     if let SpanStatus::Error(error) = &mut summary.status {
         text(error, redactor);
     }
-    for label in [&mut summary.session, &mut summary.user, &mut summary.prompt, &mut summary.source] {
-        label.iter_mut().for_each(|label| text(label, &labels));
+    let said = [&mut summary.session, &mut summary.user, &mut summary.prompt, &mut summary.source];
+    for label in said.into_iter().flatten().chain(&mut summary.tags) {
+        text(label, &labels);
     }
-    summary.tags.iter_mut().for_each(|tag| text(tag, &labels));
-    for preview in [&mut summary.input_preview, &mut summary.output_preview] {
-        preview.iter_mut().for_each(|preview| text(preview, redactor));
+    for preview in [&mut summary.input_preview, &mut summary.output_preview].into_iter().flatten() {
+        text(preview, redactor);
     }
     if all > 0 {
         // A preview is cut, and what the cut went through is not found by its form.
-        for preview in [&mut summary.input_preview, &mut summary.output_preview] {
-            preview.iter_mut().for_each(drop_cut_word);
+        for preview in [&mut summary.input_preview, &mut summary.output_preview].into_iter().flatten() {
+            drop_cut_word(preview);
         }
     }
 }

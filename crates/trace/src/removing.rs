@@ -108,12 +108,16 @@ fn criterion(target: &Target) -> String {
 
 /// The first eight bytes of BLAKE3, so that who knows the name can tell whether it was meant.
 fn hash(text: &str) -> String {
-    hanok_store::hash_secret(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let hash = hanok_store::hash_secret(text);
+    let word = hash.first_chunk().copied().map_or(0, u64::from_be_bytes);
+    format!("{word:016x}")
 }
 
 fn days(age: Duration) -> String {
-    let days = age.as_secs_f64() / 86_400.0;
-    if days == 1.0 { "1 day".to_owned() } else { format!("{days} days") }
+    match age.as_secs_f64() / 86_400.0 {
+        days if age == Duration::from_hours(24) => format!("{days} day"),
+        days => format!("{days} days"),
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +131,7 @@ mod tests {
         assert_eq!(user, criterion(&Target::User("alice".into())));
         assert_ne!(user, criterion(&Target::User("bob".into())));
         assert_eq!(criterion(&Target::Source("app".into())), "source app");
-        assert_eq!(days(Duration::from_secs(86_400)), "1 day");
-        assert_eq!(days(Duration::from_secs(86_400 * 90)), "90 days");
+        assert_eq!(days(Duration::from_hours(24)), "1 day");
+        assert_eq!(days(Duration::from_hours(24 * 90)), "90 days");
     }
 }

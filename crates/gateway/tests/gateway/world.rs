@@ -350,6 +350,7 @@ impl World {
             key_id: key.as_ref().map(|key| key.id.clone()),
             project: key.as_ref().map(|key| key.project.clone()).unwrap_or_default(),
             base_url: "".into(),
+            payloads: None,
         };
         let cx = CallContext::new(Box::new(self.books.clone()), Arc::new(caller));
         self.gateway.call(&cx, call).await

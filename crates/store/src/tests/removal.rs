@@ -127,7 +127,7 @@ fn what_others_refer_to_stays_and_the_rest_goes() {
         });
         all_there(&store, &there);
         assert_eq!(count(&store, "SELECT count(*) FROM loose_bodies"), 0);
-        assert_eq!(count(&store, "SELECT count(*) FROM traces"), there.len() as i64);
+        assert_eq!(count(&store, "SELECT count(*) FROM traces"), i64::try_from(there.len()).unwrap());
         let counts = block(store.traces().counts()).unwrap();
         assert_eq!(counts.traces, there.len() as u64);
         assert_eq!(counts.spans, there.values().map(|batch| batch.spans.len() as u64).sum::<u64>());
@@ -202,10 +202,10 @@ fn the_oldest_go_first_by_project() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     block(async {
-        for number in 0..30 {
+        let projects = [None, Some("web".to_owned()), Some("app".to_owned())];
+        for (number, project) in (0..30).zip(projects.iter().cycle()) {
             let mut batch = batch(number, vec![span(1, None)]);
-            batch.summary.project =
-                [None, Some("web".to_owned()), Some("app".to_owned())][number as usize % 3].clone();
+            batch.summary.project = project.clone();
             submit(&store, batch).await;
         }
         store.flush().await.unwrap();
@@ -301,4 +301,25 @@ fn the_audit_says_what_went() {
         assert_eq!(lines[0].ended, None);
         assert_eq!((lines[1].who.as_str(), lines[1].removed.spans), ("alice", 5));
     });
+}
+
+#[test]
+fn what_is_not_kept_is_counted_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    block(async {
+        let only = |number: u64, kept: bool| TraceBatch { kept, ..batch(number, vec![span(1, None)]) };
+        submit(&store, only(0, false)).await;
+        submit(&store, only(1, true)).await;
+        // More of a trace that is there is kept with it.
+        submit(&store, TraceBatch { kept: false, ..batch(1, vec![span(2, Some(1))]) }).await;
+        store.flush().await.unwrap();
+        assert!(store.traces().get(trace_id(0), Bodies::None).await.unwrap().is_none());
+        assert_eq!(store.traces().get(trace_id(1), Bodies::All).await.unwrap().unwrap().spans.len(), 2);
+        let totals = store.traces().totals(Timestamp(0)).await.unwrap();
+        assert_eq!((totals.traces, totals.spans), (2, 3), "sums are of all");
+        let counts = store.traces().counts().await.unwrap();
+        assert_eq!((counts.traces, counts.spans), (1, 2), "what is stored is less");
+    });
+    assert_eq!(crate::check(folder.path()).unwrap().problems, Vec::<String>::new());
 }
