@@ -164,19 +164,19 @@ pub enum Has {
     Score,
 }
 
+/// Rows of one step of a filtered scan.
+const STEP: i64 = 10_000;
+/// So many traces are gone through one by one where an index names them.
+const FEW: usize = 20_000;
+
 /// A query as SQL on the traces `t`.
 pub(crate) struct Conditions {
     /// Each begins with ` AND `.
     pub(crate) sql: String,
-    /// The index that finds the few traces which can match, where there is one.
-    pub(crate) by: Option<By>,
-}
-
-/// An index of `traces` that a query names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
-    Session,
-    User,
+    /// What to select from, where an index finds the traces that can match.
+    from: Option<&'static str>,
+    /// How many sequence numbers to look at in one go.
+    pub(crate) step: i64,
 }
 
 impl Conditions {
@@ -186,26 +186,44 @@ impl Conditions {
         query: &TraceQuery,
         values: &mut Vec<Sql>,
     ) -> Result<Self, StoreError> {
-        let mut builder = Builder { conn, values };
-        let clauses = builder.clauses(query)?;
-        let by = if !query.sessions.is_empty() {
-            Some(By::Session)
+        let before = values.len();
+        let mut builder = Builder { conn, values, few: false, none: false };
+        let clauses = builder.clauses(query, true)?;
+        if builder.none {
+            builder.values.truncate(before);
+            return Ok(Self { sql: " AND 0".to_owned(), from: None, step: i64::MAX });
+        }
+        let (from, step) = if builder.few {
+            (Some("traces AS t"), i64::MAX)
+        } else if !query.sessions.is_empty() {
+            // What is passed over costs next to nothing then.
+            (Some("traces AS t INDEXED BY traces_by_session"), 10 * STEP)
         } else if !query.users.is_empty() {
-            Some(By::User)
+            (Some("traces AS t INDEXED BY traces_by_user"), 10 * STEP)
         } else {
-            None
+            (None, STEP)
         };
-        Ok(Self { sql: clauses.iter().flat_map(|clause| [" AND ", clause]).collect(), by })
+        Ok(Self { sql: clauses.iter().flat_map(|clause| [" AND ", clause]).collect(), from, step })
+    }
+
+    /// What to select from; `other` where the query names no index.
+    pub(crate) fn from(&self, other: &'static str) -> &'static str {
+        self.from.unwrap_or(other)
     }
 }
 
 struct Builder<'a> {
     conn: &'a Connection,
     values: &'a mut Vec<Sql>,
+    /// Whether a clause names the few traces that can match.
+    few: bool,
+    /// Whether nothing can match: no name has a pattern that is wanted.
+    none: bool,
 }
 
 impl Builder<'_> {
-    fn clauses(&mut self, query: &TraceQuery) -> Result<Vec<String>, StoreError> {
+    /// `wanted`: all of them must hold, so that one may say which traces are worth looking at.
+    fn clauses(&mut self, query: &TraceQuery, wanted: bool) -> Result<Vec<String>, StoreError> {
         let mut clauses = Vec::new();
         for (column, patterns) in [
             ("model", &query.models),
@@ -217,25 +235,37 @@ impl Builder<'_> {
             ("name", &query.names),
         ] {
             if !patterns.is_empty() {
-                let ids = self.named(patterns, Behind::of(column))?;
+                let found = self.names(patterns, Behind::of(column))?;
+                let ids = self.only(&found, wanted);
                 clauses.push(format!("t.{column} {ids}"));
             }
         }
         if !query.keys.is_empty() {
-            let ids = self.named(&query.keys, None)?;
+            let found = self.names(&query.keys, None)?;
+            let ids = self.only(&found, wanted);
             clauses.push(format!("(t.key_name {ids} OR t.key_id {ids})"));
         }
         for (column, table, names) in
             [("session", "sessions", &query.sessions), ("user", "users", &query.users)]
         {
             if !names.is_empty() {
-                let ids = self.exact(table, names)?;
+                let found = self.exact(table, names)?;
+                let ids = self.only(&found, wanted);
                 clauses.push(format!("t.{column} {ids}"));
             }
         }
         for tag in &query.tags {
-            let ids = self.named(std::slice::from_ref(tag), None)?;
-            clauses.push(format!("EXISTS (SELECT 1 FROM tags WHERE tag {ids} AND seq = t.seq)"));
+            let ids = self.names(std::slice::from_ref(tag), None)?;
+            let json = Sql::Text(serde_json::Value::from(ids).to_string());
+            let few = "SELECT seq FROM tags WHERE tag IN (SELECT value FROM json_each(?1))";
+            let few = if wanted { self.few(few, vec![json.clone()])? } else { None };
+            clauses.push(match few {
+                Some(few) => few,
+                None => format!(
+                    "EXISTS (SELECT 1 FROM tags WHERE tag IN (SELECT value FROM json_each({})) AND seq = t.seq)",
+                    self.value(json)
+                ),
+            });
         }
         if let Some(failed) = query.failed {
             clauses.push(format!("t.status = {}", u8::from(failed)));
@@ -252,20 +282,33 @@ impl Builder<'_> {
                 format!("t.error LIKE {} ESCAPE '\\'", this.value(like_pattern(error)))
             }
         });
-        self.any(&mut clauses, &query.ids, Self::id);
+        let whole: Option<Vec<TraceId>> = query.ids.iter().map(|id| id.parse().ok()).collect();
+        match whole.filter(|ids| wanted && !ids.is_empty()) {
+            Some(ids) => {
+                let mut found = Vec::new();
+                for id in ids {
+                    let id = Sql::Blob(id.as_bytes().to_vec());
+                    found.extend(ids(self.conn, "SELECT seq FROM traces WHERE trace_id = ?1", vec![id])?);
+                }
+                self.few = true;
+                let these = self.only(&found, wanted);
+                clauses.push(format!("t.seq {these}"));
+            }
+            None => self.any(&mut clauses, &query.ids, Self::id),
+        }
         for Measured { measure, comparison, value } in &query.measures {
             let value = self.value(Sql::Integer(*value));
             clauses.push(format!("{} {} {value}", measure.sql(), comparison.as_str()));
         }
         for scored in &query.scores {
-            clauses.push(self.scored(scored)?);
+            clauses.push(self.scored(scored, wanted)?);
         }
-        clauses.extend(query.has.iter().map(|has| has.sql().to_owned()));
+        clauses.extend(query.has.iter().map(|has| has.sql()));
         for word in &query.words {
             clauses.push(self.word(word)?);
         }
         for not in &query.not {
-            let inner = self.clauses(not)?;
+            let inner = self.clauses(not, false)?;
             if !inner.is_empty() {
                 // What is not known is not so.
                 clauses.push(format!("NOT coalesce({}, 0)", inner.join(" AND ")));
@@ -296,15 +339,37 @@ impl Builder<'_> {
         format!("hex(t.trace_id) GLOB {}", self.value(Sql::Text(pattern)))
     }
 
-    fn scored(&mut self, Scored { name, value }: &Scored) -> Result<String, StoreError> {
-        let ids = self.named(std::slice::from_ref(name), None)?;
-        let is = match value {
+    fn scored(&mut self, Scored { name, value }: &Scored, wanted: bool) -> Result<String, StoreError> {
+        let ids = self.names(std::slice::from_ref(name), None)?;
+        let ids = Sql::Text(serde_json::Value::from(ids).to_string());
+        let (is, than) = match value {
             ScoreTest::Number(comparison, number) => {
-                format!("value {} {}", comparison.as_str(), self.value(Sql::Real(*number)))
+                (format!("s.value {}", comparison.as_str()), Sql::Real(*number))
             }
-            ScoreTest::Label(label) => format!("lower(label) GLOB {}", self.value(glob_pattern(label))),
+            ScoreTest::Label(label) => ("lower(s.label) GLOB".to_owned(), glob_pattern(label)),
         };
-        Ok(format!("EXISTS (SELECT 1 FROM scores WHERE {OF_TRACE} AND name {ids} AND {is})"))
+        let few = format!(
+            "SELECT t.seq FROM scores AS s INDEXED BY scores_by_name CROSS JOIN traces AS t
+             WHERE s.name IN (SELECT value FROM json_each(?1)) AND {is} ?2 AND {OF_TRACE}"
+        );
+        if wanted && let Some(few) = self.few(&few, vec![ids.clone(), than.clone()])? {
+            return Ok(few);
+        }
+        let (ids, than) = (self.value(ids), self.value(than));
+        Ok(format!(
+            "EXISTS (SELECT 1 FROM {SCORES} WHERE {OF_TRACE} AND s.name IN (SELECT value FROM json_each({ids}))
+                AND {is} {than})"
+        ))
+    }
+
+    /// A clause that names the traces a query gives, where they are few.
+    fn few(&mut self, sql: &str, values: Vec<Sql>) -> Result<Option<String>, StoreError> {
+        let found = ids(self.conn, &format!("{sql} LIMIT {}", FEW + 1), values)?;
+        if found.len() > FEW {
+            return Ok(None);
+        }
+        self.few = true;
+        Ok(Some(format!("t.seq {}", self.among(&found))))
     }
 
     fn word(&mut self, word: &str) -> Result<String, StoreError> {
@@ -319,16 +384,20 @@ impl Builder<'_> {
         ))
     }
 
-    /// Among the names of these patterns.
-    fn named(&mut self, patterns: &[String], behind: Option<Behind>) -> Result<String, StoreError> {
-        let found = names_like(self.conn, patterns, behind)?;
-        Ok(self.among(&found))
+    /// The names of these patterns.
+    fn names(&self, patterns: &[String], behind: Option<Behind>) -> Result<Vec<i64>, StoreError> {
+        names_like(self.conn, patterns, behind)
     }
 
-    /// Among the rows of a table with these very names, or patterns.
-    fn exact(&mut self, table: &str, names: &[String]) -> Result<String, StoreError> {
-        let found = rows_named(self.conn, table, names)?;
-        Ok(self.among(&found))
+    /// The rows of a table with these very names, or patterns.
+    fn exact(&self, table: &str, names: &[String]) -> Result<Vec<i64>, StoreError> {
+        rows_named(self.conn, table, names)
+    }
+
+    /// Among these and no others.
+    fn only(&mut self, ids: &[i64], wanted: bool) -> String {
+        self.none |= wanted && ids.is_empty();
+        self.among(ids)
     }
 
     fn among(&mut self, ids: &[i64]) -> String {
@@ -384,22 +453,22 @@ fn ids(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<i64>, Store
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Scores of the trace `t` and its spans, made in its project or for all of them.
-const OF_TRACE: &str = "scores.trace_id = t.trace_id AND scores.project IN (0, coalesce(t.project, 0))";
+/// Scores `s` by the trace they are of.
+const SCORES: &str = "scores AS s INDEXED BY scores_by_trace";
+/// They are of the trace `t` and its spans, made in its project or for all of them.
+const OF_TRACE: &str = "s.trace_id = t.trace_id AND s.project IN (0, coalesce(t.project, 0))";
 
 impl Has {
-    fn sql(self) -> &'static str {
-        match self {
+    fn sql(self) -> String {
+        let is = match self {
             Self::Error => "t.status = 1",
             Self::Cost => "t.cost_nano IS NOT NULL",
             Self::Session => "t.session IS NOT NULL",
             Self::User => "t.user IS NOT NULL",
             Self::Tag => "t.tags IS NOT NULL",
-            Self::Score => {
-                "EXISTS (SELECT 1 FROM scores
-                    WHERE scores.trace_id = t.trace_id AND scores.project IN (0, coalesce(t.project, 0)))"
-            }
-        }
+            Self::Score => return format!("EXISTS (SELECT 1 FROM {SCORES} WHERE {OF_TRACE})"),
+        };
+        is.to_owned()
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::StoreError;
 use crate::query::{Conditions, TraceQuery};
 use crate::row::TraceRow;
-use crate::traces::{self, PATIENCE, STEP, Scope, Traces};
+use crate::traces::{self, PATIENCE, Scope, Traces};
 use hanok_base::{NanoDollars, Timestamp};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -122,10 +122,11 @@ fn list(
     let oldest: Option<i64> = conn.query_row("SELECT min(seq) FROM traces", [], |row| row.get(0))?;
     let (Some(newest), Some(oldest)) = (newest, oldest) else { return Ok(page) };
     let mut values = vec![Sql::Null, Sql::Null];
-    let Conditions { sql: filter, .. } = Conditions::of(conn, query, &mut values)?;
+    let conditions = Conditions::of(conn, query, &mut values)?;
+    let (filter, from) = (&conditions.sql, conditions.from("traces AS t"));
     let (_, within) = scope.sql(&mut values);
     let step = format!(
-        "SELECT t.seq, t.session FROM traces AS t
+        "SELECT t.seq, t.session FROM {from}
          WHERE t.seq < ?1 AND t.seq >= ?2 AND t.session IS NOT NULL{within}{filter} ORDER BY t.seq DESC"
     );
     // A session is where its newest trace is that matches.
@@ -140,7 +141,7 @@ fn list(
     let mut upper = before.min(newest + 1);
     let began = Instant::now();
     while upper > oldest && page.rows.len() < limit && began.elapsed() < PATIENCE {
-        let lower = oldest.max(upper - STEP);
+        let lower = oldest.max(upper.saturating_sub(conditions.step));
         let mut stopped = lower;
         for (seq, id) in pairs(conn, &step, with(upper, lower))? {
             if page.rows.len() == limit || began.elapsed() >= PATIENCE {

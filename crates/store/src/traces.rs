@@ -11,7 +11,7 @@ use crate::blobs;
 use crate::insert::first_span;
 use crate::labels;
 use crate::names::Texts;
-use crate::query::{By, Conditions, TraceQuery};
+use crate::query::{Conditions, TraceQuery};
 use crate::row::{Bodies, Slot, StoredSpan, StoredTrace, TraceRow};
 use crate::spans::{self, PackedSpan};
 use crate::store::Store;
@@ -23,8 +23,6 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Rows of one step of a filtered scan.
-pub(crate) const STEP: i64 = 10_000;
 /// How long a page is looked for before it is given out unfilled.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
 const MINUTE_NS: i64 = 60_000_000_000;
@@ -271,8 +269,9 @@ pub(crate) fn list(
     after: i64,
     limit: usize,
 ) -> Result<TraceRows, StoreError> {
+    // Each by itself: asked for both at once, SQLite reads all rows.
     let range: Option<(i64, i64)> = conn
-        .prepare_cached("SELECT min(seq), max(seq) FROM traces")?
+        .prepare_cached("SELECT (SELECT min(seq) FROM traces), (SELECT max(seq) FROM traces)")?
         .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get(1)?)))?;
     let Some((oldest, newest)) = range else {
         return Ok(TraceRows::default());
@@ -286,20 +285,16 @@ pub(crate) fn list(
     let mut upper = before.unwrap_or(i64::MAX).min(newest + 1);
     // The first three are of each step.
     let mut values = vec![Sql::Null, Sql::Null, Sql::Null];
-    let Conditions { sql: filter, by } = Conditions::of(conn, query, &mut values)?;
+    let conditions = Conditions::of(conn, query, &mut values)?;
+    let filter = &conditions.sql;
     let (from, within) = scope.sql(&mut values);
-    let (from, steps) = match by {
-        None => (from, STEP),
-        // What is passed over costs next to nothing then.
-        Some(By::Session) => ("traces AS t INDEXED BY traces_by_session", 10 * STEP),
-        Some(By::User) => ("traces AS t INDEXED BY traces_by_user", 10 * STEP),
-    };
+    let from = conditions.from(from);
     let rest = format!("WHERE t.seq < ?1 AND t.seq >= ?2{within}{filter} ORDER BY t.seq DESC LIMIT ?3");
     let sql = row_sql(from, &rest);
     let began = Instant::now();
     let mut page = TraceRows::default();
     while upper > floor && page.rows.len() < limit {
-        let lower = if filter.is_empty() { floor } else { floor.max(upper - steps) };
+        let lower = if filter.is_empty() { floor } else { floor.max(upper.saturating_sub(conditions.step)) };
         let wanted = limit - page.rows.len();
         let step = [Sql::Integer(upper), Sql::Integer(lower), integer(wanted)];
         let all = step.into_iter().chain(values.iter().skip(3).cloned()).collect();
