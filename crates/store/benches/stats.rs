@@ -30,6 +30,9 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
         let batches: Vec<TraceBatch> =
             (first..(first + 100).min(calls)).map(|number| call(number, calls, &mut dice)).collect();
         store.admit().await?.submit(Box::new(move || batches), 50_000, None);
+        if first % 2_000 == 0 {
+            store.flush().await?;
+        }
     }
     store.flush().await?;
     println!("{calls} calls stored in {:.1} s", began.elapsed().as_secs_f64());

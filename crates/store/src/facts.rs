@@ -42,7 +42,8 @@ pub(crate) enum Id {
     Asked,
     Provider,
     Key,
-    KeyId,
+    /// The id of the key.
+    KeyRow,
     User,
     Session,
     Prompt,
@@ -74,7 +75,7 @@ impl Id {
         Self::Asked,
         Self::Provider,
         Self::Key,
-        Self::KeyId,
+        Self::KeyRow,
         Self::User,
         Self::Session,
         Self::Prompt,
@@ -214,7 +215,7 @@ impl Common {
     /// Of a stored trace.
     fn read(tx: &Transaction<'_>, names: &mut Names, seq: i64) -> Result<Option<Self>> {
         let columns =
-            [Id::Project, Id::Asked, Id::Key, Id::KeyId, Id::Prompt, Id::Source, Id::Session, Id::User];
+            [Id::Project, Id::Asked, Id::Key, Id::KeyRow, Id::Prompt, Id::Source, Id::Session, Id::User];
         let mut ids = columns.map(|id| (id, None));
         let found = tx
             .prepare_cached(

@@ -153,7 +153,11 @@ impl Inserter {
         let mut packs = spans::Reader::default();
         for seq in &seqs {
             match facts::of_trace(tx, &mut self.names, &mut packs, *seq) {
-                Ok(found) => found.iter().for_each(|fact| self.facts.put(fact)),
+                Ok(found) => {
+                    for fact in &found {
+                        self.facts.put(fact);
+                    }
+                }
                 Err(StoreError::Sql(error)) => return Err(error),
                 // What cannot be read has no facts.
                 Err(error) => tracing::warn!(seq, %error, "the calls of a trace cannot be counted"),
@@ -250,7 +254,7 @@ impl Inserter {
             (Id::Project, &summary.project),
             (Id::Asked, &summary.model),
             (Id::Key, &summary.key_name),
-            (Id::KeyId, &summary.key_id),
+            (Id::KeyRow, &summary.key_id),
             (Id::Prompt, &summary.prompt),
             (Id::Source, &summary.source),
         ];
@@ -349,7 +353,7 @@ impl Inserter {
             (Id::Project, project),
             (Id::Asked, model),
             (Id::Key, key_name),
-            (Id::KeyId, key_id),
+            (Id::KeyRow, key_id),
             (Id::Prompt, prompt),
             (Id::Source, source),
             (Id::Session, session),

@@ -65,8 +65,12 @@ impl Filter {
         }
         let (first_ms, end_ms) = stretch(query);
         all.extend(tests(conn, &TraceQuery { since: None, until: None, ..query.clone() })?);
-        let gone =
-            Seqs::read(conn, "SELECT seq FROM fact_gone", "SELECT min(seq), max(seq) FROM fact_gone", &[])?;
+        let gone = Seqs::read(
+            conn,
+            "SELECT seq FROM fact_gone",
+            "SELECT (SELECT min(seq) FROM fact_gone), (SELECT max(seq) FROM fact_gone)",
+            &[],
+        )?;
         if !gone.words.is_empty() {
             all.push(Test::Not(vec![Test::In(gone)]));
         }
@@ -99,7 +103,7 @@ fn tests(conn: &Connection, query: &TraceQuery) -> Result<Vec<Test>, StoreError>
     let named: [(&'static [Id], &[String], Option<Behind>); 6] = [
         (&[Id::Model, Id::Asked], &query.models, Some(Behind::Slash)),
         (&[Id::Provider], &query.providers, None),
-        (&[Id::Key, Id::KeyId], &query.keys, None),
+        (&[Id::Key, Id::KeyRow], &query.keys, None),
         (&[Id::Project], &query.projects, None),
         (&[Id::Prompt], &query.prompts, Some(Behind::At)),
         (&[Id::Source], &query.sources, None),
@@ -291,8 +295,9 @@ impl Seqs {
     fn of(conn: &Connection, query: &TraceQuery) -> Result<Self, StoreError> {
         let mut values: Vec<Sql> = Vec::new();
         let conditions = Conditions::of(conn, query, &mut values)?;
-        let sql = format!("SELECT t.seq FROM traces AS t WHERE true{}", conditions.sql);
-        Self::read(conn, &sql, "SELECT min(seq), max(seq) FROM traces", &values)
+        let sql =
+            format!("SELECT t.seq FROM {} WHERE true{}", conditions.from("traces AS t"), conditions.sql);
+        Self::read(conn, &sql, "SELECT (SELECT min(seq) FROM traces), (SELECT max(seq) FROM traces)", &values)
     }
 
     /// Those that a statement gives, between the first and the last that another gives.

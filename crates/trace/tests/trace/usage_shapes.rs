@@ -4,6 +4,7 @@
 #![expect(
     clippy::needless_pass_by_value,
     clippy::indexing_slicing,
+    clippy::too_many_lines,
     reason = "values are written where they are used"
 )]
 
