@@ -142,7 +142,6 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
         trace_id: TraceId::from_bytes((u128::from(number) + 1).to_be_bytes()),
         summary,
         spans: vec![span],
-        kept: true,
     }
 }
 

@@ -33,7 +33,6 @@ const ERROR_TYPE: &str = "error.type";
 /// What a fact refers to, by number; 0 is nothing. All are rows of `names` but `User` and `Session`. The order is
 /// that of columns on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::enum_variant_names, reason = "a key has a name and an id")]
 pub(crate) enum Id {
     Project,
     /// The model that was called.
