@@ -54,7 +54,7 @@ impl Client {
             let status = response.status();
             let body = response.into_body().collect().await?.to_bytes();
             if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
-                ensure!(began.elapsed() < Duration::from_secs(60), "{path} is full for a minute");
+                ensure!(began.elapsed() < Duration::from_mins(1), "{path} is full for a minute");
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }

@@ -115,8 +115,8 @@ impl<'a> Script<'a> {
         let mut calls = Vec::new();
         for _ in 0..TURNS {
             messages.push(("user", self.said()));
-            let call = self.call(session.clone(), user, messages);
-            messages = call.messages.clone();
+            let call = self.call(session.clone(), user, messages.clone());
+            messages.clone_from(&call.messages);
             calls.push(call);
         }
         calls

@@ -29,7 +29,7 @@ pub(crate) fn request(calls: &[Call]) -> Vec<u8> {
 
 /// The id of a call's trace, in hex.
 pub(crate) fn trace_id(number: u64) -> String {
-    trace_bytes(number).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(trace_bytes(number)))
 }
 
 fn trace_bytes(number: u64) -> [u8; 16] {
@@ -135,7 +135,9 @@ fn double(number: f64) -> Vec<u8> {
 
 fn array(values: &[Vec<u8>]) -> Vec<u8> {
     let mut inner = Vec::new();
-    values.iter().for_each(|value| field(&mut inner, 1, value));
+    for value in values {
+        field(&mut inner, 1, value);
+    }
     let mut value = Vec::new();
     field(&mut value, 5, &inner);
     value

@@ -26,8 +26,11 @@ const CONNECTIONS: usize = 4;
 /// Calls that are looked for while others are sent.
 const MARKERS: u64 = 40;
 
+/// What stands behind the `?` of an address.
+type Parameters = &'static [(&'static str, &'static str)];
+
 /// The questions, as people write them: a name, and the path that asks it.
-const QUESTIONS: [(&str, &str, &[(&str, &str)]); 12] = [
+const QUESTIONS: [(&str, &str, Parameters); 12] = [
     ("newest failures", "/api/traces", &[("filter", "status:error")]),
     ("a model's dear calls", "/api/traces", &[("filter", "model:gpt-5* cost>0.002")]),
     ("a user's last 7 days", "/api/traces", &[("filter", "user:user-77 since:7d")]),
@@ -192,7 +195,7 @@ async fn growth(options: &Options, texts: &Texts) -> Result<Vec<AtSize>> {
         let (quiet, before) =
             (Duration::from_secs(if options.quick { 5 } else { 30 }), proc::cpu(house.pid())?);
         tokio::time::sleep(quiet).await;
-        let idle = (proc::cpu(house.pid())? - before).as_secs_f64() / quiet.as_secs_f64();
+        let idle = proc::cpu(house.pid())?.saturating_sub(before).as_secs_f64() / quiet.as_secs_f64();
         results.push(AtSize {
             spans,
             request_bytes_per_span: float(sent.bytes) / float(sent.spans),
@@ -289,7 +292,7 @@ async fn markers(address: SocketAddr, calls: &[Call]) -> Result<Vec<f64>> {
             if page.pointer("/traces/0").is_some() {
                 break;
             }
-            ensure!(began.elapsed() < Duration::from_secs(60), "{path} finds nothing for a minute");
+            ensure!(began.elapsed() < Duration::from_mins(1), "{path} finds nothing for a minute");
         }
         found.push(began.elapsed().as_secs_f64() * 1e3);
     }

@@ -185,7 +185,9 @@ mod tests {
     fn sets_are_intersected() {
         let of = |groups: &[u64]| {
             let mut set = Groups::default();
-            groups.iter().for_each(|group| set.insert(*group));
+            for group in groups {
+                set.insert(*group);
+            }
             set
         };
         let mut both = of(&[0, 1, 63, 64, 500]);

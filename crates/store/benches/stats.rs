@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
 use hanok_base::{NanoDollars, SpanId, SpanStatus, Timestamp, TraceId, Usage};
+use hanok_store::Dimension::{Error, Key, Model, Project, Prompt, Provider, Session, Status, Tag, User};
 use hanok_store::{Dimension, Options, Rank, SpanRow, StatsQuery, Store, Summary, TraceBatch, TraceQuery};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -44,7 +45,6 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
         buckets: 30,
         ..StatsQuery::default()
     };
-    use Dimension::{Error, Key, Model, Project, Prompt, Provider, Session, Status, Tag, User};
     let questions: Vec<(&str, StatsQuery)> = vec![
         ("everything, over time", ask(&[])),
         ("by model", ask(&[Model])),

@@ -288,7 +288,7 @@ impl Builder<'_> {
                 let mut found = Vec::new();
                 for id in ids {
                     let id = Sql::Blob(id.as_bytes().to_vec());
-                    found.extend(self::ids(
+                    found.extend(numbers_of(
                         self.conn,
                         "SELECT seq FROM traces WHERE trace_id = ?1",
                         vec![id],
@@ -368,7 +368,7 @@ impl Builder<'_> {
 
     /// A clause that names the traces a query gives, where they are few.
     fn few(&mut self, sql: &str, values: Vec<Sql>) -> Result<Option<String>, StoreError> {
-        let found = ids(self.conn, &format!("{sql} LIMIT {}", FEW + 1), values)?;
+        let found = numbers_of(self.conn, &format!("{sql} LIMIT {}", FEW + 1), values)?;
         if found.len() > FEW {
             return Ok(None);
         }
@@ -379,7 +379,7 @@ impl Builder<'_> {
     fn word(&mut self, word: &str) -> Result<String, StoreError> {
         let word = like_pattern(word);
         let found =
-            ids(self.conn, "SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
+            numbers_of(self.conn, "SELECT id FROM names WHERE text LIKE ?1 ESCAPE '\\'", vec![word.clone()])?;
         let (word, named) = (self.value(word), self.among(&found));
         Ok(format!(
             "(t.input_preview LIKE {word} ESCAPE '\\' OR t.output_preview LIKE {word} ESCAPE '\\'
@@ -435,7 +435,7 @@ pub(crate) fn names_like(
         }
         values.push(glob_pattern(pattern));
     }
-    ids(conn, &sql, values)
+    numbers_of(conn, &sql, values)
 }
 
 /// The rows of a table with these very names, or patterns.
@@ -443,15 +443,23 @@ pub(crate) fn rows_named(conn: &Connection, table: &str, names: &[String]) -> Re
     let mut found = Vec::new();
     for name in names {
         found.extend(if name.contains('*') {
-            ids(conn, &format!("SELECT id FROM {table} WHERE lower(name) GLOB ?1"), vec![glob_pattern(name)])?
+            numbers_of(
+                conn,
+                &format!("SELECT id FROM {table} WHERE lower(name) GLOB ?1"),
+                vec![glob_pattern(name)],
+            )?
         } else {
-            ids(conn, &format!("SELECT id FROM {table} WHERE name = ?1"), vec![Sql::Text(name.clone())])?
+            numbers_of(
+                conn,
+                &format!("SELECT id FROM {table} WHERE name = ?1"),
+                vec![Sql::Text(name.clone())],
+            )?
         });
     }
     Ok(found)
 }
 
-fn ids(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<i64>, StoreError> {
+fn numbers_of(conn: &Connection, sql: &str, values: Vec<Sql>) -> Result<Vec<i64>, StoreError> {
     let mut statement = conn.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -236,12 +236,17 @@ fn said(key: Option<&str>, value: &Value, into: &mut String) {
     match value {
         Value::String(text) if key.is_none_or(is_said) => push(text, into),
         Value::Number(number) => push(&number.to_string(), into),
-        Value::Array(items) => items.iter().for_each(|item| said(key, item, into)),
-        Value::Object(members)
-            // A file's bytes are no words.
-            if members.get("type").and_then(Value::as_str) != Some("blob") => {
-                members.iter().for_each(|(key, value)| said(Some(key), value, into));
+        Value::Array(items) => {
+            for item in items {
+                said(key, item, into);
             }
+        }
+        // A file's bytes are no words.
+        Value::Object(members) if members.get("type").and_then(Value::as_str) != Some("blob") => {
+            for (key, value) in members {
+                said(Some(key), value, into);
+            }
+        }
         _ => {}
     }
 }

@@ -1,5 +1,14 @@
 //! Sums over calls against the same sums made one by one.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::items_after_statements,
+    clippy::nonminimal_bool,
+    reason = "small numbers of a test, and conditions as they are said"
+)]
+
 use super::{BASE, batch, block, open, span, submit, trace_id};
 use crate::{
     CallStats, Comparison, Dimension, Has, Measure, Measured, Options, Rank, SpanRow, Stats, StatsQuery,
