@@ -270,9 +270,15 @@ fn summary(family: &Family, rows: &[SpanRow], previews: &mut [Preview], caller: 
     let root = family.root()?;
     let call = family.speaker();
     let speaker = call.and_then(|call| rows.get(call));
+    // Of several calls that count, the last that was answered has said what the trace says.
+    let answered = |at: usize| previews.get(at).is_some_and(|said| said.output.is_some());
+    let voices = rows.iter().enumerate().filter(|(at, _)| family.counts(*at));
+    let voice =
+        voices.max_by_key(|(at, row)| (row.operation == Operation::Chat.as_str(), answered(*at), row.start));
+    let voice = voice.map(|(at, _)| at);
     let mut preview = |at: usize| previews.get_mut(at).map(|said| (said.input.take(), said.output.take()));
     let (root_input, root_output) = preview(root)?;
-    let (input, output) = call.and_then(preview).unwrap_or_default();
+    let (input, output) = voice.and_then(preview).unwrap_or_default();
     let root_row = rows.get(root)?;
     let first_token = |row: &SpanRow| Some(row.ttft_ns?.saturating_add(row.start.0 - root_row.start.0));
     let key_name = || {

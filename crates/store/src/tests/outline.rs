@@ -2,8 +2,7 @@
 
 use super::{batch, block, open, span, submit, trace_id};
 use crate::{Bodies, SpanRow};
-use hanok_base::{SpanId, Timestamp};
-use std::time::Instant;
+use hanok_base::SpanId;
 
 #[test]
 fn lines_are_the_spans_without_what_they_say() {
@@ -45,39 +44,5 @@ fn lines_are_the_spans_without_what_they_say() {
             assert!(other.spans_at(trace_id(number), places).await.unwrap().is_empty());
         }
         assert!(store.traces().outline(trace_id(9)).await.unwrap().is_none());
-    });
-}
-
-/// The measure of a page of 20,000 spans: `cargo test -p hanok-store --release -- --ignored outline --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn outline_of_twenty_thousand_spans() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    block(async {
-        let spans = (0..20_000_u64).map(|n| SpanRow {
-            span_id: SpanId::from_bytes((n + 1).to_be_bytes()),
-            parent_id: (n > 0).then(|| SpanId::from_bytes((n / 10 + 1).to_be_bytes())),
-            name: format!("step {}", n % 500),
-            start: Timestamp(super::BASE + i64::try_from(n).unwrap() * 1_000),
-            ..span(1, None)
-        });
-        submit(&store, batch(0, spans.collect())).await;
-        store.flush().await.unwrap();
-        for _ in 0..5 {
-            let began = Instant::now();
-            let lines = store.traces().outline(trace_id(0)).await.unwrap().unwrap().lines;
-            let outlined = began.elapsed();
-            let places = lines.iter().skip(19_000).take(200).map(|line| line.place).collect();
-            let some = store.traces().spans_at(trace_id(0), places).await.unwrap();
-            let drawn = began.elapsed();
-            let last = lines.last().unwrap().span_id;
-            store.traces().span(trace_id(0), last).await.unwrap().unwrap();
-            println!(
-                "outline {outlined:?}, with {} spans {drawn:?}, with one whole {:?}",
-                some.len(),
-                began.elapsed()
-            );
-        }
     });
 }
