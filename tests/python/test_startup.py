@@ -207,8 +207,9 @@ def test_an_unchanged_folder_is_no_work(tmp_path):
 
     def state():
         return {path: path.stat().st_mtime_ns for path in (server.data).rglob("*")
-                if path.is_file() and "index" in str(path.relative_to(server.data))}
+                if path.is_file() and "index" in str(path.relative_to(server.data)) and "messages" not in path.parts}
 
+    # The words of traces aside: what was asked in between is a trace itself.
     before = state()
     assert before, "no index below the data folder"
     server.start()
