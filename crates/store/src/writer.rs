@@ -25,7 +25,7 @@ const GROUP_JOBS: usize = 768;
 /// And here, so that what is decoded at once stays small.
 const GROUP_BYTES: usize = 32 << 20;
 /// How far the writer may be behind before admissions wait for it: what has ended is to be on disk soon after.
-const BEHIND: Duration = Duration::from_millis(80);
+const BEHIND: Duration = Duration::from_millis(50);
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
 /// Between two steps of what nobody waits for, when nothing else is to be done.
