@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hanok-store", 1),
     ("hanok-index", 1),
     ("hanok-guard", 1),
+    ("hanok-parse", 1),
     ("hanok-provider", 2),
     ("hanok-local", 2),
     ("hanok-trace", 2),
@@ -26,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hanok", 7),
     ("gateway-bench", 8),
     ("records-bench", 8),
+    ("retrieval-bench", 8),
     ("wire-fuzz", 8),
     ("xtask", 8),
 ];

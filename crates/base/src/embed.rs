@@ -1,6 +1,6 @@
 //! Embeddings as every dialect means them.
 
-use crate::{Dialect, ModelName, Object, Usage};
+use crate::{BoxFuture, CallContext, Dialect, ModelName, Object, ProviderError, Usage};
 
 /// A call for the vectors of some texts.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,4 +39,42 @@ pub struct EmbedResponse {
     pub vectors: Vec<Vec<f32>>,
     /// Tokens; only `input` is meant.
     pub usage: Usage,
+}
+
+/// What a text is embedded for; some models tell the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EmbedKind {
+    /// To be found.
+    Document,
+    /// To find with.
+    Query,
+}
+
+/// Makes vectors of texts, in this process or by a provider.
+pub trait Embedder: Send + Sync {
+    /// Names the model and everything that changes its vectors; vectors under two names cannot be compared.
+    fn id(&self) -> &str;
+    /// Length of its vectors; `None` before the first answer of a provider whose model is not known.
+    fn dimensions(&self) -> Option<usize>;
+    /// One vector of length 1 (Euclidean) per text, in order. A text longer than the model takes is embedded by
+    /// its beginning; what is lost thereby is the caller's to avoid by cutting smaller. Recorded under `cx`.
+    fn embed<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        texts: &'a [&'a str],
+        kind: EmbedKind,
+    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>>;
+}
+
+/// Judges how well texts answer a question, by looking at both together.
+pub trait Reranker: Send + Sync {
+    /// Names the model and how it is asked.
+    fn id(&self) -> &str;
+    /// One score per text, in order; greater is better, comparable within one call only. Recorded under `cx`.
+    fn rerank<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        question: &'a str,
+        texts: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<f32>, ProviderError>>;
 }

@@ -27,7 +27,7 @@ pub use chat::{
     Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 pub use context::{CallContext, Caller, Degradation, Patience, Payloads, SpanScope};
-pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
+pub use embed::{EmbedInput, EmbedKind, EmbedRequest, EmbedResponse, Embedder, Reranker};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
 pub use provider::{
@@ -35,7 +35,10 @@ pub use provider::{
     RawResponse, Route,
 };
 pub use rate::{RateLimit, RateLimits};
-pub use retrieval::{Coverage, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId};
+pub use retrieval::{
+    About, Coverage, Hit, Legs, Readers, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId,
+    Trust, Vote,
+};
 pub use span::{
     Attributes, Charge, Exchange, FinishedTrace, Operation, Place, Recorder, ResponseBytes, Settlement, Span,
     SpanStatus, Spent, StoreUnavailable,

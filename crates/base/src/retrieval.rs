@@ -1,6 +1,6 @@
 //! The seam behind which documents are searched.
 
-use crate::{BoxFuture, CallContext, CollectionName};
+use crate::{BoxFuture, CallContext, CollectionName, Object, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -31,6 +31,69 @@ pub struct SearchQuery {
     pub collection: CollectionName,
     /// How many hits at most.
     pub top_k: usize,
+    /// Conditions on the documents' metadata, applied before ranking, in the language of `docs/filters.md`;
+    /// empty means all documents.
+    pub filter: String,
+    /// Whose documents may be found, applied before ranking.
+    pub readers: Readers,
+    /// What is to be asked; `None` leaves it to the collection.
+    pub legs: Option<Legs>,
+}
+
+impl SearchQuery {
+    /// The best `top_k` chunks of all documents of a collection, searched as the collection is set up.
+    pub fn new(text: impl Into<String>, collection: CollectionName, top_k: usize) -> Self {
+        let (filter, readers, legs) = (String::new(), Readers::All, None);
+        Self { text: text.into(), collection, top_k, filter, readers, legs }
+    }
+}
+
+/// Who searches, for documents that only some may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// One who may read everything: the house's owner.
+    #[default]
+    All,
+    /// Somebody who is, or belongs to, these; documents without readers are for everybody.
+    Of(Vec<String>),
+}
+
+/// Which legs a search has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Legs {
+    /// Words only.
+    Bm25,
+    /// Vectors only.
+    Dense,
+    /// Both, fused.
+    Hybrid,
+}
+
+/// Whether what a document says may be taken for an instruction or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// The house's own words.
+    Trusted,
+    /// Anybody's.
+    #[default]
+    Untrusted,
+}
+
+/// What one leg, or a step behind the legs, said of a hit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Whose: `bm25`, `dense`, `rerank`.
+    pub leg: String,
+    /// The rank it gave, from 1.
+    pub rank: usize,
+    /// The score it gave, in its own measure.
+    pub score: f64,
+    /// How much it counted in this search, 0 to 1.
+    pub weight: f64,
+    /// Why in words: the terms that matched, why the leg counts so much or little; may be empty.
+    pub reason: String,
 }
 
 /// A chunk that matched.
@@ -51,6 +114,29 @@ pub struct Hit {
     pub text: String,
     /// The score; greater is better, comparable within one result only.
     pub score: f64,
+    /// Where it came from and why it is here.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// What is known of a hit beside its text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Pages of the original that the chunk stands on, from 1, first and last; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<(u32, u32)>,
+    /// When the document was taken in, its content as it is.
+    #[serde(default)]
+    pub indexed_at: Timestamp,
+    /// The document's trust.
+    #[serde(default)]
+    pub trust: Trust,
+    /// The document's metadata.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub metadata: Object,
+    /// Why the hit has this rank, leg by leg.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
 }
 
 /// How much of a collection is searchable.

@@ -68,8 +68,7 @@ impl AskAnswerer {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query =
-            SearchQuery { text: asked.query(&question), collection: collection.clone(), top_k: PASSAGES };
+        let query = SearchQuery::new(asked.query(&question), collection.clone(), PASSAGES);
         let found =
             self.library.search(cx, &query).await.map_err(|error| search_failed(&self.name, error))?;
         if found.hits.is_empty() {

@@ -39,8 +39,7 @@ impl ExtractAnswerer {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query =
-            SearchQuery { text: asked.query(&question), collection: collection.clone(), top_k: CHUNKS };
+        let query = SearchQuery::new(asked.query(&question), collection.clone(), CHUNKS);
         let found = match self.library.search(cx, &query).await {
             Ok(found) => found,
             // A server that has no collection yet says so in the answer, not as an error.

@@ -4,8 +4,8 @@ use crate::error::{LibraryError, blocking};
 use crate::follow::{Follower, Mark};
 use crate::load::Names;
 use hanok_base::{
-    BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, RetrievalError, Retriever, SearchQuery,
-    SearchResult, SourceId, SpanScope,
+    About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, RetrievalError, Retriever,
+    SearchQuery, SearchResult, SourceId, SpanScope,
 };
 use hanok_index::{Found, IndexError, SearchIndex, Terms};
 use hanok_store::Store;
@@ -334,6 +334,7 @@ fn hits(found: &[Found], chunks: Vec<Chunk>, limit: usize) -> Vec<Hit> {
             end: chunk.end,
             text: chunk.text,
             score: scores.get(&chunk.id).copied().unwrap_or_default(),
+            about: About::default(),
         });
     }
     hits

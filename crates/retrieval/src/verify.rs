@@ -201,6 +201,7 @@ mod tests {
             end: 35,
             text: "The first words are in this passage".into(),
             score: 1.0,
+            about: hanok_base::About::default(),
         };
         assert!(support(r#"It says "The first words"."#, &hit).is_ok());
         assert!(support(r#"It says "The first words" and "the second words"."#, &hit).is_err());
@@ -242,6 +243,7 @@ mod tests {
             end: 160,
             text: "The sky is blue at noon. Grass is green in spring and summer.".into(),
             score: 1.0,
+            about: hanok_base::About::default(),
         };
         let check = |claim: &str, expect: Result<&str, &str>| {
             let got = support(claim, &hit);

@@ -110,7 +110,7 @@ pub(crate) async fn search(
         Err(problem) => return failed(&problem),
     };
     let collection = body.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
-    let query = SearchQuery { text: body.query, collection, top_k: body.top_k };
+    let query = SearchQuery::new(body.query, collection, body.top_k);
     let mut response = match house.library.search(&cx, &query).await {
         Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
         Err(error) => failed(&search_problem(&error)),

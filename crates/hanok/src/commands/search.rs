@@ -12,11 +12,8 @@ use std::process::ExitCode;
 pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<ExitCode> {
     let store = wiring::store_to_read(&effective)?;
     let library = Library::open(store, &effective.data.value).await?;
-    let query = SearchQuery {
-        text: search.query,
-        collection: search.collection.map_or_else(|| library.default_collection(), CollectionName::from),
-        top_k: search.top_k.clamp(1, 1000),
-    };
+    let collection = search.collection.map_or_else(|| library.default_collection(), CollectionName::from);
+    let query = SearchQuery::new(search.query, collection, search.top_k.clamp(1, 1000));
     let found = library.search(&CallContext::unrecorded(), &query).await?;
     if search.json.json {
         output::json(&json!({ "hits": found.hits, "coverage": found.coverage }))?;

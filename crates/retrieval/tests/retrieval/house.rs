@@ -55,7 +55,7 @@ impl House {
     }
 
     pub(crate) async fn find(&self, text: &str, top_k: usize) -> Result<SearchResult, RetrievalError> {
-        let query = SearchQuery { text: text.into(), collection: docs(), top_k };
+        let query = SearchQuery::new(text, docs(), top_k);
         self.library.search(&CallContext::unrecorded(), &query).await
     }
 

@@ -331,7 +331,7 @@ async fn searches_that_cannot_be_made_say_why() {
     let house = House::new().await;
     house.write("a.md", "alpha");
     house.sync().await;
-    let query = SearchQuery { text: "x".into(), collection: "other".into(), top_k: 3 };
+    let query = SearchQuery::new("x", "other".into(), 3);
     let error = house.library.search(&CallContext::unrecorded(), &query).await.unwrap_err();
     assert!(error.to_string().contains("docs"), "{error}");
     assert!(matches!(house.find("?!", 3).await, Err(RetrievalError::EmptyQuery(_))));
@@ -344,7 +344,7 @@ async fn a_search_is_a_span_with_its_hits() {
     house.write("a.md", "alpha beta");
     house.sync().await;
     let (cx, spans) = crate::house::recorded();
-    let query = SearchQuery { text: "alpha".into(), collection: docs(), top_k: 3 };
+    let query = SearchQuery::new("alpha", docs(), 3);
     house.library.search(&cx, &query).await.unwrap();
     drop(cx);
     let spans = spans.lock();
