@@ -53,6 +53,7 @@ pub use settings::settings_page;
 pub use shell::{Page, Pulse, Theme, Tick};
 pub use source::source_page;
 pub use span::span_pane;
+pub(crate) use start::shell_word;
 pub use text::{Count, Lang, ScriptTexts, Texts};
 pub use text_gateway::GatewayTexts;
 pub use text_records::{RecordTexts, RecordWords};

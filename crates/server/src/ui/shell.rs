@@ -494,8 +494,20 @@ pub(super) fn note(class: &str, content: &Markup) -> Markup {
     html! { div.note.(class) { (Icon::Warn.draw()) div.grow { (content) } } }
 }
 
+/// A text in which each `{name}` is set as code.
+pub(super) fn with_codes(text: &str, codes: &[(&str, &str)]) -> Markup {
+    let first = codes
+        .iter()
+        .filter_map(|(name, code)| Some((text.find(&format!("{{{name}}}"))?, name.len() + 2, code)))
+        .min_by_key(|(at, ..)| *at);
+    let Some((at, length, code)) = first else {
+        return html! { (text) };
+    };
+    let (before, rest) = text.split_at(at);
+    html! { (before) code { (code) } (with_codes(rest.get(length..).unwrap_or_default(), codes)) }
+}
+
 /// A text whose `{name}` is set as code.
 pub(super) fn with_code(text: &str, name: &str, code: &str) -> Markup {
-    let (before, after) = text.split_once(&format!("{{{name}}}")).unwrap_or((text, ""));
-    html! { (before) code { (code) } (after) }
+    with_codes(text, &[(name, code)])
 }
