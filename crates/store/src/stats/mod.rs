@@ -5,9 +5,10 @@
 //! that its memory does not grow with the number of calls. Percentiles are within one part in 128.
 //!
 //! Reading order: [`query`](StatsQuery) (here), `part` (facts in columns), `filter` (which are wanted), `cells`
-//! (what is summed).
+//! (what is summed), `dearest` (the traces whose calls cost most).
 
 mod cells;
+mod dearest;
 mod filter;
 mod part;
 
@@ -17,6 +18,7 @@ use crate::names::Texts;
 use crate::query::TraceQuery;
 use crate::traces::Traces;
 use cells::Cells;
+pub use dearest::Dear;
 use filter::{Filter, Row};
 use hanok_base::{NanoDollars, Timestamp};
 use part::{Axis, Part};

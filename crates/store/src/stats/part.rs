@@ -19,6 +19,8 @@ pub(super) struct Part {
     pub(super) facts: usize,
     pub(super) first_ms: i64,
     pub(super) last_ms: i64,
+    /// The least number of a trace.
+    pub(super) first_seq: i64,
     from: From,
 }
 
@@ -36,12 +38,13 @@ pub(super) struct Axis {
 /// The parts that hold facts from `first_ms` until `end_ms`, and perhaps others.
 pub(super) fn all(conn: &Connection, first_ms: i64, end_ms: i64) -> Result<Vec<Part>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, facts, first_ms, last_ms FROM fact_segments WHERE last_ms >= ?1 AND first_ms < ?2
+        "SELECT id, facts, first_ms, last_ms, first_seq FROM fact_segments WHERE last_ms >= ?1 AND first_ms < ?2
          ORDER BY id",
     )?;
     let found = statement.query_map(params![first_ms, end_ms], |row| {
         let from = From::Segment(row.get(0)?);
-        Ok(Part { from, facts: row.get(1)?, first_ms: row.get(2)?, last_ms: row.get(3)? })
+        let (facts, first_ms, last_ms) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Part { from, facts, first_ms, last_ms, first_seq: row.get(4)? })
     })?;
     let mut parts: Vec<Part> = found.collect::<rusqlite::Result<_>>()?;
     if parts.iter().any(|part| part.facts > facts::MOST) {
@@ -54,7 +57,8 @@ pub(super) fn all(conn: &Connection, first_ms: i64, end_ms: i64) -> Result<Vec<P
         && earliest < end_ms
     {
         let facts = fresh.len();
-        parts.push(Part { facts, first_ms: earliest, last_ms: latest, from: From::Fresh(fresh) });
+        let first_seq = fresh.iter().map(|fact| fact.seq).min().unwrap_or(0);
+        parts.push(Part { facts, first_ms: earliest, last_ms: latest, first_seq, from: From::Fresh(fresh) });
     }
     Ok(parts)
 }
