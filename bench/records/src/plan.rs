@@ -85,6 +85,8 @@ pub(crate) struct Results {
 pub(crate) struct Disk {
     pub(crate) spans: u64,
     pub(crate) bytes: u64,
+    /// Of these, the full-text index.
+    pub(crate) index_bytes: u64,
     /// Unique messages.
     pub(crate) text_bytes: u64,
     /// The same in one stream of zstd, level 3.
@@ -159,12 +161,13 @@ async fn disk(options: &Options, texts: &Texts) -> Result<Disk> {
     }
     house.indexed(&mut client).await?;
     drop(client);
-    let bytes = house.stop()?;
+    let (bytes, index_bytes) = house.stop()?;
     let packed = zstd::bulk::compress(&text, 3)?.len() as u64;
     let spans = calls * SPANS;
     Ok(Disk {
         spans,
         bytes,
+        index_bytes,
         text_bytes: text.len() as u64,
         packed_text_bytes: packed,
         beyond: (float(bytes) - float(packed)) / float(spans),
