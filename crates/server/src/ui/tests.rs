@@ -193,6 +193,7 @@ fn record_pages(
         groups: vec![group(Some(evil())), group(None)],
         others: Some(group(None)),
         failures: vec![(Some(evil()), 1), (None, 2)],
+        dearest: vec![row.clone(), TraceRow::default()],
         to_come: 1,
         ..CostsView::default()
     };
