@@ -150,6 +150,7 @@ pub(super) enum Section {
     Traces,
     Costs,
     Models,
+    Knowledge,
     Keys,
     Settings,
     None,
@@ -281,7 +282,8 @@ fn entries(page: &Page) -> [Vec<Entry>; 4] {
         ],
         vec![
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
-            (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "K"),
+            (Section::Knowledge, page.to("knowledge"), t.knowledge.knowledge, Icon::Book, "K"),
+            (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "Y"),
         ],
         vec![(Section::Settings, page.to("settings"), t.records.settings, Icon::Settings, "S")],
     ]
@@ -393,6 +395,7 @@ fn palette(page: &Page) -> Markup {
                     }
                 }
                 li #cmd-sessions role="option" data-to=(page.to("sessions")) { (Icon::Ask.draw()) span { (t.records.sessions) } span {} }
+                li #cmd-search role="option" data-to=(page.to("search")) { (Icon::Find.draw()) span { (t.knowledge.search_documents) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -422,7 +425,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "C", "M", "K", "S"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "Y", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),
