@@ -7,7 +7,7 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
+//! like its files), `follow` (the index), [`library`] (collections and search), `holdings` (what is in them), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
 
@@ -20,6 +20,7 @@ pub mod error;
 pub mod eval;
 pub mod extract;
 mod follow;
+mod holdings;
 pub mod library;
 mod load;
 mod question;

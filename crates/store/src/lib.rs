@@ -44,6 +44,7 @@ pub mod sessions;
 mod spans;
 pub mod stats;
 pub mod store;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -69,4 +70,5 @@ pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
 pub use sessions::{SessionRow, SessionRows};
 pub use stats::{CallStats, Dear, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
+pub use tallies::Tally;
 pub use traces::{Bucket, Counts, TraceRows, Traces};
