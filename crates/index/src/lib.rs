@@ -20,4 +20,4 @@ mod tokenizer;
 
 pub use all::Groups;
 pub use analyze::{Analyzer, Token, analyze};
-pub use index::{Found, IndexError, SearchIndex, Terms, Writer};
+pub use index::{Detail, Found, IndexError, SearchIndex, Terms, Writer};

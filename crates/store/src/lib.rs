@@ -65,6 +65,6 @@ pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
 pub use sessions::{SessionRow, SessionRows};
-pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
+pub use stats::{CallStats, Dear, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
 pub use traces::{Bucket, Counts, TraceRows, Traces};
