@@ -6,7 +6,7 @@
 //! Deliberately not here: SQL (`hanok-store`), postings and terms (`hanok-index`), any wire format, and models:
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
-//! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
+//! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
@@ -14,7 +14,8 @@
 mod answer;
 pub mod ask;
 mod block;
-mod chunk;
+pub mod chunking;
+mod describe;
 pub mod error;
 pub mod eval;
 pub mod extract;
@@ -24,15 +25,19 @@ mod load;
 mod question;
 mod score;
 mod sentence;
+pub mod settings;
 pub mod sync;
 mod verbs;
 mod verify;
 mod words;
 
 pub use ask::AskAnswerer;
+pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
+pub use describe::Rule;
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
+pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};

@@ -47,7 +47,7 @@ use door::Visitor;
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
-use hanok_trace::TraceStore;
+use hanok_trace::{Retention, TraceStore};
 use http::Method;
 use std::convert::Infallible;
 use std::future::Future;
@@ -65,6 +65,8 @@ pub struct House {
     pub library: Arc<Library>,
     /// Records.
     pub traces: TraceStore,
+    /// How long traces stay.
+    pub retention: Arc<ArcSwap<Retention>>,
     /// The configured collections and their paths.
     pub collections: ArcSwap<Vec<(CollectionName, Vec<PathBuf>)>>,
     /// What a command must show to index any path: only the data folder's owner can read it.

@@ -11,7 +11,7 @@
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`backup`] and [`check`] (the file as a whole), [`documents`].
+//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -28,6 +28,7 @@ pub mod family;
 mod insert;
 pub mod keys;
 mod labels;
+mod last_backup;
 pub mod ledger;
 pub mod messages;
 mod names;
@@ -56,6 +57,7 @@ pub use cursors::Cursors;
 pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
+pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};

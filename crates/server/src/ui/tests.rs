@@ -12,7 +12,7 @@ use super::view_gateway::{
     Viewer,
 };
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use super::view_settings::{Backup, RecordsView, Setting, SettingsView};
+use super::view_settings::{BackupView, KeptView, RecordsView, RetentionView, SettingsView};
 use super::*;
 use hanok_base::Timestamp;
 use maud::Markup;
@@ -193,16 +193,22 @@ fn record_pages(
         groups: vec![group(Some(evil())), group(None)],
         others: Some(group(None)),
         failures: vec![(Some(evil()), 1), (None, 2)],
+        dearest: vec![row.clone(), TraceRow::default()],
         to_come: 1,
         ..CostsView::default()
     };
-    let setting = || Setting { now: vec![evil()], change: evil() };
+    let kept = KeptView { pii: vec!["email", EVIL], rate: f64::NAN, always: vec![evil()], ..KeptView::default() };
     let records = RecordsView {
         folder: evil(),
-        retention: Some(setting()),
-        redaction: Some(setting()),
-        payloads: Some(setting()),
-        backup: Some(Backup { last: Some((Timestamp(0), evil())), command: evil() }),
+        retention: RetentionView {
+            days: Some(f64::INFINITY),
+            projects: vec![(evil(), 1.0)],
+            most_bytes: Some(u64::MAX),
+            last: Some((Timestamp(0), 1)),
+        },
+        projects: vec![(evil(), kept.clone())],
+        kept: KeptView { secrets: true, ..kept },
+        backup: BackupView { last: Some((Timestamp(0), evil(), 1)), command: evil() },
         ..RecordsView::default()
     };
     vec![

@@ -57,6 +57,8 @@ pub struct StatsQuery {
 pub enum Dimension {
     /// The model that was called.
     Model,
+    /// The model that its trace asked for, which may be an alias of several.
+    Asked,
     /// The provider.
     Provider,
     /// The name of the key.
@@ -81,8 +83,9 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("model", Self::Model),
+        ("asked", Self::Asked),
         ("provider", Self::Provider),
         ("key", Self::Key),
         ("user", Self::User),

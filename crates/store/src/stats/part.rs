@@ -118,6 +118,7 @@ impl Part {
         let one_of = |id: Id| one(id, |id| id);
         match dimension {
             Dimension::Model => one_of(Id::Model),
+            Dimension::Asked => one_of(Id::Asked),
             Dimension::Provider => one_of(Id::Provider),
             Dimension::Key => one_of(Id::Key),
             Dimension::User => one_of(Id::User),

@@ -59,6 +59,7 @@ fn values(batch: &TraceBatch, span: &SpanRow, dimension: Dimension) -> Vec<Optio
     let failed = span.status != SpanStatus::Ok;
     let one = match dimension {
         Dimension::Model => span.model.clone(),
+        Dimension::Asked => batch.summary.model.clone(),
         Dimension::Provider => span.provider.clone(),
         Dimension::Key => batch.summary.key_name.clone(),
         Dimension::User => batch.summary.user.clone(),

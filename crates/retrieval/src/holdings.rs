@@ -1,0 +1,54 @@
+//! What a collection holds, for people who look after it; and single documents that go.
+
+use crate::error::LibraryError;
+use crate::follow::Follower;
+use crate::library::Library;
+use hanok_base::{CollectionName, SourceId};
+use hanok_store::Tally;
+use hanok_store::documents::{Changes, SourceSummary};
+use std::sync::atomic::Ordering;
+
+impl Library {
+    /// How many chunks a collection has, and how many files were not taken; nothing of a collection there is not.
+    pub async fn tally(&self, collection: &CollectionName) -> Result<Tally, LibraryError> {
+        let Some(shelf) = self.shelf(collection) else {
+            return Ok(Tally::default());
+        };
+        Ok(self.store.tally_of(shelf.id).await?)
+    }
+
+    /// The documents before and after one in its collection, by path.
+    pub async fn beside(
+        &self,
+        source: &SourceSummary,
+    ) -> Result<(Option<SourceId>, Option<SourceId>), LibraryError> {
+        let Some(shelf) = self.shelf(&source.collection) else {
+            return Ok((None, None));
+        };
+        Ok(self.store.documents_beside(shelf.id, source.path.clone()).await?)
+    }
+
+    /// Removes a document with its chunks and all that is found by them; `false` where there is none of this id.
+    /// Waits for a run that indexes its collection. Its file stays, and the next run takes it again while it is
+    /// among the collection's paths.
+    pub async fn remove_source(&self, id: SourceId) -> Result<bool, LibraryError> {
+        let Some(source) = self.source(id).await? else {
+            return Ok(false);
+        };
+        let Some(shelf) = self.shelf(&source.summary.collection) else {
+            return Ok(false);
+        };
+        let _not_while_indexing = shelf.running.lock().await;
+        let changes = Changes { deletes: vec![id], ..Changes::default() };
+        self.store.documents().apply(shelf.id, changes).await?;
+        for count in [&shelf.found, &shelf.indexed] {
+            let fewer = |count: u64| Some(count.saturating_sub(1));
+            // Always succeeds: the closure never refuses.
+            let _before = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
+        }
+        let mut follower = Follower::new(self.store.clone(), shelf.clone());
+        follower.follow(true).await?;
+        follower.finish().await?;
+        Ok(true)
+    }
+}
