@@ -45,6 +45,19 @@ pub enum IndexError {
         /// Where.
         path: PathBuf,
     },
+    /// A vector of another length than those of the index.
+    #[error(
+        "a vector of {found} numbers where the index has {expected}; another embedder needs an index of its own"
+    )]
+    Dimensions {
+        /// Numbers in the index's vectors.
+        expected: usize,
+        /// Numbers in this one.
+        found: usize,
+    },
+    /// A vector with a number that is none or infinite.
+    #[error("a vector holds a number that is not finite")]
+    NotFinite,
     /// Anything else.
     #[error("the index in {} failed", path.display())]
     Failed {
@@ -353,7 +366,7 @@ impl Open {
             tokens += segment.inverted_index(self.fields.body)?.total_num_tokens();
         }
         let table = length_table(float(tokens) / float(all.max(1)));
-        let mut best = Best::new(limit);
+        let mut best = Best::above(limit, 0.0);
         for (ordinal, segment) in (0_u32..).zip(searcher.segment_readers()) {
             let inverted = segment.inverted_index(self.fields.body)?;
             let lengths = segment.get_fieldnorms_reader(self.fields.body)?;
@@ -444,10 +457,10 @@ impl Writer {
 }
 
 /// The right to write; given back when dropped.
-struct Busy(Arc<Mutex<bool>>);
+pub(crate) struct Busy(Arc<Mutex<bool>>);
 
 impl Busy {
-    fn take(writing: &Arc<Mutex<bool>>) -> Option<Self> {
+    pub(crate) fn take(writing: &Arc<Mutex<bool>>) -> Option<Self> {
         let mut taken = writing.lock();
         (!std::mem::replace(&mut *taken, true)).then(|| Self(writing.clone()))
     }
