@@ -3,10 +3,11 @@
 //!
 //! Deliberately not here: what is measured. A ranking is a slice of gains, best hit first; a score is a number.
 //!
-//! Reading order: [`ranking`], [`percentile`], [`histogram`]; [`interval`], [`resample`], [`paired`], [`repeats`],
+//! Reading order: [`ranking`], [`percentile`], [`histogram`]; [`interval`], [`bootstrap`], [`resample`], [`paired`], [`repeats`],
 //! [`multiple`], [`power`]; [`agreement`], [`corrected`], [`pairwise`]; [`distribution`] under them.
 
 pub mod agreement;
+pub mod bootstrap;
 pub mod corrected;
 pub mod distribution;
 pub mod histogram;
@@ -21,6 +22,7 @@ pub mod repeats;
 pub mod resample;
 
 pub use agreement::{Confusion, Detection, Weights};
+pub use bootstrap::{Draws, Interval, PairedDifference, interval, paired_bootstrap};
 pub use histogram::Histograms;
 pub use interval::Estimate;
 pub use percentile::{mean, percentile};

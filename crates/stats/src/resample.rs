@@ -1,43 +1,10 @@
-//! Intervals by drawing again: the bootstrap (Efron 1979), over samples or over whole clusters, from a seed, so that
-//! it gives the same interval again.
+//! The bootstrap of any statistic, over samples or over whole clusters, from a seed, so that it gives the same interval
+//! again.
 
+use crate::bootstrap::Draws;
 use crate::interval::{Estimate, groups};
 use crate::percentile::percentile;
 use std::hash::Hash;
-
-/// Numbers that look drawn by chance and are those of their seed (`SplitMix64`, Steele, Lea and Flood 2014).
-#[derive(Clone, Debug)]
-pub struct Seeded(u64);
-
-impl Seeded {
-    /// From a seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// One of the numbers below `bound`, which is not 0 (Lemire's multiplication; its bias is below 2^-32 for any
-    /// number of samples that fits into memory).
-    pub fn below(&mut self, bound: usize) -> usize {
-        let wide = u128::from(self.next_u64()) * (bound as u128);
-        usize::try_from(wide >> 64).unwrap_or(0)
-    }
-
-    /// A number in 0..1.
-    pub fn unit(&mut self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-        let bits = (self.next_u64() >> 11) as f64;
-        bits / 9_007_199_254_740_992.0
-    }
-}
 
 /// The percentile interval of `statistic` over samples `0..n`, drawn again `rounds` times. The statistic gets the
 /// samples drawn, by their numbers, and may decline a draw (`None`), which is then left out. `None` where it
@@ -76,7 +43,7 @@ fn of_groups(
         return None;
     }
     let value = statistic(&groups.concat())?;
-    let mut random = Seeded::new(seed);
+    let mut random = Draws::new(seed);
     let mut drawn = Vec::new();
     let mut values = Vec::with_capacity(rounds);
     for _ in 0..rounds {

@@ -3,13 +3,14 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test")]
 
+use hanok_stats::Draws;
 use hanok_stats::agreement::Detection;
 use hanok_stats::corrected::{Uncorrectable, prediction_powered, rogan_gladen};
 use hanok_stats::interval::{Estimate, clustered_mean, difference_of_shares, mean_interval, wilson};
-use hanok_stats::resample::{Seeded, cluster_bootstrap};
+use hanok_stats::resample::cluster_bootstrap;
 
 /// A name, what is true, and how to draw an estimate.
-type Cell = (String, f64, Box<dyn Fn(&mut Seeded) -> Option<Estimate>>);
+type Cell = (String, f64, Box<dyn Fn(&mut Draws) -> Option<Estimate>>);
 
 const ROUNDS: usize = 4000;
 
@@ -17,7 +18,7 @@ const ROUNDS: usize = 4000;
 fn check(of: &str, cells: Vec<Cell>, bounds: (f64, f64)) {
     let mut all = Vec::new();
     for (seed, (name, truth, draw)) in (1..).zip(cells) {
-        let mut random = Seeded::new(seed * 7919);
+        let mut random = Draws::new(seed * 7919);
         let estimates: Vec<Estimate> = (0..ROUNDS).filter_map(|_| draw(&mut random)).collect();
         let held = estimates.iter().filter(|e| e.low <= truth && truth <= e.high).count();
         let n = estimates.len() as f64;
@@ -35,12 +36,12 @@ fn check(of: &str, cells: Vec<Cell>, bounds: (f64, f64)) {
     assert!((bounds.0..=bounds.1).contains(&mean), "{of}: {mean}");
 }
 
-fn successes(random: &mut Seeded, trials: usize, p: f64) -> usize {
+fn successes(random: &mut Draws, trials: usize, p: f64) -> usize {
     (0..trials).filter(|_| random.unit() < p).count()
 }
 
 /// Standard normal, by Box and Muller.
-fn normal(random: &mut Seeded) -> f64 {
+fn normal(random: &mut Draws) -> f64 {
     let (a, b) = (random.unit().max(1e-300), random.unit());
     (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
 }
@@ -102,7 +103,7 @@ fn means() {
 }
 
 /// Values of clusters of unlike size that share something.
-fn clustered(random: &mut Seeded, count: usize, shared: f64) -> (Vec<f64>, Vec<usize>) {
+fn clustered(random: &mut Draws, count: usize, shared: f64) -> (Vec<f64>, Vec<usize>) {
     let (mut values, mut clusters) = (Vec::new(), Vec::new());
     for cluster in 0..count {
         let own = normal(random) * shared;
@@ -136,7 +137,7 @@ fn means_over_clusters() {
 fn a_bootstrap_over_clusters() {
     // Few rounds and cells: each is a bootstrap of its own.
     let mut held = 0;
-    let mut random = Seeded::new(11);
+    let mut random = Draws::new(11);
     for seed in 0..400 {
         let (values, clusters) = clustered(&mut random, 60, 1.0);
         let mean =
@@ -186,10 +187,10 @@ fn a_judge_helps_few_labels() {
                 format!("{labels} labels, agreement {agreement}"),
                 0.6,
                 Box::new(move |random| {
-                    let judge = |random: &mut Seeded, truth: f64| {
+                    let judge = |random: &mut Draws, truth: f64| {
                         if random.unit() < agreement { truth } else { 1.0 - truth }
                     };
-                    let yes = |random: &mut Seeded| f64::from(u8::from(random.unit() < 0.6));
+                    let yes = |random: &mut Draws| f64::from(u8::from(random.unit() < 0.6));
                     let known: Vec<f64> = (0..labels).map(|_| yes(random)).collect();
                     let checked: Vec<f64> = known.iter().map(|truth| judge(random, *truth)).collect();
                     let judged: Vec<f64> = (0..1000)
