@@ -9,13 +9,15 @@
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index), [`library`] (collections and search), `holdings` (what is in them), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
+//! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
 mod block;
 pub mod chunking;
 mod describe;
+pub mod embedder;
 pub mod error;
 pub mod eval;
 pub mod extract;
@@ -23,7 +25,9 @@ mod follow;
 mod holdings;
 pub mod library;
 mod load;
+mod model;
 mod question;
+pub mod rerank;
 mod score;
 mod sentence;
 pub mod settings;
@@ -35,10 +39,12 @@ mod words;
 pub use ask::AskAnswerer;
 pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
 pub use describe::Rule;
+pub use embedder::ProviderEmbedder;
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
+pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
