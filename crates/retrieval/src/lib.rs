@@ -7,7 +7,8 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
+//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of them), [`library`]
+//! (collections and search), [`equipment`], `filter`, `legs` and `fuse` (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
 
@@ -15,24 +16,33 @@ mod answer;
 pub mod ask;
 mod block;
 mod chunk;
+pub mod dense;
+pub mod equipment;
 pub mod error;
 pub mod eval;
 pub mod extract;
+mod filter;
 mod follow;
+mod fuse;
+mod legs;
 pub mod library;
 mod load;
 mod question;
 mod score;
 mod sentence;
 pub mod sync;
+pub mod trial;
 mod verbs;
 mod verify;
 mod words;
 
 pub use ask::AskAnswerer;
+pub use dense::Embedded;
+pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
 pub use sync::{Cancel, Progress, SyncReport};
+pub use trial::Trial;
