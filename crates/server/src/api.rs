@@ -88,6 +88,9 @@ pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
         RetrievalError::EmptyQuery(_) => {
             Problem::new(ErrorKind::InvalidRequest, "empty_query", error.to_string()).param("query")
         }
+        RetrievalError::BadFilter(_) => {
+            Problem::new(ErrorKind::InvalidRequest, "bad_filter", error.to_string()).param("filter")
+        }
         RetrievalError::Failed(source) => {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");
             Problem::new(ErrorKind::Internal, "search_failed", "the search failed; the server's log says why")
