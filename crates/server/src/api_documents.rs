@@ -323,7 +323,8 @@ async fn previewed(house: &House, visitor: &Visitor, body: PreviewBody) -> Resul
     let (text, layout) = match (body.source_id, body.text) {
         (Some(id), None) => {
             let source = find_source(house, visitor, &id).await?;
-            (source.text, Layout::named(&source.summary.meta.layout).unwrap_or_default())
+            let layout = cuts::layout_of(&source.summary);
+            (source.text, layout)
         }
         (None, Some(text)) => (text, body.layout.unwrap_or_default()),
         _ => return Err(wrong("source_id", "say what to cut: `source_id` or `text`, and not both")),

@@ -3,25 +3,25 @@
 use super::documents;
 use crate::House;
 use crate::ui::view::SourceView;
-use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, PieceView};
+use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, Knobs, PieceView};
 use hanok_retrieval::LibraryError;
 use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Piece, preview, tokens};
 use hanok_store::documents::{NewChunk, Source, SourceSummary};
 use std::ops::Range;
 
-/// A document cut as it is and as `tried` says; `Err` inside names what is wrong with that.
+/// A document cut as it is and as `tried` says; where that cannot be, why and as what it was said.
 pub(crate) async fn chunks(
     house: &House,
     source: Source,
     used: &Chunking,
-    tried: Result<Chunking, String>,
+    tried: Result<Chunking, (Knobs, String)>,
     from: Option<usize>,
 ) -> Result<ChunksView, LibraryError> {
     let Source { summary, text } = source;
     let kept = house.library.chunks_of(summary.id).await?;
     let (previous, next) = neighbours(house, &summary).await?;
     let tally = house.library.tally(&summary.collection).await?;
-    let layout = Layout::named(&summary.meta.layout).unwrap_or_default();
+    let layout = layout_of(&summary);
     let mut view = ChunksView {
         indexed_at: summary.indexed_at,
         bytes: summary.size,
@@ -56,7 +56,10 @@ pub(crate) async fn chunks(
             view.hint = (by == Chunker::Semantic).then_some(Hint::NoEmbedder);
             view.tried = CutView { knobs, pieces, damage };
         }
-        Err(error) => view.error = Some(error),
+        Err((knobs, error)) => {
+            view.tried.knobs = knobs;
+            view.error = Some(error);
+        }
     }
     view.source = SourceView {
         id: summary.id.to_string(),
@@ -68,6 +71,14 @@ pub(crate) async fn chunks(
         ..SourceView::default()
     };
     Ok(view)
+}
+
+/// How a document's text is laid out; by its name where that was not noted.
+pub(crate) fn layout_of(summary: &SourceSummary) -> Layout {
+    let lower = summary.path.to_ascii_lowercase();
+    let markdown = [".md", ".markdown"].iter().any(|end| lower.ends_with(end));
+    let by_name = if markdown { Layout::Markdown } else { Layout::Plain };
+    Layout::named(&summary.meta.layout).unwrap_or(by_name)
 }
 
 /// What is tried where nothing was asked for: another chunker, or the same in smaller pieces.
