@@ -3,9 +3,10 @@
 use crate::error::LibraryError;
 use crate::follow::Follower;
 use crate::library::Library;
+use crate::settings::Settings;
 use hanok_base::{CollectionName, SourceId};
 use hanok_store::Tally;
-use hanok_store::documents::{Changes, SourceSummary};
+use hanok_store::documents::{Changes, NewChunk, SourceSummary};
 use std::sync::atomic::Ordering;
 
 impl Library {
@@ -15,6 +16,19 @@ impl Library {
             return Ok(Tally::default());
         };
         Ok(self.store.tally_of(shelf.id).await?)
+    }
+
+    /// How a collection's documents are taken in; the defaults of a collection there is not.
+    pub async fn settings_of(&self, collection: &CollectionName) -> Result<Settings, LibraryError> {
+        let found = self.store.documents().collections().await?;
+        let found = found.iter().find(|known| known.name == *collection);
+        Ok(found.map(|known| Settings::of(&known.settings)).unwrap_or_default())
+    }
+
+    /// The chunks of a document, in their order.
+    pub async fn chunks_of(&self, id: SourceId) -> Result<Vec<NewChunk>, LibraryError> {
+        let chunks = self.store.documents().chunks_of(id).await?;
+        Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
     }
 
     /// The documents before and after one in its collection, by path.

@@ -7,7 +7,9 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
+//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
+//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs` and `fuse`
+//! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
 //! [`rerank`] (models of providers), [`eval`] (how good the search is).
@@ -16,12 +18,18 @@ mod answer;
 pub mod ask;
 mod block;
 pub mod chunking;
+pub mod dense;
 mod describe;
 pub mod embedder;
+pub mod equipment;
 pub mod error;
 pub mod eval;
 pub mod extract;
+mod filter;
 mod follow;
+mod fuse;
+mod holdings;
+mod legs;
 pub mod library;
 mod load;
 mod model;
@@ -31,14 +39,17 @@ mod score;
 mod sentence;
 pub mod settings;
 pub mod sync;
+pub mod trial;
 mod verbs;
 mod verify;
 mod words;
 
 pub use ask::AskAnswerer;
 pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
+pub use dense::Embedded;
 pub use describe::Rule;
 pub use embedder::ProviderEmbedder;
+pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
@@ -47,3 +58,4 @@ pub use load::LARGEST_FILE;
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
+pub use trial::Trial;

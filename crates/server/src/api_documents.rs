@@ -1,10 +1,11 @@
 //! The API over documents: searches, collections, single documents, and what another way to cut would do.
 
-use crate::api::{failed, find_source, library_problem, limit, parsed, search_problem};
+use crate::api::{begin_indexing, failed, find_source, library_problem, limit, parsed, search_problem};
 use crate::documents::no_collection;
 use crate::door::Visitor;
 use crate::params::{Path, Query};
 use crate::present::{chunks as cuts, documents as shown};
+use crate::ui::view_knowledge::Knobs;
 use crate::wire_api::admit;
 use crate::{House, reply};
 use axum::Extension;
@@ -14,8 +15,8 @@ use hanok_base::{
     CollectionName, ErrorKind, Legs, Problem, Readers, RetrievalError, Retriever as _, SearchQuery,
     SearchResult, TraceId,
 };
+use hanok_retrieval::LibraryError;
 use hanok_retrieval::chunking::{Chunking, Layout, preview, tokens};
-use hanok_retrieval::{Cancel, LibraryError};
 use hanok_store::documents::SourceSummary;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -72,7 +73,12 @@ pub(crate) async fn searched(
     let readers = readers(visitor, body.readers)?;
     let cx = admit(house, visitor, headers).await?;
     let collection = body.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
-    let query = SearchQuery { filter: body.filter, readers, legs, ..SearchQuery::new(body.query, collection, body.top_k) };
+    let query = SearchQuery {
+        filter: body.filter,
+        readers,
+        legs,
+        ..SearchQuery::new(body.query, collection, body.top_k)
+    };
     let found = house.library.search(&cx, &query).await;
     Ok((cx.trace_id(), found))
 }
@@ -128,6 +134,7 @@ pub(crate) async fn collections(State(house): State<Arc<House>>) -> Response {
         .collections
         .iter()
         .map(|row| {
+            let Knobs { by, size, overlap, parents } = &row.chunking;
             json!({
                 "name": row.name,
                 "indexed": row.indexed,
@@ -136,7 +143,7 @@ pub(crate) async fn collections(State(house): State<Arc<House>>) -> Response {
                 "chunks": row.chunks,
                 "failed": row.failed,
                 "paths": row.paths,
-                "chunking": shown::chunking_of(&house, &CollectionName::from(row.name.as_str())),
+                "chunking": { "by": by, "size": size, "overlap": overlap, "parents": parents },
                 "embedder": row.embedder.as_ref().map(|embedder| {
                     json!({ "id": embedder.id, "embedded": embedder.embedded, "chunks": embedder.chunks })
                 }),
@@ -168,7 +175,7 @@ pub(crate) async fn index_collection(
     Path(name): Path,
 ) -> Response {
     let name = CollectionName::from(name.as_str());
-    match visitor.must_be_admin().and_then(|()| begin_indexing(&house, &name)) {
+    match visitor.must_be_admin().and_then(|()| index_configured(&house, &name)) {
         Ok(()) => {
             let mut response = reply::json(&json!({ "indexing": name }));
             *response.status_mut() = StatusCode::ACCEPTED;
@@ -178,8 +185,8 @@ pub(crate) async fn index_collection(
     }
 }
 
-/// Begins to index the paths that are configured for a collection; ends by itself, or when the server stops.
-pub(crate) fn begin_indexing(house: &Arc<House>, name: &CollectionName) -> Result<(), Problem> {
+/// Begins to index the paths that are configured for a collection.
+pub(crate) fn index_configured(house: &House, name: &CollectionName) -> Result<(), Problem> {
     let configured = house.collections.load();
     let Some((name, paths)) = configured.iter().find(|(known, _)| known == name).cloned() else {
         return Err(Problem::new(
@@ -189,21 +196,14 @@ pub(crate) fn begin_indexing(house: &Arc<House>, name: &CollectionName) -> Resul
         )
         .hint("`hanok index --collection NAME PATH` brings it up to date"));
     };
-    let house = house.clone();
+    let run = begin_indexing(house, name.clone(), paths);
     tokio::spawn(async move {
-        let cancel = Cancel::default();
-        let mut stopping = house.stopping.clone();
-        let run = house.library.sync(&name, &paths, &(), &cancel);
-        tokio::pin!(run);
-        let done = tokio::select! {
-            done = &mut run => done,
-            _ = stopping.wait_for(|stop| *stop) => {
-                cancel.cancel();
-                run.await
+        match run.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
             }
-        };
-        if let Err(error) = done {
-            tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
+            Err(error) => tracing::error!(collection = %name, %error, "an index run ended badly"),
         }
     });
     Ok(())
@@ -237,7 +237,8 @@ async fn listed(house: &House, visitor: &Visitor, query: SourcesQuery) -> Result
     let found = house.library.sources(&name, query.after.as_deref(), limit).await.map_err(problem)?;
     // Another page follows a full one, whoever may read what is on it.
     let next = found.last().filter(|_| found.len() == limit).map(|source| source.path.clone());
-    let failures = if query.after.is_none() { house.library.skipped(&name).await.map_err(problem)? } else { Vec::new() };
+    let failures =
+        if query.after.is_none() { house.library.skipped(&name).await.map_err(problem)? } else { Vec::new() };
     let readable = found.iter().filter(|source| shown::may_read(visitor, &source.meta));
     Ok(json!({
         "collection": name,
@@ -328,7 +329,10 @@ async fn previewed(house: &House, visitor: &Visitor, body: PreviewBody) -> Resul
         _ => return Err(wrong("source_id", "say what to cut: `source_id` or `text`, and not both")),
     };
     if text.len() > LONGEST {
-        return Err(wrong("text", format!("a text of {} bytes is too long for a look; {LONGEST} are the most", text.len())));
+        return Err(wrong(
+            "text",
+            format!("a text of {} bytes is too long for a look; {LONGEST} are the most", text.len()),
+        ));
     }
     let chunking = body.chunking;
     let ran = tokio::task::spawn_blocking(move || {
@@ -362,10 +366,15 @@ async fn previewed(house: &House, visitor: &Visitor, body: PreviewBody) -> Resul
 
 /// The way to cut that these knobs say (chunker, size, overlap, parents), where they do not as `used` does; in words
 /// what is wrong with them.
-pub(crate) fn tried(used: &Chunking, [by, size, overlap, parents]: [Option<&str>; 4]) -> Result<Chunking, String> {
+pub(crate) fn tried(
+    used: &Chunking,
+    [by, size, overlap, parents]: [Option<&str>; 4],
+) -> Result<Chunking, String> {
     let number = |name: &str, text: Option<&str>| match text.map(str::trim) {
         None | Some("") => Ok(None),
-        Some(text) => text.parse::<usize>().map(Some).map_err(|_| format!("{name}: `{text}` is not a whole number")),
+        Some(text) => {
+            text.parse::<usize>().map(Some).map_err(|_| format!("{name}: `{text}` is not a whole number"))
+        }
     };
     let named = |name: &str, text: &str| format!("{name}: there is none called `{text}`");
     let mut chunking = Chunking { whole: None, parent_size: None, ..used.clone() };
@@ -373,7 +382,8 @@ pub(crate) fn tried(used: &Chunking, [by, size, overlap, parents]: [Option<&str>
         chunking.by = serde_json::from_value(Value::from(by)).map_err(|_| named("by", by))?;
     }
     if let Some(parents) = parents {
-        chunking.parents = serde_json::from_value(Value::from(parents)).map_err(|_| named("parents", parents))?;
+        chunking.parents =
+            serde_json::from_value(Value::from(parents)).map_err(|_| named("parents", parents))?;
     }
     chunking.size = number("size", size)?.unwrap_or(chunking.size);
     chunking.overlap = number("overlap", overlap)?;
@@ -389,7 +399,8 @@ mod tests {
     #[test]
     fn knobs_say_how_to_cut() {
         let used = Chunking { whole: Some(900), ..Chunking::default() };
-        let check = |knobs: [Option<&str>; 4], expect: Result<(Chunker, usize, Option<usize>, Parents), &str>| {
+        let check = |knobs: [Option<&str>; 4],
+                     expect: Result<(Chunker, usize, Option<usize>, Parents), &str>| {
             let said = tried(&used, knobs);
             match (said, expect) {
                 (Ok(chunking), Ok(expect)) => {
@@ -400,8 +411,14 @@ mod tests {
             }
         };
         check([None; 4], Ok((Chunker::Structure, 300, None, Parents::None)));
-        check([Some("tokens"), Some("48"), Some("10"), None], Ok((Chunker::Tokens, 48, Some(10), Parents::None)));
-        check([Some("tokens"), Some(" "), Some(""), Some("merged")], Ok((Chunker::Tokens, 300, None, Parents::Merged)));
+        check(
+            [Some("tokens"), Some("48"), Some("10"), None],
+            Ok((Chunker::Tokens, 48, Some(10), Parents::None)),
+        );
+        check(
+            [Some("tokens"), Some(" "), Some(""), Some("merged")],
+            Ok((Chunker::Tokens, 300, None, Parents::Merged)),
+        );
         check([Some("magic"), None, None, None], Err("magic"));
         check([None, Some("ten"), None, None], Err("size"));
         check([None, Some("3"), None, None], Err("size"));

@@ -1,7 +1,7 @@
 //! The pages of documents: collections, searches, one document and how it is cut; and what their forms do.
 
 use crate::api::{find_source, library_problem, search_problem};
-use crate::api_documents::{SearchBody, begin_indexing, searched, tried};
+use crate::api_documents::{SearchBody, index_configured, searched, tried};
 use crate::door::Visitor;
 use crate::pages::Visit;
 use crate::params::{Path, Query};
@@ -186,17 +186,18 @@ pub(crate) async fn chunks(
         Ok(source) => source,
         Err(problem) => return visit.failed(&problem),
     };
-    let used = shown::chunking_of(&house, &source.summary.collection);
+    let used = match shown::chunking_of(&house, &source.summary.collection).await {
+        Ok(used) => used,
+        Err(error) => return visit.failed(&library_problem(&error)),
+    };
     let wanted = [&query.by, &query.size, &query.overlap, &query.parents];
     let chunking = if wanted.iter().all(|knob| knob.is_none()) {
         Ok(present::another(&used))
     } else {
         tried(&used, wanted.map(|knob| knob.as_deref()))
     };
-    match present::chunks(&house, source, chunking, query.from).await {
-        Ok(view) if query.fragment.is_some() => {
-            visit.answer(StatusCode::OK, ui::tried(&visit.page, &view))
-        }
+    match present::chunks(&house, source, &used, chunking, query.from).await {
+        Ok(view) if query.fragment.is_some() => visit.answer(StatusCode::OK, ui::tried(&visit.page, &view)),
         Ok(view) => visit.answer(StatusCode::OK, ui::chunks_page(&visit.page, &view)),
         Err(error) => visit.failed(&library_problem(&error)),
     }
@@ -229,7 +230,7 @@ pub(crate) async fn index_collection(
     Form(form): Form<CsrfForm>,
 ) -> Response {
     managed(&house, &visitor, &visit, &form, async || {
-        begin_indexing(&house, &CollectionName::from(name.as_str()))?;
+        index_configured(&house, &CollectionName::from(name.as_str()))?;
         Ok(format!("../{}", present::encoded(&name)))
     })
     .await
@@ -244,7 +245,11 @@ pub(crate) async fn delete_collection(
 ) -> Response {
     managed(&house, &visitor, &visit, &form, async || {
         let gone = house.library.remove(&CollectionName::from(name.as_str())).await;
-        if gone.map_err(|error| library_problem(&error))? { Ok("../../knowledge".to_owned()) } else { Err(no_collection(&name)) }
+        if gone.map_err(|error| library_problem(&error))? {
+            Ok("../../knowledge".to_owned())
+        } else {
+            Err(no_collection(&name))
+        }
     })
     .await
 }

@@ -1,9 +1,9 @@
 //! Which page an address is, and what a wrong one gets.
 
-use crate::api::{find_source, trace_problem};
+use crate::api::trace_problem;
 use crate::door::Visitor;
 use crate::params::{Path, Query};
-use crate::ui::view::{AskView, SourceView, StartView, TracesView};
+use crate::ui::view::{AskView, StartView, TracesView};
 use crate::ui::{self, Lang, Page, Prefs};
 use crate::wire_api::speech::dialect_of;
 use crate::{House, people, present, reply};
@@ -36,9 +36,8 @@ impl FromRequestParts<Arc<House>> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
-        let visitor: Extension<Visitor> = Extension::from_request_parts(parts, house)
-            .await
-            .map_err(IntoResponse::into_response)?;
+        let visitor: Extension<Visitor> =
+            Extension::from_request_parts(parts, house).await.map_err(IntoResponse::into_response)?;
         Ok(Self::of(house, &visitor, &parts.uri, &parts.headers).await)
     }
 }
@@ -189,40 +188,6 @@ pub(crate) async fn traces(
     }
     view.took_ms = Some(began.elapsed().as_secs_f64() * 1e3);
     visit.answer(StatusCode::OK, ui::traces_page(&visit.page, &view))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct SourceQuery {
-    start: Option<usize>,
-    end: Option<usize>,
-    from: Option<usize>,
-}
-
-pub(crate) async fn source(
-    State(house): State<Arc<House>>,
-    Path(id): Path,
-    Query(query): Query<SourceQuery>,
-    visit: Visit,
-) -> Response {
-    match find_source(&house, &id).await {
-        Ok(source) => {
-            let heading = present::heading_above(&source.text, query.start);
-            let summary = source.summary;
-            let view = SourceView {
-                id,
-                path: summary.path,
-                title: summary.title,
-                collection: summary.collection.to_string(),
-                text: source.text,
-                start: query.start,
-                end: query.end,
-                heading,
-                from: query.from,
-            };
-            visit.answer(StatusCode::OK, ui::source_page(&visit.page, &view))
-        }
-        Err(problem) => visit.failed(&problem),
-    }
 }
 
 #[derive(Deserialize)]

@@ -343,7 +343,7 @@ impl Store {
 /// The documents in a store.
 #[derive(Clone, Copy)]
 pub struct Documents<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
 }
 
 impl Documents<'_> {

@@ -31,7 +31,8 @@ impl LastBackup {
 
     /// Notes it in a data folder, in place of the one before.
     pub fn note(&self, folder: &Path) -> io::Result<()> {
-        let note = json!({ "at": self.at.rfc3339(), "file": self.file.to_string_lossy(), "bytes": self.bytes });
+        let note =
+            json!({ "at": self.at.rfc3339(), "file": self.file.to_string_lossy(), "bytes": self.bytes });
         let fresh = folder.join("backup.json.part");
         std::fs::write(&fresh, note.to_string())?;
         std::fs::rename(fresh, folder.join(NAME))

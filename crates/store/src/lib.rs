@@ -11,7 +11,7 @@
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`].
+//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -31,6 +31,7 @@ mod labels;
 mod last_backup;
 pub mod ledger;
 pub mod messages;
+pub mod metadata;
 mod names;
 pub mod outline;
 pub mod query;
@@ -44,10 +45,12 @@ pub mod sessions;
 mod spans;
 pub mod stats;
 pub mod store;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod tokens;
 pub mod traces;
+pub mod vectors;
 mod writer;
 
 pub use admission::{Place, Unavailable};
@@ -69,4 +72,5 @@ pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
 pub use sessions::{SessionRow, SessionRows};
 pub use stats::{CallStats, Dear, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
+pub use tallies::Tally;
 pub use traces::{Bucket, Counts, TraceRows, Traces};

@@ -4,15 +4,16 @@ use super::documents;
 use crate::House;
 use crate::ui::view::SourceView;
 use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, PieceView};
-use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Piece, preview, tokens};
 use hanok_retrieval::LibraryError;
-use hanok_store::documents::{Source, SourceSummary};
+use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Piece, preview, tokens};
+use hanok_store::documents::{NewChunk, Source, SourceSummary};
 use std::ops::Range;
 
 /// A document cut as it is and as `tried` says; `Err` inside names what is wrong with that.
 pub(crate) async fn chunks(
     house: &House,
     source: Source,
+    used: &Chunking,
     tried: Result<Chunking, String>,
     from: Option<usize>,
 ) -> Result<ChunksView, LibraryError> {
@@ -20,7 +21,6 @@ pub(crate) async fn chunks(
     let kept = house.library.chunks_of(summary.id).await?;
     let (previous, next) = neighbours(house, &summary).await?;
     let tally = house.library.tally(&summary.collection).await?;
-    let used = documents::chunking_of(house, &summary.collection);
     let layout = Layout::named(&summary.meta.layout).unwrap_or_default();
     let mut view = ChunksView {
         indexed_at: summary.indexed_at,
@@ -28,17 +28,21 @@ pub(crate) async fn chunks(
         about: documents::about(&summary.meta),
         collection_chunks: tally.chunks,
         chunkers: Chunker::ALL.iter().map(|chunker| chunker.name().to_owned()).collect(),
-        used: CutView { knobs: documents::knobs(&used), ..CutView::default() },
-        tried: CutView { knobs: documents::knobs(&used), ..CutView::default() },
+        used: CutView { knobs: documents::knobs(used), ..CutView::default() },
+        tried: CutView { knobs: documents::knobs(used), ..CutView::default() },
         previous,
         next,
         ..ChunksView::default()
     };
     // Cutting a long text takes a while.
     let ran = tokio::task::spawn_blocking(move || {
-        let used = of(&text, kept.into_iter().map(|(_, chunk)| {
-            Piece { heading: chunk.heading, start: chunk.start, end: chunk.end, parent: chunk.parent }
-        }).collect());
+        let piece = |chunk: NewChunk| Piece {
+            heading: chunk.heading,
+            start: chunk.start,
+            end: chunk.end,
+            parent: chunk.parent,
+        };
+        let used = of(&text, kept.into_iter().map(piece).collect());
         let tried = tried.map(|chunking| {
             let pieces = preview(&text, layout, &chunking, None);
             (documents::knobs(&chunking), chunking.by, of(&text, pieces))
@@ -64,6 +68,12 @@ pub(crate) async fn chunks(
         ..SourceView::default()
     };
     Ok(view)
+}
+
+/// What is tried where nothing was asked for: another chunker, or the same in smaller pieces.
+pub(crate) fn another(used: &Chunking) -> Chunking {
+    let by = if used.by == Chunker::Tokens { Chunker::Structure } else { Chunker::Tokens };
+    Chunking { by, ..Chunking::default() }
 }
 
 /// The documents before and after, by path.
@@ -92,13 +102,18 @@ fn of(text: &str, pieces: Vec<Piece>) -> (Vec<PieceView>, Damage) {
 pub(crate) fn damage(text: &str, pieces: &[Piece]) -> Damage {
     let (tables, code) = unbroken(text);
     let cut = |spans: &[Range<usize>]| {
-        let whole = |span: &&Range<usize>| pieces.iter().any(|piece| piece.start <= span.start && span.end <= piece.end);
-        let touched = |span: &&Range<usize>| pieces.iter().any(|piece| piece.start < span.end && span.start < piece.end);
+        let whole = |span: &&Range<usize>| {
+            pieces.iter().any(|piece| piece.start <= span.start && span.end <= piece.end)
+        };
+        let touched = |span: &&Range<usize>| {
+            pieces.iter().any(|piece| piece.start < span.end && span.start < piece.end)
+        };
         spans.iter().filter(|span| touched(span) && !whole(span)).count() as u64
     };
     let last = pieces.len().saturating_sub(1);
     let torn = pieces.iter().take(last).filter(|piece| {
-        let within = |spans: &[Range<usize>]| spans.iter().any(|span| span.start < piece.end && piece.end < span.end);
+        let within =
+            |spans: &[Range<usize>]| spans.iter().any(|span| span.start < piece.end && piece.end < span.end);
         !within(&tables) && !within(&code) && ends_within(text, piece.end)
     });
     Damage {
@@ -160,7 +175,9 @@ mod tests {
     use super::*;
 
     fn pieces(of: &[(usize, usize)]) -> Vec<Piece> {
-        of.iter().map(|(start, end)| Piece { heading: String::new(), start: *start, end: *end, parent: None }).collect()
+        of.iter()
+            .map(|(start, end)| Piece { heading: String::new(), start: *start, end: *end, parent: None })
+            .collect()
     }
 
     #[test]

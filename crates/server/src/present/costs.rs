@@ -50,7 +50,8 @@ pub(crate) async fn costs(
     };
     let mut dear = parsed;
     if !own_time {
-        let since = FilterTerm { not: false, what: Criterion::Since { text: String::new(), at: now.before(length) } };
+        let since =
+            FilterTerm { not: false, what: Criterion::Since { text: String::new(), at: now.before(length) } };
         dear.terms.push(since);
     }
     let (found, dearest, before, failures) = tokio::join!(

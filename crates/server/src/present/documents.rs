@@ -3,7 +3,7 @@
 use crate::House;
 use crate::door::Visitor;
 use crate::ui::view_knowledge::{
-    CollectionPage, CollectionRow, DocumentAbout, DocumentRow, FoundView, KnowledgeView, Knobs, SearchView,
+    CollectionPage, CollectionRow, DocumentAbout, DocumentRow, FoundView, Knobs, KnowledgeView, SearchView,
 };
 use hanok_base::{CollectionName, Hit, Readers, Timestamp};
 use hanok_retrieval::{Chunking, CollectionInfo, LibraryError};
@@ -34,15 +34,18 @@ async fn row(house: &House, info: CollectionInfo) -> Result<CollectionRow, Libra
         chunks: tally.chunks,
         failed: tally.skipped,
         paths: paths.into_iter().flatten().map(|path| path.display().to_string()).collect(),
-        chunking: knobs(&chunking_of(house, &info.name)),
+        chunking: knobs(&chunking_of(house, &info.name).await?),
         embedder: None,
         name: info.name.to_string(),
     })
 }
 
 /// How a collection is cut.
-pub(crate) fn chunking_of(house: &House, collection: &CollectionName) -> Chunking {
-    house.library.settings(collection).map(|settings| settings.chunking.clone()).unwrap_or_default()
+pub(crate) async fn chunking_of(
+    house: &House,
+    collection: &CollectionName,
+) -> Result<Chunking, LibraryError> {
+    Ok(house.library.settings_of(collection).await?.chunking)
 }
 
 /// What can be set about it.

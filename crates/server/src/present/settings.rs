@@ -26,7 +26,10 @@ pub(crate) async fn settings(house: &House, visitor: &Visitor) -> Result<Setting
         policies.projects.iter().map(|(name, policy)| (name.clone(), kept(policy))).collect();
     projects.retain(|(_, kept)| *kept != standard);
     projects.sort_by(|a, b| a.0.cmp(&b.0));
-    let command = format!("hanok db backup --data {} ~/hanok-backup.db", crate::ui::shell_word(&folder.display().to_string()));
+    let command = format!(
+        "hanok db backup --data {} ~/hanok-backup.db",
+        crate::ui::shell_word(&folder.display().to_string())
+    );
     let noted = {
         let folder = folder.clone();
         tokio::task::spawn_blocking(move || LastBackup::of(&folder)).await.ok().flatten()

@@ -191,11 +191,18 @@ fn strip(page: &Page, view: &ChunksView, cut: &CutView) -> Markup {
         let (first, last) = (group.first()?, group.last()?);
         // A hair of ground between neighbours.
         let width = last.end.saturating_sub(first.start);
-        Some((n % COLOURS + 1, first.start, width.saturating_sub(if step == 1 { all / 400 } else { 0 }).max(1)))
+        Some((
+            n % COLOURS + 1,
+            first.start,
+            width.saturating_sub(if step == 1 { all / 400 } else { 0 }).max(1),
+        ))
     });
     let twice = if step == 1 { overlaps(&cut.pieces) } else { Vec::new() };
-    let mut parents: Vec<(usize, usize)> =
-        cut.pieces.iter().filter_map(|piece| Some((piece.parent.as_ref()?.start, piece.parent.as_ref()?.end))).collect();
+    let mut parents: Vec<(usize, usize)> = cut
+        .pieces
+        .iter()
+        .filter_map(|piece| Some((piece.parent.as_ref()?.start, piece.parent.as_ref()?.end)))
+        .collect();
     parents.dedup();
     parents.truncate(DRAWN);
     html! {
@@ -233,12 +240,14 @@ struct Stretch<'a> {
 /// A text between `from` and `to` in stretches.
 fn stretches<'a>(text: &'a str, pieces: &[PieceView], from: usize, to: usize) -> Vec<Stretch<'a>> {
     let near = |piece: &&PieceView| piece.start < to && piece.end > from;
-    let mut edges: Vec<usize> = pieces.iter().filter(near).flat_map(|piece| [piece.start, piece.end]).collect();
+    let mut edges: Vec<usize> =
+        pieces.iter().filter(near).flat_map(|piece| [piece.start, piece.end]).collect();
     edges.extend([from, to]);
     edges.retain(|edge| (from..=to).contains(edge) && text.is_char_boundary(*edge));
     edges.sort_unstable();
     edges.dedup();
-    let shown: Vec<(usize, &PieceView)> = pieces.iter().enumerate().filter(|(_, piece)| near(piece)).collect();
+    let shown: Vec<(usize, &PieceView)> =
+        pieces.iter().enumerate().filter(|(_, piece)| near(piece)).collect();
     edges
         .iter()
         .zip(edges.iter().skip(1))
@@ -260,10 +269,15 @@ fn text(page: &Page, view: &ChunksView, cut: &CutView, side: &str) -> Markup {
     let whole = view.source.text.as_str();
     let snap = |at: usize| whole.floor_char_boundary(at.min(whole.len()));
     let wanted = view.source.from.unwrap_or(0);
-    let from = if whole.len() <= PART { 0 } else { snap(wanted.saturating_sub(PART / 8).min(whole.len().saturating_sub(1))) };
+    let from = if whole.len() <= PART {
+        0
+    } else {
+        snap(wanted.saturating_sub(PART / 8).min(whole.len().saturating_sub(1)))
+    };
     let to = snap(from.saturating_add(PART));
     let name = format::file_name(&view.source.path);
-    let (first, last, all) = (format::count(from as u64), format::count(to as u64), format::count(whole.len() as u64));
+    let (first, last, all) =
+        (format::count(from as u64), format::count(to as u64), format::count(whole.len() as u64));
     let colour = |n: &usize| n % COLOURS + 1;
     html! {
         @if from > 0 { p.part { span.dim { (fill(t.part_shown, &[("from", &first), ("to", &last), ("all", &all)])) } a href=(page.with("from", &from.saturating_sub(PART * 3 / 4).to_string())) { (t.earlier) } } }
@@ -324,7 +338,8 @@ mod tests {
 
     #[test]
     fn what_is_said_twice() {
-        let check = |of: &[(usize, usize)], expect: &[(usize, usize)]| assert_eq!(overlaps(&pieces(of)), expect);
+        let check =
+            |of: &[(usize, usize)], expect: &[(usize, usize)]| assert_eq!(overlaps(&pieces(of)), expect);
         check(&[(0, 10), (10, 20)], &[]);
         check(&[(0, 10), (7, 20), (18, 30)], &[(7, 10), (18, 20)]);
         check(&[(0, 10), (2, 5)], &[(2, 5)]);

@@ -399,7 +399,8 @@ fn dearest(page: &Page, view: &CostsView) -> Markup {
     let t = page.texts();
     let r = &t.records;
     let all = format!("{}%20cost%3E0", traces_link(page, view, None, None));
-    let tokens = |row: &TraceRow| row.input_tokens.unwrap_or(0).saturating_add(row.output_tokens.unwrap_or(0));
+    let tokens =
+        |row: &TraceRow| row.input_tokens.unwrap_or(0).saturating_add(row.output_tokens.unwrap_or(0));
     html! {
         section.panel {
             header { h2 { (r.dearest) } a.end href=(all) { (r.all) } }

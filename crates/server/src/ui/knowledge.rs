@@ -53,7 +53,8 @@ fn lead(page: &Page, view: &KnowledgeView) -> String {
     let documents: u64 = view.collections.iter().map(|row| row.indexed).sum();
     let failed: u64 = view.collections.iter().map(|row| row.failed).sum();
     let names: Vec<&str> = view.collections.iter().map(|row| row.name.as_str()).collect();
-    let lead = fill(k.lead, &[("documents", &k.documents_of.of(documents)), ("collections", &names.join(", "))]);
+    let lead =
+        fill(k.lead, &[("documents", &k.documents_of.of(documents)), ("collections", &names.join(", "))]);
     if failed > 0 { format!("{lead} {}.", k.failed_files.of(failed)) } else { lead }
 }
 
@@ -202,7 +203,11 @@ fn figures(page: &Page, view: &CollectionPage) -> Markup {
 }
 
 fn share_embedded(embedder: &EmbedderView) -> String {
-    if embedder.embedded >= embedder.chunks { "100 %".to_owned() } else { format::share(embedder.embedded, embedder.chunks) }
+    if embedder.embedded >= embedder.chunks {
+        "100 %".to_owned()
+    } else {
+        format::share(embedder.embedded, embedder.chunks)
+    }
 }
 
 fn settings(page: &Page, view: &CollectionPage) -> Markup {
@@ -251,7 +256,14 @@ pub(super) fn toml_key(name: &str) -> String {
 }
 
 /// A button that asks before it does something that cannot be undone.
-pub(super) fn confirm(what: &str, cancel: &str, ask: &str, hint: &str, action: &str, csrf: &Markup) -> Markup {
+pub(super) fn confirm(
+    what: &str,
+    cancel: &str,
+    ask: &str,
+    hint: &str,
+    action: &str,
+    csrf: &Markup,
+) -> Markup {
     html! {
         details.confirm.below {
             summary.btn.btn-quiet.btn-sm { span.shut { (what) } span.open { (cancel) } }

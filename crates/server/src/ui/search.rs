@@ -191,7 +191,11 @@ fn hit_row(page: &Page, n: usize, hit: &FoundView) -> Markup {
 fn pages(page: &Page, from: u32, to: u32) -> String {
     let k = &page.texts().knowledge;
     let (from_text, to_text) = (format::count(from.into()), format::count(to.into()));
-    if from == to { fill(k.page, &[("n", &from_text)]) } else { fill(k.page_range, &[("from", &from_text), ("to", &to_text)]) }
+    if from == to {
+        fill(k.page, &[("n", &from_text)])
+    } else {
+        fill(k.page_range, &[("from", &from_text), ("to", &to_text)])
+    }
 }
 
 /// What each leg said, and how much it counted.

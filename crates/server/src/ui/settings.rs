@@ -117,7 +117,14 @@ fn redaction(page: &Page, view: &RecordsView) -> Markup {
         }
     };
     let differs = |kept: &KeptView| kept.secrets != view.kept.secrets || kept.pii != view.kept.pii;
-    setting(page, r.redaction, view, &said, &differs, "[redaction]\nsecrets = true\npii = [\"email\", \"phone_kr\", \"rrn_kr\", \"card\"]")
+    setting(
+        page,
+        r.redaction,
+        view,
+        &said,
+        &differs,
+        "[redaction]\nsecrets = true\npii = [\"email\", \"phone_kr\", \"rrn_kr\", \"card\"]",
+    )
 }
 
 fn payloads(page: &Page, view: &RecordsView) -> Markup {
@@ -141,8 +148,17 @@ fn sampling(page: &Page, view: &RecordsView) -> Markup {
             @if !kept.always.is_empty() { " " (r.sampled_always) @for rule in &kept.always { " " code { (rule) } } }
         } }
     };
-    let differs = |kept: &KeptView| kept.rate < view.kept.rate || kept.rate > view.kept.rate || kept.always != view.kept.always;
-    setting(page, r.sampling, view, &said, &differs, "[sampling]\nrate = 0.1\nkeep = [\"errors\", \"slow>10s\", \"cost>0.1\"]")
+    let differs = |kept: &KeptView| {
+        kept.rate < view.kept.rate || kept.rate > view.kept.rate || kept.always != view.kept.always
+    };
+    setting(
+        page,
+        r.sampling,
+        view,
+        &said,
+        &differs,
+        "[sampling]\nrate = 0.1\nkeep = [\"errors\", \"slow>10s\", \"cost>0.1\"]",
+    )
 }
 
 /// What holds for all, then the projects for which something else does.

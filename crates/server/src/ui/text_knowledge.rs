@@ -17,7 +17,7 @@ texts! {
         none_title: &'static str, none_hint: &'static str, none_config: &'static str,
         // one collection
         settings: &'static str, paths: &'static str, no_paths: &'static str, cut_by: &'static str,
-        reindex: &'static str, reindex_hint: &'static str, started: &'static str, delete: &'static str, delete_collection: &'static str,
+        reindex: &'static str, reindex_hint: &'static str, delete: &'static str, delete_collection: &'static str,
         delete_collection_ask: &'static str, delete_collection_hint: &'static str, delete_document_ask: &'static str,
         delete_document_hint: &'static str, cancel: &'static str, failures: &'static str, failures_hint: &'static str,
         reason: &'static str, path: &'static str, title: &'static str, size: &'static str, indexed: &'static str,
@@ -50,7 +50,7 @@ texts! {
 texts! {
     /// The words that the scripts of these pages need.
     KnowledgeWords {
-        cutting: &'static str, cut_failed: &'static str,
+        running: &'static str, cut_failed: &'static str,
     }
 }
 
@@ -87,7 +87,6 @@ pub(super) const EN: KnowledgeTexts = KnowledgeTexts {
     cut_by: "Cut",
     reindex: "Re-index",
     reindex_hint: "Reads what changed; the rest stays as it is.",
-    started: "Indexing has begun",
     delete: "Delete",
     delete_collection: "Delete collection",
     delete_collection_ask: "Delete the collection {name}?",
@@ -227,7 +226,6 @@ pub(super) const KO: KnowledgeTexts = KnowledgeTexts {
     cut_by: "나누기",
     reindex: "다시 색인",
     reindex_hint: "바뀐 것만 다시 읽고 나머지는 그대로 둡니다.",
-    started: "색인을 시작했습니다",
     delete: "삭제",
     delete_collection: "컬렉션 삭제",
     delete_collection_ask: "컬렉션 {name}을(를) 삭제할까요?",
@@ -322,7 +320,9 @@ pub(super) const KO: KnowledgeTexts = KnowledgeTexts {
     sentences_cut: Count { one: "문장 1개 잘림", many: "문장 {n}개 잘림" },
     hatching: "빗금은 두 청크에 함께 든 글입니다.",
     dry_run: "오른쪽은 미리 보기이며 아무것도 저장하지 않습니다.",
-    along: Count { one: "문서를 따라 놓인 청크 1개", many: "문서를 따라 놓인 청크 {n}개" },
+    along: Count {
+        one: "문서를 따라 놓인 청크 1개", many: "문서를 따라 놓인 청크 {n}개"
+    },
     in_both: "청크 {a}과 {b}에 함께",
     no_chunk: "이 글에는 청크가 될 것이 없습니다.",
     no_embedder: "이 방법은 문장을 벡터로 비교하는데 컬렉션에 임베더가 없어, 여기서는 문장 사이에서만 나눕니다.",
@@ -336,11 +336,11 @@ pub(super) const KO: KnowledgeTexts = KnowledgeTexts {
 
 /// English, for scripts.
 pub(super) const EN_WORDS: KnowledgeWords =
-    KnowledgeWords { cutting: "Cutting", cut_failed: "The document could not be cut: {why}" };
+    KnowledgeWords { running: EN.running, cut_failed: "The document could not be cut: {why}" };
 
 /// 한국어, for scripts.
 pub(super) const KO_WORDS: KnowledgeWords =
-    KnowledgeWords { cutting: "나누는 중", cut_failed: "문서를 나누지 못했습니다: {why}" };
+    KnowledgeWords { running: KO.running, cut_failed: "문서를 나누지 못했습니다: {why}" };
 
 impl KnowledgeTexts {
     /// What a way to cut is called; its own name where nobody gave it one.
