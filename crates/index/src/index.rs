@@ -399,6 +399,8 @@ impl Open {
         let writer = self.index.writer_with_options(options)?;
         let mut policy = LogMergePolicy::default();
         policy.set_max_docs_before_merge(MOST_MERGED);
+        // Small segments each have their own dictionary, which is a third of them.
+        policy.set_min_num_segments(4);
         writer.set_merge_policy(Box::new(policy));
         Ok(writer)
     }
