@@ -83,6 +83,9 @@ pub(crate) enum Command {
     /// Measure
     #[command(subcommand)]
     Eval(Eval),
+    /// Parse documents that come on standard input: the child of a server or an index, limited by itself
+    #[command(hide = true)]
+    ParseDocuments,
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok"

@@ -6,17 +6,19 @@
 //! Deliberately not here: SQL (`hanok-store`), postings and terms (`hanok-index`), any wire format, and models:
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
-//! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of them), [`library`]
-//! (collections and search), [`equipment`], `filter`, `legs` and `fuse` (what a search is made of), `words`, `verbs` and
+//! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
+//! like its files), `follow` (the index of words), [`dense`] (that of vectors), [`trial`] (what an embedder knows of a
+//! collection), [`library`] (collections and search), [`equipment`], `filter`, `legs` and `fuse` (what a search is made
+//! of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
 mod block;
-mod chunk;
+pub mod chunking;
 pub mod dense;
+mod describe;
 pub mod equipment;
 pub mod error;
 pub mod eval;
@@ -30,6 +32,7 @@ mod load;
 mod question;
 mod score;
 mod sentence;
+pub mod settings;
 pub mod sync;
 pub mod trial;
 mod verbs;
@@ -37,12 +40,15 @@ mod verify;
 mod words;
 
 pub use ask::AskAnswerer;
+pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
 pub use dense::Embedded;
+pub use describe::Rule;
 pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
+pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;

@@ -1,5 +1,6 @@
 //! Files: which there are under the given paths, and what text is in one.
 
+use crate::chunking::Layout;
 use crate::error::LibraryError;
 use hanok_base::Timestamp;
 use hanok_store::documents::Stamp;
@@ -38,15 +39,6 @@ const KEY_EXTENSIONS: [&str; 10] =
 const KEY_NAMES: [&str; 8] =
     ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".npmrc", ".pypirc", ".git-credentials"];
 const PASSED_OVER: [&str; 3] = ["node_modules", ".hanok", ".git"];
-
-/// How a document's text is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// With headings, code and tables.
-    Markdown,
-    /// Paragraphs only.
-    Plain,
-}
 
 /// A file to be taken.
 #[derive(Clone, Debug)]

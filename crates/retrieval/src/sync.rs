@@ -1,13 +1,14 @@
 //! Keeping a collection like its files: what is new, changed, moved or gone is followed, the rest is not read.
 
-use crate::chunk::cut;
+use crate::chunking::{Chunking, Layout, Piece, cut};
 use crate::error::{LibraryError, blocking};
 use crate::follow::Follower;
 use crate::library::{Library, Shelf};
-use crate::load::{self, Found, FoundFile, Layout, Untaken};
+use crate::load::{self, Found, FoundFile, Untaken};
+use crate::settings::Settings;
 use hanok_base::{CollectionName, Coverage, SourceId};
 use hanok_store::StoreError;
-use hanok_store::documents::{Changes, Known, NewSource, PackedText, Stamp};
+use hanok_store::documents::{Changes, Known, NewChunk, NewSkipped, NewSource, PackedText, Stamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -275,7 +276,7 @@ fn compare(
     for file in files {
         match known.remove(&file.path) {
             Some(Known::Source { stamp, .. }) if stamp == file.stamp => report.unchanged += 1,
-            Some(Known::Skipped { stamp, reason }) if stamp == file.stamp => {
+            Some(Known::Skipped { stamp, reason, .. }) if stamp == file.stamp => {
                 report.skipped.push((file.path, reason));
             }
             known => queue.push_back((file, known)),
@@ -326,7 +327,8 @@ fn take(
                 batch.report.deleted += 1;
             }
             batch.report.skipped.push((file.path.clone(), reason.clone()));
-            batch.changes.skipped.push((file.path, file.stamp, reason));
+            let (path, stamp) = (file.path, file.stamp);
+            batch.changes.skipped.push(NewSkipped { path, stamp, reason, judged_by: 0 });
             return Ok(());
         }
     };
@@ -358,7 +360,7 @@ fn source(
     stamp: Stamp,
     layout: Layout,
 ) -> Result<NewSource, StoreError> {
-    let cut = cut(text, layout);
+    let cut = cut(text, layout, &Chunking::default(), None);
     let stem = || Path::new(&path).file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let title = title.or(cut.title).or_else(stem).unwrap_or_default();
     Ok(NewSource {
@@ -367,9 +369,15 @@ fn source(
         hash,
         stamp,
         text: PackedText::new(text)?,
-        chunks: cut.chunks,
+        chunks: cut.pieces.into_iter().map(kept).collect(),
+        cut_by: Settings::default().cut_by(),
+        meta: None,
         path,
     })
+}
+
+fn kept(piece: Piece) -> NewChunk {
+    NewChunk { heading: piece.heading, start: piece.start, end: piece.end, parent: piece.parent }
 }
 
 /// A document's id: the same whenever it is indexed again.
