@@ -409,7 +409,13 @@ fn hits(ranking: &Ranking, chunks: Vec<Chunk>, limit: usize, per_source: Option<
         {
             continue;
         }
-        let votes = ranking.votes(found, &chunk.heading, &chunk.text);
+        let about = About {
+            pages: chunk.pages(),
+            indexed_at: chunk.about.indexed_at,
+            trust: chunk.about.trust,
+            metadata: chunk.about.metadata.clone(),
+            votes: ranking.votes(found, &chunk.heading, &chunk.text),
+        };
         hits.push(Hit {
             source_id: chunk.source_id,
             source: chunk.path,
@@ -418,7 +424,7 @@ fn hits(ranking: &Ranking, chunks: Vec<Chunk>, limit: usize, per_source: Option<
             end: chunk.end,
             text: chunk.text,
             score: found.score,
-            about: About { votes, ..About::default() },
+            about,
         });
     }
     hits
