@@ -6,16 +6,18 @@ use crate::door::Visitor;
 use crate::pages::Visit;
 use crate::params::{Path, Query};
 use crate::people::{CsrfForm, check_csrf, see_other};
+use crate::present::Meaning;
 use crate::present::documents as shown;
 use crate::ui;
 use crate::ui::view::SourceView;
 use crate::ui::view_knowledge::Knobs;
+use crate::wire_api::admit;
 use crate::{House, present};
 use axum::Extension;
 use axum::extract::{Form, State};
 use axum::response::Response;
 use hanok_base::{CollectionName, ErrorKind, Problem, RetrievalError};
-use hanok_retrieval::Chunking;
+use hanok_retrieval::{Chunker, Chunking};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -182,6 +184,7 @@ pub(crate) async fn chunks(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path,
     Query(query): Query<ChunksQuery>,
+    headers: HeaderMap,
     visit: Visit,
 ) -> Response {
     let source = match find_source(&house, &visitor, &id).await {
@@ -198,7 +201,14 @@ pub(crate) async fn chunks(
     } else {
         tried(&used, wanted.map(Option::as_deref)).map_err(|why| (as_said(&used, &query), why))
     };
-    match present::chunks(&house, source, &used, chunking, query.from).await {
+    let meaning = match &chunking {
+        Ok(chunking) if chunking.by == Chunker::Semantic => match admit(&house, &visitor, &headers).await {
+            Ok(cx) => Meaning::of(&house, &source.summary.collection, cx),
+            Err(problem) => return visit.failed(&problem),
+        },
+        _ => None,
+    };
+    match present::chunks(&house, source, &used, chunking, meaning, query.from).await {
         Ok(view) if query.fragment.is_some() => visit.answer(StatusCode::OK, ui::tried(&visit.page, &view)),
         Ok(view) => visit.answer(StatusCode::OK, ui::chunks_page(&visit.page, &view)),
         Err(error) => visit.failed(&library_problem(&error)),

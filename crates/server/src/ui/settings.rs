@@ -170,12 +170,15 @@ fn setting(
     differs: &dyn Fn(&KeptView) -> bool,
     lines: &str,
 ) -> Markup {
+    let own: Vec<_> = view.projects.iter().filter(|(_, kept)| differs(kept)).collect();
     html! {
         dt { (name) }
         dd {
-            ul.points {
-                li { (said(&view.kept)) }
-                @for (name, kept) in view.projects.iter().filter(|(_, kept)| differs(kept)) { li { (of_project(page, name)) (said(kept)) } }
+            @if own.is_empty() { (said(&view.kept)) } @else {
+                ul.points {
+                    li { (said(&view.kept)) }
+                    @for (name, kept) in own { li { (of_project(page, name)) (said(kept)) } }
+                }
             }
             (change(page, lines))
         }
