@@ -148,9 +148,8 @@ fn sampling(page: &Page, view: &RecordsView) -> Markup {
             @if !kept.always.is_empty() { " " (r.sampled_always) @for rule in &kept.always { " " code { (rule) } } }
         } }
     };
-    let differs = |kept: &KeptView| {
-        kept.rate < view.kept.rate || kept.rate > view.kept.rate || kept.always != view.kept.always
-    };
+    let differs =
+        |kept: &KeptView| (kept.rate - view.kept.rate).abs() > 1e-9 || kept.always != view.kept.always;
     setting(
         page,
         r.sampling,
