@@ -2,7 +2,9 @@
 
 use crate::error::{LibraryError, blocking};
 use crate::follow::{Follower, Mark};
-use crate::load::Names;
+use crate::intake::Intake;
+use crate::names::Names;
+use crate::settings::Settings;
 use hanok_base::{
     About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, RetrievalError, Retriever,
     SearchQuery, SearchResult, SourceId, SpanScope,
@@ -26,6 +28,7 @@ pub struct Library {
     folder: PathBuf,
     pub(crate) names: Names,
     shelves: RwLock<BTreeMap<CollectionName, Arc<Shelf>>>,
+    pub(crate) intake: RwLock<Intake>,
 }
 
 /// A collection in a list.
@@ -47,6 +50,7 @@ pub(crate) struct Shelf {
     pub(crate) found: AtomicU64,
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
+    pub(crate) settings: RwLock<Arc<Settings>>,
 }
 
 impl Shelf {
@@ -54,6 +58,17 @@ impl Shelf {
     pub(crate) fn generation(&self) -> Option<u64> {
         let mark = self.index.mark().and_then(|mark| Mark::parse(&mark))?;
         (mark.epoch == self.epoch).then_some(mark.generation)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
+    }
+
+    /// A document was deleted between runs.
+    pub(crate) fn forget_one(&self) {
+        for count in [&self.found, &self.indexed] {
+            count.fetch_sub(1.min(count.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
     }
 
     fn coverage(&self) -> Coverage {
@@ -74,6 +89,7 @@ impl Library {
             folder: data_dir.join("index"),
             names: Names::beside(data_dir),
             shelves: RwLock::default(),
+            intake: RwLock::default(),
             store,
         };
         for collection in library.store.documents().collections().await? {
@@ -188,6 +204,7 @@ impl Library {
             found: AtomicU64::new(row.sources),
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
+            settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
         };
         if let Some(generation) = shelf.generation() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;
