@@ -14,8 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
 
 /// Calls of one request: what exporters send at once is 512 spans.
 const BATCH: usize = 256;
@@ -60,6 +61,12 @@ pub(crate) struct Options {
     /// A tenth of the corpus, 10,000 spans at most and few rounds: to see that all of it works
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Only the corpus and its place on the disk
+    #[arg(long)]
+    pub(crate) disk_only: bool,
+    /// Leave the corpus in this new folder, to be looked into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
     /// How often each question is asked
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub(crate) rounds: usize,
@@ -85,6 +92,8 @@ pub(crate) struct Results {
 pub(crate) struct Disk {
     pub(crate) spans: u64,
     pub(crate) bytes: u64,
+    /// Of these, the full-text index.
+    pub(crate) index_bytes: u64,
     /// Unique messages.
     pub(crate) text_bytes: u64,
     /// The same in one stream of zstd, level 3.
@@ -126,15 +135,37 @@ pub(crate) fn run(options: &Options) -> Result<Results> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let disk = disk(options, &texts).await?;
-        let sizes = growth(options, &texts).await?;
+        let sizes = if options.disk_only { Vec::new() } else { growth(options, &texts).await? };
         Ok(Results { machine_load, quick: options.quick, disk, sizes })
     })
+}
+
+/// Where the corpus goes.
+enum Folder {
+    Kept(PathBuf),
+    Temporary(TempDir),
+}
+
+impl Folder {
+    fn new(keep: Option<&Path>) -> Result<Self> {
+        let Some(folder) = keep else { return Ok(Self::Temporary(tempfile::tempdir()?)) };
+        ensure!(!folder.exists(), "{} is there already", folder.display());
+        std::fs::create_dir_all(folder)?;
+        Ok(Self::Kept(folder.canonicalize()?))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(folder) => folder,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
 }
 
 async fn disk(options: &Options, texts: &Texts) -> Result<Disk> {
     let share = if options.quick { 10 } else { 1 };
     let (conversations, singles) = (1_000 / share, 20_000 / share);
-    let folder = tempfile::tempdir()?;
+    let folder = Folder::new(options.keep.as_deref())?;
     let house = House::start(&options.hanok, folder.path())?;
     let mut client = Client::connect(house.address).await?;
     let mut script = Script::new(texts, conversations * 10 + singles, now_ns());
@@ -159,12 +190,13 @@ async fn disk(options: &Options, texts: &Texts) -> Result<Disk> {
     }
     house.indexed(&mut client).await?;
     drop(client);
-    let bytes = house.stop()?;
+    let (bytes, index_bytes) = house.stop()?;
     let packed = zstd::bulk::compress(&text, 3)?.len() as u64;
     let spans = calls * SPANS;
     Ok(Disk {
         spans,
         bytes,
+        index_bytes,
         text_bytes: text.len() as u64,
         packed_text_bytes: packed,
         beyond: (float(bytes) - float(packed)) / float(spans),

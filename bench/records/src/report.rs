@@ -90,9 +90,11 @@ pub(crate) fn table(results: &Results, rows: &[Row]) -> String {
     let disk = &results.disk;
     let _ = writeln!(
         out,
-        "\nThe corpus: {} spans, {:.1} MB on disk; its unique text {:.1} MB, packed {:.1} MB.",
+        "\nThe corpus: {} spans, {:.1} MB on disk, {:.1} MB of it the full-text index; its unique text {:.1} MB, packed \
+         {:.1} MB.",
         disk.spans,
         float(disk.bytes) / 1e6,
+        float(disk.index_bytes) / 1e6,
         float(disk.text_bytes) / 1e6,
         float(disk.packed_text_bytes) / 1e6,
     );

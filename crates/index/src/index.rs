@@ -10,6 +10,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::directory::MmapDirectory;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
@@ -17,12 +18,16 @@ use tantivy::{
     TantivyError, Term,
 };
 
-/// Of the analyzer and the fields: another number makes every index on disk count as missing.
-const FORMAT: u32 = 1;
+/// Of the analyzer and the fields: another makes every index on disk count as missing.
+const FORMAT: &str = "1";
+/// The same of an index of [`Detail::Sets`].
+const SETS_FORMAT: &str = "1s";
 /// The analyzer's name in tantivy's registry.
 const ANALYZER: &str = "hanok";
 /// Bytes the writer gathers before it writes a segment; the least tantivy takes.
 const WRITER_MEMORY: usize = 15_000_000;
+/// Texts of a segment of sets that is merged with others.
+const MOST_MERGED: usize = 30_000;
 /// More terms than this add nothing to a query but time; the rarest are kept.
 const MOST_TERMS: usize = 128;
 /// Longer terms searched for a single syllable.
@@ -45,6 +50,19 @@ pub enum IndexError {
         /// Where.
         path: PathBuf,
     },
+    /// A vector of another length than those of the index.
+    #[error(
+        "a vector of {found} numbers where the index has {expected}; another embedder needs an index of its own"
+    )]
+    Dimensions {
+        /// Numbers in the index's vectors.
+        expected: usize,
+        /// Numbers in this one.
+        found: usize,
+    },
+    /// A vector with a number that is none or infinite.
+    #[error("a vector holds a number that is not finite")]
+    NotFinite,
     /// Anything else.
     #[error("the index in {} failed", path.display())]
     Failed {
@@ -53,6 +71,18 @@ pub enum IndexError {
         /// Why.
         source: TantivyError,
     },
+}
+
+/// What an index keeps of its texts. One on disk that keeps something else counts as missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What ranking needs: each text's key and length, and how often each term stands in it.
+    #[default]
+    Ranked,
+    /// Which groups hold which terms, for [`SearchIndex::groups_with`]: [`SearchIndex::search`] finds nothing, keys are
+    /// not kept, and segments of more than some 200,000 texts are merged no further, so that memory does not grow with
+    /// the index.
+    Sets,
 }
 
 /// A text that matched.
@@ -99,12 +129,14 @@ impl Terms {
 /// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
 pub struct SearchIndex {
     dir: PathBuf,
+    detail: Detail,
     open: RwLock<Option<Arc<Open>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
 }
 
 struct Open {
+    detail: Detail,
     index: Index,
     reader: IndexReader,
     fields: Fields,
@@ -114,15 +146,21 @@ struct Open {
 #[derive(Clone, Copy)]
 struct Fields {
     body: Field,
-    key: Field,
+    /// Only where texts are ranked.
+    key: Option<Field>,
     group: Field,
 }
 
 impl SearchIndex {
-    /// The index in `dir`, which need not exist.
+    /// The index in `dir`, which need not exist, with all that ranking needs.
     pub fn open(dir: &Path) -> Self {
+        Self::open_with(dir, Detail::Ranked)
+    }
+
+    /// The index in `dir`, which need not exist.
+    pub fn open_with(dir: &Path, detail: Detail) -> Self {
         // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
-        let open = match catch_unwind(|| Open::existing(dir)) {
+        let open = match catch_unwind(|| Open::existing(dir, detail)) {
             Ok(Ok(open)) => open,
             Ok(Err(error)) => {
                 tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
@@ -135,6 +173,7 @@ impl SearchIndex {
         };
         Self {
             dir: dir.to_owned(),
+            detail,
             open: RwLock::new(open.map(Arc::new)),
             writing: Arc::new(Mutex::new(false)),
         }
@@ -251,7 +290,7 @@ impl SearchIndex {
             *self.open.write() = Some(open.clone());
             open
         };
-        let inner = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
+        let inner = open.writer().map_err(|e| self.failed(e))?;
         Ok(Writer { inner, open, dir: self.dir.clone(), _busy: busy })
     }
 
@@ -261,7 +300,7 @@ impl SearchIndex {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir).map_err(|e| self.failed(e))
+        Open::new_in(&self.dir, self.detail).map_err(|e| self.failed(e))
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -295,46 +334,81 @@ fn texts(searcher: &Searcher) -> u64 {
     searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
 }
 
+impl Detail {
+    fn format(self) -> &'static str {
+        match self {
+            Self::Ranked => FORMAT,
+            Self::Sets => SETS_FORMAT,
+        }
+    }
+}
+
 impl Open {
-    fn existing(dir: &Path) -> Result<Option<Self>, TantivyError> {
+    fn existing(dir: &Path, detail: Detail) -> Result<Option<Self>, TantivyError> {
         if !dir.join("meta.json").exists() {
             return Ok(None);
         }
-        let open = Self::over(Index::open(MmapDirectory::open(dir)?)?)?;
-        let payload = open.index.load_metas()?.payload.unwrap_or_default();
+        let index = Index::open(MmapDirectory::open(dir)?)?;
+        let payload = index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some(mark) = payload.strip_prefix(&format!("{FORMAT} ")) else {
+        let Some((_, mark)) = payload.split_once(' ').filter(|(format, _)| *format == detail.format()) else {
             return Ok(None);
         };
+        let open = Self::over(index, detail)?;
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
 
-    fn new_in(dir: &Path) -> Result<Self, TantivyError> {
+    fn new_in(dir: &Path, detail: Detail) -> Result<Self, TantivyError> {
+        let ranked = detail == Detail::Ranked;
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
             .set_tokenizer(ANALYZER)
-            .set_fieldnorms(true)
-            .set_index_option(IndexRecordOption::WithFreqs);
+            .set_fieldnorms(ranked)
+            .set_index_option(if ranked { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic });
         schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
-        schema.add_u64_field("key", FAST);
+        if ranked {
+            schema.add_u64_field("key", FAST);
+        }
         schema.add_u64_field("group", FAST | INDEXED);
-        Self::over(Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?)
+        let index = Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?;
+        Self::over(index, detail)
     }
 
-    fn over(index: Index) -> Result<Self, TantivyError> {
+    fn over(index: Index, detail: Detail) -> Result<Self, TantivyError> {
         let schema = index.schema();
         let fields = Fields {
             body: schema.get_field("body")?,
-            key: schema.get_field("key")?,
+            key: (detail == Detail::Ranked).then(|| schema.get_field("key")).transpose()?,
             group: schema.get_field("group")?,
         };
         index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { index, reader, fields, mark: Mutex::new(None) })
+        Ok(Self { detail, index, reader, fields, mark: Mutex::new(None) })
+    }
+
+    fn writer(&self) -> Result<IndexWriter, TantivyError> {
+        if self.detail == Detail::Ranked {
+            return self.index.writer_with_num_threads(1, WRITER_MEMORY);
+        }
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .memory_budget_per_thread(WRITER_MEMORY)
+            .num_merge_threads(1)
+            .build();
+        let writer = self.index.writer_with_options(options)?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_max_docs_before_merge(MOST_MERGED);
+        // Small segments each have their own dictionary, which is a third of them.
+        policy.set_min_num_segments(4);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
     }
 
     fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
+        if self.detail == Detail::Sets {
+            return Ok(Vec::new());
+        }
         let searcher = self.reader.searcher();
         let all = texts(&searcher);
         let mut wanted = Vec::with_capacity(terms.0.len());
@@ -353,7 +427,7 @@ impl Open {
             tokens += segment.inverted_index(self.fields.body)?.total_num_tokens();
         }
         let table = length_table(float(tokens) / float(all.max(1)));
-        let mut best = Best::new(limit);
+        let mut best = Best::above(limit, 0.0);
         for (ordinal, segment) in (0_u32..).zip(searcher.segment_readers()) {
             let inverted = segment.inverted_index(self.fields.body)?;
             let lengths = segment.get_fieldnorms_reader(self.fields.body)?;
@@ -404,7 +478,9 @@ impl Writer {
     /// Adds a text given in pieces, under its key and group.
     pub fn add(&self, key: u64, group: u64, pieces: &[&str]) -> Result<(), IndexError> {
         let mut document = TantivyDocument::default();
-        document.add_u64(self.open.fields.key, key);
+        if let Some(field) = self.open.fields.key {
+            document.add_u64(field, key);
+        }
         document.add_u64(self.open.fields.group, group);
         for piece in pieces {
             document.add_text(self.open.fields.body, piece);
@@ -427,7 +503,7 @@ impl Writer {
     pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
         let commit = |writer: &mut IndexWriter| {
             let mut prepared = writer.prepare_commit()?;
-            prepared.set_payload(&format!("{FORMAT} {mark}"));
+            prepared.set_payload(&format!("{} {mark}", self.open.detail.format()));
             prepared.commit()?;
             self.open.reader.reload()
         };
@@ -444,10 +520,10 @@ impl Writer {
 }
 
 /// The right to write; given back when dropped.
-struct Busy(Arc<Mutex<bool>>);
+pub(crate) struct Busy(Arc<Mutex<bool>>);
 
 impl Busy {
-    fn take(writing: &Arc<Mutex<bool>>) -> Option<Self> {
+    pub(crate) fn take(writing: &Arc<Mutex<bool>>) -> Option<Self> {
         let mut taken = writing.lock();
         (!std::mem::replace(&mut *taken, true)).then(|| Self(writing.clone()))
     }

@@ -1,6 +1,6 @@
-//! One search index: an analyzer for every script, tantivy's postings, and BM25 over them.
+//! The search indexes: words (an analyzer for every script, tantivy's postings, and BM25 over them) and vectors.
 //!
-//! An index holds texts under a `key` (what a hit names) and a `group` (what is deleted together), and knows
+//! An index of words holds texts under a `key` (what a hit names) and a `group` (what is deleted together), and knows
 //! nothing else of them. What is searched together is one index, so that word statistics are of what is
 //! searched. Every commit carries a mark of the caller's; the caller holds the truth, and an index that is
 //! missing, broken or of another format is an empty one without a mark, to be filled again.
@@ -8,7 +8,7 @@
 //! Deliberately not here: where texts come from, and any store of them.
 //!
 //! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25),
-//! [`all`] (sets without a score).
+//! [`all`] (sets without a score); [`vectors`] stands by itself.
 
 pub mod all;
 pub mod analyze;
@@ -17,7 +17,9 @@ mod rank;
 mod script;
 mod stem;
 mod tokenizer;
+pub mod vectors;
 
 pub use all::Groups;
 pub use analyze::{Analyzer, Token, analyze};
-pub use index::{Found, IndexError, SearchIndex, Terms, Writer};
+pub use index::{Detail, Found, IndexError, SearchIndex, Terms, Writer};
+pub use vectors::{VectorIndex, VectorWriter};

@@ -45,6 +45,7 @@ pub(crate) struct Leg {
 /// The best so far, over all segments.
 pub(crate) struct Best {
     limit: usize,
+    floor: f64,
     heap: BinaryHeap<Candidate>,
 }
 
@@ -69,14 +70,20 @@ impl Ord for Candidate {
 }
 
 impl Best {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, heap: BinaryHeap::with_capacity(limit.min(1024) + 1) }
+    /// Up to `limit`, of those whose score is greater than `floor`.
+    pub(crate) fn above(limit: usize, floor: f64) -> Self {
+        Self { limit, floor, heap: BinaryHeap::with_capacity(limit.min(1024) + 1) }
     }
     /// A score must be greater than this to be among the best.
-    fn threshold(&self) -> f64 {
-        if self.heap.len() < self.limit { 0.0 } else { self.heap.peek().map_or(0.0, |worst| worst.score) }
+    #[inline]
+    pub(crate) fn threshold(&self) -> f64 {
+        if self.heap.len() < self.limit {
+            self.floor
+        } else {
+            self.heap.peek().map_or(self.floor, |worst| worst.score)
+        }
     }
-    fn push(&mut self, candidate: Candidate) {
+    pub(crate) fn push(&mut self, candidate: Candidate) {
         self.heap.push(candidate);
         if self.heap.len() > self.limit {
             self.heap.pop();

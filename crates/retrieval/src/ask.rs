@@ -6,6 +6,7 @@
 use crate::answer::{Answer, coverage_line, nothing_found, start};
 use crate::extract::{Asked, internal, models, no_question, search_failed};
 use crate::library::Library;
+use crate::model::{Fence, through};
 use crate::question::Question;
 use crate::sentence::is_hangul;
 use crate::verify::{Checked, verify};
@@ -14,17 +15,14 @@ use futures_util::{StreamExt, stream};
 use hanok_base::{
     BoxFuture, CallContext, Capabilities, ChatRequest, CollectionName, Coverage, Delta, EventStream, Hit,
     Message, ModelInfo, ModelName, Object, Operation, Part, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, Retriever, Role, SearchQuery, SpanId, StreamEvent, ToolChoice,
+    ProviderName, Retriever, Role, SearchQuery, StreamEvent, ToolChoice,
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Arc, Weak};
 
 /// Passages put before the model.
 const PASSAGES: usize = 8;
-/// How many models that call models may stand above a call.
-const DEEPEST: u8 = 4;
 
 const INSTRUCTIONS: &str = "Answer the user's question from the numbered passages below, and from nothing else. \
 After each sentence that rests on a passage write the passage's number in square brackets, as in [1] or [1][3]. \
@@ -49,21 +47,8 @@ impl AskAnswerer {
     }
 
     async fn answer(&self, cx: &CallContext, request: &ChatRequest) -> Result<EventStream, ProviderError> {
-        if cx.depth >= DEEPEST {
-            let message = format!(
-                "models that call models are nested deeper than {DEEPEST}: the target of {} leads back to it",
-                request.model
-            );
-            return Err(ProviderError::new(ProviderErrorKind::InvalidRequest, &self.name, message));
-        }
+        let (gateway, inner) = through(&self.gateway, cx, &self.name, &request.model)?;
         let (collection, target) = self.addressed(&request.model)?;
-        let Some(gateway) = self.gateway.upgrade() else {
-            return Err(ProviderError::new(
-                ProviderErrorKind::Internal,
-                &self.name,
-                "the gateway is shutting down",
-            ));
-        };
         let Some(asked) = Asked::of(request) else {
             return Err(no_question(&self.name));
         };
@@ -81,8 +66,6 @@ impl AskAnswerer {
             return Ok(answer.into_events(&request.model, about));
         }
 
-        let mut inner = cx.clone();
-        inner.depth += 1;
         let call = prompt(request, target, &found.hits);
         let events = gateway.chat_stream(&inner, &call).await?;
         let about = json!({ "found": true, "collection": collection, "coverage": found.coverage });
@@ -149,16 +132,11 @@ impl Provider for AskAnswerer {
 
 /// The call of the model: the passages before the conversation, no tools.
 fn prompt(request: &ChatRequest, target: ModelName, hits: &[Hit]) -> ChatRequest {
-    // A code that no document can know marks where passages end.
-    let code = SpanId::random();
-    let mut system = format!("{INSTRUCTIONS} {code}.\n");
+    let fence = Fence::new();
+    let mut system = format!("{INSTRUCTIONS} {}.\n", fence.code());
     for (number, hit) in (1..).zip(hits) {
         let place = if hit.heading.is_empty() { String::new() } else { format!(" > {}", hit.heading) };
-        let _infallible = write!(
-            system,
-            "\n--- passage {number} {code} ({}{place})\n{}\n--- end of passage {number} {code}\n",
-            hit.source, hit.text
-        );
+        fence.put(&mut system, &format!("passage {number}"), &format!("({}{place})", hit.source), &hit.text);
     }
     let mut messages = vec![Message::text(Role::System, system)];
     messages.extend(request.messages.iter().cloned());

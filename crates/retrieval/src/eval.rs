@@ -1,13 +1,14 @@
 //! How good the search is, on a folder in BEIR's format, through the product's own chunks, index and search.
 
 use crate::error::{LibraryError, blocking};
-use crate::library::{Library, best_sources};
+use crate::legs::best_by_words;
+use crate::library::{Library, Shelf};
 use crate::sync::{Document, source_id};
 use hanok_base::{CollectionName, SourceId};
 use hanok_stats::{mean, ndcg_at, percentile, recall_at};
 use hanok_store::{Options, Store};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -99,6 +100,22 @@ pub async fn evaluate(dir: &Path) -> Result<EvalReport, LibraryError> {
     .await??;
     drop(library);
     Ok(report)
+}
+
+/// The best documents of a shelf, each with the score of its best chunk. Blocks.
+fn best_sources(shelf: &Shelf, text: &str, limit: usize) -> Result<Vec<(SourceId, f64)>, LibraryError> {
+    let mut chunks = limit.saturating_mul(2);
+    loop {
+        let (found, _) = best_by_words(shelf, text, chunks, &None)?;
+        let mut seen = HashSet::with_capacity(limit);
+        let best = found.iter().filter(|found| seen.insert(found.group));
+        let best: Vec<(SourceId, f64)> =
+            best.take(limit).map(|found| (SourceId(found.group), found.score)).collect();
+        if best.len() == limit || found.len() < chunks {
+            return Ok(best);
+        }
+        chunks = chunks.saturating_mul(2);
+    }
 }
 
 #[derive(Default)]

@@ -5,9 +5,8 @@ use crate::fetch::Fetcher;
 use crate::library::Library;
 use crate::read::Reader;
 use crate::settings::Settings;
-use hanok_base::{CollectionName, SourceId};
+use hanok_base::CollectionName;
 use hanok_parse::Workshop;
-use hanok_store::documents::{Changes, NewSkipped};
 use std::sync::Arc;
 
 /// What documents are taken in with. Without the one, only plain text is taken, without the other no URL.
@@ -64,30 +63,5 @@ impl Library {
         self.store.documents().set_settings(shelf.id, kept).await?;
         *shelf.settings.write() = Arc::new(settings);
         Ok(())
-    }
-
-    /// Deletes a document from store, index and vectors; `false` when there is none of this id. Where its file is
-    /// still there, it comes back when that changes.
-    pub async fn delete_source(&self, id: SourceId) -> Result<bool, LibraryError> {
-        let documents = self.store.documents();
-        let Some(source) = documents.source(id).await? else { return Ok(false) };
-        let Some(shelf) = self.shelf(&source.summary.collection) else { return Ok(false) };
-        let _one_at_a_time = shelf.running.lock().await;
-        let skipped = NewSkipped {
-            path: source.summary.path,
-            stamp: hanok_store::documents::Stamp {
-                size: source.summary.size,
-                modified: source.summary.modified,
-            },
-            reason: "it was deleted from the collection; it comes back when it changes".to_owned(),
-            judged_by: crate::sync::DELETED,
-        };
-        let changes = Changes { deletes: vec![id], skipped: vec![skipped], ..Changes::default() };
-        documents.apply(shelf.id, changes).await?;
-        shelf.forget_one();
-        let mut follower = crate::follow::Follower::new(self.store.clone(), shelf.clone());
-        follower.follow(true).await?;
-        follower.finish().await?;
-        Ok(true)
     }
 }

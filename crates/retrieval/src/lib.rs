@@ -7,31 +7,44 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
+//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
+//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs` and `fuse`
+//! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
+//! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
 mod block;
 pub mod chunking;
+pub mod dense;
 mod describe;
+pub mod embedder;
+pub mod equipment;
 pub mod error;
 pub mod eval;
 pub mod extract;
 mod fetch;
+mod filter;
 mod follow;
+mod fuse;
 mod git;
+mod holdings;
 pub mod intake;
+mod legs;
 pub mod library;
 mod load;
+mod model;
 mod names;
 mod question;
 mod read;
+pub mod rerank;
 mod score;
 mod sentence;
 pub mod settings;
 pub mod sync;
+pub mod trial;
 mod verbs;
 mod verify;
 mod watch;
@@ -39,7 +52,10 @@ mod words;
 
 pub use ask::AskAnswerer;
 pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
+pub use dense::Embedded;
 pub use describe::Rule;
+pub use embedder::ProviderEmbedder;
+pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
@@ -47,6 +63,8 @@ pub use fetch::Fetcher;
 pub use intake::Intake;
 pub use library::{CollectionInfo, Library};
 pub use load::{on_disk, replaced};
+pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
+pub use trial::Trial;
 pub use watch::Watched;

@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// What stands for the limits by which a document is not taken that was deleted on purpose: under whichever.
-pub(crate) const DELETED: u64 = u64::MAX;
+/// What stands for the limits by which a document is not taken that was removed on purpose: under whichever.
+pub(crate) const REMOVED: u64 = u64::MAX;
 /// Files and bytes that are written together: the store's one writer has others to serve between.
 const BATCH_FILES: usize = 256;
 const BATCH_BYTES: usize = 2 << 20;
@@ -328,7 +328,7 @@ impl Run<'_> {
             }
             let ruled = rules.of(url);
             let (stamp, validator) = match known.get(url) {
-                Some(Known::Skipped { judged_by: DELETED, .. }) => {
+                Some(Known::Skipped { judged_by: REMOVED, .. }) => {
                     unseen.push(url.clone());
                     continue;
                 }
@@ -483,7 +483,7 @@ fn compare(
                 }
             }
             Some(Known::Skipped { stamp, reason, judged_by: by })
-                if stamp == file.stamp && (by == judged_by || by == DELETED) =>
+                if stamp == file.stamp && (by == judged_by || by == REMOVED) =>
             {
                 report.skipped.push((file.path, reason));
             }

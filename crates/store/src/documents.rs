@@ -345,7 +345,7 @@ impl Store {
 /// The documents in a store.
 #[derive(Clone, Copy)]
 pub struct Documents<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
 }
 
 impl Documents<'_> {
@@ -435,8 +435,8 @@ impl Documents<'_> {
             .await
     }
 
-    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content
-    /// make a new one.
+    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content and of
+    /// what is known beside it make a new one.
     pub async fn apply(self, collection: i64, changes: Changes) -> Result<u64, StoreError> {
         self.store.write(move |tx| apply(tx, collection, &changes)).await
     }
@@ -615,7 +615,8 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
     let mut generation: i64 = tx
         .prepare_cached("SELECT generation FROM collections WHERE id = ?1")?
         .query_row([collection], |row| row.get(0))?;
-    if !changes.upserts.is_empty() || !changes.deletes.is_empty() {
+    // Who may find a document changes what is found, too.
+    if !changes.upserts.is_empty() || !changes.deletes.is_empty() || !changes.described.is_empty() {
         generation += 1;
         tx.prepare_cached("UPDATE collections SET generation = ?2 WHERE id = ?1")?
             .execute([collection, generation])?;

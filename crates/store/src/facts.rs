@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Facts of a segment.
-pub(crate) const SEGMENT: usize = if cfg!(test) { 64 } else { 32_768 };
+pub(crate) const SEGMENT: usize = if cfg!(test) { 64 } else { 16_384 };
 /// More than any segment has: what claims to hold more is damaged.
 pub(crate) const MOST: usize = 1 << 20;
 /// The bits of a column's row id that number the columns of a segment.

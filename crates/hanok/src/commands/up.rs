@@ -65,6 +65,7 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
         gateway: rooms.gateway.clone(),
         library: rooms.library.clone(),
         traces: rooms.traces.clone(),
+        retention: rooms.retention.clone(),
         collections: ArcSwap::from_pointee(collections.clone()),
         token: token.clone(),
         sessions: Sessions::default(),

@@ -193,6 +193,7 @@ pub(crate) fn settings(effective: &Effective, bind: SocketAddr) -> anyhow::Resul
         hosts: server.hosts.clone(),
         allowed_origins: server.allowed_origins.clone(),
         tls: server.tls_cert.is_some(),
+        config_file: effective.file.clone().unwrap_or_else(|| PathBuf::from("hanok.toml")),
         version: env!("CARGO_PKG_VERSION"),
         ..Settings::new(bind)
     })

@@ -1,4 +1,6 @@
-//! The index over a folder.
+//! The indexes over a folder.
 
 #[cfg(test)]
 mod searching;
+#[cfg(test)]
+mod vectors;
