@@ -100,9 +100,12 @@ pub(crate) enum Command {
 /// `hanok up`
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// Folders and files to answer from, as the collection `default`
+    /// Folders, files, git+FOLDER (tracked files only) and URLs to answer from, as the collection `default`
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Do not follow changes of files while serving
+    #[arg(long)]
+    pub(crate) no_watch: bool,
     /// Address and port [default: 127.0.0.1:4141] [env: HANOK_BIND]
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) bind: Option<String>,
@@ -130,7 +133,7 @@ pub(crate) struct Json {
 /// `hanok index`
 #[derive(Debug, Args)]
 pub(crate) struct Index {
-    /// Folders and files; the configured ones when none is given
+    /// Folders, files, git+FOLDER (tracked files only) and URLs; the configured ones when none is given
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// The collection; all configured ones when neither this nor a path is given

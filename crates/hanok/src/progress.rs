@@ -66,7 +66,7 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
     let mut lines = Vec::new();
     let total = report.added + report.changed + report.moved + report.unchanged;
     if report.is_empty() {
-        lines.push(format!("{name}: no documents found; Markdown and plain text are indexed"));
+        lines.push(format!("{name}: no documents found"));
     } else {
         let changes = [
             (report.added, "new"),
@@ -87,6 +87,15 @@ pub(crate) fn said(name: &CollectionName, report: &SyncReport) -> Vec<String> {
         if report.skipped.len() > NAMED {
             lines
                 .push(format!("  and {} more; `hanok index --json` names all", report.skipped.len() - NAMED));
+        }
+    }
+    if report.recut > 0 {
+        lines.push(format!("{name}: {} documents cut anew, as the settings say now", report.recut));
+    }
+    if !report.notes.is_empty() {
+        lines.push(format!("{name}: {} notes", report.notes.len()));
+        for (path, note) in report.notes.iter().take(NAMED) {
+            lines.push(format!("  {}: {}", output::safe(path), output::safe(note)));
         }
     }
     let unsupported: u64 = report.unsupported.values().sum();

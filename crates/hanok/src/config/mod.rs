@@ -1,11 +1,13 @@
 //! The configuration: one file, unknown keys refused, secrets only by the name of their variable.
 
+mod documents;
 mod effective;
 mod governance;
 mod load;
 mod model;
 mod units;
 
+pub(crate) use documents::Documents;
 pub(crate) use effective::{Effective, Origin, Overrides, Setting};
 pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction, Retention, Sampling};
 pub(crate) use load::{ConfigError, parse};
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) models: BTreeMap<String, Model>,
     /// Collections of documents by name.
     pub(crate) collections: BTreeMap<String, Collection>,
+    /// What holds for the documents of all collections.
+    pub(crate) documents: Documents,
     /// Answers from documents.
     pub(crate) answers: Answers,
     /// What applies to all model calls.
@@ -235,8 +239,18 @@ pub(crate) struct Provider {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Collection {
-    /// Folders and files, relative to the configuration file.
+    /// Folders, files and patterns, relative to the configuration file; `git+FOLDER` for the files of it that git
+    /// tracks; URLs of single documents.
     pub(crate) paths: Vec<std::path::PathBuf>,
+    /// Of all folders only the files that git tracks (default false).
+    #[serde(default)]
+    pub(crate) tracked: bool,
+    /// How texts are cut.
+    #[serde(default)]
+    pub(crate) chunking: Option<hanok_retrieval::Chunking>,
+    /// What is said of which documents; a later rule counts more than an earlier one.
+    #[serde(default)]
+    pub(crate) metadata: Vec<hanok_retrieval::Rule>,
 }
 
 /// `[answers]`

@@ -1,6 +1,7 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod documents;
 mod export;
 mod governance;
 mod models;
@@ -9,7 +10,8 @@ mod network;
 mod providers;
 mod shelf;
 
-pub(crate) use check::{check, is_missing, provider_routes};
+pub(crate) use check::{check, provider_routes};
+pub(crate) use documents::is_missing;
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
@@ -51,6 +53,8 @@ impl Rooms {
         let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)))
             .with_texts(&texts_folder(data));
         let library = Library::open(store.clone(), data).await?;
+        library.equip_intake(documents::intake(effective)?);
+        documents::configure(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
@@ -202,10 +206,7 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         .collections
         .iter()
         .filter(|(name, _)| paths.is_empty() || name.as_str() != "default")
-        .map(|(name, collection)| {
-            let paths = collection.paths.iter().map(|path| effective.beside_file(path)).collect();
-            (name.as_str().into(), paths)
-        })
+        .map(|(name, collection)| (name.as_str().into(), documents::paths(effective, collection)))
         .collect();
     if !paths.is_empty() {
         found.insert(0, ("default".into(), paths.to_vec()));

@@ -5,10 +5,16 @@ mod answers;
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod fetching;
+#[cfg(test)]
+mod following;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod measures;
 #[cfg(test)]
 mod rates;
+#[cfg(test)]
+mod setting;
 #[cfg(test)]
 mod syncing;
