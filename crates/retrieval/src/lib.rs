@@ -9,8 +9,8 @@
 //! Reading order: `load` (files), `block`, `sentence` and `chunk` (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index), [`library`] (collections and search), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
-//! [`rerank`] (models of providers), [`eval`] (how good the search is).
+//! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
@@ -20,11 +20,15 @@ pub mod embedder;
 pub mod error;
 pub mod eval;
 pub mod extract;
+mod fold;
 mod follow;
 pub mod library;
 mod load;
 mod model;
+pub mod options;
+pub mod query;
 mod question;
+mod quotation;
 pub mod rerank;
 mod score;
 mod sentence;
@@ -40,5 +44,7 @@ pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
+pub use options::{AskOptions, CollectionOptions};
+pub use query::{QueryExpander, QueryStep};
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use sync::{Cancel, Progress, SyncReport};
