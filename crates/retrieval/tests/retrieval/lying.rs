@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 const GUIDE: &str = "# Port\n\nThe server listens on port 4141. It keeps records for thirty days, “unless told \
-otherwise” in the file. A café near the harbour closes at 19:30.\n\n## 규정\n\n서버는 4141 포트에서 기다린다. \
+otherwise” in the file. A café near the harbour closes at 19:30.\n\n서버는 4141 포트에서 기다린다. \
 기록은 삼십 일 동안 보관한다. 출장 영수증은 열흘 안에 제출한다.\n";
 
 /// Pieces of answers: true ones, and such as a model makes up.
@@ -46,7 +46,7 @@ const PIECES: [&str; 26] = [
 async fn house() -> House {
     let house = House::new().await;
     house.write("guide.md", GUIDE);
-    house.write("other.md", "# Harbour\n\nThe harbour has a port, and the port has a server of beer.\n");
+    house.write("other.md", "# Beer\n\nThe harbour serves cold beer to every sailor of the port.\n");
     house.sync().await;
     house
 }
@@ -144,7 +144,7 @@ async fn an_answer_says_how_far_its_sources_cover_it() {
         &["port 4142 is the one"],
     )
     .await;
-    check("I do not know.", "all", 0, &[]).await;
+    check("Unknown.", "all", 0, &[]).await;
 }
 
 #[tokio::test]
