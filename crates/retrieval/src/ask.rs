@@ -48,7 +48,7 @@ impl AskAnswerer {
     /// An answerer over a library that calls models through `gateway`; `target` is the model where a call names
     /// none.
     pub fn new(library: Arc<Library>, gateway: Weak<dyn Provider>, target: Option<ModelName>) -> Self {
-        let (options, query_model) = (CollectionOptions::new(), None);
+        let (options, query_model) = (CollectionOptions::default(), None);
         Self { name: "hanok".into(), library, gateway, target, options, query_model }
     }
 

@@ -29,7 +29,7 @@ pub struct ExtractAnswerer {
 impl ExtractAnswerer {
     /// An answerer over a library.
     pub fn new(library: Arc<Library>) -> Self {
-        Self { name: "hanok".into(), library, options: CollectionOptions::new() }
+        Self { name: "hanok".into(), library, options: CollectionOptions::default() }
     }
 
     /// The same with how collections are searched.
@@ -222,10 +222,8 @@ pub(crate) fn options_of(
 ) -> Result<AskOptions, ProviderError> {
     let told = AskOptions::of(request)
         .map_err(|message| ProviderError::new(ProviderErrorKind::InvalidRequest, provider, message))?;
-    Ok(match collections.get(collection) {
-        Some(set) => told.or(set),
-        None => told,
-    })
+    let own = collections.of.get(collection);
+    Ok(own.into_iter().fold(told, AskOptions::or).or(&collections.all))
 }
 
 pub(crate) fn no_question(provider: &ProviderName) -> ProviderError {

@@ -34,8 +34,14 @@ pub struct AskOptions {
     pub query: Option<Vec<QueryStep>>,
 }
 
-/// The options of collections, by their names.
-pub type CollectionOptions = BTreeMap<CollectionName, AskOptions>;
+/// How collections are set up to be searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectionOptions {
+    /// Those of one collection.
+    pub of: BTreeMap<CollectionName, AskOptions>,
+    /// What they leave open.
+    pub all: AskOptions,
+}
 
 impl AskOptions {
     /// What a request asks for. The error is for its sender, and names the member.
@@ -56,13 +62,14 @@ impl AskOptions {
             };
             told.extend(own.clone());
         }
-        Self::read(&told)
+        Self::read(&told, "hanok")
     }
 
-    fn read(told: &Object) -> Result<Self, String> {
+    /// What the members of an object say that stands at `place`, which an error names.
+    pub fn read(told: &Object, place: &str) -> Result<Self, String> {
         let mut options = Self::default();
         for (name, value) in told.iter().filter(|(_, value)| !value.is_null()) {
-            let wrong = |wanted: &str| format!("`hanok.{name}` must be {wanted}, not {value}");
+            let wrong = |wanted: &str| format!("`{place}.{name}` must be {wanted}, not {value}");
             match name.as_str() {
                 "filter" => {
                     options.filter = Some(value.as_str().ok_or_else(|| wrong("a text"))?.to_owned());
@@ -83,7 +90,9 @@ impl AskOptions {
                     options.query = Some(steps.ok_or_else(|| wrong(wanted))?);
                 }
                 _ => {
-                    return Err(format!("there is no `hanok.{name}`; there are: filter, top_k, legs, query"));
+                    return Err(format!(
+                        "there is no `{place}.{name}`; there are: filter, top_k, legs, query"
+                    ));
                 }
             }
         }
