@@ -259,6 +259,13 @@ pub(crate) struct Collection {
 pub(crate) struct Answers {
     /// The model behind `hanok/ask` where the request names none: an alias or `provider/model`.
     pub(crate) target: Option<String>,
+    /// What a model does with a question before it is searched for, unless a request says otherwise: some of
+    /// `rewrite`, `multi`, `hyde` and `decompose`.
+    pub(crate) query: Vec<String>,
+    /// The model that does so; the one that answers, where none is named.
+    pub(crate) query_model: Option<String>,
+    /// Chunks that are read for an answer, 1 to 50, unless a request says otherwise.
+    pub(crate) top_k: Option<usize>,
 }
 
 /// `[[keys]]`

@@ -21,7 +21,7 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use hanok_base::{CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
-use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
+use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
 use hanok_trace::{Retention, TraceStore};
@@ -67,10 +67,14 @@ impl Rooms {
     pub(crate) fn route(&self, effective: &Effective) -> anyhow::Result<()> {
         let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
         let target = effective.config.answers.target.as_deref().map(ModelName::from);
-        let ask = AskAnswerer::new(self.library.clone(), gateway, target);
+        let options = CollectionOptions { all: searched(effective)?, ..CollectionOptions::default() };
+        let query_model = effective.config.answers.query_model.as_deref().map(ModelName::from);
+        let ask =
+            AskAnswerer::new(self.library.clone(), gateway, target).configured(options.clone(), query_model);
+        let extract = ExtractAnswerer::new(self.library.clone()).configured(options);
         let routes = Routes::default()
             .keeping(self.gateway.states())
-            .answerer("extract", Arc::new(ExtractAnswerer::new(self.library.clone())))
+            .answerer("extract", Arc::new(extract))
             .answerer("ask", Arc::new(ask));
         // Nothing is exchanged before all of it is known to be good.
         let routes = providers::add_to(routes, effective)?;
@@ -212,4 +216,14 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         found.insert(0, ("default".into(), paths.to_vec()));
     }
     found
+}
+
+/// How documents are searched for an answer where neither a request nor a collection says.
+pub(crate) fn searched(effective: &Effective) -> anyhow::Result<AskOptions> {
+    let answers = &effective.config.answers;
+    let told = serde_json::json!({
+        "query": (!answers.query.is_empty()).then_some(&answers.query), "top_k": answers.top_k,
+    });
+    AskOptions::read(told.as_object().unwrap_or(&serde_json::Map::new()), "answers")
+        .map_err(anyhow::Error::msg)
 }
