@@ -9,9 +9,9 @@
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index of words), [`dense`] (that of vectors), [`trial`] (what an embedder knows of a
 //! collection), [`library`] (collections and search), [`equipment`], `filter`, `legs` and `fuse` (what a search is made
-//! of), `words`, `verbs` and
-//! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), [`eval`] (how good the search is).
+//! of), `words`, `verbs` and `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
+//! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
@@ -19,17 +19,24 @@ mod block;
 pub mod chunking;
 pub mod dense;
 mod describe;
+pub mod embedder;
 pub mod equipment;
 pub mod error;
 pub mod eval;
 pub mod extract;
 mod filter;
+mod fold;
 mod follow;
 mod fuse;
 mod legs;
 pub mod library;
 mod load;
+mod model;
+pub mod options;
+pub mod query;
 mod question;
+mod quotation;
+pub mod rerank;
 mod score;
 mod sentence;
 pub mod settings;
@@ -43,12 +50,16 @@ pub use ask::AskAnswerer;
 pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
 pub use dense::Embedded;
 pub use describe::Rule;
+pub use embedder::ProviderEmbedder;
 pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use library::{CollectionInfo, Library};
 pub use load::LARGEST_FILE;
+pub use options::{AskOptions, CollectionOptions};
+pub use query::{QueryExpander, QueryStep};
+pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;

@@ -7,8 +7,14 @@ mod asking;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod lying;
+#[cfg(test)]
 mod measures;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod rates;
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod syncing;
