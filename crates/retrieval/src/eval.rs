@@ -263,8 +263,12 @@ pub(crate) async fn best_sources(
             }
         };
         let mut seen = HashSet::with_capacity(DEPTH);
-        let best: Vec<SourceId> =
-            groups.iter().filter(|group| seen.insert(**group)).take(DEPTH).map(|group| SourceId(*group)).collect();
+        let best: Vec<SourceId> = groups
+            .iter()
+            .filter(|group| seen.insert(**group))
+            .take(DEPTH)
+            .map(|group| SourceId(*group))
+            .collect();
         if best.len() == DEPTH || groups.len() < chunks {
             return Ok(best);
         }

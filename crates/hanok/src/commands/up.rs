@@ -4,11 +4,11 @@ use super::reload;
 use crate::config::{Effective, Setting};
 use crate::output;
 use crate::ownership::Owned;
-use crate::progress::Shown;
+use crate::progress::{Embedding, Shown};
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CollectionName, Timestamp, TraceId};
+use hanok_base::{CallContext, CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
@@ -221,14 +221,23 @@ async fn index(library: Arc<Library>, collections: Vec<(CollectionName, Vec<Path
             "the search index could not be brought up to date"
         );
     }
-    for (name, paths) in collections {
-        let shown = Shown::new(&name);
-        match library.sync(&name, &paths, &shown, &cancel).await {
+    for (name, paths) in &collections {
+        let shown = Shown::new(name);
+        match library.sync(name, paths, &shown, &cancel).await {
             Ok(report) => shown.end(&report),
             Err(error) => {
                 tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
             }
         }
+    }
+    // Words of all collections first: they are searchable at once, and vectors take their time.
+    for (name, _) in &collections {
+        let shown = Embedding::new(name);
+        let cx = CallContext::unrecorded();
+        if let Err(error) = library.embed(&cx, name, &|embedded| shown.update(embedded), &cancel).await {
+            tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
+        }
+        shown.end();
     }
 }
 

@@ -1,6 +1,7 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod equipment;
 mod export;
 mod governance;
 mod models;
@@ -10,6 +11,7 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, is_missing, provider_routes};
+pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
@@ -17,7 +19,7 @@ pub(crate) use providers::{infos as provider_infos, summaries as provider_summar
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CollectionName, ModelName};
+use hanok_base::{CallContext, CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
@@ -56,7 +58,14 @@ impl Rooms {
         let ledger = money::ledger(store.clone());
         let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
+        rooms.equip(effective).await?;
         Ok(rooms)
+    }
+
+    /// Gives every collection what the configuration says it is searched with.
+    pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
+        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
+        equip(&self.library, effective, Some(gateway)).await
     }
 
     /// Builds the routes of a configuration and puts them in place.
@@ -84,6 +93,8 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
+            let cx = CallContext::unrecorded();
+            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }
