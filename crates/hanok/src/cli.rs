@@ -154,6 +154,18 @@ pub(crate) struct Search {
     /// How many hits at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) top_k: usize,
+    /// Only documents such as: team:legal year>2020 format:pdf path:docs/** -status:draft
+    #[arg(long, value_name = "FILTER", default_value = "", allow_hyphen_values = true)]
+    pub(crate) filter: String,
+    /// Only documents that this reader, or everybody, may find; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Vec<String>,
+    /// Which legs [default: those the collection is set up with]
+    #[arg(long, value_enum, value_name = "LEGS")]
+    pub(crate) legs: Option<crate::config::Legs>,
+    /// Say why each hit has its rank
+    #[arg(long)]
+    pub(crate) why: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -459,11 +471,24 @@ pub(crate) enum ConfigCommand {
 /// `hanok eval`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
-    /// nDCG, recall and speed of search on a folder in BEIR's layout
-    #[command(after_help = "Example:\n  hanok eval retrieval ./scifact --json")]
+    /// nDCG, recall, MRR, MAP and speed of search on a folder in BEIR's layout
+    #[command(after_help = "Examples:\n  hanok eval retrieval ./scifact --json\n  \
+        hanok eval retrieval ./scifact --embedder ./all-minilm-l6-v2 --legs dense")]
     Retrieval {
         /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv
         dir: PathBuf,
+        /// Which legs [default: all there are]
+        #[arg(long, value_enum, value_name = "LEGS")]
+        legs: Option<crate::config::Legs>,
+        /// A folder with a model that makes vectors [default: the first pulled one]
+        #[arg(long, visible_alias = "model", value_name = "FOLDER")]
+        embedder: Option<PathBuf>,
+        /// Fuse by ranks instead of scores
+        #[arg(long)]
+        rrf: bool,
+        /// Each query, too
+        #[arg(long)]
+        per_query: bool,
         #[command(flatten)]
         json: Json,
     },

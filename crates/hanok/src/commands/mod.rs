@@ -61,7 +61,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { limit, json } => block_on(audit::run(effective, limit, json.json)),
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
-        Command::Eval(eval) => block_on(eval::run(eval)),
+        Command::Eval(eval) => block_on(eval::run(effective, eval)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
             Ok(ExitCode::SUCCESS)
         }

@@ -251,6 +251,58 @@ pub(crate) struct Collection {
     /// What is said of which documents; a later rule counts more than an earlier one.
     #[serde(default)]
     pub(crate) metadata: Vec<hanok_retrieval::Rule>,
+    /// What makes its vectors: a model of `hanok pull`, a folder with one (relative to the configuration file), or
+    /// `provider/model`; `none` for words alone. The first pulled embedder when absent.
+    #[serde(default)]
+    pub(crate) embedder: Option<String>,
+    /// What looks at the best hits once more: a cross-encoder as above, `provider/model` of a provider that reranks, or
+    /// `chat:MODEL` for a chat model.
+    #[serde(default)]
+    pub(crate) rerank: Option<String>,
+    /// How legs become one list.
+    #[serde(default)]
+    pub(crate) fusion: Option<Fusion>,
+    /// Which legs are asked: `bm25`, `dense`, or `hybrid` (default).
+    #[serde(default)]
+    pub(crate) legs: Option<Legs>,
+    /// Hits of one document at most.
+    #[serde(default)]
+    pub(crate) per_source: Option<usize>,
+}
+
+/// How legs become one list.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Fusion {
+    /// `"scores"` or `"rrf"`.
+    Named(FusionName),
+    /// `{ dense = 0.4 }`: by scores, the dense leg counting so much of 1.
+    Weighted {
+        /// 0 to 1.
+        dense: f64,
+    },
+}
+
+/// A way to fuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FusionName {
+    /// By scores.
+    Scores,
+    /// By ranks.
+    Rrf,
+}
+
+/// Which legs are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Legs {
+    /// Words.
+    Bm25,
+    /// Vectors.
+    Dense,
+    /// Both.
+    Hybrid,
 }
 
 /// `[answers]`

@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod equipment;
 mod export;
 mod governance;
 mod models;
@@ -12,6 +13,7 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::is_missing;
+pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
@@ -19,7 +21,7 @@ pub(crate) use providers::{infos as provider_infos, summaries as provider_summar
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CollectionName, ModelName};
+use hanok_base::{CallContext, CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
@@ -60,7 +62,14 @@ impl Rooms {
         let ledger = money::ledger(store.clone());
         let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
+        rooms.equip(effective).await?;
         Ok(rooms)
+    }
+
+    /// Gives every collection what the configuration says it is searched with.
+    pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
+        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
+        equip(&self.library, effective, Some(gateway)).await
     }
 
     /// Builds the routes of a configuration and puts them in place.
@@ -92,6 +101,8 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
+            let cx = CallContext::unrecorded();
+            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }
