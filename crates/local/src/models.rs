@@ -176,7 +176,7 @@ impl Models {
     }
 
     /// Takes a model from a folder: files are linked where that can be, and copied else.
-    pub fn adopt(&self, from: &Path, name: Option<&str>) -> Result<Installed, LocalError> {
+    pub fn adopt(&self, from: &Path, name: Option<&str>, options: Options) -> Result<Installed, LocalError> {
         let full = from.canonicalize().map_err(|source| LocalError::read(from, source))?;
         let called = full.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let staged = self.stage(name.unwrap_or(&called))?;
@@ -194,7 +194,7 @@ impl Models {
                 fs::copy(&source, &to).map_err(|error| LocalError::write(&to, error))?;
             }
         }
-        staged.finish(&full.to_string_lossy())
+        staged.finish(&full.to_string_lossy(), options)
     }
 
     /// Begins to take in a model of this name: into a folder aside, which keeps what came of an earlier attempt.
@@ -263,9 +263,9 @@ impl Staged {
         Ok(Part { path, done, file, len })
     }
 
-    /// Opens the model to see that it works, and puts it in its place. A model that does not work stays aside only
+    /// Opens the model as it is to be run, to see that it works, and puts it in its place. A model that does not work stays aside only
     /// until the next attempt, which begins anew.
-    pub fn finish(self, source: &str) -> Result<Installed, LocalError> {
+    pub fn finish(self, source: &str, options: Options) -> Result<Installed, LocalError> {
         let prompts = crate::config::prompts_by_name(&self.name);
         let mut note = Note { source: Some(source.to_owned()), ..Note::default() };
         for (name, prompt) in [("query", prompts.query), ("document", prompts.document)] {
@@ -277,7 +277,7 @@ impl Staged {
         let json = serde_json::to_vec_pretty(&note)
             .map_err(|error| LocalError::invalid(&path, error.to_string()))?;
         fs::write(&path, json).map_err(|error| LocalError::write(&path, error))?;
-        if let Err(error) = probe(&self.folder) {
+        if let Err(error) = probe(&self.folder, options) {
             remove(&self.folder)?;
             return Err(error);
         }
@@ -313,6 +313,11 @@ impl Part {
         Ok(())
     }
 
+    /// Leaves no trace of it: it turned out that there is no such file.
+    pub fn discard(self) -> Result<(), LocalError> {
+        remove(&self.path)
+    }
+
     /// Checks the whole against its SHA-256 in hexadecimal, where one is known; what differs is thrown away.
     pub fn finish(self, sha256: Option<&str>) -> Result<(), LocalError> {
         self.file.sync_all().map_err(|source| LocalError::write(&self.path, source))?;
@@ -345,8 +350,7 @@ fn sha256_of(path: &Path) -> Result<String, LocalError> {
 }
 
 /// Opens a model as what it is for.
-fn probe(folder: &Path) -> Result<(), LocalError> {
-    let options = Options { threads: 1, ..Options::default() };
+fn probe(folder: &Path, options: Options) -> Result<(), LocalError> {
     if Shape::read(folder)?.classifies {
         CrossEncoder::open(folder, options)?.rerank_now("a", &["b"])?;
     } else {

@@ -12,6 +12,7 @@ mod shelf;
 pub(crate) use check::{check, is_missing, provider_routes};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
