@@ -86,6 +86,21 @@ pub(crate) enum Command {
     /// Parse documents that come on standard input: the child of a server or an index, limited by itself
     #[command(hide = true)]
     ParseDocuments,
+    /// Get a model that runs in this process: an embedder or a cross-encoder
+    #[command(
+        after_help = "Examples:\n  hanok pull all-minilm-l6-v2\n  hanok pull BAAI/bge-small-en-v1.5\n  \
+        hanok pull ./my-model --name mine\n\nFrom the Hugging Face hub, or where HF_ENDPOINT says; HF_TOKEN is shown to it."
+    )]
+    Pull(Pull),
+    /// List the models that were pulled
+    #[command(after_help = "Example:\n  hanok list --json")]
+    List(Json),
+    /// Remove a model that was pulled
+    #[command(after_help = "Example:\n  hanok rm all-minilm-l6-v2")]
+    Rm {
+        /// Its name, as `hanok list` has it
+        name: String,
+    },
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok"
@@ -178,6 +193,22 @@ pub(crate) struct Ask {
     /// The model: hanok/extract[@COLLECTION], hanok/ask[@COLLECTION[:TARGET]], an alias, or provider/model
     #[arg(long, value_name = "MODEL", default_value = "hanok/extract")]
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok pull`
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// A known name, OWNER/REPOSITORY on the hub, or a folder with config.json, tokenizer.json and model.safetensors
+    #[arg(required_unless_present = "known")]
+    pub(crate) model: Option<String>,
+    /// The name it gets here [default: the last part of its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only say which names are known
+    #[arg(long)]
+    pub(crate) known: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

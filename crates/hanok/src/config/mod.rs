@@ -4,6 +4,7 @@ mod documents;
 mod effective;
 mod governance;
 mod load;
+mod local;
 mod model;
 mod units;
 
@@ -11,6 +12,7 @@ pub(crate) use documents::Documents;
 pub(crate) use effective::{Effective, Origin, Overrides, Setting};
 pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction, Retention, Sampling};
 pub(crate) use load::{ConfigError, parse};
+pub(crate) use local::Local;
 pub(crate) use model::{Model, Rule, Target};
 pub(crate) use units::{Dollars, Seconds, Size};
 
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) answers: Answers,
     /// What applies to all model calls.
     pub(crate) gateway: Gateway,
+    /// Models that run in this process.
+    pub(crate) local: Local,
     /// The way out: proxy, certificates.
     pub(crate) network: Network,
     /// Spans of other programs.

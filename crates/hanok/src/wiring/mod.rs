@@ -16,6 +16,7 @@ pub(crate) use documents::is_missing;
 pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
