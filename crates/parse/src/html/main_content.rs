@@ -99,7 +99,8 @@ pub(super) fn is_furniture(tree: &Tree, id: Id, is_guessed: bool) -> bool {
     let node = tree.node(id);
     match node.get("role") {
         Some(
-            "navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist",
+            "navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist"
+            | "doc-backlink",
         ) => {
             return true;
         }

@@ -2,6 +2,7 @@
 
 use super::main_content::{Content, is_furniture, is_unseen};
 use super::tree::{Id, Tree};
+use crate::Language;
 use crate::markdown::{Writer, one_line};
 
 /// Rows and columns that a cell may reach over at most.
@@ -163,10 +164,10 @@ impl Writing<'_> {
             let node = self.tree.node(id);
             let class = node.get("class").unwrap_or_default();
             let named = class.split_whitespace().find_map(|class| {
-                class
-                    .strip_prefix("language-")
-                    .or_else(|| class.strip_prefix("lang-"))
-                    .or_else(|| class.strip_prefix("highlight-source-"))
+                let prefixed = ["language-", "lang-", "highlight-source-"]
+                    .iter()
+                    .find_map(|prefix| class.strip_prefix(prefix));
+                prefixed.or_else(|| Language::named(class).map(Language::name))
             });
             if let Some(named) = named {
                 named.clone_into(&mut language);

@@ -19,6 +19,8 @@ pub(super) struct Font {
     kind: Kind,
     to_unicode: Option<CMap>,
     is_bold: bool,
+    /// Whether its signs are pictures: what stands for nothing in it is a bullet.
+    has_signs: bool,
 }
 
 enum Kind {
@@ -92,7 +94,8 @@ impl Fonts {
             Some(b"Type0") => self.composite(dict),
             _ => simple(dict, &name),
         };
-        Font { kind, to_unicode, is_bold }
+        let has_signs = ["symbol", "dingbats", "wingdings"].iter().any(|signs| name.contains(signs));
+        Font { kind, to_unicode, is_bold, has_signs }
     }
 
     fn composite(&mut self, dict: &Dict<'_>) -> Kind {
@@ -211,18 +214,14 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
     let first =
         dict.get::<i32>(b"FirstChar").and_then(|first| usize::try_from(first).ok()).unwrap_or(0).min(256);
     let given = dict.get::<Array<'_>>(b"Widths");
-    // The fourteen fonts that every reader has may come without widths; half an em is about right.
-    let mut widths = vec![if given.is_some() { missing * scale } else { standard_width(name) }; 256];
+    // The fourteen fonts that every reader has may come without widths.
+    let mut widths = if given.is_some() { vec![missing * scale; 256] } else { glyphs::standard_widths(name) };
     for (width, given) in
         widths.iter_mut().skip(first).zip(given.iter().flat_map(|array| array.iter::<f64>()))
     {
         *width = given * scale;
     }
     Kind::Simple { letters, widths }
-}
-
-fn standard_width(name: &str) -> f64 {
-    if name.contains("courier") { 0.6 } else { 0.5 }
 }
 
 /// The encoding that a Type 1 font has in its clear text: `dup 65 /A put`.
@@ -296,7 +295,11 @@ impl Font {
 
     /// What the font says that a code stands for.
     fn unicode(&self, code: u32) -> Option<String> {
-        text_of(self.to_unicode.as_ref()?.lookup_bf_string(code)?)
+        let mapped = self.to_unicode.as_ref()?.lookup_bf_string(code)?;
+        if self.has_signs && matches!(mapped, BfString::Char('\u{E000}'..='\u{F8FF}')) {
+            return Some("•".to_owned());
+        }
+        text_of(mapped)
     }
 }
 

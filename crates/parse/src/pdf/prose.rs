@@ -20,6 +20,14 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
         for block in blocks {
             match block {
                 Block::Table(rows) => writer.table(&rows),
+                Block::Heading(level, lines) => writer.heading(level, &shape.text(&lines, &mut joined)),
+                Block::Item { depth, mark, lines } => {
+                    writer.item(depth, &mark, &shape.text(&lines, &mut joined))
+                }
+                Block::Paragraph(lines) if shape.has_headings => {
+                    writer.paragraph(&shape.text(&lines, &mut joined))
+                }
+                Block::Paragraph(lines) => shape.write(&lines, writer, &mut joined),
                 Block::Lines(lines) => {
                     for paragraph in paragraphs(lines) {
                         shape.write(&paragraph, writer, &mut joined);
@@ -27,7 +35,7 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
                 }
             }
             if writer.is_full() {
-                break;
+                return Vec::new();
             }
         }
     }
@@ -50,13 +58,7 @@ fn remove_running(pages: &mut [Vec<Block>]) -> usize {
         (text, place)
     };
     let edges = |blocks: &[Block]| {
-        let mut lines: Vec<&Line> = blocks
-            .iter()
-            .flat_map(|block| match block {
-                Block::Lines(lines) => lines.as_slice(),
-                Block::Table(_) => &[],
-            })
-            .collect();
+        let mut lines: Vec<&Line> = blocks.iter().flat_map(Block::lines).collect();
         lines.sort_by(|a, b| a.y.total_cmp(&b.y));
         let mut edges: HashSet<(String, i64)> = lines.iter().take(2).map(|line| key(line)).collect();
         edges.extend(lines.iter().rev().take(2).map(|line| key(line)));
@@ -135,7 +137,10 @@ fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
 }
 
 fn ends_sentence(text: &str) -> bool {
-    text.trim_end().ends_with(['.', '!', '?', ':', '。', '！', '？', '”', '"'])
+    // Behind the point, a note's mark may stand.
+    text.trim_end()
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .ends_with(['.', '!', '?', ':', '。', '！', '？', '”', '"'])
 }
 
 /// Whether a line begins an item of a list.
@@ -163,6 +168,8 @@ struct Shape {
     sizes: Vec<f64>,
     /// Words that are written on one line somewhere.
     words: HashSet<String>,
+    /// Whether the document says which of its lines are headings.
+    has_headings: bool,
     /// Whether a line of Hangul that ends with a word ends with a space.
     keeps_spaces: bool,
 }
@@ -174,11 +181,7 @@ impl Shape {
         let mut letters: HashMap<i64, usize> = HashMap::new();
         let mut words = HashSet::new();
         let (mut ends, mut spaced) = (0_usize, 0_usize);
-        let lines = pages.iter().flatten().flat_map(|block| match block {
-            Block::Lines(lines) => lines.as_slice(),
-            Block::Table(_) => &[],
-        });
-        for line in lines {
+        for line in pages.iter().flatten().flat_map(Block::lines) {
             *letters.entry(rounded(line.size)).or_default() += line.text.len();
             let mut parts = line.text.split_whitespace().peekable();
             // The first and the last word of a line may be parts of one.
@@ -200,7 +203,8 @@ impl Shape {
         #[expect(clippy::cast_precision_loss, reason = "sizes of letters")]
         let points = |size: i64| size as f64 / 2.0;
         let sizes = sizes.into_iter().map(points).collect();
-        Self { body: points(body), sizes, words, keeps_spaces: spaced * 5 > ends }
+        let has_headings = pages.iter().flatten().any(|block| matches!(block, Block::Heading(..)));
+        Self { body: points(body), sizes, words, has_headings, keeps_spaces: spaced * 5 > ends }
     }
 
     fn write(&self, lines: &[Line], writer: &mut Writer, joined: &mut usize) {

@@ -35,7 +35,7 @@ pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> R
             notes.push(format!("the sheet {} is missing", sheet.name));
             continue;
         };
-        looks.read_sheet(&xml, format)?.write(&sheet.name, &mut writer);
+        looks.read_sheet(&xml, format, limits)?.write(&sheet.name, &mut writer);
         if writer.is_full() {
             break;
         }
@@ -145,7 +145,7 @@ struct Looks {
 }
 
 impl Looks {
-    fn read_sheet(&self, xml: &str, format: &'static str) -> Result<Cells, Unfit> {
+    fn read_sheet(&self, xml: &str, format: &'static str, limits: &Limits) -> Result<Cells, Unfit> {
         let mut cells = Cells::default();
         let (mut row, mut column) = (0_u32, 0_u32);
         let mut events = Events::new(xml, format);
@@ -162,6 +162,7 @@ impl Looks {
                     }
                     let text = self.read_cell(&tag, &mut events)?;
                     cells.put(row, column, text);
+                    cells.check(limits)?;
                     column = column.saturating_add(1);
                 }
                 Node::Close(tag) if tag.name() == "row" => row = row.saturating_add(1),
