@@ -1,15 +1,17 @@
 //! Opening, writing, searching.
 
-use crate::analyze::analyze;
-use crate::rank::{Best, K1, Leg, float, idf, length_table, rank_segment};
+use crate::analyze::{Analysis, Analyzer, analyze};
+use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
-use crate::tokenizer::Splitter;
+use crate::tokenizer::{Progress, Splitter};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::directory::MmapDirectory;
+use tantivy::indexer::UserOperation;
+use tantivy::postings::TermInfo;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
@@ -21,8 +23,13 @@ use tantivy::{
 const FORMAT: u32 = 1;
 /// The analyzer's name in tantivy's registry.
 const ANALYZER: &str = "hanok";
-/// Bytes the writer gathers before it writes a segment; the least tantivy takes.
-const WRITER_MEMORY: usize = 15_000_000;
+/// Bytes the writer gathers at most before it writes a segment: fewer segments are merged less.
+const WRITER_MEMORY: usize = 48_000_000;
+/// Texts, and bytes of them, that are handed to the writer's thread at once.
+const MOST_WAITING: usize = 128;
+const MOST_WAITING_BYTES: u64 = 1 << 18;
+/// Bytes of texts that the writer's thread may be behind.
+const MOST_BEHIND: u64 = 1 << 23;
 /// More terms than this add nothing to a query but time; the rarest are kept.
 const MOST_TERMS: usize = 128;
 /// Longer terms searched for a single syllable.
@@ -112,30 +119,37 @@ impl Terms {
 /// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
 pub struct SearchIndex {
     dir: PathBuf,
+    analysis: Analysis,
     open: RwLock<Option<Arc<Open>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
 }
 
-struct Open {
+pub(crate) struct Open {
     index: Index,
-    reader: IndexReader,
-    fields: Fields,
+    pub(crate) reader: IndexReader,
+    pub(crate) fields: Fields,
     mark: Mutex<Option<String>>,
+    progress: Arc<Progress>,
 }
 
 #[derive(Clone, Copy)]
-struct Fields {
-    body: Field,
-    key: Field,
-    group: Field,
+pub(crate) struct Fields {
+    pub(crate) body: Field,
+    pub(crate) key: Field,
+    pub(crate) group: Field,
 }
 
 impl SearchIndex {
     /// The index in `dir`, which need not exist.
     pub fn open(dir: &Path) -> Self {
+        Self::open_with(dir, Analysis::default())
+    }
+
+    /// The index in `dir`, of terms of one's choice; one of other terms counts as missing.
+    pub fn open_with(dir: &Path, analysis: Analysis) -> Self {
         // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
-        let open = match catch_unwind(|| Open::existing(dir)) {
+        let open = match catch_unwind(|| Open::existing(dir, analysis)) {
             Ok(Ok(open)) => open,
             Ok(Err(error)) => {
                 tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
@@ -148,6 +162,7 @@ impl SearchIndex {
         };
         Self {
             dir: dir.to_owned(),
+            analysis,
             open: RwLock::new(open.map(Arc::new)),
             writing: Arc::new(Mutex::new(false)),
         }
@@ -201,7 +216,10 @@ impl SearchIndex {
     /// single syllables or ideographs beside words (`책`, which in texts is the `책을` of a longer run), the
     /// commonest terms that begin with each are searched too, at half the weight.
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
-        let mut terms = Terms::of(question);
+        let mut terms = Terms::default();
+        for term in self.analyzed(question) {
+            terms.add(term, 1.0);
+        }
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
         if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
             return Ok(terms);
@@ -214,6 +232,13 @@ impl SearchIndex {
             }
         }
         Ok(terms)
+    }
+
+    /// The terms of a text, as this index has them.
+    pub(crate) fn analyzed(&self, text: &str) -> Vec<String> {
+        let mut terms = Vec::new();
+        Analyzer::new(self.analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
+        terms
     }
 
     /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
@@ -244,13 +269,24 @@ impl SearchIndex {
 
     /// The best texts for `terms`, best first, by BM25 with k1 = 1.5 and b = 0.75.
     pub fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, IndexError> {
+        self.search_where(terms, limit, None)
+    }
+
+    /// The same among the texts whose group is admitted. It is asked while texts are ranked, and only for those that
+    /// would be among the best.
+    pub fn search_where(
+        &self,
+        terms: &Terms,
+        limit: usize,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Found>, IndexError> {
         let Some(open) = self.current() else {
             return Ok(Vec::new());
         };
         if limit == 0 {
             return Ok(Vec::new());
         }
-        open.search(terms, limit).map_err(|e| self.failed(e))
+        open.search(terms, limit, admit).map_err(|e| self.failed(e))
     }
 
     /// Begins to write. There is one writer at a time; it holds memory and threads until it is dropped.
@@ -265,7 +301,9 @@ impl SearchIndex {
             open
         };
         let inner = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
-        Ok(Writer { inner, open, dir: self.dir.clone(), _busy: busy })
+        let handed_over = open.progress.split();
+        let waiting = Mutex::new(Waiting { operations: Vec::new(), bytes: 0, handed_over });
+        Ok(Writer { inner, open, waiting, tag: tag(self.analysis), dir: self.dir.clone(), _busy: busy })
     }
 
     fn create(&self) -> Result<Open, IndexError> {
@@ -274,7 +312,7 @@ impl SearchIndex {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir).map_err(|e| self.failed(e))
+        Open::new_in(&self.dir, self.analysis).map_err(|e| self.failed(e))
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -287,11 +325,11 @@ impl SearchIndex {
         act(open.fields.body, searcher.segment_readers()).map(Some).map_err(|e| self.failed(e))
     }
 
-    fn current(&self) -> Option<Arc<Open>> {
+    pub(crate) fn current(&self) -> Option<Arc<Open>> {
         self.open.read().clone()
     }
 
-    fn failed(&self, error: TantivyError) -> IndexError {
+    pub(crate) fn failed(&self, error: TantivyError) -> IndexError {
         failed(&self.dir, error)
     }
 }
@@ -303,27 +341,32 @@ fn failed(dir: &Path, error: TantivyError) -> IndexError {
     }
 }
 
+/// What a commit's mark begins with: an index of another format or analysis counts as missing.
+fn tag(analysis: Analysis) -> String {
+    if analysis.keep_endings { format!("{FORMAT}k ") } else { format!("{FORMAT} ") }
+}
+
 /// Deleted texts not yet merged away included, as in the counts of terms.
-fn texts(searcher: &Searcher) -> u64 {
+pub(crate) fn texts(searcher: &Searcher) -> u64 {
     searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
 }
 
 impl Open {
-    fn existing(dir: &Path) -> Result<Option<Self>, TantivyError> {
+    fn existing(dir: &Path, analysis: Analysis) -> Result<Option<Self>, TantivyError> {
         if !dir.join("meta.json").exists() {
             return Ok(None);
         }
-        let open = Self::over(Index::open(MmapDirectory::open(dir)?)?)?;
+        let open = Self::over(Index::open(MmapDirectory::open(dir)?)?, analysis)?;
         let payload = open.index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some(mark) = payload.strip_prefix(&format!("{FORMAT} ")) else {
+        let Some(mark) = payload.strip_prefix(&tag(analysis)) else {
             return Ok(None);
         };
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
 
-    fn new_in(dir: &Path) -> Result<Self, TantivyError> {
+    fn new_in(dir: &Path, analysis: Analysis) -> Result<Self, TantivyError> {
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
             .set_tokenizer(ANALYZER)
@@ -332,54 +375,95 @@ impl Open {
         schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
         schema.add_u64_field("key", FAST);
         schema.add_u64_field("group", FAST | INDEXED);
-        Self::over(Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?)
+        Self::over(
+            Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?,
+            analysis,
+        )
     }
 
-    fn over(index: Index) -> Result<Self, TantivyError> {
+    fn over(index: Index, analysis: Analysis) -> Result<Self, TantivyError> {
         let schema = index.schema();
         let fields = Fields {
             body: schema.get_field("body")?,
             key: schema.get_field("key")?,
             group: schema.get_field("group")?,
         };
-        index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
+        let progress = Arc::new(Progress::default());
+        let splitter = Splitter::new(analysis, progress.clone());
+        index.tokenizers().register(ANALYZER, TextAnalyzer::from(splitter));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { index, reader, fields, mark: Mutex::new(None) })
+        Ok(Self { index, reader, fields, mark: Mutex::new(None), progress })
     }
 
-    fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
+    fn search(&self, terms: &Terms, limit: usize, admit: Admit<'_>) -> Result<Vec<Found>, TantivyError> {
         let searcher = self.reader.searcher();
-        let all = texts(&searcher);
-        let mut wanted = Vec::with_capacity(terms.0.len());
-        for (text, weight) in terms.iter() {
-            let term = Term::from_field_text(self.fields.body, text);
-            let with = searcher.doc_freq(&term)?;
-            if with > 0 {
-                wanted.push((term, weight * idf(with, all) * (K1 + 1.0)));
-            }
-        }
-        wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
-        wanted.truncate(MOST_TERMS);
-
-        let mut tokens = 0;
-        for segment in searcher.segment_readers() {
-            tokens += segment.inverted_index(self.fields.body)?.total_num_tokens();
-        }
-        let table = length_table(float(tokens) / float(all.max(1)));
+        let Weighed { wanted, average } = self.weigh(&searcher, terms)?;
+        let table = length_table(average);
         let mut best = Best::above(limit, 0.0);
         for (ordinal, segment) in (0_u32..).zip(searcher.segment_readers()) {
             let inverted = segment.inverted_index(self.fields.body)?;
             let lengths = segment.get_fieldnorms_reader(self.fields.body)?;
             let mut legs = Vec::with_capacity(wanted.len());
-            for (term, worth) in &wanted {
-                if let Some(postings) = inverted.read_postings(term, IndexRecordOption::WithFreqs)? {
+            for Wanted { infos, worth, .. } in &wanted {
+                if let Some(info) =
+                    infos.get(usize::try_from(ordinal).unwrap_or(usize::MAX)).and_then(Option::as_ref)
+                {
+                    let postings =
+                        inverted.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
                     legs.push(Leg { postings, worth: *worth });
                 }
             }
-            rank_segment(ordinal, segment, &lengths, &table, legs, &mut best);
+            let groups = if admit.is_some() { Some(segment.fast_fields().u64("group")?) } else { None };
+            let mut gate = Gate::new(admit, groups, segment.alive_bitset());
+            rank_segment(ordinal, &lengths, &table, legs, &mut gate, &mut best);
         }
         named(&searcher, best)
     }
+
+    /// The terms that any text holds, the rarest first, and how many terms a text has on average.
+    pub(crate) fn weigh<'t>(
+        &self,
+        searcher: &Searcher,
+        terms: &'t Terms,
+    ) -> Result<Weighed<'t>, TantivyError> {
+        let all = texts(searcher);
+        let mut inverted = Vec::with_capacity(searcher.segment_readers().len());
+        for segment in searcher.segment_readers() {
+            inverted.push(segment.inverted_index(self.fields.body)?);
+        }
+        let mut wanted = Vec::with_capacity(terms.0.len());
+        for (text, weight) in terms.iter() {
+            let term = Term::from_field_text(self.fields.body, text);
+            let mut infos = Vec::with_capacity(inverted.len());
+            for inverted in &inverted {
+                infos.push(inverted.get_term_info(&term)?);
+            }
+            let with: u64 = infos.iter().flatten().map(|info| u64::from(info.doc_freq)).sum();
+            if with > 0 {
+                wanted.push(Wanted { text, infos, worth: weight * idf(with, all) * (K1 + 1.0) });
+            }
+        }
+        wanted.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+        wanted.truncate(MOST_TERMS);
+        let tokens: u64 = inverted.iter().map(|inverted| inverted.total_num_tokens()).sum();
+        Ok(Weighed { wanted, average: float(tokens) / float(all.max(1)) })
+    }
+}
+
+/// A query's terms as an index has them.
+pub(crate) struct Weighed<'t> {
+    pub(crate) wanted: Vec<Wanted<'t>>,
+    /// Terms of a text on average.
+    pub(crate) average: f64,
+}
+
+/// A term of a query that some text holds.
+pub(crate) struct Wanted<'t> {
+    pub(crate) text: &'t str,
+    /// Where each segment has it.
+    pub(crate) infos: Vec<Option<TermInfo>>,
+    /// Idf times the query's weight times k1 + 1.
+    pub(crate) worth: f64,
 }
 
 /// The candidates' keys and groups. Equal scores are in the order of keys, whatever the segments are.
@@ -409,8 +493,18 @@ fn named(searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
 pub struct Writer {
     inner: IndexWriter,
     open: Arc<Open>,
+    waiting: Mutex<Waiting>,
+    tag: String,
     dir: PathBuf,
     _busy: Busy,
+}
+
+/// What is handed to the writer's thread next; one text at a time costs a change of threads for each.
+struct Waiting {
+    operations: Vec<UserOperation>,
+    bytes: u64,
+    /// What [`Progress::split`] comes to once everything handed over is split.
+    handed_over: u64,
 }
 
 impl Writer {
@@ -422,31 +516,52 @@ impl Writer {
         for piece in pieces {
             document.add_text(self.open.fields.body, piece);
         }
-        self.inner.add_document(document).map(drop).map_err(|e| failed(&self.dir, e))
+        let mut waiting = self.waiting.lock();
+        waiting.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        waiting.operations.push(UserOperation::Add(document));
+        if waiting.operations.len() >= MOST_WAITING || waiting.bytes >= MOST_WAITING_BYTES {
+            self.hand_over(&mut waiting).map_err(|e| failed(&self.dir, e))?;
+            let behind = waiting.handed_over.saturating_sub(self.open.progress.split());
+            if behind > MOST_BEHIND {
+                self.open.progress.wait_for(waiting.handed_over.saturating_sub(MOST_BEHIND / 2));
+            }
+        }
+        Ok(())
     }
 
     /// Deletes every text of a group that was added before.
     pub fn delete_group(&self, group: u64) {
-        self.inner.delete_term(Term::from_field_u64(self.open.fields.group, group));
+        let term = Term::from_field_u64(self.open.fields.group, group);
+        self.waiting.lock().operations.push(UserOperation::Delete(term));
     }
 
     /// Deletes everything that was added before.
     pub fn clear(&self) -> Result<(), IndexError> {
+        let mut waiting = self.waiting.lock();
+        waiting.operations.clear();
+        waiting.bytes = 0;
         self.inner.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
+    }
+
+    fn hand_over(&self, waiting: &mut Waiting) -> Result<(), TantivyError> {
+        waiting.handed_over += std::mem::take(&mut waiting.bytes);
+        self.inner.run(std::mem::take(&mut waiting.operations)).map(drop)
     }
 
     /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
     /// that dies at any moment leaves the last commit as it was.
     pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
-        let commit = |writer: &mut IndexWriter| {
-            let mut prepared = writer.prepare_commit()?;
-            prepared.set_payload(&format!("{FORMAT} {mark}"));
-            prepared.commit()?;
-            self.open.reader.reload()
-        };
-        commit(&mut self.inner).map_err(|e| failed(&self.dir, e))?;
+        self.try_commit(mark).map_err(|e| failed(&self.dir, e))?;
         *self.open.mark.lock() = Some(mark.to_owned());
         Ok(())
+    }
+
+    fn try_commit(&mut self, mark: &str) -> Result<(), TantivyError> {
+        self.hand_over(&mut self.waiting.lock())?;
+        let mut prepared = self.inner.prepare_commit()?;
+        prepared.set_payload(&format!("{}{mark}", self.tag));
+        prepared.commit()?;
+        self.open.reader.reload()
     }
 
     /// Waits for merges of segments, so that the index is small and quick, and ends the writer.

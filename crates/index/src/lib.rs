@@ -8,10 +8,11 @@
 //! Deliberately not here: where texts come from, and any store of them.
 //!
 //! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25),
-//! [`all`] (sets without a score); [`vectors`] stands by itself.
+//! `explain` (why), [`all`] (sets without a score); [`vectors`] stands by itself.
 
 pub mod all;
 pub mod analyze;
+mod explain;
 pub mod index;
 mod rank;
 mod script;
@@ -20,6 +21,8 @@ mod tokenizer;
 pub mod vectors;
 
 pub use all::Groups;
-pub use analyze::{Analyzer, Token, analyze};
+pub use analyze::{Analysis, Analyzer, Token, analyze};
+pub use explain::Known;
 pub use index::{Found, IndexError, SearchIndex, Terms, Writer};
+pub use rank::Admit;
 pub use vectors::{VectorIndex, VectorWriter};
