@@ -208,7 +208,7 @@ fn a_filter_is_applied_before_the_limit() {
         let terms = Terms::of(query);
         let all = index.search(&terms, 1000).unwrap();
         for share in [1, 3, 49] {
-            let admit = |group: u64| group % share == 0;
+            let admit = |group: u64| group.is_multiple_of(share);
             let expect: Vec<&Found> = all.iter().filter(|found| admit(found.group)).collect();
             for limit in [1, 10, 1000] {
                 let found = index.search_where(&terms, limit, Some(&admit)).unwrap();
