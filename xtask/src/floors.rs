@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hanok-server", 6),
     ("hanok", 7),
     ("gateway-bench", 8),
+    ("local-bench", 8),
     ("records-bench", 8),
     ("retrieval-bench", 8),
     ("wire-fuzz", 8),

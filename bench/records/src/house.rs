@@ -64,13 +64,13 @@ impl House {
         }
     }
 
-    /// Asks it to end, and waits for that.
-    pub(crate) fn stop(mut self) -> Result<u64> {
+    /// Asks it to end, and waits for that. Bytes of the data folder then, and of the indexes in it.
+    pub(crate) fn stop(mut self) -> Result<(u64, u64)> {
         let pid = self.process.id().to_string();
         ensure!(Command::new("kill").args(["-TERM", &pid]).status()?.success(), "`kill -TERM {pid}` failed");
         let ended = self.process.wait()?;
         ensure!(ended.success(), "the program ended with {ended}");
-        size(&self.data)
+        Ok((size(&self.data)?, size(&self.data.join("index"))?))
     }
 }
 

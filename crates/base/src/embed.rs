@@ -1,4 +1,4 @@
-//! Embeddings as every dialect means them.
+//! Embeddings and rerankings as every dialect means them, and the seams behind which they are made.
 
 use crate::{BoxFuture, CallContext, Dialect, ModelName, Object, ProviderError, Usage};
 
@@ -37,6 +37,54 @@ pub struct EmbedResponse {
     pub model: ModelName,
     /// One vector per input, all of one length.
     pub vectors: Vec<Vec<f32>>,
+    /// Tokens; only `input` is meant.
+    pub usage: Usage,
+}
+
+/// What goes into one call for embeddings, and what may be said in it; a 0 is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EmbedLimits {
+    /// Most texts.
+    pub inputs: u32,
+    /// Most tokens of all texts together.
+    pub tokens: u32,
+    /// Whether it is told what its vectors are for ([`EmbedRequest::task`]).
+    pub tasks: bool,
+}
+
+impl EmbedLimits {
+    /// What both take.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        let least = |a: u32, b: u32| if a == 0 || b == 0 { a.max(b) } else { a.min(b) };
+        Self {
+            inputs: least(self.inputs, other.inputs),
+            tokens: least(self.tokens, other.tokens),
+            tasks: self.tasks && other.tasks,
+        }
+    }
+}
+
+/// A call for the order of some documents by their fit to a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RerankRequest {
+    /// The model asked for, as the client named it.
+    pub model: ModelName,
+    /// What the documents are to answer.
+    pub query: String,
+    /// The documents.
+    pub documents: Vec<String>,
+    /// How many of the best are wanted; `None` for all.
+    pub top_n: Option<usize>,
+}
+
+/// Documents by their fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RerankResponse {
+    /// The model that answered, in the provider's words.
+    pub model: ModelName,
+    /// Numbers of documents with their scores, best first; each at most once.
+    pub ranked: Vec<(usize, f32)>,
     /// Tokens; only `input` is meant.
     pub usage: Usage,
 }

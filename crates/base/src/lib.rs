@@ -27,7 +27,10 @@ pub use chat::{
     Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,
 };
 pub use context::{CallContext, Caller, Degradation, Patience, Payloads, SpanScope};
-pub use embed::{EmbedInput, EmbedKind, EmbedRequest, EmbedResponse, Embedder, Reranker};
+pub use embed::{
+    EmbedInput, EmbedKind, EmbedLimits, EmbedRequest, EmbedResponse, Embedder, RerankRequest, RerankResponse,
+    Reranker,
+};
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
 pub use provider::{

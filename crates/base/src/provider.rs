@@ -2,8 +2,8 @@
 
 use crate::stream::Collector;
 use crate::{
-    CallContext, ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, EventStream, ModelName,
-    ProviderError, ProviderErrorKind, ProviderName,
+    CallContext, ChatRequest, ChatResponse, EmbedLimits, EmbedRequest, EmbedResponse, EventStream, ModelName,
+    ProviderError, ProviderErrorKind, ProviderName, RerankRequest, RerankResponse,
 };
 use bytes::Bytes;
 use futures_core::Stream;
@@ -107,6 +107,10 @@ pub struct Capabilities {
     pub native: Dialects,
     /// Whether it answers embeddings.
     pub embeddings: bool,
+    /// How many at once.
+    pub embed_limits: EmbedLimits,
+    /// Whether rerankings are to be asked in types: it has no route of the usual shape for them.
+    pub typed_rerank: bool,
     /// Whether a stream may be asked for its usage.
     pub stream_usage: bool,
     /// Whether it tells the tokens of a request that is not made.
@@ -119,7 +123,8 @@ impl Capabilities {
     /// Whether a call of this route may go there in its own bytes, where its dialect is native.
     pub fn routes_natively(&self, route: Route) -> bool {
         match route {
-            Route::Chat | Route::Rerank | Route::Raw(_) => true,
+            Route::Chat | Route::Raw(_) => true,
+            Route::Rerank => !self.typed_rerank,
             Route::Embeddings | Route::BatchEmbeddings => self.embeddings,
             Route::CountTokens => self.count_tokens,
         }
@@ -249,6 +254,18 @@ pub trait Provider: Send + Sync {
         let _ = (cx, request);
         Box::pin(async move {
             Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "embeddings are not offered"))
+        })
+    }
+
+    /// Documents by their fit to a query.
+    fn rerank<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a RerankRequest,
+    ) -> BoxFuture<'a, Result<RerankResponse, ProviderError>> {
+        let _ = (cx, request);
+        Box::pin(async move {
+            Err(ProviderError::new(ProviderErrorKind::Unsupported, self.name(), "reranking is not offered"))
         })
     }
 

@@ -183,6 +183,9 @@ pub enum RetrievalError {
     /// The query holds no word that could match.
     #[error("the query holds nothing that can be searched for: {:?}", beginning(.0))]
     EmptyQuery(String),
+    /// The conditions on documents cannot be read; where, and what would be right.
+    #[error("{0}")]
+    BadFilter(String),
     /// The index or the store failed.
     #[error("search failed")]
     Failed(#[source] crate::BoxError),

@@ -6,7 +6,8 @@ use crate::policy::Policy;
 use crate::route::Model;
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, ChatRequest, Dialect, ErrorKind, MediaSource, NanoDollars, Part, Problem, RateLimits, Route,
+    CallContext, ChatRequest, Dialect, ErrorKind, MediaSource, ModelName, NanoDollars, Part, Problem,
+    RateLimits, Route,
 };
 use hanok_wire::{Peek, codec};
 
@@ -87,6 +88,19 @@ impl Policy {
             self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output, true)).await?;
         request.sampling.max_tokens = said.or(if bounded { Some(output) } else { most });
         Ok(())
+    }
+
+    /// The same for a call that is paid by what goes in: a token for each byte at most.
+    pub(crate) async fn reserve_input(
+        &self,
+        cx: &CallContext,
+        key: Option<&Key>,
+        name: &ModelName,
+        model: &Model,
+        bytes: u64,
+    ) -> Result<(), Problem> {
+        let amount = || self.at_most(model, || bytes, 0, true);
+        self.set_aside(cx, key, name.as_str(), 0, amount).await.map(drop)
     }
 
     async fn set_aside(

@@ -5,17 +5,46 @@ use crate::resume::Resuming;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use hanok_base::{
-    CallContext, ChatRequest, Dialect, EventStream, Problem, ProviderError, ProviderErrorKind, ProviderName,
-    RawCall, RawResponse, ResponseId, Route, StreamEvent,
+    CallContext, ChatRequest, Dialect, EmbedRequest, EmbedResponse, EventStream, Problem, ProviderError,
+    ProviderErrorKind, ProviderName, RawCall, RawResponse, RerankRequest, RerankResponse, ResponseId, Route,
+    StreamEvent,
 };
-use hanok_wire::{Patch, Peek, StreamOptions, codec, tokens};
+use hanok_wire::{Patch, Peek, StreamOptions, codec, rerank, tokens};
 
-/// What is asked of a target.
-pub(crate) enum Ask<'a> {
-    /// A client's call, in its own bytes.
-    Client(&'a ClientCall<'a>),
-    /// A call of another room of this house.
-    Typed(&'a ChatRequest),
+/// What is asked of a target: a client's call in its own bytes, or a call of another room of this house.
+pub(crate) trait Ask: Sync {
+    /// What a target gives.
+    type Reply: Send;
+    /// Tries one target.
+    fn attempt(
+        &self,
+        cx: &CallContext,
+        step: &Step<'_>,
+    ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
+}
+
+impl Ask for ChatRequest {
+    type Reply = EventStream;
+    async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<EventStream, Failure> {
+        let request = Self { model: step.target.model.clone(), ..self.clone() };
+        Ok(step.target.provider.chat_stream(cx, &request).await?)
+    }
+}
+
+impl Ask for EmbedRequest {
+    type Reply = EmbedResponse;
+    async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<EmbedResponse, Failure> {
+        let request = Self { model: step.target.model.clone(), ..self.clone() };
+        Ok(step.target.provider.embed(cx, &request).await?)
+    }
+}
+
+impl Ask for RerankRequest {
+    type Reply = RerankResponse;
+    async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<RerankResponse, Failure> {
+        let request = Self { model: step.target.model.clone(), ..self.clone() };
+        Ok(step.target.provider.rerank(cx, &request).await?)
+    }
 }
 
 /// A client's call, as far as it was looked at.
@@ -45,7 +74,7 @@ impl From<ProviderError> for Failure {
     }
 }
 
-/// What a target gave, before the gateway span is tied to it.
+/// What a target gave a client, before the gateway span is tied to it.
 pub(crate) enum Reply {
     /// The provider's own bytes.
     Raw(RawResponse),
@@ -65,20 +94,8 @@ pub(crate) enum Reply {
     },
 }
 
-/// Tries one target.
-pub(crate) async fn attempt(cx: &CallContext, step: &Step<'_>, ask: &Ask<'_>) -> Result<Reply, Failure> {
-    match ask {
-        Ask::Typed(request) => {
-            let request = ChatRequest { model: step.target.model.clone(), ..(*request).clone() };
-            let provider = &step.target.provider;
-            let events = provider.chat_stream(cx, &request).await?;
-            Ok(Reply::Events { provider: provider.name().clone(), events, options: StreamOptions::default() })
-        }
-        Ask::Client(call) => call.attempt(cx, step).await,
-    }
-}
-
-impl ClientCall<'_> {
+impl Ask for ClientCall<'_> {
+    type Reply = Reply;
     async fn attempt(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
         let target = step.target;
         let capabilities = target.provider.capabilities(&target.model);
@@ -102,14 +119,17 @@ impl ClientCall<'_> {
             Route::Chat => self.translate(cx, step).await,
             Route::Embeddings | Route::BatchEmbeddings => self.embed(cx, step).await,
             Route::CountTokens => self.count(cx, step),
-            Route::Rerank | Route::Raw(_) => {
+            Route::Rerank => self.rerank(cx, step).await,
+            Route::Raw(_) => {
                 let message = format!("{} does not offer this route", target.id());
                 Err(ProviderError::new(ProviderErrorKind::Unsupported, target.provider.name(), message)
                     .into())
             }
         }
     }
+}
 
+impl ClientCall<'_> {
     /// The short way: the client's bytes, but for the model's name.
     async fn forward(&self, cx: &CallContext, step: &Step<'_>, stream_usage: bool) -> Result<Reply, Failure> {
         let (target, peek) = (step.target, self.peek);
@@ -176,6 +196,14 @@ impl ClientCall<'_> {
         let mut response = step.target.provider.embed(cx, &request).await?;
         response.model = self.peek.model.as_str().into();
         Ok(Reply::Whole { body: wire.encode_embed_response(self.route, &response, self.body) })
+    }
+
+    async fn rerank(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
+        let mut request = rerank::decode_request(self.body).map_err(|error| bad_request(&error))?;
+        request.model = step.target.model.clone();
+        let mut response = step.target.provider.rerank(cx, &request).await?;
+        response.model = self.peek.model.as_str().into();
+        Ok(Reply::Whole { body: rerank::encode_response(&response, self.body) })
     }
 
     /// An estimate, where the target itself cannot be asked in the client's dialect.

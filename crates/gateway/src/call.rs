@@ -2,7 +2,7 @@
 
 use crate::admission::{Admitted, Bill, admit};
 use crate::answer::{Answer, AnswerBody, AnswerStream, Held};
-use crate::attempt::{Ask, ClientCall, Failure, Reply, attempt, bad_request};
+use crate::attempt::{Ask, ClientCall, Failure, Reply, bad_request};
 use crate::cache::{Cache, CacheKey, Kept};
 use crate::catalog::Catalog;
 use crate::key::{Key, KeyRing};
@@ -281,7 +281,7 @@ impl Gateway {
                 reserved.map(drop)
             })
         };
-        let (reply, held) = match self.route(scope, &model, &facts, &Ask::Client(&client), &more).await {
+        let (reply, held) = match self.route(scope, &model, &facts, &client, &more).await {
             Ok(found) => found,
             Err(Failure::Request(problem)) => return Err(problem),
             Err(Failure::Provider(error)) => {
@@ -301,14 +301,14 @@ impl Gateway {
 
     /// Tries a model's targets until one answers. The span gets the target that did, and what it cost in tries.
     /// `more` sets money aside for another try where the one before may be charged for all the same.
-    pub(crate) async fn route(
+    pub(crate) async fn route<A: Ask>(
         &self,
         scope: &mut SpanScope,
         model: &Model,
         facts: &Facts<'_>,
-        ask: &Ask<'_>,
+        ask: &A,
         more: &More<'_>,
-    ) -> Result<(Reply, Held), Failure> {
+    ) -> Result<(A::Reply, Held), Failure> {
         self.retries.deposit();
         let tariff = self.policy.load().tariff.clone();
         let mut last: Option<ProviderError> = None;
@@ -346,7 +346,7 @@ impl Gateway {
                 };
                 tries += 1;
                 let cx = &scope.context().attempt(model.strict).patient(step.patience);
-                match attempt(cx, step, ask).await {
+                match ask.attempt(cx, step).await {
                     Ok(reply) => {
                         under_way.succeeded();
                         scope.set("gen_ai.provider.name", step.target.provider.name().as_str());

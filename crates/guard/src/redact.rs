@@ -56,8 +56,7 @@ pub struct Redactor {
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let pii: Vec<&str> =
-            Pii::ALL.into_iter().filter(|kind| self.pii.has(*kind)).map(Pii::as_str).collect();
+        let pii: Vec<&str> = self.pii().map(Pii::as_str).collect();
         f.debug_struct("Redactor").field("secrets", &self.secrets.is_some()).field("pii", &pii).finish()
     }
 }
@@ -75,6 +74,17 @@ impl Redactor {
     #[must_use]
     pub fn with_pii(&self, pii: impl IntoIterator<Item = Pii>) -> Self {
         Self { secrets: self.secrets.clone(), pii: pii.into_iter().fold(Kinds::default(), Kinds::with) }
+    }
+
+    /// Whether secrets are looked for.
+    pub fn finds_secrets(&self) -> bool {
+        self.secrets.is_some()
+    }
+
+    /// The kinds of personal data that are looked for.
+    pub fn pii(&self) -> impl Iterator<Item = Pii> + use<> {
+        let kinds = self.pii;
+        Pii::ALL.into_iter().filter(move |kind| kinds.has(*kind))
     }
 
     /// Whether nothing is looked for.

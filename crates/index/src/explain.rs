@@ -23,7 +23,9 @@ impl SearchIndex {
     /// What each term adds to the score of the text under this key and group, the greatest first; nothing for a
     /// text that is not there.
     pub fn explain(&self, key: u64, group: u64, terms: &Terms) -> Result<Vec<(String, f64)>, IndexError> {
-        let Some(open) = self.current() else { return Ok(Vec::new()) };
+        let Some(open) = self.current().filter(|open| open.fields.key.is_some()) else {
+            return Ok(Vec::new());
+        };
         let explained = || -> Result<Vec<(String, f64)>, TantivyError> {
             let searcher = open.reader.searcher();
             let group = Term::from_field_u64(open.fields.group, group);

@@ -1,35 +1,32 @@
-//! Opening, writing, searching.
+//! Opening and searching.
 
 use crate::analyze::{Analysis, Analyzer, analyze};
 use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
 use crate::tokenizer::{Progress, Splitter};
+use crate::writer::Writer;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::directory::MmapDirectory;
-use tantivy::indexer::UserOperation;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::postings::TermInfo;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
-    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument,
-    TantivyError, Term,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyError, Term,
 };
 
-/// Of the analyzer and the fields: another number makes every index on disk count as missing.
-const FORMAT: u32 = 1;
 /// The analyzer's name in tantivy's registry.
 const ANALYZER: &str = "hanok";
 /// Bytes the writer gathers at most before it writes a segment: fewer segments are merged less.
 const WRITER_MEMORY: usize = 48_000_000;
-/// Texts, and bytes of them, that are handed to the writer's thread at once.
-const MOST_WAITING: usize = 128;
-const MOST_WAITING_BYTES: u64 = 1 << 18;
-/// Bytes of texts that the writer's thread may be behind.
-const MOST_BEHIND: u64 = 1 << 23;
+/// The same of an index of sets, whose segments are to be small; the least tantivy takes.
+const SETS_WRITER_MEMORY: usize = 15_000_000;
+/// Texts of a segment of sets that is merged with others.
+const MOST_MERGED: usize = 30_000;
 /// More terms than this add nothing to a query but time; the rarest are kept.
 const MOST_TERMS: usize = 128;
 /// Longer terms searched for a single syllable.
@@ -73,6 +70,18 @@ pub enum IndexError {
         /// Why.
         source: TantivyError,
     },
+}
+
+/// What an index keeps of its texts. One on disk that keeps something else counts as missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What ranking needs: each text's key and length, and how often each term stands in it.
+    #[default]
+    Ranked,
+    /// Which groups hold which terms, for [`SearchIndex::groups_with`]: [`SearchIndex::search`] finds nothing, keys are
+    /// not kept, and segments of more than some 200,000 texts are merged no further, so that memory does not grow with
+    /// the index.
+    Sets,
 }
 
 /// A text that matched.
@@ -119,37 +128,48 @@ impl Terms {
 /// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
 pub struct SearchIndex {
     dir: PathBuf,
-    analysis: Analysis,
+    shape: Shape,
     open: RwLock<Option<Arc<Open>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
 }
 
 pub(crate) struct Open {
+    pub(crate) shape: Shape,
     index: Index,
     pub(crate) reader: IndexReader,
     pub(crate) fields: Fields,
-    mark: Mutex<Option<String>>,
-    progress: Arc<Progress>,
+    pub(crate) mark: Mutex<Option<String>>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Fields {
     pub(crate) body: Field,
-    pub(crate) key: Field,
+    /// Only where texts are ranked.
+    pub(crate) key: Option<Field>,
     pub(crate) group: Field,
 }
 
 impl SearchIndex {
-    /// The index in `dir`, which need not exist.
+    /// The index in `dir`, which need not exist, with all that ranking needs.
     pub fn open(dir: &Path) -> Self {
-        Self::open_with(dir, Analysis::default())
+        Self::open_shaped(dir, Shape::default())
     }
 
-    /// The index in `dir`, of terms of one's choice; one of other terms counts as missing.
-    pub fn open_with(dir: &Path, analysis: Analysis) -> Self {
+    /// The index in `dir`, which need not exist.
+    pub fn open_with(dir: &Path, detail: Detail) -> Self {
+        Self::open_shaped(dir, Shape { detail, analysis: Analysis::default() })
+    }
+
+    /// The index in `dir`, which need not exist, with all that ranking needs, of terms of one's choice.
+    pub fn open_analyzed(dir: &Path, analysis: Analysis) -> Self {
+        Self::open_shaped(dir, Shape { detail: Detail::Ranked, analysis })
+    }
+
+    fn open_shaped(dir: &Path, shape: Shape) -> Self {
         // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
-        let open = match catch_unwind(|| Open::existing(dir, analysis)) {
+        let open = match catch_unwind(|| Open::existing(dir, shape)) {
             Ok(Ok(open)) => open,
             Ok(Err(error)) => {
                 tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
@@ -162,7 +182,7 @@ impl SearchIndex {
         };
         Self {
             dir: dir.to_owned(),
-            analysis,
+            shape,
             open: RwLock::new(open.map(Arc::new)),
             writing: Arc::new(Mutex::new(false)),
         }
@@ -237,7 +257,7 @@ impl SearchIndex {
     /// The terms of a text, as this index has them.
     pub(crate) fn analyzed(&self, text: &str) -> Vec<String> {
         let mut terms = Vec::new();
-        Analyzer::new(self.analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
+        Analyzer::new(self.shape.analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
         terms
     }
 
@@ -300,10 +320,8 @@ impl SearchIndex {
             *self.open.write() = Some(open.clone());
             open
         };
-        let inner = open.index.writer_with_num_threads(1, WRITER_MEMORY).map_err(|e| self.failed(e))?;
-        let handed_over = open.progress.split();
-        let waiting = Mutex::new(Waiting { operations: Vec::new(), bytes: 0, handed_over });
-        Ok(Writer { inner, open, waiting, tag: tag(self.analysis), dir: self.dir.clone(), _busy: busy })
+        let inner = open.writer().map_err(|e| self.failed(e))?;
+        Ok(Writer::new(inner, open, self.dir.clone(), busy))
     }
 
     fn create(&self) -> Result<Open, IndexError> {
@@ -312,7 +330,7 @@ impl SearchIndex {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir, self.analysis).map_err(|e| self.failed(e))
+        Open::new_in(&self.dir, self.shape).map_err(|e| self.failed(e))
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -334,16 +352,11 @@ impl SearchIndex {
     }
 }
 
-fn failed(dir: &Path, error: TantivyError) -> IndexError {
+pub(crate) fn failed(dir: &Path, error: TantivyError) -> IndexError {
     match error {
         TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
         source => IndexError::Failed { path: dir.to_owned(), source },
     }
-}
-
-/// What a commit's mark begins with: an index of another format or analysis counts as missing.
-fn tag(analysis: Analysis) -> String {
-    if analysis.keep_endings { format!("{FORMAT}k ") } else { format!("{FORMAT} ") }
 }
 
 /// Deleted texts not yet merged away included, as in the counts of terms.
@@ -351,51 +364,93 @@ pub(crate) fn texts(searcher: &Searcher) -> u64 {
     searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
 }
 
+/// What an index consists of; one on disk that consists of something else counts as missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    detail: Detail,
+    analysis: Analysis,
+}
+
+impl Shape {
+    /// What a commit's payload begins with.
+    pub(crate) fn format(self) -> &'static str {
+        match (self.detail, self.analysis.keep_endings) {
+            (Detail::Ranked, false) => "1",
+            (Detail::Sets, false) => "1s",
+            (Detail::Ranked, true) => "1k",
+            (Detail::Sets, true) => "1sk",
+        }
+    }
+}
+
 impl Open {
-    fn existing(dir: &Path, analysis: Analysis) -> Result<Option<Self>, TantivyError> {
+    fn existing(dir: &Path, shape: Shape) -> Result<Option<Self>, TantivyError> {
         if !dir.join("meta.json").exists() {
             return Ok(None);
         }
-        let open = Self::over(Index::open(MmapDirectory::open(dir)?)?, analysis)?;
-        let payload = open.index.load_metas()?.payload.unwrap_or_default();
+        let index = Index::open(MmapDirectory::open(dir)?)?;
+        let payload = index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some(mark) = payload.strip_prefix(&tag(analysis)) else {
+        let Some((_, mark)) = payload.split_once(' ').filter(|(format, _)| *format == shape.format()) else {
             return Ok(None);
         };
+        let open = Self::over(index, shape)?;
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
 
-    fn new_in(dir: &Path, analysis: Analysis) -> Result<Self, TantivyError> {
+    fn new_in(dir: &Path, shape: Shape) -> Result<Self, TantivyError> {
+        let ranked = shape.detail == Detail::Ranked;
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
             .set_tokenizer(ANALYZER)
-            .set_fieldnorms(true)
-            .set_index_option(IndexRecordOption::WithFreqs);
+            .set_fieldnorms(ranked)
+            .set_index_option(if ranked { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic });
         schema.add_text_field("body", TextOptions::default().set_indexing_options(indexing));
-        schema.add_u64_field("key", FAST);
+        if ranked {
+            schema.add_u64_field("key", FAST);
+        }
         schema.add_u64_field("group", FAST | INDEXED);
-        Self::over(
-            Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?,
-            analysis,
-        )
+        let index = Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?;
+        Self::over(index, shape)
     }
 
-    fn over(index: Index, analysis: Analysis) -> Result<Self, TantivyError> {
+    fn over(index: Index, shape: Shape) -> Result<Self, TantivyError> {
         let schema = index.schema();
         let fields = Fields {
             body: schema.get_field("body")?,
-            key: schema.get_field("key")?,
+            key: (shape.detail == Detail::Ranked).then(|| schema.get_field("key")).transpose()?,
             group: schema.get_field("group")?,
         };
         let progress = Arc::new(Progress::default());
-        let splitter = Splitter::new(analysis, progress.clone());
+        let splitter = Splitter::new(shape.analysis, progress.clone());
         index.tokenizers().register(ANALYZER, TextAnalyzer::from(splitter));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { index, reader, fields, mark: Mutex::new(None), progress })
+        Ok(Self { shape, index, reader, fields, mark: Mutex::new(None), progress })
+    }
+
+    fn writer(&self) -> Result<IndexWriter, TantivyError> {
+        if self.shape.detail == Detail::Ranked {
+            return self.index.writer_with_num_threads(1, WRITER_MEMORY);
+        }
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .memory_budget_per_thread(SETS_WRITER_MEMORY)
+            .num_merge_threads(1)
+            .build();
+        let writer = self.index.writer_with_options(options)?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_max_docs_before_merge(MOST_MERGED);
+        // Small segments each have their own dictionary, which is a third of them.
+        policy.set_min_num_segments(4);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
     }
 
     fn search(&self, terms: &Terms, limit: usize, admit: Admit<'_>) -> Result<Vec<Found>, TantivyError> {
+        if self.shape.detail == Detail::Sets {
+            return Ok(Vec::new());
+        }
         let searcher = self.reader.searcher();
         let Weighed { wanted, average } = self.weigh(&searcher, terms)?;
         let table = length_table(average);
@@ -487,88 +542,6 @@ fn named(searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
         .collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
     Ok(found)
-}
-
-/// Adds and deletes. What is not committed is lost.
-pub struct Writer {
-    inner: IndexWriter,
-    open: Arc<Open>,
-    waiting: Mutex<Waiting>,
-    tag: String,
-    dir: PathBuf,
-    _busy: Busy,
-}
-
-/// What is handed to the writer's thread next; one text at a time costs a change of threads for each.
-struct Waiting {
-    operations: Vec<UserOperation>,
-    bytes: u64,
-    /// What [`Progress::split`] comes to once everything handed over is split.
-    handed_over: u64,
-}
-
-impl Writer {
-    /// Adds a text given in pieces, under its key and group.
-    pub fn add(&self, key: u64, group: u64, pieces: &[&str]) -> Result<(), IndexError> {
-        let mut document = TantivyDocument::default();
-        document.add_u64(self.open.fields.key, key);
-        document.add_u64(self.open.fields.group, group);
-        for piece in pieces {
-            document.add_text(self.open.fields.body, piece);
-        }
-        let mut waiting = self.waiting.lock();
-        waiting.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        waiting.operations.push(UserOperation::Add(document));
-        if waiting.operations.len() >= MOST_WAITING || waiting.bytes >= MOST_WAITING_BYTES {
-            self.hand_over(&mut waiting).map_err(|e| failed(&self.dir, e))?;
-            let behind = waiting.handed_over.saturating_sub(self.open.progress.split());
-            if behind > MOST_BEHIND {
-                self.open.progress.wait_for(waiting.handed_over.saturating_sub(MOST_BEHIND / 2));
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes every text of a group that was added before.
-    pub fn delete_group(&self, group: u64) {
-        let term = Term::from_field_u64(self.open.fields.group, group);
-        self.waiting.lock().operations.push(UserOperation::Delete(term));
-    }
-
-    /// Deletes everything that was added before.
-    pub fn clear(&self) -> Result<(), IndexError> {
-        let mut waiting = self.waiting.lock();
-        waiting.operations.clear();
-        waiting.bytes = 0;
-        self.inner.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
-    }
-
-    fn hand_over(&self, waiting: &mut Waiting) -> Result<(), TantivyError> {
-        waiting.handed_over += std::mem::take(&mut waiting.bytes);
-        self.inner.run(std::mem::take(&mut waiting.operations)).map(drop)
-    }
-
-    /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
-    /// that dies at any moment leaves the last commit as it was.
-    pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
-        self.try_commit(mark).map_err(|e| failed(&self.dir, e))?;
-        *self.open.mark.lock() = Some(mark.to_owned());
-        Ok(())
-    }
-
-    fn try_commit(&mut self, mark: &str) -> Result<(), TantivyError> {
-        self.hand_over(&mut self.waiting.lock())?;
-        let mut prepared = self.inner.prepare_commit()?;
-        prepared.set_payload(&format!("{}{mark}", self.tag));
-        prepared.commit()?;
-        self.open.reader.reload()
-    }
-
-    /// Waits for merges of segments, so that the index is small and quick, and ends the writer.
-    pub fn finish(self) -> Result<(), IndexError> {
-        let done = self.inner.wait_merging_threads().and_then(|()| self.open.reader.reload());
-        done.map_err(|e| failed(&self.dir, e))
-    }
 }
 
 /// The right to write; given back when dropped.

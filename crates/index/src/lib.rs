@@ -7,7 +7,7 @@
 //!
 //! Deliberately not here: where texts come from, and any store of them.
 //!
-//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25),
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, searching), `writer`, `rank` (BM25),
 //! `explain` (why), [`all`] (sets without a score); [`vectors`] stands by itself.
 
 pub mod all;
@@ -19,10 +19,12 @@ mod script;
 mod stem;
 mod tokenizer;
 pub mod vectors;
+mod writer;
 
 pub use all::Groups;
 pub use analyze::{Analysis, Analyzer, Token, analyze};
 pub use explain::Known;
-pub use index::{Found, IndexError, SearchIndex, Terms, Writer};
+pub use index::{Detail, Found, IndexError, SearchIndex, Terms};
 pub use rank::Admit;
 pub use vectors::{VectorIndex, VectorWriter};
+pub use writer::Writer;

@@ -11,12 +11,13 @@ use crate::stream::{Stage, Streamed};
 use crate::vendors::{MaxTokens, Quirks, StreamUsage, Thoughts};
 use bytes::Bytes;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialects, EmbedRequest, EmbedResponse,
-    EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError, ProviderErrorKind, ProviderName,
-    RawBody, RawCall, RawResponse, Route, Timestamp,
+    BoxFuture, CallContext, Capabilities, ChatRequest, ChatResponse, Dialect, Dialects, EmbedLimits,
+    EmbedRequest, EmbedResponse, EventStream, ModelInfo, ModelName, Operation, Provider, ProviderError,
+    ProviderErrorKind, ProviderName, RawBody, RawCall, RawResponse, RerankRequest, RerankResponse, Route,
+    Timestamp,
 };
 use hanok_net::{Client, Coalesced, HeaderMap, HeaderValue, NetError, Request, Response, Timeouts, Url};
-use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, WireError, codec};
+use hanok_wire::{Codec, Encoded, GuardOptions, RequestOptions, RerankForm, WireError, codec, rerank};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
@@ -303,12 +304,64 @@ impl HttpProvider {
         }
     }
 
+    /// The request with what its vectors are for in the vendor's own words, where it has some.
+    fn with_task<'a>(&self, face: &Face, request: &'a EmbedRequest) -> Cow<'a, EmbedRequest> {
+        let (Some(task), Some(said)) = (self.quirks.embeds.task, request.task.as_deref()) else {
+            return Cow::Borrowed(request);
+        };
+        let own = request.extra.is_empty() || request.dialect == Some(face.dialect);
+        let value = match said {
+            "RETRIEVAL_QUERY" => task.query,
+            "RETRIEVAL_DOCUMENT" => task.document,
+            _ => return Cow::Borrowed(request),
+        };
+        if !own {
+            return Cow::Borrowed(request);
+        }
+        let mut request = EmbedRequest { task: None, dialect: Some(face.dialect), ..request.clone() };
+        request.extra.insert(task.member.to_owned(), value.into());
+        Cow::Owned(request)
+    }
+
+    async fn typed_rerank(
+        &self,
+        cx: &CallContext,
+        request: &RerankRequest,
+    ) -> Result<RerankResponse, ProviderError> {
+        let speaks = |face: &&Face| face.speaks(Dialect::OpenAiChat);
+        let face = self.faces.iter().find(speaks).ok_or_else(|| self.unsupported("it does not rerank"))?;
+        let body = rerank::encode_request(request, self.quirks.rerank_form);
+        let call = RawCall::new(Dialect::OpenAiChat, Route::Rerank, request.model.clone(), body.into());
+        let mut out = self.begin(cx, face, &call)?;
+        let asked = request.documents.len();
+        let answered = self.call_whole(&mut out, call.body).await.and_then(|(head, body)| {
+            let response = rerank::decode_response(&body, asked);
+            let response = response.map_err(|error| self.wire_error(error, head.status))?;
+            let ranked = response.ranked.len();
+            if ranked < asked.min(request.top_n.unwrap_or(asked)) {
+                let message = format!("the answer ranks {ranked} of {asked} documents");
+                return Err(self.error(ProviderErrorKind::Decode, head.status, message));
+            }
+            Ok(response)
+        });
+        match answered {
+            Ok(mut response) => {
+                response.ranked.truncate(request.top_n.unwrap_or(asked));
+                out.recording.used(response.usage);
+                out.recording.succeed();
+                Ok(response)
+            }
+            Err(error) => Err(self.failed(out.recording, error)),
+        }
+    }
+
     async fn typed_embed(
         &self,
         cx: &CallContext,
         request: &EmbedRequest,
     ) -> Result<EmbedResponse, ProviderError> {
         let face = self.face()?;
+        let request = &*self.with_task(face, request);
         let encoded =
             face.codec.encode_embed_request(request).map_err(|error| self.unsupported(error.to_string()))?;
         cx.degrade(encoded.lost, &self.name)?;
@@ -418,6 +471,13 @@ impl Provider for HttpProvider {
         Capabilities {
             native: self.native,
             embeddings: self.quirks.embeddings,
+            embed_limits: EmbedLimits {
+                inputs: self.quirks.embeds.inputs,
+                tokens: self.quirks.embeds.tokens,
+                tasks: self.quirks.embeds.task.is_some()
+                    || self.faces.first().is_some_and(|face| face.dialect == Dialect::Gemini),
+            },
+            typed_rerank: self.quirks.rerank_form != RerankForm::Documents,
             stream_usage: self.quirks.stream_usage == StreamUsage::Ask,
             count_tokens: self.quirks.count_tokens,
             max_completion_tokens: self.quirks.max_tokens == MaxTokens::MaxCompletionTokens,
@@ -454,6 +514,14 @@ impl Provider for HttpProvider {
         request: &'a EmbedRequest,
     ) -> BoxFuture<'a, Result<EmbedResponse, ProviderError>> {
         Box::pin(self.typed_embed(cx, request))
+    }
+
+    fn rerank<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a RerankRequest,
+    ) -> BoxFuture<'a, Result<RerankResponse, ProviderError>> {
+        Box::pin(self.typed_rerank(cx, request))
     }
 
     fn forward<'a>(

@@ -27,4 +27,6 @@ pub use face::Also;
 pub use hanok_net::Timeouts;
 pub use http::HttpProvider;
 pub use secret::Secret;
-pub use vendors::{Auth, MaxTokens, Models, Quirks, Rerank, StreamUsage, Thoughts, VENDORS, Vendor, vendor};
+pub use vendors::{
+    Auth, Embeds, MaxTokens, Models, Quirks, Rerank, StreamUsage, Task, Thoughts, VENDORS, Vendor, vendor,
+};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hanok_base::{
-    CallContext, Dialect, Exchange, ModelName, Operation, ProviderError, ResponseBytes, SpanScope,
+    CallContext, Dialect, Exchange, ModelName, Operation, ProviderError, ResponseBytes, SpanScope, Usage,
 };
 
 /// How many bytes of one answer are kept for its record. What is beyond still reaches the client.
@@ -60,6 +60,13 @@ impl Recording {
     /// A whole answer, as it came.
     pub(crate) fn whole(&mut self, answer: Bytes) {
         self.answer = ResponseBytes::Whole(answer);
+    }
+
+    /// What the answer says it used, where its record's reader would not find it.
+    pub(crate) fn used(&mut self, usage: Usage) {
+        if let Some(input) = usage.input {
+            self.scope.set("gen_ai.usage.input_tokens", input);
+        }
     }
 
     /// Keeps no piece of the answer from now on: sound and images are no record.

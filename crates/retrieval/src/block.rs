@@ -1,7 +1,7 @@
 //! A text's blocks: headings, code, tables, paragraphs, as byte spans. Enough of `CommonMark` to cut a document
 //! at the right places; not a renderer.
 
-use crate::load::Layout;
+use crate::chunking::Layout;
 use std::ops::Range;
 
 /// What a block is.

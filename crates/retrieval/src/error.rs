@@ -1,6 +1,6 @@
 //! What can go wrong with documents.
 
-use hanok_base::BoxError;
+use hanok_base::{BoxError, ProviderError};
 use hanok_index::IndexError;
 use hanok_store::StoreError;
 use std::path::PathBuf;
@@ -30,6 +30,14 @@ pub enum LibraryError {
         /// Why.
         source: std::io::Error,
     },
+    /// A collection cannot be set so.
+    #[error("collections.{collection}.{reason}")]
+    Settings {
+        /// The collection.
+        collection: hanok_base::CollectionName,
+        /// The member, and why.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,6 +51,19 @@ pub enum LibraryError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// Texts could not be embedded.
+    #[error("texts could not be embedded")]
+    Embedding(#[from] ProviderError),
+    /// An embedder did not answer for each text.
+    #[error("the embedder {embedder} gave {given} vectors for {asked} texts")]
+    Vectors {
+        /// Which.
+        embedder: String,
+        /// How many it gave.
+        given: usize,
+        /// How many texts it had.
+        asked: usize,
     },
     /// Work on a thread of its own did not come to its end.
     #[error("a worker failed")]

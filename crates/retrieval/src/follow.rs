@@ -24,7 +24,7 @@ impl Mark {
         let (epoch, generation) = text.split_once(' ')?;
         Some(Self { epoch: epoch.parse().ok()?, generation: generation.parse().ok()? })
     }
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         format!("{} {}", self.epoch, self.generation)
     }
 }
@@ -78,7 +78,10 @@ impl Follower {
     pub(crate) async fn finish(mut self) -> Result<(), LibraryError> {
         if let Some(writer) = self.writer.take() {
             blocking(move || writer.finish()).await??;
-            self.store.documents().forget_tombstones(self.shelf.id, self.at).await?;
+            // Vectors follow behind and must hear of them, too.
+            let dense = self.shelf.dense.read().clone();
+            let heard = dense.map_or(self.at, |dense| dense.generation(self.shelf.epoch).unwrap_or(0));
+            self.store.documents().forget_tombstones(self.shelf.id, self.at.min(heard)).await?;
         }
         Ok(())
     }

@@ -1,24 +1,35 @@
 //! The collections of one data folder: what is in them, and the search over them.
 
+use crate::chunking::gather;
+use crate::dense::Dense;
+use crate::equipment::Equipment;
 use crate::error::{LibraryError, blocking};
+use crate::filter::conditions;
 use crate::follow::{Follower, Mark};
-use crate::load::Names;
+use crate::fuse::Fused;
+use crate::intake::Intake;
+use crate::legs::{Admitted, Ranking, ranked};
+use crate::names::Names;
+use crate::settings::Settings;
 use hanok_base::{
-    About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, RetrievalError, Retriever,
-    SearchQuery, SearchResult, SourceId, SpanScope,
+    About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, Reranker, RetrievalError,
+    Retriever, SearchQuery, SearchResult, SourceId, SpanScope, Vote,
 };
-use hanok_index::{Found, IndexError, SearchIndex, Terms};
+use hanok_index::SearchIndex;
 use hanok_store::Store;
 use hanok_store::documents::{Chunk, Collection, Source, SourceSummary};
-use parking_lot::RwLock;
+use hanok_store::metadata::SourceQuery;
+use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Hits beyond those asked for that are looked at, as some say the same or are gone.
 const SPARE: usize = 8;
+/// Hits a reranker looks at, at least.
+const RERANKED: usize = 50;
 
 /// The collections of one store with their search indexes.
 pub struct Library {
@@ -26,6 +37,9 @@ pub struct Library {
     folder: PathBuf,
     pub(crate) names: Names,
     shelves: RwLock<BTreeMap<CollectionName, Arc<Shelf>>>,
+    pub(crate) intake: RwLock<Intake>,
+    /// What a collection is searched with; `None` is for those that are not named.
+    equipment: RwLock<HashMap<Option<CollectionName>, Equipment>>,
 }
 
 /// A collection in a list.
@@ -42,11 +56,18 @@ pub(crate) struct Shelf {
     pub(crate) id: i64,
     pub(crate) epoch: i64,
     pub(crate) index: SearchIndex,
+    /// The vectors that searches ask.
+    pub(crate) dense: RwLock<Option<Arc<Dense>>>,
+    /// Held by the one run that embeds.
+    pub(crate) embedding: tokio::sync::Mutex<()>,
+    /// What the last conditions admitted, and at which generation.
+    admitted: Mutex<Option<(SourceQuery, u64, Arc<HashSet<u64>>)>>,
     /// Held by the one run that indexes.
     pub(crate) running: tokio::sync::Mutex<()>,
     pub(crate) found: AtomicU64,
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
+    pub(crate) settings: RwLock<Arc<Settings>>,
 }
 
 impl Shelf {
@@ -54,6 +75,10 @@ impl Shelf {
     pub(crate) fn generation(&self) -> Option<u64> {
         let mark = self.index.mark().and_then(|mark| Mark::parse(&mark))?;
         (mark.epoch == self.epoch).then_some(mark.generation)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
     }
 
     fn coverage(&self) -> Coverage {
@@ -74,6 +99,8 @@ impl Library {
             folder: data_dir.join("index"),
             names: Names::beside(data_dir),
             shelves: RwLock::default(),
+            intake: RwLock::default(),
+            equipment: RwLock::default(),
             store,
         };
         for collection in library.store.documents().collections().await? {
@@ -149,10 +176,14 @@ impl Library {
         let _not_while_indexing = shelf.running.lock().await;
         self.store.documents().delete_collection(collection).await?;
         self.shelves.write().remove(collection);
-        let folder = self.index_folder(shelf.id);
-        blocking(move || if folder.exists() { std::fs::remove_dir_all(&folder) } else { Ok(()) })
-            .await?
-            .map_err(|source| LibraryError::Path { path: self.index_folder(shelf.id), source })?;
+        let _not_while_embedding = shelf.embedding.lock().await;
+        self.store.vectors().sweep().await?;
+        for folder in [self.index_folder(shelf.id), self.vectors_folder(shelf.id)] {
+            let gone = folder.clone();
+            blocking(move || if gone.exists() { std::fs::remove_dir_all(&gone) } else { Ok(()) })
+                .await?
+                .map_err(|source| LibraryError::Path { path: folder, source })?;
+        }
         Ok(true)
     }
 
@@ -184,10 +215,14 @@ impl Library {
             id: row.id,
             epoch: row.epoch,
             index,
+            dense: RwLock::default(),
+            embedding: tokio::sync::Mutex::default(),
+            admitted: Mutex::default(),
             running: tokio::sync::Mutex::default(),
             found: AtomicU64::new(row.sources),
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
+            settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
         };
         if let Some(generation) = shelf.generation() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;
@@ -201,6 +236,67 @@ impl Library {
         self.folder.join(collection.to_string())
     }
 
+    /// Where the vectors of a collection are, a folder for each embedder.
+    pub(crate) fn vectors_folder(&self, collection: i64) -> PathBuf {
+        self.folder.join("vectors").join(collection.to_string())
+    }
+
+    /// What a collection is searched with.
+    pub fn equipment(&self, collection: &CollectionName) -> Equipment {
+        let equipment = self.equipment.read();
+        equipment.get(&Some(collection.clone())).or_else(|| equipment.get(&None)).cloned().unwrap_or_default()
+    }
+
+    /// Says what a collection is to be searched with from now on; without a name, all that were not named. Vectors
+    /// that are complete are asked at once; otherwise those of the embedder before are, until [`Library::embed`] has
+    /// made the new ones.
+    pub async fn equip(
+        &self,
+        collection: Option<&CollectionName>,
+        equipment: Equipment,
+    ) -> Result<(), LibraryError> {
+        self.equipment.write().insert(collection.cloned(), equipment);
+        let shelves: Vec<(CollectionName, Arc<Shelf>)> =
+            self.shelves.read().iter().map(|(name, shelf)| (name.clone(), shelf.clone())).collect();
+        for (name, shelf) in shelves.iter().filter(|(name, _)| collection.is_none_or(|only| only == name)) {
+            self.unpack(name, shelf).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the vectors that a collection is to have into use, if they are complete.
+    async fn unpack(&self, name: &CollectionName, shelf: &Shelf) -> Result<(), LibraryError> {
+        let Some(embedder) = self.equipment(name).embedder else {
+            *shelf.dense.write() = None;
+            return Ok(());
+        };
+        if shelf.dense.read().as_ref().is_some_and(|dense| dense.embedder.id() == embedder.id()) {
+            return Ok(());
+        }
+        let dense = Dense::open(&self.store, shelf, &self.vectors_folder(shelf.id), embedder).await?;
+        if dense.is_whole(shelf.epoch) {
+            *shelf.dense.write() = Some(dense);
+        }
+        Ok(())
+    }
+
+    /// The documents a search may find.
+    async fn admitted(&self, shelf: &Shelf, query: &SearchQuery) -> Result<Admitted, RetrievalError> {
+        let Some(conditions) = conditions(&query.filter, &query.readers)? else { return Ok(None) };
+        let generation = shelf.generation().unwrap_or_default();
+        if let Some((known, at, admitted)) = &*shelf.admitted.lock()
+            && *known == conditions
+            && *at == generation
+        {
+            return Ok(Some(admitted.clone()));
+        }
+        let found = self.store.documents().groups_where(shelf.id, conditions.clone()).await;
+        let found = found.map_err(|error| RetrievalError::Failed(error.into()))?;
+        let admitted: Arc<HashSet<u64>> = Arc::new(found.into_iter().map(|id| id.0).collect());
+        *shelf.admitted.lock() = Some((conditions, generation, admitted.clone()));
+        Ok(Some(admitted))
+    }
+
     async fn search_in(
         &self,
         span: &mut SpanScope,
@@ -209,17 +305,63 @@ impl Library {
     ) -> Result<SearchResult, RetrievalError> {
         let coverage = shelf.coverage();
         span.set("hanok.coverage", json!(coverage));
-        let (found, terms) =
-            bm25(span.context(), shelf, &query.text, query.top_k.saturating_add(SPARE)).await?;
-        if terms == 0 {
-            return Err(RetrievalError::EmptyQuery(query.text.clone()));
+        let equipment = self.equipment(&query.collection);
+        let admitted = self.admitted(&shelf, query).await?;
+        if let Some(admitted) = &admitted {
+            span.set("hanok.filter", query.filter.as_str());
+            span.set("hanok.admitted", admitted.len());
         }
-        let ids = found.iter().map(|found| found.key).collect();
+        // What one document may not fill, and what a reranker may lift, must be among what is looked at.
+        let spare = if equipment.per_source.is_some() { SPARE * 4 } else { SPARE };
+        let wanted =
+            query.top_k.saturating_add(spare).max(equipment.reranker.as_ref().map_or(0, |_| RERANKED));
+        let cx = span.context().clone();
+        let ranking = ranked(&cx, &shelf, &equipment, &query.text, query.legs, wanted, admitted).await?;
+        span.set("hanok.dense_weight", ranking.dense_weight);
+        if !ranking.dense_reason.is_empty() {
+            span.set("hanok.dense_reason", ranking.dense_reason.as_str());
+        }
+        let ids = ranking.chunks.iter().take(wanted).map(|fused| fused.key).collect();
         let chunks =
             self.store.documents().chunks(ids).await.map_err(|e| RetrievalError::Failed(e.into()))?;
-        let hits = hits(&found, chunks, query.top_k);
+        let most = if equipment.reranker.is_some() { wanted } else { query.top_k };
+        let chunks = gather(chunks, shelf.settings().chunking.parents);
+        let mut hits = hits(&ranking, chunks, most, equipment.per_source);
+        if let Some(reranker) = &equipment.reranker {
+            rerank(&cx, &**reranker, &query.text, &mut hits).await;
+            hits.truncate(query.top_k);
+        }
         Ok(SearchResult { hits, coverage })
     }
+}
+
+/// Puts hits into the order a reranker gives them. Where it fails they stay as they are, and its span says why.
+async fn rerank(cx: &CallContext, reranker: &dyn Reranker, question: &str, hits: &mut Vec<Hit>) {
+    let mut span = cx.span(Operation::Search, "rerank");
+    span.set("hanok.leg", "rerank");
+    span.set("hanok.reranker", reranker.id());
+    span.set("hanok.hit_count", hits.len());
+    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    let scores = match reranker.rerank(span.context(), question, &texts).await {
+        Ok(scores) if scores.len() == hits.len() => scores,
+        Ok(scores) => {
+            span.fail("rerank_failed", format!("{} scores for {} texts", scores.len(), hits.len()));
+            return;
+        }
+        Err(error) => {
+            span.fail("rerank_failed", error.to_string());
+            return;
+        }
+    };
+    span.finish();
+    let mut scored: Vec<(f32, Hit)> = scores.into_iter().zip(hits.drain(..)).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    hits.extend(scored.into_iter().zip(1..).map(|((score, mut hit), rank)| {
+        let score = f64::from(score);
+        let vote = Vote { leg: "rerank".into(), rank, score, weight: 1.0, reason: reranker.id().into() };
+        hit.about.votes.push(vote);
+        Hit { score, ..hit }
+    }));
 }
 
 impl Retriever for Library {
@@ -255,77 +397,38 @@ impl Retriever for Library {
     }
 }
 
-/// The best documents of a shelf, each with the score of its best chunk. Blocks.
-pub(crate) fn best_sources(
-    shelf: &Shelf,
-    text: &str,
-    limit: usize,
-) -> Result<Vec<(SourceId, f64)>, IndexError> {
-    let terms = shelf.index.terms_of(text)?;
-    let mut chunks = limit.saturating_mul(2);
-    loop {
-        let found = shelf.index.search(&terms, chunks)?;
-        let mut seen = HashSet::with_capacity(limit);
-        let best = found.iter().filter(|found| seen.insert(found.group));
-        let best: Vec<(SourceId, f64)> =
-            best.take(limit).map(|found| (SourceId(found.group), found.score)).collect();
-        if best.len() == limit || found.len() < chunks {
-            return Ok(best);
-        }
-        chunks = chunks.saturating_mul(2);
-    }
-}
-
-/// One leg: the best chunks by BM25, and how many terms were searched for.
-async fn bm25(
-    cx: &CallContext,
-    shelf: Arc<Shelf>,
-    text: &str,
-    limit: usize,
-) -> Result<(Vec<Found>, usize), RetrievalError> {
-    let mut span = cx.span(Operation::Search, "search bm25");
-    span.set("hanok.leg", "bm25");
-    let text = text.to_owned();
-    let ran = blocking(move || -> Result<(Vec<Found>, Terms), IndexError> {
-        let terms = shelf.index.terms_of(&text)?;
-        let found = if terms.is_empty() { Vec::new() } else { shelf.index.search(&terms, limit)? };
-        Ok((found, terms))
-    });
-    let ran = ran.await.and_then(|ran| ran.map_err(LibraryError::from));
-    match ran {
-        Ok((found, terms)) => {
-            span.set("hanok.terms", terms.iter().map(|(term, _)| term).collect::<Vec<_>>());
-            span.set("hanok.hit_count", found.len());
-            span.finish();
-            Ok((found, terms.iter().count()))
-        }
-        Err(error) => {
-            span.fail("search_failed", error.to_string());
-            Err(RetrievalError::Failed(error.into()))
-        }
-    }
-}
-
-/// The chunks as hits, best first, without those that say what a better one of their document says.
-fn hits(found: &[Found], chunks: Vec<Chunk>, limit: usize) -> Vec<Hit> {
-    let scores: BTreeMap<u64, f64> = found.iter().map(|found| (found.key, found.score)).collect();
+/// The chunks as hits, best first, without those that say what a better one of their document says, and with no more of
+/// one document than are wanted.
+fn hits(ranking: &Ranking, chunks: Vec<Chunk>, limit: usize, per_source: Option<usize>) -> Vec<Hit> {
+    let fused: HashMap<u64, &Fused> = ranking.chunks.iter().map(|fused| (fused.key, fused)).collect();
     let mut hits: Vec<Hit> = Vec::with_capacity(limit.min(chunks.len()));
     let mut said: HashSet<(SourceId, blake3::Hash)> = HashSet::new();
     for chunk in chunks {
         if hits.len() == limit {
             break;
         }
+        let Some(found) = fused.get(&chunk.id) else { continue };
         let overlaps =
             |hit: &&Hit| hit.source_id == chunk.source_id && hit.start < chunk.end && chunk.start < hit.end;
         let same = |hit: &Hit| {
             let common = hit.end.min(chunk.end) - hit.start.max(chunk.start);
             common * 2 > (hit.end - hit.start).min(chunk.end - chunk.start)
         };
+        let of_source = || hits.iter().filter(|hit| hit.source_id == chunk.source_id).count();
         if hits.iter().filter(overlaps).any(same)
+            || per_source.is_some_and(|most| of_source() >= most)
             || !said.insert((chunk.source_id, blake3::hash(chunk.text.as_bytes())))
         {
             continue;
         }
+        let votes = ranking.votes(found, &chunk.heading, &chunk.text);
+        let about = About {
+            pages: chunk.pages(),
+            indexed_at: chunk.about.indexed_at,
+            trust: chunk.about.trust,
+            metadata: chunk.about.metadata.clone(),
+            votes,
+        };
         hits.push(Hit {
             source_id: chunk.source_id,
             source: chunk.path,
@@ -333,8 +436,8 @@ fn hits(found: &[Found], chunks: Vec<Chunk>, limit: usize) -> Vec<Hit> {
             start: chunk.start,
             end: chunk.end,
             text: chunk.text,
-            score: scores.get(&chunk.id).copied().unwrap_or_default(),
-            about: About::default(),
+            score: found.score,
+            about,
         });
     }
     hits
@@ -356,6 +459,7 @@ fn kind(error: &RetrievalError) -> &'static str {
     match error {
         RetrievalError::UnknownCollection { .. } => "unknown_collection",
         RetrievalError::EmptyQuery(_) => "empty_query",
+        RetrievalError::BadFilter(_) => "bad_filter",
         RetrievalError::Failed(_) => "search_failed",
     }
 }

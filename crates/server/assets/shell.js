@@ -247,6 +247,18 @@ query.addEventListener("keydown", (event) => {
 list.addEventListener("click", (event) => run(event.target.closest("[role=option]")));
 for (const button of document.querySelectorAll("#more [popovertarget]")) button.addEventListener("click", () => document.getElementById("more").hidePopover());
 
+// A question opened by key puts the focus on its answer; Escape takes it back.
+for (const question of document.querySelectorAll("details.confirm")) question.addEventListener("toggle", () => {
+  if (question.open) question.querySelector("form button").focus();
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details.confirm[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
 // The live connection: one per document, closed while nobody can see it.
 const scroll = document.getElementById("traces-scroll");
 const address = root + "api/live" + (scroll ? "?filter=" + encodeURIComponent(scroll.dataset.filter) : "");

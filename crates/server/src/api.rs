@@ -1,24 +1,25 @@
 //! The API over records and documents, and what probes and commands ask.
 
+use crate::api_documents::source_value;
 use crate::door::Visitor;
 use crate::params::{Path, Query};
-use crate::wire_api::{admit, read_body};
+use crate::present::documents::may_read;
+use crate::wire_api::read_body;
 use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{
-    CollectionName, Dialect, ErrorKind, Problem, RetrievalError, Retriever as _, SearchQuery, SourceId,
-    Timestamp, TraceId,
-};
-use hanok_retrieval::{Cancel, LibraryError};
+use hanok_base::{CollectionName, Dialect, ErrorKind, Problem, RetrievalError, SourceId, Timestamp, TraceId};
+use hanok_retrieval::{Cancel, LibraryError, SyncReport};
 use hanok_store::HealthState;
+use hanok_store::documents::Source;
 use hanok_trace::{TraceError, TraceFilter, parse_filter};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Most hits of one search, most traces of one page.
 const MOST: usize = 1000;
@@ -77,48 +78,6 @@ pub(crate) async fn status(State(house): State<Arc<House>>) -> Response {
     }))
 }
 
-#[derive(Deserialize)]
-struct SearchBody {
-    query: String,
-    /// The library's default one when absent.
-    collection: Option<String>,
-    #[serde(default = "default_top_k")]
-    top_k: usize,
-}
-
-fn default_top_k() -> usize {
-    10
-}
-
-pub(crate) async fn search(
-    State(house): State<Arc<House>>,
-    Extension(visitor): Extension<Visitor>,
-    request: Request,
-) -> Response {
-    let limit = house.settings.load().body_limit;
-    let headers = request.headers().clone();
-    let body: SearchBody = match parsed(request, limit).await {
-        Ok(body) => body,
-        Err(problem) => return failed(&problem),
-    };
-    if body.top_k == 0 || body.top_k > MOST {
-        let message = format!("`top_k` must be from 1 to {MOST}, not {}", body.top_k);
-        return failed(&Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("top_k"));
-    }
-    let cx = match admit(&house, &visitor, &headers).await {
-        Ok(cx) => cx,
-        Err(problem) => return failed(&problem),
-    };
-    let collection = body.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
-    let query = SearchQuery::new(body.query, collection, body.top_k);
-    let mut response = match house.library.search(&cx, &query).await {
-        Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
-        Err(error) => failed(&search_problem(&error)),
-    };
-    reply::trace(response.headers_mut(), cx.trace_id());
-    response
-}
-
 pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
     match error {
         RetrievalError::UnknownCollection { .. } => {
@@ -128,6 +87,9 @@ pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
         }
         RetrievalError::EmptyQuery(_) => {
             Problem::new(ErrorKind::InvalidRequest, "empty_query", error.to_string()).param("query")
+        }
+        RetrievalError::BadFilter(_) => {
+            Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string()).param("filter")
         }
         RetrievalError::Failed(source) => {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");
@@ -167,19 +129,7 @@ pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, r
             &Problem::new(ErrorKind::NotFound, "collection_not_found", message).param("collection"),
         );
     };
-    // In a task of its own: a run that was begun goes on though its caller goes away, and ends with the server.
-    let (library, mut stopping) = (house.library.clone(), house.stopping.clone());
-    let run = tokio::spawn(async move {
-        let cancel = Cancel::default();
-        let run = library.sync(&name, &paths, &(), &cancel);
-        tokio::pin!(run);
-        tokio::select! {
-            done = &mut run => return done,
-            _ = stopping.wait_for(|stop| *stop) => cancel.cancel(),
-        }
-        run.await
-    });
-    match run.await {
+    match begin_indexing(&house, name, paths).await {
         Ok(Ok(report)) => reply::json(&report),
         Ok(Err(error)) => failed(&library_problem(&error)),
         Err(error) => {
@@ -189,7 +139,27 @@ pub(crate) async fn index(State(house): State<Arc<House>>, headers: HeaderMap, r
     }
 }
 
-fn library_problem(error: &LibraryError) -> Problem {
+/// Brings a collection up to date in a task of its own: a run that was begun goes on though its caller goes away, and
+/// ends with the server.
+pub(crate) fn begin_indexing(
+    house: &House,
+    name: CollectionName,
+    paths: Vec<PathBuf>,
+) -> JoinHandle<Result<SyncReport, LibraryError>> {
+    let (library, mut stopping) = (house.library.clone(), house.stopping.clone());
+    tokio::spawn(async move {
+        let cancel = Cancel::default();
+        let run = library.sync(&name, &paths, &(), &cancel);
+        tokio::pin!(run);
+        tokio::select! {
+            done = &mut run => return done,
+            _ = stopping.wait_for(|stop| *stop) => cancel.cancel(),
+        }
+        run.await
+    })
+}
+
+pub(crate) fn library_problem(error: &LibraryError) -> Problem {
     match error {
         LibraryError::Path { .. }
         | LibraryError::NoSuchPath(_)
@@ -281,41 +251,38 @@ pub(crate) fn trace_problem(error: &TraceError) -> Problem {
     )
 }
 
-pub(crate) async fn source(State(house): State<Arc<House>>, Path(id): Path) -> Response {
-    match find_source(&house, &id).await {
-        Ok(source) => {
-            let summary = &source.summary;
-            reply::json(&json!({
-                "id": summary.id.to_string(),
-                "collection": summary.collection,
-                "source": summary.path,
-                "title": summary.title,
-                "size": summary.size,
-                "modified_at": summary.modified.rfc3339(),
-                "indexed_at": summary.indexed_at.rfc3339(),
-                "chunks": summary.chunks,
-            }))
-        }
+pub(crate) async fn source(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path,
+) -> Response {
+    match find_source(&house, &visitor, &id).await {
+        Ok(source) => reply::json(&source_value(&source.summary)),
         Err(problem) => failed(&problem),
     }
 }
 
-pub(crate) async fn source_text(State(house): State<Arc<House>>, Path(id): Path) -> Response {
-    match find_source(&house, &id).await {
+pub(crate) async fn source_text(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path,
+) -> Response {
+    match find_source(&house, &visitor, &id).await {
         Ok(source) => reply::bytes(StatusCode::OK, "text/plain; charset=utf-8", source.text),
         Err(problem) => failed(&problem),
     }
 }
 
-pub(crate) async fn find_source(house: &House, id: &str) -> Result<hanok_store::documents::Source, Problem> {
+/// A document that the visitor may read.
+pub(crate) async fn find_source(house: &House, visitor: &Visitor, id: &str) -> Result<Source, Problem> {
     let missing = || {
         Problem::new(ErrorKind::NotFound, "source_not_found", format!("there is no document `{id}`"))
             .hint("it may have been deleted or moved since it was cited")
     };
     let parsed: SourceId = id.parse().map_err(|_| missing())?;
     match house.library.source(parsed).await {
-        Ok(Some(source)) => Ok(source),
-        Ok(None) => Err(missing()),
+        Ok(Some(source)) if may_read(visitor, &source.summary.meta) => Ok(source),
+        Ok(_) => Err(missing()),
         Err(error) => Err(library_problem(&error)),
     }
 }

@@ -5,16 +5,18 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `api_records` (sessions, scores, saved views), `otlp` (spans of other programs), `live` (what just
-//! happened, over SSE), `pages` (which page), `records` (those of traces), `people` (keys and logins), `present`
+//! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `otlp` (spans of other programs), `live` (what just
+//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
 mod api;
+mod api_documents;
 mod api_keys;
 mod api_records;
 pub mod api_removal;
 mod api_stats;
+mod documents;
 mod door;
 pub mod keys;
 mod live;
@@ -47,7 +49,7 @@ use door::Visitor;
 use hanok_base::CollectionName;
 use hanok_gateway::Gateway;
 use hanok_retrieval::Library;
-use hanok_trace::TraceStore;
+use hanok_trace::{Retention, TraceStore};
 use http::Method;
 use std::convert::Infallible;
 use std::future::Future;
@@ -65,6 +67,8 @@ pub struct House {
     pub library: Arc<Library>,
     /// Records.
     pub traces: TraceStore,
+    /// How long traces stay.
+    pub retention: Arc<ArcSwap<Retention>>,
     /// The configured collections and their paths.
     pub collections: ArcSwap<Vec<(CollectionName, Vec<PathBuf>)>>,
     /// What a command must show to index any path: only the data folder's owner can read it.
@@ -202,7 +206,12 @@ fn router(house: Arc<House>) -> Router {
         .merge(wire_routes())
         .merge(otlp::routes())
         .route("/api/status", get(api::status))
-        .route("/api/search", post(api::search))
+        .route("/api/search", post(api_documents::search))
+        .route("/api/chunks/preview", post(api_documents::preview_chunks))
+        .route("/api/collections", get(api_documents::collections))
+        .route("/api/collections/{name}", delete(api_documents::delete_collection))
+        .route("/api/collections/{name}/index", post(api_documents::index_collection))
+        .route("/api/sources", get(api_documents::sources))
         .route("/api/index", post(api::index))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
@@ -214,7 +223,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/scores/{id}", delete(api_records::remove_score))
         .route("/api/views", get(api_records::views).post(api_records::keep_view))
         .route("/api/views/{id}", delete(api_records::remove_view))
-        .route("/api/sources/{id}", get(api::source))
+        .route("/api/sources/{id}", get(api::source).delete(api_documents::delete_source))
         .route("/api/sources/{id}/text", get(api::source_text))
         .route("/api/keys", get(api_keys::list).post(api_keys::create))
         .route("/api/keys/{id}", delete(api_keys::revoke))
@@ -231,7 +240,14 @@ fn router(house: Arc<House>) -> Router {
         .route("/sessions/{id}", get(records::session))
         .route("/costs", get(records::costs))
         .route("/settings", get(records::settings))
-        .route("/sources/{id}", get(pages::source))
+        .route("/knowledge", get(documents::knowledge))
+        .route("/knowledge/{name}", get(documents::collection))
+        .route("/knowledge/{name}/index", post(documents::index_collection))
+        .route("/knowledge/{name}/delete", post(documents::delete_collection))
+        .route("/search", get(documents::search))
+        .route("/sources/{id}", get(documents::source))
+        .route("/sources/{id}/chunks", get(documents::chunks))
+        .route("/sources/{id}/delete", post(documents::delete_source))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::no_such_method)
         .layer(axum::middleware::from_fn_with_state(house.clone(), door::keep));

@@ -1,15 +1,15 @@
 //! Which page an address is, and what a wrong one gets.
 
-use crate::api::{find_source, trace_problem};
+use crate::api::trace_problem;
 use crate::door::Visitor;
 use crate::params::{Path, Query};
-use crate::ui::view::{AskView, SourceView, StartView, TracesView};
+use crate::ui::view::{AskView, StartView, TracesView};
 use crate::ui::{self, Lang, Page, Prefs};
 use crate::wire_api::speech::dialect_of;
 use crate::{House, people, present, reply};
 use axum::Extension;
-use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Response};
 use hanok_base::{ErrorKind, Problem, Timestamp};
 use hanok_trace::{TraceError, parse_filter};
 use http::header::{
@@ -30,6 +30,16 @@ const ROWS: usize = 50;
 pub(crate) struct Visit {
     pub(crate) page: Page,
     pub(crate) cookies: Vec<String>,
+}
+
+impl FromRequestParts<Arc<House>> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
+        let visitor: Extension<Visitor> =
+            Extension::from_request_parts(parts, house).await.map_err(IntoResponse::into_response)?;
+        Ok(Self::of(house, &visitor, &parts.uri, &parts.headers).await)
+    }
 }
 
 impl Visit {
@@ -75,6 +85,18 @@ impl Visit {
         response
     }
 
+    /// The page over a view, or why there is none.
+    pub(crate) fn show<V>(
+        &self,
+        view: Result<V, TraceError>,
+        draw: impl FnOnce(&Page, &V) -> Markup,
+    ) -> Response {
+        match view {
+            Ok(view) => self.answer(StatusCode::OK, draw(&self.page, &view)),
+            Err(error) => self.failed(&trace_problem(&error)),
+        }
+    }
+
     pub(crate) fn failed(&self, problem: &Problem) -> Response {
         let markup = if problem.kind == ErrorKind::NotFound {
             ui::not_found_page(&self.page)
@@ -95,10 +117,8 @@ pub(crate) async fn ask(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<AskQuery>,
-    uri: Uri,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let start = start(&house, &visitor, visit.page.lang).await;
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
     let examples = present::example_titles(&house, visit.page.lang).await;
@@ -124,22 +144,22 @@ async fn start(house: &House, visitor: &Visitor, lang: Lang) -> StartView {
     }
 }
 
+/// What a list is asked for beside its filter.
 #[derive(Deserialize)]
-pub(crate) struct TracesQuery {
-    cursor: Option<String>,
+pub(crate) struct ListQuery {
+    /// Where an earlier page of it ended.
+    pub(crate) cursor: Option<String>,
 }
 
 pub(crate) async fn traces(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
-    Query(query): Query<TracesQuery>,
-    uri: Uri,
-    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let began = Instant::now();
     let shown = house.traces_of(&visitor);
-    let text = ui::filter_of_query(uri.query().unwrap_or_default());
+    let text = ui::filter_of_query(&visit.page.query);
     let mut view = TracesView {
         start: start(&house, &visitor, visit.page.lang).await,
         filter: text.clone(),
@@ -168,43 +188,6 @@ pub(crate) async fn traces(
     }
     view.took_ms = Some(began.elapsed().as_secs_f64() * 1e3);
     visit.answer(StatusCode::OK, ui::traces_page(&visit.page, &view))
-}
-
-#[derive(Deserialize)]
-pub(crate) struct SourceQuery {
-    start: Option<usize>,
-    end: Option<usize>,
-    from: Option<usize>,
-}
-
-pub(crate) async fn source(
-    State(house): State<Arc<House>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path,
-    Query(query): Query<SourceQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    match find_source(&house, &id).await {
-        Ok(source) => {
-            let heading = present::heading_above(&source.text, query.start);
-            let summary = source.summary;
-            let view = SourceView {
-                id,
-                path: summary.path,
-                title: summary.title,
-                collection: summary.collection.to_string(),
-                text: source.text,
-                start: query.start,
-                end: query.end,
-                heading,
-                from: query.from,
-            };
-            visit.answer(StatusCode::OK, ui::source_page(&visit.page, &view))
-        }
-        Err(problem) => visit.failed(&problem),
-    }
 }
 
 #[derive(Deserialize)]

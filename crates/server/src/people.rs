@@ -30,7 +30,7 @@ pub(crate) fn csrf_of(house: &House, visitor: &Visitor) -> String {
     session::csrf(visitor.session.as_deref().unwrap_or(&house.token))
 }
 
-fn check_csrf(house: &House, visitor: &Visitor, given: &str) -> Result<(), Problem> {
+pub(crate) fn check_csrf(house: &House, visitor: &Visitor, given: &str) -> Result<(), Problem> {
     if given == csrf_of(house, visitor) {
         return Ok(());
     }
@@ -52,7 +52,7 @@ pub(crate) fn to_login(uri: &Uri) -> Response {
     see_other(&format!("{up}login{next}"), None)
 }
 
-fn see_other(place: &str, cookie: Option<String>) -> Response {
+pub(crate) fn see_other(place: &str, cookie: Option<String>) -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(place) = HeaderValue::try_from(if place.is_empty() { "./" } else { place }) {
@@ -140,7 +140,7 @@ pub(crate) async fn log_in(
 #[derive(Deserialize)]
 pub(crate) struct CsrfForm {
     #[serde(default)]
-    csrf: String,
+    pub(crate) csrf: String,
 }
 
 pub(crate) async fn logout(

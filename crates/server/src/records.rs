@@ -2,7 +2,7 @@
 
 use crate::api::trace_problem;
 use crate::door::Visitor;
-use crate::pages::Visit;
+use crate::pages::{ListQuery, Visit};
 use crate::params::{Path, Query};
 use crate::ui;
 use crate::ui::view::Tab;
@@ -88,35 +88,24 @@ fn window(text: &str) -> Option<Range<usize>> {
     Some(from.parse().ok()?..to.parse().ok()?)
 }
 
-#[derive(Deserialize)]
-pub(crate) struct SessionsQuery {
-    cursor: Option<String>,
-}
-
 pub(crate) async fn sessions(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
-    Query(query): Query<SessionsQuery>,
-    uri: Uri,
-    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    let filter = ui::filter_of_query(uri.query().unwrap_or_default());
-    match present::sessions(&house.traces_of(&visitor), filter, query.cursor.as_deref()).await {
-        Ok(view) => visit.answer(StatusCode::OK, ui::sessions_page(&visit.page, &view)),
-        Err(error) => visit.failed(&trace_problem(&error)),
-    }
+    let filter = ui::filter_of_query(&visit.page.query);
+    let view = present::sessions(&house.traces_of(&visitor), filter, query.cursor.as_deref()).await;
+    visit.show(view, ui::sessions_page)
 }
 
 pub(crate) async fn session(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
     Path(id): Path,
-    Query(query): Query<SessionsQuery>,
-    uri: Uri,
-    headers: HeaderMap,
+    Query(query): Query<ListQuery>,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
     let before = query.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
     match present::session(&house.traces_of(&visitor), &id, before).await {
         Ok(Some(view)) => visit.answer(StatusCode::OK, ui::session_page(&visit.page, &view)),
@@ -138,29 +127,19 @@ pub(crate) async fn costs(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<CostsQuery>,
-    uri: Uri,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    let filter = ui::filter_of_query(uri.query().unwrap_or_default());
+    let filter = ui::filter_of_query(&visit.page.query);
     let range = query.range.as_deref().and_then(Stretch::parse).unwrap_or_default();
     let by = query.by.as_deref().and_then(GroupBy::parse).unwrap_or_default();
     let show = query.show.as_deref().and_then(Measure::parse).unwrap_or_default();
-    match present::costs(&house.traces_of(&visitor), range, by, show, filter).await {
-        Ok(view) => visit.answer(StatusCode::OK, ui::costs_page(&visit.page, &view)),
-        Err(error) => visit.failed(&trace_problem(&error)),
-    }
+    visit.show(present::costs(&house.traces_of(&visitor), range, by, show, filter).await, ui::costs_page)
 }
 
 pub(crate) async fn settings(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
-    uri: Uri,
-    headers: HeaderMap,
+    visit: Visit,
 ) -> Response {
-    let visit = Visit::of(&house, &visitor, &uri, &headers).await;
-    match present::settings(&house, &visitor).await {
-        Ok(view) => visit.answer(StatusCode::OK, ui::settings_page(&visit.page, &view)),
-        Err(error) => visit.failed(&trace_problem(&error)),
-    }
+    visit.show(present::settings(&house, &visitor).await, ui::settings_page)
 }

@@ -3,6 +3,7 @@
 use hanok_base::Caller;
 use hanok_gateway::Key;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the server is to behave. Exchanged as a whole.
@@ -20,6 +21,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// Origins of web pages that may call it, beside its own.
     pub allowed_origins: Vec<String>,
+    /// The file it was read from, or would be.
+    pub config_file: PathBuf,
     /// The version shown to people.
     pub version: &'static str,
 }
@@ -34,6 +37,7 @@ impl Settings {
             public_url: None,
             hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            config_file: PathBuf::from("hanok.toml"),
             version: "",
         }
     }
@@ -66,6 +70,7 @@ impl Settings {
             key_name: key.map(|key| key.name.clone()),
             key_id: key.filter(|key| !key.id.is_empty()).map(|key| key.id.clone()),
             project: key.map(|key| key.project.clone()).unwrap_or_default(),
+            admin: key.is_some_and(|key| key.admin),
             base_url,
             payloads: key.and_then(|key| key.payloads),
         })

@@ -1,6 +1,6 @@
 //! What sums over calls cost: `cargo bench -p hanok-store --bench stats [-- CALLS [ROUNDS]]` stores so many calls
-//! (1,000,000), each a trace of one span, and asks each question so often (20). Prints the time to store them, bytes
-//! of facts a call, and the 50th and 95th percentile of each question.
+//! (1,000,000), each a trace of one span, and asks each question so often (20). Prints the time to store them, and of
+//! each question the CPU time and the 50th and 95th percentile of the time it took.
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
 use hanok_base::{NanoDollars, SpanId, SpanStatus, Timestamp, TraceId, Usage};
@@ -36,7 +36,11 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
         }
     }
     store.flush().await?;
-    println!("{calls} calls stored in {:.1} s", began.elapsed().as_secs_f64());
+    let per_call = cpu().as_secs_f64() * 1e6 / f64::from(u32::try_from(calls)?);
+    println!(
+        "{calls} calls stored in {:.1} s, {per_call:.2} µs of CPU a call",
+        began.elapsed().as_secs_f64()
+    );
     let since =
         |days: i64| TraceQuery { since: Some(Timestamp(BASE + (30 - days) * DAY)), ..TraceQuery::default() };
     let ask = |group_by: &[Dimension]| StatsQuery {
@@ -73,6 +77,7 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
     ];
     for (name, query) in questions {
         let mut times = Vec::new();
+        let before = cpu();
         for _ in 0..rounds {
             let began = Instant::now();
             let found = store.traces().stats(query.clone()).await?;
@@ -82,7 +87,8 @@ async fn run(calls: u64, rounds: u64) -> Result<(), AnyError> {
         times.sort();
         let at = |share: usize| times.get(times.len() * share / 100).or(times.last()).copied();
         let ms = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64() * 1e3;
-        println!("{name:<30} p50 {:>7.1} ms  p95 {:>7.1} ms", ms(at(50)), ms(at(95)));
+        let used = ms(Some(cpu().saturating_sub(before))) / f64::from(u32::try_from(rounds)?);
+        println!("{name:<30} CPU {used:>7.1} ms  p50 {:>7.1} ms  p95 {:>7.1} ms", ms(at(50)), ms(at(95)));
     }
     println!("resident {:.1} MB", resident());
     store.close();
@@ -159,6 +165,16 @@ impl Dice {
     fn skewed(&mut self, sides: u64) -> u64 {
         self.roll(sides).min(self.roll(sides))
     }
+}
+
+/// CPU that this process has used, by the kernel's own count per thread.
+fn cpu() -> Duration {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Duration::ZERO };
+    let nanos = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }
 
 /// Megabytes of memory that this process holds.

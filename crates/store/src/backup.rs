@@ -122,6 +122,7 @@ pub fn restore(folder: &Path, from: &Path, report: Progress<'_>) -> Result<Check
         if let Some(what) = checked.problems.first() {
             return Err(BackupError::Damaged { path: from.to_owned(), what: what.clone() });
         }
+        begin_anew(&fresh)?;
         sync(&fresh).map_err(io(&fresh))?;
         Ok(checked)
     });
@@ -156,6 +157,16 @@ pub fn restore(folder: &Path, from: &Path, report: Progress<'_>) -> Result<Check
         let _kept_no_longer = std::fs::remove_file(folder.join(format!("hanok.db.before{end}")));
     }
     Ok(checked)
+}
+
+/// From here on the copy's history is another than that of the file it was made of: the search indexes that followed
+/// that one must not take it for theirs, however far it comes.
+fn begin_anew(copy: &Path) -> Result<(), StoreError> {
+    let conn = schema::open_writer(copy)?;
+    conn.execute_batch("UPDATE text_epoch SET epoch = random(); UPDATE collections SET epoch = random();")?;
+    // All of it in the one file, which is what is put in place.
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path, report: Progress<'_>) -> io::Result<()> {

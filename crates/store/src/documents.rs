@@ -1,10 +1,12 @@
 //! Documents and their chunks: the truth that search indexes follow by generation.
 
 use crate::{Store, StoreError};
-use hanok_base::{CollectionName, SourceId, Timestamp};
+use hanok_base::{CollectionName, Object, SourceId, Timestamp, Trust};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Sources one call of [`Documents::changes_since`] gives at most, unless one generation has more.
 const MOST_CHANGES: usize = 512;
@@ -24,6 +26,8 @@ pub struct Collection {
     pub generation: u64,
     /// Documents in it.
     pub sources: u64,
+    /// How its texts are cut and the like, as [`Documents::set_settings`] was given it.
+    pub settings: Object,
 }
 
 /// A file as it was when it was last read. Both times are the file's own.
@@ -46,11 +50,19 @@ pub enum Known {
         stamp: Stamp,
         /// BLAKE3 of the file's bytes.
         hash: [u8; 32],
+        /// By which settings its text was cut.
+        cut_by: u64,
+        /// By which settings it was described.
+        described_by: u64,
+        /// What an HTTP server said that it can be known by.
+        validator: Option<String>,
     },
     /// A file that was not taken.
     Skipped {
         /// The file as it was looked at.
         stamp: Stamp,
+        /// By which limits.
+        judged_by: u64,
         /// Why.
         reason: String,
     },
@@ -73,6 +85,65 @@ pub struct NewSource {
     pub text: PackedText,
     /// Its chunks, in order.
     pub chunks: Vec<NewChunk>,
+    /// By which settings it was cut.
+    pub cut_by: u64,
+    /// What is known of it beside its text; `None` keeps what is known.
+    pub meta: Option<SourceMeta>,
+}
+
+/// What is known of a document beside its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceMeta {
+    /// How its text is laid out, in the words of whoever cuts it.
+    pub layout: String,
+    /// What the original was: `markdown`, `pdf`.
+    pub format: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether what it says may be taken for an instruction.
+    pub trust: Trust,
+    /// Who may find it; empty: everybody.
+    pub readers: Vec<String>,
+    /// What filters ask for.
+    pub metadata: Object,
+    /// What was worth saying when it was read.
+    pub notes: Vec<String>,
+    /// The byte of the text at which each page of the original begins; empty where it has no pages.
+    pub pages: Vec<usize>,
+    /// What an HTTP server said that its answer can be known by.
+    pub validator: Option<String>,
+    /// By which settings it was described.
+    pub described_by: u64,
+}
+
+/// Where a document comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    #[default]
+    File,
+    /// A file that a git repository tracks.
+    Git,
+    /// A URL.
+    Url,
+}
+
+impl Origin {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Git => "git",
+            Self::Url => "url",
+        }
+    }
+    fn named(name: &str) -> Self {
+        match name {
+            "git" => Self::Git,
+            "url" => Self::Url,
+            _ => Self::File,
+        }
+    }
 }
 
 /// A chunk to be kept: bytes of the extracted text.
@@ -84,6 +155,8 @@ pub struct NewChunk {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+    /// The larger span that may be shown in its place.
+    pub parent: Option<Range<usize>>,
 }
 
 /// A text ready to be written, packed by whoever reads it so that the one writer need not.
@@ -111,10 +184,25 @@ pub struct Changes {
     pub deletes: Vec<SourceId>,
     /// Documents whose files are new but whose content is not.
     pub touched: Vec<(SourceId, Stamp)>,
-    /// Files that are not taken, with the reason.
-    pub skipped: Vec<(String, Stamp, String)>,
+    /// Documents of which something else is known than before, though their content is the same.
+    pub described: Vec<(SourceId, Stamp, SourceMeta)>,
+    /// Files that are not taken.
+    pub skipped: Vec<NewSkipped>,
     /// Paths that were not taken before and are gone or taken now.
     pub unskipped: Vec<String>,
+}
+
+/// A file that is not taken.
+#[derive(Clone, Debug)]
+pub struct NewSkipped {
+    /// Where it is, as the user knows it.
+    pub path: String,
+    /// The file as it was looked at.
+    pub stamp: Stamp,
+    /// Why.
+    pub reason: String,
+    /// By which limits.
+    pub judged_by: u64,
 }
 
 impl Changes {
@@ -123,6 +211,7 @@ impl Changes {
         self.upserts.is_empty()
             && self.deletes.is_empty()
             && self.touched.is_empty()
+            && self.described.is_empty()
             && self.skipped.is_empty()
             && self.unskipped.is_empty()
     }
@@ -173,6 +262,10 @@ pub struct SourceSummary {
     pub indexed_at: Timestamp,
     /// How many chunks it has.
     pub chunks: u64,
+    /// BLAKE3 of the file's bytes.
+    pub hash: [u8; 32],
+    /// What is known of it beside its text.
+    pub meta: SourceMeta,
 }
 
 /// A document with its text.
@@ -203,6 +296,43 @@ pub struct Chunk {
     pub end: usize,
     /// The bytes between.
     pub text: String,
+    /// The larger span that may be shown in its place, and its text.
+    pub parent: Option<(Range<usize>, String)>,
+    /// What is known of its document.
+    pub about: Arc<SourceAbout>,
+}
+
+impl Chunk {
+    /// The pages that the bytes from `start` to `end` stand on, from 1, first and last; `None` where there are none.
+    pub fn pages(&self) -> Option<(u32, u32)> {
+        pages_of(&self.about.pages, self.start..self.end)
+    }
+}
+
+/// What hits say of their document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceAbout {
+    /// Whether what it says may be taken for an instruction.
+    pub trust: Trust,
+    /// Who may find it; empty: everybody.
+    pub readers: Vec<String>,
+    /// What filters ask for.
+    pub metadata: Object,
+    /// When its content was last taken in.
+    pub indexed_at: Timestamp,
+    /// The byte of the text at which each page begins.
+    pub pages: Vec<usize>,
+}
+
+/// The pages, from 1, on which a span stands, where each begins at one of `starts`.
+pub fn pages_of(starts: &[usize], span: Range<usize>) -> Option<(u32, u32)> {
+    if starts.is_empty() {
+        return None;
+    }
+    // What stands before the first page's begin is on the first page.
+    let page = |byte: usize| starts.partition_point(|start| *start <= byte).max(1);
+    let last = span.end.saturating_sub(1).max(span.start);
+    Some((u32::try_from(page(span.start)).ok()?, u32::try_from(page(last)).ok()?))
 }
 
 impl Store {
@@ -215,7 +345,7 @@ impl Store {
 /// The documents in a store.
 #[derive(Clone, Copy)]
 pub struct Documents<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
 }
 
 impl Documents<'_> {
@@ -250,6 +380,18 @@ impl Documents<'_> {
             .await
     }
 
+    /// Keeps a collection's settings.
+    pub async fn set_settings(self, collection: i64, settings: Object) -> Result<(), StoreError> {
+        let text = serde_json::Value::Object(settings).to_string();
+        self.store
+            .write(move |tx| {
+                tx.prepare_cached("UPDATE collections SET settings = ?2 WHERE id = ?1")?
+                    .execute(params![collection, text])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Deletes a collection and all its documents; `false` when there was none.
     pub async fn delete_collection(self, name: &CollectionName) -> Result<bool, StoreError> {
         let name = name.clone();
@@ -264,7 +406,8 @@ impl Documents<'_> {
             .read(move |conn| {
                 let mut known = HashMap::new();
                 let mut sources = conn.prepare_cached(
-                    "SELECT path, id, size, modified_ns, hash FROM sources WHERE collection_id = ?1",
+                    "SELECT path, id, size, modified_ns, hash, cut_by, described_by, validator FROM sources
+                     WHERE collection_id = ?1",
                 )?;
                 let mut rows = sources.query([collection])?;
                 while let Some(row) = rows.next()? {
@@ -272,23 +415,28 @@ impl Documents<'_> {
                         id: source_id(row.get(1)?),
                         stamp: stamp(row, 2)?,
                         hash: row.get(4)?,
+                        cut_by: hash_of(row.get(5)?),
+                        described_by: hash_of(row.get(6)?),
+                        validator: row.get(7)?,
                     };
                     known.insert(row.get(0)?, source);
                 }
                 let mut skipped = conn.prepare_cached(
-                    "SELECT path, reason, size, modified_ns FROM skipped_files WHERE collection_id = ?1",
+                    "SELECT path, reason, size, modified_ns, judged_by FROM skipped_files WHERE collection_id = ?1",
                 )?;
                 let mut rows = skipped.query([collection])?;
                 while let Some(row) = rows.next()? {
-                    known.insert(row.get(0)?, Known::Skipped { stamp: stamp(row, 2)?, reason: row.get(1)? });
+                    let (stamp, judged_by) = (stamp(row, 2)?, hash_of(row.get(4)?));
+                    let skipped = Known::Skipped { stamp, judged_by, reason: row.get(1)? };
+                    known.insert(row.get(0)?, skipped);
                 }
                 Ok(known)
             })
             .await
     }
 
-    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content
-    /// make a new one.
+    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content and of
+    /// what is known beside it make a new one.
     pub async fn apply(self, collection: i64, changes: Changes) -> Result<u64, StoreError> {
         self.store.write(move |tx| apply(tx, collection, &changes)).await
     }
@@ -363,6 +511,21 @@ impl Documents<'_> {
             .await
     }
 
+    /// The chunks of a document, in their order, with their ids.
+    pub async fn chunks_of(self, id: SourceId) -> Result<Vec<(u64, NewChunk)>, StoreError> {
+        self.store.read(move |conn| chunk_rows(conn, id)).await
+    }
+
+    /// The collection that a document is in: its row.
+    pub async fn collection_of(self, id: SourceId) -> Result<Option<i64>, StoreError> {
+        self.store
+            .read(move |conn| {
+                let mut statement = conn.prepare_cached("SELECT collection_id FROM sources WHERE id = ?1")?;
+                Ok(statement.query_row([source_key(id)], |row| row.get(0)).optional()?)
+            })
+            .await
+    }
+
     /// The chunks of these ids, in their order; those that are gone are left out.
     pub async fn chunks(self, ids: Vec<u64>) -> Result<Vec<Chunk>, StoreError> {
         self.store.read(move |conn| chunks(conn, &ids)).await
@@ -370,10 +533,11 @@ impl Documents<'_> {
 }
 
 const COLLECTION: &str = "SELECT id, name, epoch, generation,
-    (SELECT count(*) FROM sources WHERE collection_id = collections.id) FROM collections";
+    (SELECT count(*) FROM sources WHERE collection_id = collections.id), settings FROM collections";
 
 const SUMMARY: &str = "SELECT s.id, c.name, s.path, s.title, s.size, s.modified_ns, s.indexed_at_ns,
-    (SELECT count(*) FROM chunks WHERE source_id = s.id)
+    (SELECT count(*) FROM chunks WHERE source_id = s.id),
+    s.layout, s.format, s.origin, s.trust, s.readers, s.metadata, s.notes, s.pages, s.validator, s.described_by, s.hash
     FROM sources s JOIN collections c ON c.id = s.collection_id";
 
 fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
@@ -383,6 +547,7 @@ fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
         epoch: row.get(2)?,
         generation: unsigned(row.get(3)?),
         sources: unsigned(row.get(4)?),
+        settings: json(row, 5)?,
     })
 }
 
@@ -396,7 +561,50 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
         modified: Timestamp(row.get(5)?),
         indexed_at: Timestamp(row.get(6)?),
         chunks: unsigned(row.get(7)?),
+        hash: row.get(18)?,
+        meta: SourceMeta {
+            layout: row.get(8)?,
+            format: row.get(9)?,
+            origin: Origin::named(row.get_ref(10)?.as_str()?),
+            trust: trust(row, 11)?,
+            readers: json(row, 12)?,
+            metadata: json(row, 13)?,
+            notes: json(row, 14)?,
+            pages: unpacked(row.get_ref(15)?.as_blob()?),
+            validator: row.get(16)?,
+            described_by: hash_of(row.get(17)?),
+        },
     })
+}
+
+/// A column that holds JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(at)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, error.into())
+    })
+}
+
+fn trust(row: &Row<'_>, at: usize) -> rusqlite::Result<Trust> {
+    let is_trusted = row.get_ref(at)?.as_str()? == trust_name(Trust::Trusted);
+    Ok(if is_trusted { Trust::Trusted } else { Trust::Untrusted })
+}
+
+fn trust_name(trust: Trust) -> &'static str {
+    match trust {
+        Trust::Trusted => "trusted",
+        Trust::Untrusted => "untrusted",
+    }
+}
+
+/// Where pages begin, as 32-bit numbers. Texts are far shorter than those reach.
+fn packed(pages: &[usize]) -> Vec<u8> {
+    pages.iter().flat_map(|start| u32::try_from(*start).unwrap_or(u32::MAX).to_le_bytes()).collect()
+}
+
+fn unpacked(pages: &[u8]) -> Vec<usize> {
+    let (starts, _) = pages.as_chunks::<4>();
+    starts.iter().map(|bytes| usize::try_from(u32::from_le_bytes(*bytes)).unwrap_or(usize::MAX)).collect()
 }
 
 fn stamp(row: &Row<'_>, at: usize) -> rusqlite::Result<Stamp> {
@@ -407,7 +615,8 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
     let mut generation: i64 = tx
         .prepare_cached("SELECT generation FROM collections WHERE id = ?1")?
         .query_row([collection], |row| row.get(0))?;
-    if !changes.upserts.is_empty() || !changes.deletes.is_empty() {
+    // Who may find a document changes what is found, too.
+    if !changes.upserts.is_empty() || !changes.deletes.is_empty() || !changes.described.is_empty() {
         generation += 1;
         tx.prepare_cached("UPDATE collections SET generation = ?2 WHERE id = ?1")?
             .execute([collection, generation])?;
@@ -434,9 +643,25 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
             stamp.modified.0,
         ])?;
     }
-    for (path, stamp, reason) in &changes.skipped {
-        tx.prepare_cached("INSERT OR REPLACE INTO skipped_files VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![collection, path, signed(stamp.size), stamp.modified.0, reason])?;
+    for (id, stamp, meta) in &changes.described {
+        tx.prepare_cached("UPDATE sources SET size = ?2, modified_ns = ?3 WHERE id = ?1")?.execute([
+            source_key(*id),
+            signed(stamp.size),
+            stamp.modified.0,
+        ])?;
+        describe(tx, *id, meta)?;
+    }
+    for skipped in &changes.skipped {
+        tx.prepare_cached("INSERT OR REPLACE INTO skipped_files VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+            params![
+                collection,
+                skipped.path,
+                signed(skipped.stamp.size),
+                skipped.stamp.modified.0,
+                skipped.reason,
+                hash_key(skipped.judged_by)
+            ],
+        )?;
     }
     for path in &changes.unskipped {
         tx.prepare_cached("DELETE FROM skipped_files WHERE collection_id = ?1 AND path = ?2")?
@@ -453,11 +678,12 @@ fn upsert(
 ) -> Result<(), StoreError> {
     let id = source_key(source.id);
     tx.prepare_cached(
-        "INSERT INTO sources (id, collection_id, path, title, hash, size, modified_ns, generation, indexed_at_ns)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        "INSERT INTO sources
+             (id, collection_id, path, title, hash, size, modified_ns, generation, indexed_at_ns, cut_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT (id) DO UPDATE SET path = excluded.path, title = excluded.title, hash = excluded.hash,
              size = excluded.size, modified_ns = excluded.modified_ns, generation = excluded.generation,
-             indexed_at_ns = excluded.indexed_at_ns",
+             indexed_at_ns = excluded.indexed_at_ns, cut_by = excluded.cut_by",
     )?
     .execute(params![
         id,
@@ -469,7 +695,11 @@ fn upsert(
         source.stamp.modified.0,
         generation,
         Timestamp::now().0,
+        hash_key(source.cut_by),
     ])?;
+    if let Some(meta) = &source.meta {
+        describe(tx, source.id, meta)?;
+    }
     tx.prepare_cached("DELETE FROM source_tombstones WHERE collection_id = ?1 AND source_id = ?2")?
         .execute([collection, id])?;
     tx.prepare_cached("INSERT OR REPLACE INTO source_texts VALUES (?1, ?2, ?3)")?.execute(params![
@@ -479,12 +709,63 @@ fn upsert(
     ])?;
     tx.prepare_cached("DELETE FROM chunks WHERE source_id = ?1")?.execute([id])?;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO chunks (source_id, ordinal, heading, start_byte, end_byte) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO chunks (source_id, ordinal, heading, start_byte, end_byte, parent_start, parent_end)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for (ordinal, chunk) in source.chunks.iter().enumerate() {
-        insert.execute(params![id, clamp(ordinal), chunk.heading, clamp(chunk.start), clamp(chunk.end)])?;
+        let (parent_start, parent_end) =
+            chunk.parent.as_ref().map(|parent| (clamp(parent.start), clamp(parent.end))).unzip();
+        insert.execute(params![
+            id,
+            clamp(ordinal),
+            chunk.heading,
+            clamp(chunk.start),
+            clamp(chunk.end),
+            parent_start,
+            parent_end
+        ])?;
     }
     Ok(())
+}
+
+fn describe(tx: &Transaction<'_>, id: SourceId, meta: &SourceMeta) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE sources SET layout = ?2, format = ?3, origin = ?4, trust = ?5, readers = ?6, metadata = ?7,
+             notes = ?8, pages = ?9, validator = ?10, described_by = ?11 WHERE id = ?1",
+    )?
+    .execute(params![
+        source_key(id),
+        meta.layout,
+        meta.format,
+        meta.origin.name(),
+        trust_name(meta.trust),
+        serde_json::json!(meta.readers).to_string(),
+        serde_json::json!(meta.metadata).to_string(),
+        serde_json::json!(meta.notes).to_string(),
+        packed(&meta.pages),
+        meta.validator,
+        hash_key(meta.described_by),
+    ])?;
+    Ok(())
+}
+
+/// The chunks of a document, in order.
+fn chunk_rows(conn: &Connection, id: SourceId) -> Result<Vec<(u64, NewChunk)>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, heading, start_byte, end_byte, parent_start, parent_end FROM chunks
+         WHERE source_id = ?1 ORDER BY ordinal",
+    )?;
+    let rows = statement.query_map([source_key(id)], |row| {
+        let (start, end) = (length(row.get(2)?), length(row.get(3)?));
+        Ok((unsigned(row.get(0)?), NewChunk { heading: row.get(1)?, start, end, parent: parent(row, 4)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The span in two columns, where there is one.
+fn parent(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Range<usize>>> {
+    let (start, end): (Option<i64>, Option<i64>) = (row.get(at)?, row.get(at + 1)?);
+    Ok(start.zip(end).map(|(start, end)| length(start)..length(end)))
 }
 
 fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<Delta, StoreError> {
@@ -500,16 +781,7 @@ fn changes_since(conn: &Connection, collection: i64, generation: u64) -> Result<
     let mut rows = changed.query([collection, signed(generation), up_to])?;
     while let Some(row) = rows.next()? {
         let id = source_id(row.get(0)?);
-        let chunks = conn
-            .prepare_cached(
-                "SELECT id, heading, start_byte, end_byte FROM chunks WHERE source_id = ?1 ORDER BY ordinal",
-            )?
-            .query_map([source_key(id)], |row| {
-                let chunk =
-                    NewChunk { heading: row.get(1)?, start: length(row.get(2)?), end: length(row.get(3)?) };
-                Ok((unsigned(row.get(0)?), chunk))
-            })?
-            .collect::<Result<_, _>>()?;
+        let chunks = chunk_rows(conn, id)?;
         delta.sources.push(IndexedSource { id, title: row.get(1)?, text: text_of(conn, id)?, chunks });
     }
     delta.deleted = conn
@@ -543,10 +815,10 @@ fn piece_end(conn: &Connection, collection: i64, after: i64) -> Result<Option<i6
 }
 
 fn chunks(conn: &Connection, ids: &[u64]) -> Result<Vec<Chunk>, StoreError> {
-    let mut texts: HashMap<SourceId, String> = HashMap::new();
+    let mut sources: HashMap<SourceId, (String, Arc<SourceAbout>)> = HashMap::new();
     let mut found = Vec::with_capacity(ids.len());
     let mut select = conn.prepare_cached(
-        "SELECT c.source_id, s.path, s.title, c.heading, c.start_byte, c.end_byte
+        "SELECT c.source_id, s.path, s.title, c.heading, c.start_byte, c.end_byte, c.parent_start, c.parent_end
          FROM chunks c JOIN sources s ON s.id = c.source_id WHERE c.id = ?1",
     )?;
     for id in ids {
@@ -561,22 +833,44 @@ fn chunks(conn: &Connection, ids: &[u64]) -> Result<Vec<Chunk>, StoreError> {
                     start: length(row.get(4)?),
                     end: length(row.get(5)?),
                     text: String::new(),
+                    parent: parent(row, 6)?.map(|span| (span, String::new())),
+                    about: Arc::default(),
                 })
             })
             .optional()?;
         let Some(mut chunk) = row else { continue };
-        let text = match texts.entry(chunk.source_id) {
+        let (text, about) = match sources.entry(chunk.source_id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(vacant) => vacant.insert(text_of(conn, chunk.source_id)?),
+            Entry::Vacant(vacant) => {
+                let id = chunk.source_id;
+                vacant.insert((text_of(conn, id)?, Arc::new(about(conn, id)?)))
+            }
         };
-        let text = text.get(chunk.start..chunk.end);
-        let Some(text) = text else {
-            return Err(StoreError::Damaged(format!("a chunk of {} lies outside its text", chunk.path)));
-        };
-        text.clone_into(&mut chunk.text);
+        let outside = || StoreError::Damaged(format!("a chunk of {} lies outside its text", chunk.path));
+        text.get(chunk.start..chunk.end).ok_or_else(outside)?.clone_into(&mut chunk.text);
+        if let Some((span, words)) = &mut chunk.parent {
+            let around = text.get(span.clone());
+            let outside = || StoreError::Damaged(format!("a chunk of {} lies outside its text", chunk.path));
+            around.ok_or_else(outside)?.clone_into(words);
+        }
+        chunk.about = about.clone();
         found.push(chunk);
     }
     Ok(found)
+}
+
+fn about(conn: &Connection, id: SourceId) -> Result<SourceAbout, StoreError> {
+    let mut statement = conn
+        .prepare_cached("SELECT trust, readers, metadata, indexed_at_ns, pages FROM sources WHERE id = ?1")?;
+    Ok(statement.query_row([source_key(id)], |row| {
+        Ok(SourceAbout {
+            trust: trust(row, 0)?,
+            readers: json(row, 1)?,
+            metadata: json(row, 2)?,
+            indexed_at: Timestamp(row.get(3)?),
+            pages: unpacked(row.get_ref(4)?.as_blob()?),
+        })
+    })?)
 }
 
 fn text_of(conn: &Connection, id: SourceId) -> Result<String, StoreError> {
@@ -596,6 +890,13 @@ fn source_key(id: SourceId) -> i64 {
 }
 fn source_id(key: i64) -> SourceId {
     SourceId(key.cast_unsigned())
+}
+/// Hashes keep their bits, too.
+fn hash_key(hash: u64) -> i64 {
+    hash.cast_signed()
+}
+fn hash_of(key: i64) -> u64 {
+    key.cast_unsigned()
 }
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)

@@ -53,30 +53,34 @@ pub(crate) struct Codes<T> {
 }
 
 impl<T: Ord + Hash + Clone> Codes<T> {
-    pub(crate) fn of(values: impl Iterator<Item = T> + Clone) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = T>) -> Self {
         let mut places: HashMap<T, u32, foldhash::fast::RandomState> = HashMap::default();
-        let mut last = None;
-        for value in values.clone() {
-            // Facts beside each other are alike.
-            if last.as_ref() != Some(&value) {
-                places.insert(value.clone(), 0);
-                last = Some(value);
+        let mut last: Option<(T, u32)> = None;
+        let mut codes: Vec<u32> = values
+            .map(|value| match &last {
+                // Facts beside each other are alike.
+                Some((known, place)) if *known == value => *place,
+                _ => {
+                    let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                    let place = *places.entry(value.clone()).or_insert(next);
+                    last = Some((value, place));
+                    place
+                }
+            })
+            .collect();
+        let mut dictionary: Vec<(T, u32)> = places.into_iter().collect();
+        dictionary.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        // From the order they came in to the order they stand in.
+        let mut sorted = vec![0; dictionary.len()];
+        for ((_, place), at) in dictionary.iter().zip(0..) {
+            if let Some(sorted) = sorted.get_mut(*place as usize) {
+                *sorted = at;
             }
         }
-        let mut dictionary: Vec<T> = places.keys().cloned().collect();
-        dictionary.sort_unstable();
-        for (at, value) in (0..).zip(&dictionary) {
-            places.insert(value.clone(), at);
+        for code in &mut codes {
+            *code = sorted.get(*code as usize).copied().unwrap_or(0);
         }
-        let (mut last, mut place) = (None, 0);
-        let codes = values.map(|value| {
-            if last.as_ref() != Some(&value) {
-                place = places.get(&value).copied().unwrap_or(0);
-                last = Some(value);
-            }
-            place
-        });
-        Self { codes: codes.collect(), dictionary }
+        Self { dictionary: dictionary.into_iter().map(|(value, _)| value).collect(), codes }
     }
 }
 

@@ -11,7 +11,7 @@
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`backup`] and [`check`] (the file as a whole), [`documents`].
+//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -28,8 +28,10 @@ pub mod family;
 mod insert;
 pub mod keys;
 mod labels;
+mod last_backup;
 pub mod ledger;
 pub mod messages;
+pub mod metadata;
 mod names;
 pub mod outline;
 pub mod query;
@@ -43,10 +45,12 @@ pub mod sessions;
 mod spans;
 pub mod stats;
 pub mod store;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod tokens;
 pub mod traces;
+pub mod vectors;
 mod writer;
 
 pub use admission::{Place, Unavailable};
@@ -56,6 +60,7 @@ pub use cursors::Cursors;
 pub use error::StoreError;
 pub use family::{Family, Kin};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
+pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};
@@ -65,6 +70,7 @@ pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};
 pub use row::{Bodies, Slot, SpanRow, StoredSpan, StoredTrace, Summary, TraceBatch, TraceRow};
 pub use scores::{SavedView, Score, ScoreQuery, ScoreTarget, ScoreValue, Scores};
 pub use sessions::{SessionRow, SessionRows};
-pub use stats::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
+pub use stats::{CallStats, Dear, Dimension, GroupStats, Rank, Stats, StatsQuery};
 pub use store::{Health, HealthState, Options, Store, make_folder};
+pub use tallies::Tally;
 pub use traces::{Bucket, Counts, TraceRows, Traces};

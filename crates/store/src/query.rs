@@ -511,7 +511,7 @@ impl Behind {
 }
 
 /// Only `*` is special to us.
-fn glob_pattern(glob: &str) -> Sql {
+pub(crate) fn glob_pattern(glob: &str) -> Sql {
     let mut pattern = String::with_capacity(glob.len());
     for char in glob.chars().map(|char| char.to_ascii_lowercase()) {
         match char {

@@ -15,6 +15,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_facts.sql"),
     include_str!("../migrations/0007_governance.sql"),
     include_str!("../migrations/0008_cursors.sql"),
+    include_str!("../migrations/0009_sources.sql"),
+    include_str!("../migrations/0010_vectors.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.

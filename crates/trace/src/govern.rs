@@ -106,6 +106,16 @@ impl std::str::FromStr for Keep {
     }
 }
 
+impl std::fmt::Display for Keep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Errors => f.write_str("errors"),
+            Self::Slower(than) => write!(f, "slow>{}s", than.as_secs_f64()),
+            Self::Dearer(than) => write!(f, "cost>{}", than.dollars()),
+        }
+    }
+}
+
 impl Sampling {
     /// Whether a trace is kept.
     fn keeps(&self, batch: &TraceBatch) -> bool {

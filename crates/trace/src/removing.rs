@@ -18,7 +18,7 @@ pub struct Retention {
 }
 
 /// Who the audit names where nobody asked.
-const BY_ITSELF: &str = "retention";
+pub const BY_ITSELF: &str = "retention";
 
 impl TraceStore {
     /// Removes the traces whose time is over, and the oldest of what is too much.

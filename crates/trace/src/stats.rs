@@ -4,8 +4,9 @@
 use crate::filter::TraceFilter;
 use crate::read::TraceError;
 use crate::recorder::TraceStore;
-use hanok_base::{Object, Timestamp};
-use hanok_store::{CallStats, Dimension, GroupStats, Rank, Stats, StatsQuery};
+use crate::view::TraceSummary;
+use hanok_base::{NanoDollars, Object, Timestamp};
+use hanok_store::{CallStats, Dear, Dimension, GroupStats, Rank, Stats, StatsQuery};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,6 +53,17 @@ impl TraceStore {
     /// Sums and percentiles over the counted calls.
     pub async fn stats(&self, query: StatsQuery) -> Result<Stats, TraceError> {
         Ok(self.rows().stats(query).await?)
+    }
+
+    /// The traces whose calls that pass the filter cost most, dearest first, `limit` (1,000) at most, each with what
+    /// those calls cost. Those whose calls cost nothing or have no price are left out.
+    pub async fn dearest(
+        &self,
+        filter: &TraceFilter,
+        limit: usize,
+    ) -> Result<Vec<(TraceSummary, NanoDollars)>, TraceError> {
+        let found = self.rows().dearest(filter.query(), limit).await?;
+        Ok(found.into_iter().map(|Dear { trace, cost }| (TraceSummary::from(trace), cost)).collect())
     }
 }
 

@@ -5,7 +5,7 @@
 //! one that is lost or of another file is built again, and what it finds is looked up in the store.
 
 use crate::recorder::TraceStore;
-use hanok_index::{Groups, IndexError, SearchIndex, Writer};
+use hanok_index::{Detail, Groups, IndexError, SearchIndex, Writer};
 use hanok_store::{FoundTexts, NewTexts, Store, StoreError, TextMark};
 use serde::Serialize;
 use serde_json::Value;
@@ -59,7 +59,7 @@ pub struct TextIndex {
 impl TextIndex {
     /// The index in this folder, which need not exist.
     pub fn open(folder: &Path) -> Self {
-        Self { index: SearchIndex::open(folder), following: tokio::sync::Mutex::default() }
+        Self { index: SearchIndex::open_with(folder, Detail::Sets), following: tokio::sync::Mutex::default() }
     }
 
     /// How far it is; of none, the beginning.
@@ -202,11 +202,17 @@ fn take(texts: &TextIndex, writer: Option<Writer>, new: &NewTexts) -> Result<Wri
     for (seq, text) in heads {
         writer.add(seq, seq, &[text])?;
     }
-    let mut text = String::new();
-    for (seq, body) in &new.bodies {
+    // The messages that a trace brought are one text: what is in both is kept once.
+    let (mut text, mut words) = (String::new(), String::new());
+    for bodies in new.bodies.chunk_by(|(one, _), (next, _)| one == next) {
         text.clear();
-        words_of(body, &mut text);
-        if let (Ok(seq), false) = (u64::try_from(*seq), text.is_empty()) {
+        for (_, body) in bodies {
+            words.clear();
+            words_of(body, &mut words);
+            text.push_str(&words);
+        }
+        let seq = bodies.first().and_then(|(seq, _)| u64::try_from(*seq).ok());
+        if let Some(seq) = seq.filter(|_| !text.is_empty()) {
             writer.add(seq, seq, &[&text])?;
         }
     }

@@ -6,10 +6,11 @@
 //!
 //! Reading order: [`codec`] (the face), [`error`], [`sse`] and `ndjson` (framing), `guard` (streams that pass
 //! unchanged), `signature` and `effort` (what dialects say differently), the dialects beginning with
-//! [`openai_chat`], [`embeddings`], [`form`] (multipart), [`tokens`] (an estimate of them), [`rate`] (limits
+//! [`openai_chat`], [`embeddings`], [`rerank`], [`form`] (multipart), [`tokens`] (an estimate of them), [`rate`] (limits
 //! as headers); beneath them `edit` (bytes, changed in few places), `take` (members out of a parsed object),
 //! `depth` (how deep they may be), `members` (members out of bytes,
-//! nothing else built) and `template` (events that need not be read).
+//! nothing else built), `quote` (what is told of a
+//! quotation) and `template` (events that need not be read).
 
 pub mod anthropic_messages;
 pub mod codec;
@@ -26,7 +27,9 @@ mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
+mod quote;
 pub mod rate;
+pub mod rerank;
 mod signature;
 pub mod sse;
 mod take;
@@ -39,6 +42,7 @@ pub use codec::{
 };
 pub use error::{StreamFault, WireError};
 pub use rate::{is_rate_limit_header, rate_limit_headers};
+pub use rerank::RerankForm;
 pub use signature::holds_foreign_signature;
 
 /// Whether `body` is one valid JSON value, found without building it.

@@ -6,6 +6,8 @@ use crate::output;
 use crate::ownership::Owned;
 use crate::wiring;
 use anyhow::Context as _;
+use hanok_base::Timestamp;
+use hanok_store::LastBackup;
 use serde_json::json;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -21,11 +23,18 @@ pub(crate) async fn run(effective: Effective, command: Db) -> anyhow::Result<Exi
         Db::Backup { file, json } => {
             wiring::store_to_read(&effective)?.close();
             let to = file.clone();
+            let folder = data.clone();
             let size = blocking(move || {
                 let mut told = Told::new("backup");
-                hanok_store::backup(&data, &to, &mut |done, all| told.tell(done, all))
+                hanok_store::backup(&folder, &to, &mut |done, all| told.tell(done, all))
             })
             .await??;
+            let at = std::path::absolute(&file).unwrap_or_else(|_| file.clone());
+            let made = LastBackup { at: Timestamp::now(), file: at, bytes: size };
+            // The copy is there all the same.
+            if let Err(error) = made.note(&data) {
+                output::note(format!("the backup could not be noted in {}: {error}", data.display()));
+            }
             if json.json {
                 output::json(&json!({ "file": file, "bytes": size }))?;
             } else {

@@ -261,13 +261,13 @@ fn how_well_words_are_known() {
 fn an_index_of_other_terms_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let whole = Analysis { keep_endings: true };
-    let index = SearchIndex::open_with(dir.path(), whole);
+    let index = SearchIndex::open_analyzed(dir.path(), whole);
     let mut writer = index.writer().unwrap();
     writer.add(1, 1, &["running shoes"]).unwrap();
     writer.commit("1").unwrap();
     let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
     assert_eq!((count("run"), count("Running"), index.groups_with("shoes").unwrap().is_some()), (0, 1, true));
     drop(writer);
-    assert_eq!(SearchIndex::open_with(dir.path(), whole).mark().as_deref(), Some("1"));
+    assert_eq!(SearchIndex::open_analyzed(dir.path(), whole).mark().as_deref(), Some("1"));
     assert_eq!(SearchIndex::open(dir.path()).mark(), None);
 }

@@ -1,15 +1,18 @@
 //! Calls summed up, as the page on costs shows them.
 
+use crate::ui::view::TraceRow;
 use crate::ui::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_base::Timestamp;
 use hanok_store::{CallStats, Dimension, GroupStats, Rank, StatsQuery};
-use hanok_trace::{TraceError, TraceStore, parse_filter, stats_query};
+use hanok_trace::{Criterion, FilterTerm, TraceError, TraceStore, parse_filter, stats_query};
 use std::time::Duration;
 
 /// Groups told apart; the chart colours the first of them.
 const GROUPS: usize = 20;
 /// Kinds of failure told apart.
 const FAILURES: usize = 6;
+/// Dearest traces shown.
+const DEAREST: usize = 6;
 
 /// The page on costs.
 pub(crate) async fn costs(
@@ -45,8 +48,15 @@ pub(crate) async fn costs(
         limit: GROUPS,
         ..query
     };
-    let (found, before, failures) = tokio::join!(
+    let mut dear = parsed;
+    if !own_time {
+        let since =
+            FilterTerm { not: false, what: Criterion::Since { text: String::new(), at: now.before(length) } };
+        dear.terms.push(since);
+    }
+    let (found, dearest, before, failures) = tokio::join!(
         traces.stats(query),
+        traces.dearest(&dear, DEAREST),
         async {
             if own_time {
                 return Ok(None);
@@ -65,6 +75,10 @@ pub(crate) async fn costs(
     view.total = group(&found.total);
     view.groups = found.groups.iter().map(group).collect();
     view.others = found.others.as_ref().map(group);
+    view.dearest = dearest?
+        .iter()
+        .map(|(trace, cost)| TraceRow { cost_usd: Some(cost.dollars()), ..super::row(trace) })
+        .collect();
     view.before = before?.map(|before| sums(&before.total.sums)).filter(|before| before.calls > 0);
     let failed = failures?.groups;
     view.failures = failed
@@ -77,6 +91,7 @@ pub(crate) async fn costs(
 
 fn dimension(by: GroupBy) -> Dimension {
     match by {
+        GroupBy::Asked => Dimension::Asked,
         GroupBy::Model => Dimension::Model,
         GroupBy::Provider => Dimension::Provider,
         GroupBy::Key => Dimension::Key,

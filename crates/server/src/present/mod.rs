@@ -1,6 +1,8 @@
 //! Records and documents as what pages show.
 
+pub(crate) mod chunks;
 mod costs;
+pub(crate) mod documents;
 mod gateway;
 mod pane;
 mod request;
@@ -9,6 +11,7 @@ mod settings;
 mod trace;
 mod usage;
 
+pub(crate) use chunks::{Meaning, another, chunks};
 pub(crate) use costs::costs;
 pub(crate) use gateway::models;
 pub(crate) use pane::span_pane;
@@ -85,6 +88,11 @@ pub(crate) async fn example_titles(house: &House, lang: Lang) -> Vec<String> {
     titles.sort_by_key(|title| korean(title) != (lang == Lang::Ko));
     titles.dedup();
     titles.into_iter().take(3).collect()
+}
+
+/// A name as a part of a path.
+pub(crate) fn encoded(name: &str) -> String {
+    percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// A trace's row in the list.

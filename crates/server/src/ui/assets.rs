@@ -26,7 +26,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 18] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
@@ -40,6 +40,8 @@ const FILES: [(&str, &str, &str); 16] = [
     ("filter.js", JS, include_str!("../../assets/filter.js")),
     ("trace.js", JS, include_str!("../../assets/trace.js")),
     ("chart.js", JS, include_str!("../../assets/chart.js")),
+    ("chunks.js", JS, include_str!("../../assets/chunks.js")),
+    ("knowledge.js", JS, include_str!("../../assets/knowledge.js")),
     ("settings.js", JS, include_str!("../../assets/settings.js")),
     ("models.js", JS, include_str!("../../assets/models.js")),
     ("keys.js", JS, include_str!("../../assets/keys.js")),

@@ -4,6 +4,7 @@ use super::chart::{Chart, Point, scale, stroke, swatch};
 use super::format;
 use super::shell::{Page, Room, Section, document, filter_part, note};
 use super::text::fill;
+use super::view::TraceRow;
 use super::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_base::Timestamp;
 use maud::{Markup, html};
@@ -37,9 +38,9 @@ pub fn costs_page(page: &Page, view: &CostsView) -> Markup {
                         p.finding { (finding(page, view)) }
                         (figures(page, view))
                         (over_time(page, view))
-                        div.cols { (latency(page, view)) (first_token(page, view)) }
+                        div.cols { (latency(page, view)) @if !view.dearest.is_empty() { (dearest(page, view)) } }
                         (table(page, view))
-                        @if !view.failures.is_empty() { (failures(page, view)) }
+                        div.cols { (first_token(page, view)) @if !view.failures.is_empty() { (failures(page, view)) } }
                     }
                 }
             },
@@ -182,14 +183,28 @@ fn change(page: &Page, view: &CostsView) -> Markup {
     html! { (sign) " " (format::portion(share.abs())) " " (r.than_before) }
 }
 
+/// What a group is made of: its traces; where traces are not found by what it has in common, the same page of its
+/// calls alone.
+fn group_link(page: &Page, view: &CostsView, group: &GroupView) -> String {
+    match (&group.name, view.by.word()) {
+        (Some(name), None) => {
+            let only = filter_part(view.by.as_str(), name);
+            let filter = [view.filter.as_str(), &only].join(" ");
+            let range = view.range.as_str();
+            page.to(&format!("costs?range={range}&filter={}", format::url_encode(filter.trim())))
+        }
+        _ => traces_link(page, view, Some(group), None),
+    }
+}
+
 /// The traces of a group, of a stretch of time, or of both.
 fn traces_link(page: &Page, view: &CostsView, group: Option<&GroupView>, bucket: Option<usize>) -> String {
     let mut parts = Vec::new();
     if !view.filter.is_empty() {
         parts.push(view.filter.clone());
     }
-    if let Some(name) = group.and_then(|group| group.name.as_deref()) {
-        parts.push(filter_part(view.by.as_str(), name));
+    if let (Some(name), Some(word)) = (group.and_then(|group| group.name.as_deref()), view.by.word()) {
+        parts.push(filter_part(word, name));
     }
     match bucket {
         Some(bucket) => {
@@ -277,7 +292,7 @@ fn over_time(page: &Page, view: &CostsView) -> Markup {
             }
             div.in {
                 ul.legend { @for (colour, group) in &drawn { li {
-                    (swatch(*colour)) @if group.name.is_some() { a href=(traces_link(page, view, Some(group), None)) { (name(page, group)) } } @else { (drawn_name(page, *colour, group)) }
+                    (swatch(*colour)) @if group.name.is_some() { a href=(group_link(page, view, group)) { (name(page, group)) } } @else { (drawn_name(page, *colour, group)) }
                 } } }
                 (chart.stacked(&parts)) (axis(view)) p.said.dim data-said aria-live="polite" {}
             }
@@ -304,7 +319,8 @@ fn cell(page: &Page, view: &CostsView, group: &GroupView, at: usize) -> Markup {
     if value <= 0.0 {
         return html! { span.dim { "0" } };
     }
-    html! { @if group.name.is_some() { a href=(traces_link(page, view, Some(group), Some(at))) { (written(view.measure, value)) } } @else { (written(view.measure, value)) } }
+    let found = group.name.is_some() && view.by.word().is_some();
+    html! { @if found { a href=(traces_link(page, view, Some(group), Some(at))) { (written(view.measure, value)) } } @else { (written(view.measure, value)) } }
 }
 
 fn latency(page: &Page, view: &CostsView) -> Markup {
@@ -379,6 +395,29 @@ fn percentiles(page: &Page, view: &CostsView, title: &str, of: &[Percentile<'_>]
     }
 }
 
+fn dearest(page: &Page, view: &CostsView) -> Markup {
+    let t = page.texts();
+    let r = &t.records;
+    let all = format!("{}%20cost%3E0", traces_link(page, view, None, None));
+    let tokens =
+        |row: &TraceRow| row.input_tokens.unwrap_or(0).saturating_add(row.output_tokens.unwrap_or(0));
+    html! {
+        section.panel {
+            header { h2 { (r.dearest) } a.end href=(all) { (r.all) } }
+            table.table.hit {
+                thead { tr { th { (t.trace) } th.num { (t.tokens) } th.num { (t.cost) } } }
+                tbody { @for row in &view.dearest { tr {
+                    td.cut { a.cut href=(page.to(&format!("traces/{}", row.trace_id))) {
+                        span.strong { (row.name) } @if let Some(title) = &row.title { " " span.soft { (format::cut(title, 120)) } }
+                    } }
+                    td.num { (format::tokens(tokens(row))) }
+                    td.num { (row.cost_usd.map_or_else(|| "–".to_owned(), format::dollars)) }
+                } } }
+            }
+        }
+    }
+}
+
 fn failures(page: &Page, view: &CostsView) -> Markup {
     let r = &page.texts().records;
     let all = format!("{}%20status%3Aerror", traces_link(page, view, None, None));
@@ -441,7 +480,7 @@ fn group_row(
         td { span.row {
             (swatch(colour))
             @if !named { span.dim { (r.others) } }
-            @else if group.name.is_some() { a.cut href=(traces_link(page, view, Some(group), None)) { (name(page, group)) } }
+            @else if group.name.is_some() { a.cut href=(group_link(page, view, group)) { (name(page, group)) } }
             @else { span.dim { (name(page, group)) } }
         } }
         (sums_cells(page, &group.sums))

@@ -1,25 +1,28 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
 //! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
-//! [`view_gateway`], [`view_costs`], [`view_sessions`] and [`view_settings`], call a page function and send what
+//! [`view_gateway`], [`view_costs`], [`view_sessions`], [`view_knowledge`] and [`view_settings`], call a page function and send what
 //! it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
 mod ask;
 mod assets;
 mod chart;
+mod chunks;
 mod costs;
 mod failure;
 mod format;
 mod icon;
 mod key_form;
 mod keys;
+mod knowledge;
 mod login;
 mod messages;
 mod models;
 mod prefs;
 mod prose;
 mod scores;
+mod search;
 mod sessions;
 mod settings;
 mod shell;
@@ -29,6 +32,7 @@ mod start;
 mod text;
 mod text_en;
 mod text_gateway;
+mod text_knowledge;
 mod text_ko;
 mod text_records;
 mod trace;
@@ -37,24 +41,30 @@ mod tree;
 pub mod view;
 pub mod view_costs;
 pub mod view_gateway;
+pub mod view_knowledge;
 pub mod view_sessions;
 pub mod view_settings;
 
 pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
+pub use chunks::{chunks_page, tried};
 pub use costs::costs_page;
 pub use failure::{error_page, not_found_page};
 pub use keys::keys_page;
+pub use knowledge::{collection_page, knowledge_page};
 pub use login::login_page;
 pub use models::models_page;
 pub use prefs::Prefs;
+pub use search::search_page;
 pub use sessions::{session_page, sessions_page};
 pub use settings::settings_page;
 pub use shell::{Page, Pulse, Theme, Tick};
 pub use source::source_page;
 pub use span::span_pane;
+pub(crate) use start::shell_word;
 pub use text::{Count, Lang, ScriptTexts, Texts};
 pub use text_gateway::GatewayTexts;
+pub use text_knowledge::{KnowledgeTexts, KnowledgeWords};
 pub use text_records::{RecordTexts, RecordWords};
 pub use trace::{trace_page, trace_rows};
 pub use traces::{filter_of_query, trace_row, traces_page};

@@ -4,7 +4,7 @@ use super::format;
 use super::icon::Icon;
 use super::messages::talk;
 use super::scores::scores;
-use super::shell::{Page, Room, Section, document, filter_part, filtered, note, with_code};
+use super::shell::{Page, Room, Section, document, filter_part, filtered, note, with_codes};
 use super::text::fill;
 use super::traces::lists;
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
@@ -53,7 +53,7 @@ fn rows(page: &Page, view: &SessionsView) -> Markup {
                 @if view.error.is_none() { div.nothing {
                     @if view.filter.is_empty() {
                         p.strong { (r.no_sessions) }
-                        p.dim { (with_code(r.no_sessions_hint, "attribute", "gen_ai.conversation.id")) }
+                        p.dim { (with_codes(r.no_sessions_hint, &[("header", "x-hanok-session"), ("attribute", "gen_ai.conversation.id")])) }
                     } @else { p.strong { (r.no_session_matches) } p { a href="?" { (t.clear_filter) } } }
                 } }
             } @else {

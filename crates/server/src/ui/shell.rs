@@ -150,6 +150,7 @@ pub(super) enum Section {
     Traces,
     Costs,
     Models,
+    Knowledge,
     Keys,
     Settings,
     None,
@@ -281,7 +282,8 @@ fn entries(page: &Page) -> [Vec<Entry>; 4] {
         ],
         vec![
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
-            (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "K"),
+            (Section::Knowledge, page.to("knowledge"), t.knowledge.knowledge, Icon::Book, "K"),
+            (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "Y"),
         ],
         vec![(Section::Settings, page.to("settings"), t.records.settings, Icon::Settings, "S")],
     ]
@@ -393,6 +395,7 @@ fn palette(page: &Page) -> Markup {
                     }
                 }
                 li #cmd-sessions role="option" data-to=(page.to("sessions")) { (Icon::Ask.draw()) span { (t.records.sessions) } span {} }
+                li #cmd-search role="option" data-to=(page.to("search")) { (Icon::Find.draw()) span { (t.knowledge.search_documents) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -422,7 +425,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "C", "M", "K", "S"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "Y", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),
@@ -494,8 +497,20 @@ pub(super) fn note(class: &str, content: &Markup) -> Markup {
     html! { div.note.(class) { (Icon::Warn.draw()) div.grow { (content) } } }
 }
 
+/// A text in which each `{name}` is set as code.
+pub(super) fn with_codes(text: &str, codes: &[(&str, &str)]) -> Markup {
+    let first = codes
+        .iter()
+        .filter_map(|(name, code)| Some((text.find(&format!("{{{name}}}"))?, name.len() + 2, code)))
+        .min_by_key(|(at, ..)| *at);
+    let Some((at, length, code)) = first else {
+        return html! { (text) };
+    };
+    let (before, rest) = text.split_at(at);
+    html! { (before) code { (code) } (with_codes(rest.get(length..).unwrap_or_default(), codes)) }
+}
+
 /// A text whose `{name}` is set as code.
 pub(super) fn with_code(text: &str, name: &str, code: &str) -> Markup {
-    let (before, after) = text.split_once(&format!("{{{name}}}")).unwrap_or((text, ""));
-    html! { (before) code { (code) } (after) }
+    with_codes(text, &[(name, code)])
 }

@@ -1,7 +1,8 @@
 //! One document's text, the quoted place marked and in view.
 
 use super::format;
-use super::shell::{Page, Room, Section, document};
+use super::knowledge::{about, confirm};
+use super::shell::{Page, Room, Section, csrf, document};
 use super::text::fill;
 use super::view::SourceView;
 use maud::{Markup, html};
@@ -25,6 +26,7 @@ pub fn source_page(page: &Page, view: &SourceView) -> Markup {
         &[("from", &number(cut.from)), ("to", &number(cut.to)), ("all", &number(view.text.len()))],
     );
     let title = if view.title.is_empty() { format::file_name(&view.path) } else { &view.title };
+    let here = format::url_encode(&view.id);
     let main = html! {
         dl.sum {
             div { dt { (t.path) } dd.mono { (view.path) } }
@@ -34,6 +36,7 @@ pub fn source_page(page: &Page, view: &SourceView) -> Markup {
                 div { dt { (t.quoted) } dd { a href="#quote" { (fill(t.bytes_range, &[("start", &number(start)), ("end", &number(end))])) } } }
             }
             div { dt { (t.bytes) } dd { (number(view.text.len())) } }
+            (about(page, &view.about))
         }
         div.scroll #text tabindex="0" role="region" aria-label=(fill(t.text_of, &[("title", title)])) {
             @if cut.is_part(view) {
@@ -51,12 +54,26 @@ pub fn source_page(page: &Page, view: &SourceView) -> Markup {
         page,
         &Room {
             title,
-            section: Section::None,
+            section: Section::Knowledge,
             class: "flush",
-            scripts: &[],
-            above: Some((page.root.clone(), t.ask)),
+            scripts: &["knowledge.js"],
+            above: Some((
+                page.to(&format!("knowledge/{}", format::url_encode(&view.collection))),
+                &view.collection,
+            )),
             heading: html! { (title) },
-            actions: html! { @if cut.marked.is_some() { a.btn.btn-quiet href="#quote" { (t.to_quote) } } },
+            actions: html! {
+                @if cut.marked.is_some() { a.btn.btn-quiet href="#quote" { (t.to_quote) } }
+                a.btn href=(page.to(&format!("sources/{here}/chunks"))) { (t.knowledge.see_chunks) }
+                @if view.may_manage { (confirm(
+                    t.knowledge.delete,
+                    t.knowledge.cancel,
+                    &fill(t.knowledge.delete_document_ask, &[("name", title)]),
+                    t.knowledge.delete_document_hint,
+                    &page.to(&format!("sources/{here}/delete")),
+                    &csrf(page),
+                )) }
+            },
             main,
         },
     )

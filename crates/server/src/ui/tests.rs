@@ -11,10 +11,14 @@ use super::view_gateway::{
     LoginError, LoginView, ModelsView, Period, ProviderKey, ProviderView, RouteView, Strategy, TargetView,
     Viewer,
 };
+use super::view_knowledge::{
+    ChunksView, CollectionPage, CollectionRow, CutView, Damage, DocumentAbout, DocumentRow, EmbedderView,
+    FoundView, Hint, Knobs, KnowledgeView, PieceView, SearchView,
+};
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use super::view_settings::{Backup, RecordsView, Setting, SettingsView};
+use super::view_settings::{BackupView, KeptView, RecordsView, RetentionView, SettingsView};
 use super::*;
-use hanok_base::Timestamp;
+use hanok_base::{Timestamp, Vote};
 use maud::Markup;
 
 const EVIL: &str = "<img src=x onerror=alert(1)>\"'`[1]";
@@ -143,6 +147,7 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     ];
     all.extend(Tab::ALL.map(|tab| (tab.as_str(), trace_page(&page("/traces/x"), &trace(tab)))));
     all.extend(gateway_pages(lang, theme));
+    all.extend(knowledge_pages(lang, theme));
     all.extend(record_pages(lang, theme, &row, &message, &score));
     all.into_iter().map(|(name, page)| (name, page.into_string())).collect()
 }
@@ -193,16 +198,23 @@ fn record_pages(
         groups: vec![group(Some(evil())), group(None)],
         others: Some(group(None)),
         failures: vec![(Some(evil()), 1), (None, 2)],
+        dearest: vec![row.clone(), TraceRow::default()],
         to_come: 1,
         ..CostsView::default()
     };
-    let setting = || Setting { now: vec![evil()], change: evil() };
+    let kept =
+        KeptView { pii: vec!["email", EVIL], rate: f64::NAN, always: vec![evil()], ..KeptView::default() };
     let records = RecordsView {
         folder: evil(),
-        retention: Some(setting()),
-        redaction: Some(setting()),
-        payloads: Some(setting()),
-        backup: Some(Backup { last: Some((Timestamp(0), evil())), command: evil() }),
+        retention: RetentionView {
+            days: Some(f64::INFINITY),
+            projects: vec![(evil(), 1.0)],
+            most_bytes: Some(u64::MAX),
+            last: Some((Timestamp(0), 1)),
+        },
+        projects: vec![(evil(), kept.clone())],
+        kept: KeptView { secrets: true, ..kept },
+        backup: BackupView { last: Some((Timestamp(0), evil(), 1)), command: evil() },
         ..RecordsView::default()
     };
     vec![
@@ -220,6 +232,120 @@ fn record_pages(
             settings_page(&page("/settings"), &SettingsView { records: Some(records), file: evil() }),
         ),
         ("settings of one", settings_page(&page("/settings"), &SettingsView::default())),
+    ]
+}
+
+/// The pages on documents, filled the same way.
+#[expect(clippy::too_many_lines, reason = "one sample of everything")]
+fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
+    let evil = || EVIL.to_owned();
+    let page = |path: &str| Page { csrf: evil(), ..Page::new(lang, theme, path, "from=1&q=a", evil()) };
+    let about = DocumentAbout {
+        format: evil(),
+        readers: vec![evil()],
+        pages: Some(1),
+        metadata: vec![(evil(), evil())],
+        ..DocumentAbout::default()
+    };
+    let knobs = Knobs { by: evil(), size: 0, overlap: usize::MAX, parents: evil() };
+    let row = |embedder| CollectionRow {
+        name: evil(),
+        indexed: 1,
+        found: 2,
+        indexing: true,
+        chunks: u64::MAX,
+        failed: 1,
+        paths: vec![evil()],
+        chunking: knobs.clone(),
+        embedder,
+    };
+    let embedder = EmbedderView { id: evil(), embedded: 1, chunks: 2 };
+    let document = DocumentRow {
+        id: evil(),
+        path: evil(),
+        title: evil(),
+        about: about.clone(),
+        ..DocumentRow::default()
+    };
+    let collection = CollectionPage {
+        row: row(Some(embedder)),
+        prefix: evil(),
+        documents: vec![document],
+        next: Some(evil()),
+        failures: vec![(evil(), evil())],
+        may_manage: true,
+    };
+    let vote = Vote { leg: evil(), rank: 1, score: f64::NAN, weight: f64::INFINITY, reason: evil() };
+    let other = Vote { leg: "bm25".to_owned(), weight: -1.0, ..vote.clone() };
+    let hit = FoundView {
+        source_id: evil(),
+        source: evil(),
+        heading: evil(),
+        text: evil(),
+        score: f64::NAN,
+        pages: Some((1, 3)),
+        indexed_at: Some(Timestamp(i64::MAX)),
+        metadata: vec![(evil(), evil())],
+        votes: vec![vote, other],
+        ..FoundView::default()
+    };
+    let search = SearchView {
+        collections: vec![evil(), evil()],
+        collection: evil(),
+        query: evil(),
+        filter: evil(),
+        legs: evil(),
+        hits: vec![hit],
+        took_ms: Some(f64::NAN),
+        trace_id: Some(evil()),
+        coverage: Some((1, 2)),
+        examples: vec![evil()],
+        ..SearchView::default()
+    };
+    let text = EVIL.repeat(4_000);
+    let piece = |start: usize, end: usize| PieceView {
+        start,
+        end,
+        heading: evil(),
+        parent: Some(start..end),
+        ..PieceView::default()
+    };
+    let cut = CutView {
+        knobs: knobs.clone(),
+        pieces: vec![piece(0, 40), piece(30, 90), piece(33, 35), piece(80_000, usize::MAX)],
+        damage: Damage { tables: 1, tables_cut: 1, code: 1, code_cut: 1, sentences_cut: 2 },
+    };
+    let chunks = ChunksView {
+        source: SourceView { id: evil(), path: evil(), collection: evil(), text, ..SourceView::default() },
+        about,
+        chunkers: vec![evil()],
+        used: cut.clone(),
+        tried: cut,
+        hint: Some(Hint::NoEmbedder),
+        previous: Some(evil()),
+        next: Some(evil()),
+        ..ChunksView::default()
+    };
+    let wrong = ChunksView { error: Some(evil()), ..chunks.clone() };
+    let failed = SearchView { error: Some(evil()), filter_wrong: true, ..search.clone() };
+    vec![
+        ("knowledge", knowledge_page(&page("/knowledge"), &KnowledgeView { collections: vec![row(None)] })),
+        ("no knowledge", knowledge_page(&page("/knowledge"), &KnowledgeView::default())),
+        ("collection", collection_page(&page("/knowledge/x"), &collection)),
+        ("empty collection", collection_page(&page("/knowledge/x"), &CollectionPage::default())),
+        ("search", search_page(&page("/search"), &search)),
+        ("failed search", search_page(&page("/search"), &failed)),
+        (
+            "no search",
+            search_page(&page("/search"), &SearchView { examples: vec![evil()], ..SearchView::default() }),
+        ),
+        (
+            "nothing found",
+            search_page(&page("/search"), &SearchView { query: evil(), ..SearchView::default() }),
+        ),
+        ("chunks", chunks_page(&page("/sources/x/chunks"), &chunks)),
+        ("chunks, wrong knobs", chunks_page(&page("/sources/x/chunks"), &wrong)),
+        ("chunks of nothing", chunks_page(&page("/sources/x/chunks"), &ChunksView::default())),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Every word of the interface, in every language. A text that is missing in one does not compile.
 
 use super::text_gateway::GatewayTexts;
+use super::text_knowledge::{KnowledgeTexts, KnowledgeWords};
 use super::text_records::{RecordTexts, RecordWords};
 use super::view::{Kind, TokenKind};
 use serde::Serialize;
@@ -144,6 +145,8 @@ texts! {
         not_found: &'static str, not_found_hint: &'static str, go_traces: &'static str, go_ask: &'static str,
         // models, keys, signing in
         gateway: GatewayTexts,
+        // documents
+        knowledge: KnowledgeTexts,
         // traces in full, sessions, costs, settings
         records: RecordTexts,
         // what the scripts say
@@ -167,7 +170,7 @@ texts! {
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
         table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
-        records: RecordWords,
+        records: RecordWords, knowledge: KnowledgeWords,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const EN: Texts = Texts {
     copy_curl: "Copy as curl",
     new_question: "New question",
     toggle_live: "Turn live arrival on or off",
-    key_go: "Go to Ask, Traces, Costs, Models, Keys, Settings",
+    key_go: "Go to Ask, Traces, Costs, Models, Knowledge, Keys, Settings",
     key_filter: "Filter, question",
     key_move: "Down, up",
     key_open: "Open",
@@ -167,6 +167,7 @@ pub(super) const EN: Texts = Texts {
     go_traces: "Go to Traces",
     go_ask: "Go to Ask",
     gateway: super::text_gateway::EN,
+    knowledge: super::text_knowledge::EN,
     records: super::text_records::EN,
     js: ScriptTexts {
         ask: "Ask",
@@ -232,5 +233,6 @@ pub(super) const EN: Texts = Texts {
         no_cost: "no cost recorded",
         degraded: "Not everything could be passed on: {what}",
         records: super::text_records::EN_WORDS,
+        knowledge: super::text_knowledge::EN_WORDS,
     },
 };

@@ -24,7 +24,7 @@ pub(super) const KO: Texts = Texts {
     copy_curl: "curl로 복사",
     new_question: "새 질문",
     toggle_live: "실시간 수신 켜기, 끄기",
-    key_go: "질문, 트레이스, 비용, 모델, 키, 설정으로",
+    key_go: "질문, 트레이스, 비용, 모델, 지식, 키, 설정으로",
     key_filter: "필터, 질문 입력",
     key_move: "아래, 위",
     key_open: "열기",
@@ -167,6 +167,7 @@ pub(super) const KO: Texts = Texts {
     go_traces: "트레이스로",
     go_ask: "질문으로",
     gateway: super::text_gateway::KO,
+    knowledge: super::text_knowledge::KO,
     records: super::text_records::KO,
     js: ScriptTexts {
         ask: "질문",
@@ -233,5 +234,6 @@ pub(super) const KO: Texts = Texts {
         no_cost: "기록된 비용 없음",
         degraded: "그대로 전달하지 못한 것이 있습니다: {what}",
         records: super::text_records::KO_WORDS,
+        knowledge: super::text_knowledge::KO_WORDS,
     },
 };

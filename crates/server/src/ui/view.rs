@@ -1,5 +1,6 @@
 //! What the pages show: plain data, filled in by the handlers. Nothing here reads or writes anything.
 
+use super::view_knowledge::DocumentAbout;
 use hanok_base::Timestamp;
 use serde_json::Value;
 
@@ -559,6 +560,10 @@ pub struct SourceView {
     pub title: String,
     /// Its collection.
     pub collection: String,
+    /// What is known of it beside its text.
+    pub about: DocumentAbout,
+    /// Whether the visitor may change it.
+    pub may_manage: bool,
     /// The extracted text, whole.
     pub text: String,
     /// First byte of the quoted place.

@@ -1,5 +1,6 @@
 //! What the page on costs shows: calls summed up, by group and over time.
 
+use super::view::TraceRow;
 use hanok_base::Timestamp;
 
 /// The page on costs.
@@ -29,6 +30,8 @@ pub struct CostsView {
     pub others: Option<GroupView>,
     /// Kinds of failure and how many calls they ended, most first.
     pub failures: Vec<(Option<String>, u64)>,
+    /// The traces whose calls cost most, dearest first; `cost_usd` is that of the calls meant here.
+    pub dearest: Vec<TraceRow>,
     /// Traces of an earlier version that are still being counted.
     pub to_come: u64,
 }
@@ -112,8 +115,10 @@ choices! {
 choices! {
     /// By what calls are grouped.
     GroupBy {
-        /// The model that was called.
+        /// The model that was asked for, by which traces are found.
         #[default]
+        Asked = "asked",
+        /// The model that was called, behind whatever name.
         Model = "model",
         /// The provider.
         Provider = "provider",
@@ -162,6 +167,17 @@ impl Range {
             Self::Day => 25,
             Self::Week => 29,
             Self::Hour | Self::Month => 31,
+        }
+    }
+}
+
+impl GroupBy {
+    /// The word of the filters that finds the traces of a group; `None` where traces are not found by it.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Asked => Some("model"),
+            Self::Model => None,
+            other => Some(other.as_str()),
         }
     }
 }

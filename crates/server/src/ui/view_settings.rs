@@ -1,6 +1,6 @@
 //! What the page on settings shows.
 
-use hanok_base::Timestamp;
+use hanok_base::{Payloads, Timestamp};
 
 /// The page on settings.
 #[derive(Clone, Debug, Default)]
@@ -22,30 +22,49 @@ pub struct RecordsView {
     pub file_bytes: u64,
     /// Where the file is.
     pub folder: String,
-    /// What is kept how long; everything for ever where it names nothing. A setting that is `None` is not shown.
-    pub retention: Option<Setting>,
-    /// What is replaced before it is stored.
-    pub redaction: Option<Setting>,
-    /// Whose messages are not stored, or only those of failed calls.
-    pub payloads: Option<Setting>,
+    /// How long traces stay.
+    pub retention: RetentionView,
+    /// What of them is stored where a project has nothing of its own.
+    pub kept: KeptView,
+    /// By the name of the project that has something of its own.
+    pub projects: Vec<(String, KeptView)>,
     /// Copies of the file.
-    pub backup: Option<Backup>,
+    pub backup: BackupView,
+}
+
+/// How long traces stay; for ever where nothing says otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct RetentionView {
+    /// Days.
+    pub days: Option<f64>,
+    /// Projects with days of their own.
+    pub projects: Vec<(String, f64)>,
+    /// Bytes that the file may hold.
+    pub most_bytes: Option<u64>,
+    /// When traces last went because of it, and how many.
+    pub last: Option<(Timestamp, u64)>,
+}
+
+/// What of traces is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeptView {
+    /// Whether secrets are replaced.
+    pub secrets: bool,
+    /// The kinds of personal data that are replaced, by their names in the configuration.
+    pub pii: Vec<&'static str>,
+    /// Whether what was said is stored.
+    pub payloads: Payloads,
+    /// How many of all traces are kept with their spans, from 0 to 1.
+    pub rate: f64,
+    /// Those kept in any case, as the configuration says it.
+    pub always: Vec<String>,
 }
 
 /// Copies of the file.
 #[derive(Clone, Debug, Default)]
-pub struct Backup {
-    /// The last one: when, and where to.
-    pub last: Option<(Timestamp, String)>,
+pub struct BackupView {
+    /// The last one: when, where to, how large.
+    pub last: Option<(Timestamp, String, u64)>,
     /// The command that makes one.
     pub command: String,
-}
-
-/// What holds, and the way to change it.
-#[derive(Clone, Debug, Default)]
-pub struct Setting {
-    /// A line each (`project shop: 90 days`).
-    pub now: Vec<String>,
-    /// Lines for the configuration file, to copy; none are offered when empty.
-    pub change: String,
 }

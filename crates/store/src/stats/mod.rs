@@ -4,11 +4,13 @@
 //! told of them. It reads the columns it needs of the segments that its time touches, one segment after another, so
 //! that its memory does not grow with the number of calls. Percentiles are within one part in 128.
 //!
-//! Reading order: [`query`](StatsQuery) (here), `part` (facts in columns), `filter` (which are wanted), `cells`
-//! (what is summed).
+//! Reading order: [`query`](StatsQuery) (here), `part` (facts in columns), `filter` (which are wanted), `pairs`
+//! (which groups they are in), `cells` (what is summed), `dearest` (the traces whose calls cost most).
 
 mod cells;
+mod dearest;
 mod filter;
+mod pairs;
 mod part;
 
 use crate::StoreError;
@@ -17,9 +19,11 @@ use crate::names::Texts;
 use crate::query::TraceQuery;
 use crate::traces::Traces;
 use cells::Cells;
+pub use dearest::Dear;
 use filter::{Filter, Row};
 use hanok_base::{NanoDollars, Timestamp};
-use part::{Axis, Part};
+use pairs::{Lists, Pairs};
+use part::Part;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 
@@ -53,6 +57,8 @@ pub struct StatsQuery {
 pub enum Dimension {
     /// The model that was called.
     Model,
+    /// The model that its trace asked for, which may be an alias of several.
+    Asked,
     /// The provider.
     Provider,
     /// The name of the key.
@@ -77,8 +83,9 @@ pub enum Dimension {
 
 impl Dimension {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("model", Self::Model),
+        ("asked", Self::Asked),
         ("provider", Self::Provider),
         ("key", Self::Key),
         ("user", Self::User),
@@ -215,22 +222,24 @@ fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result
             continue;
         }
         let pairs = Pairs::new(conn, part, &query.group_by, &rows)?;
-        let mut lists: Vec<Vec<usize>> = Vec::with_capacity(pairs.keys.len());
-        for keys in &pairs.keys {
-            let mut list: Vec<usize> = keys.iter().map(|key| places.get(key).copied().unwrap_or(0)).collect();
-            list.dedup();
-            list.sort_unstable();
-            list.dedup();
-            if apart {
-                list.push(total);
+        let mut lists = Lists::with_capacity(pairs.keys.len());
+        for keys in pairs.keys.iter() {
+            let place = |key: &Key| places.get(key).copied().unwrap_or(0);
+            match keys {
+                [key] if !apart => lists.push([place(key)]),
+                keys => {
+                    let mut list: Vec<usize> = keys.iter().map(place).collect();
+                    list.sort_unstable();
+                    list.dedup();
+                    lists.push(list.into_iter().chain(apart.then_some(total)));
+                }
             }
-            lists.push(list);
         }
         let starts = if buckets.count > 1 { part.numbers(conn, part::START)? } else { Vec::new() };
         let mut hits = Vec::with_capacity(rows.len());
         for (row, pair) in rows.iter().zip(&pairs.of_rows) {
             let bucket = starts.get(row.at as usize).map_or(0, |start| buckets.at(start.cast_signed()));
-            for group in lists.get(*pair as usize).into_iter().flatten() {
+            for group in lists.get(*pair) {
                 hits.push(Row { at: row.at, weight: row.weight, cell: group * buckets.count + bucket });
             }
         }
@@ -246,7 +255,7 @@ fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result
     let mut names = Values { conn, texts: Texts::default() };
     let group = |cells: &mut Cells, at: usize, values| {
         let first = at * buckets.count;
-        let each = if buckets.count > 1 {
+        let each = if buckets.apart {
             (first..first + buckets.count).map(|cell| cells.stats(cell)).collect()
         } else {
             Vec::new()
@@ -264,7 +273,7 @@ fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result
     let grouped = !query.group_by.is_empty();
     Ok(Stats {
         since: Timestamp(buckets.first_ms.saturating_mul(1_000_000)),
-        bucket_ms: if buckets.count > 1 { buckets.width_ms } else { 0 },
+        bucket_ms: if buckets.apart { buckets.width_ms } else { 0 },
         total: group(&mut cells, total, Vec::new()),
         groups: told,
         others: Some(others).filter(|others| grouped && others.sums.calls > 0),
@@ -337,55 +346,10 @@ fn greatest(
     Ok(groups.into_iter().map(|(key, _)| key).collect())
 }
 
-/// Which groups the rows of a part are in.
-struct Pairs {
-    /// What each pair of codes stands for.
-    keys: Vec<Vec<Key>>,
-    /// For each row, its pair.
-    of_rows: Vec<u32>,
-}
-
-impl Pairs {
-    fn new(
-        conn: &Connection,
-        part: &Part,
-        dimensions: &[Dimension],
-        rows: &[Row],
-    ) -> Result<Self, StoreError> {
-        let mut axes = dimensions.iter().take(2).map(|dimension| part.axis(conn, *dimension));
-        let (Some(first), second) = (axes.next().transpose()?, axes.next().transpose()?) else {
-            return Ok(Self { keys: vec![vec![(0, 0)]], of_rows: vec![0; rows.len()] });
-        };
-        let second = second.unwrap_or_else(|| Axis { values: vec![vec![0]], codes: Vec::new() });
-        // Pairs are numbered as they come, so that what does not occur costs nothing.
-        let mut numbers: HashMap<(u32, u32), u32, foldhash::fast::RandomState> = HashMap::default();
-        let mut keys: Vec<Vec<Key>> = Vec::new();
-        let mut of_rows = Vec::with_capacity(rows.len());
-        let mut last = ((u32::MAX, u32::MAX), 0);
-        for row in rows {
-            let code = |axis: &Axis| axis.codes.get(row.at as usize).copied().unwrap_or(0);
-            let pair = (code(&first), code(&second));
-            if pair != last.0 {
-                let next = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-                let number = *numbers.entry(pair).or_insert(next);
-                if number == next {
-                    let of =
-                        |axis: &Axis, code: u32| axis.values.get(code as usize).cloned().unwrap_or_default();
-                    let (ones, others) = (of(&first, pair.0), of(&second, pair.1));
-                    keys.push(
-                        ones.iter().flat_map(|one| others.iter().map(move |other| (*one, *other))).collect(),
-                    );
-                }
-                last = (pair, number);
-            }
-            of_rows.push(last.1);
-        }
-        Ok(Self { keys, of_rows })
-    }
-}
-
 /// The stretches of time.
 struct Buckets {
+    /// Whether they are told one by one.
+    apart: bool,
     first_ms: i64,
     width_ms: i64,
     count: usize,
@@ -403,7 +367,7 @@ impl Buckets {
         let end = if filter.end_ms == i64::MAX { latest.max(first) } else { filter.end_ms.max(first) };
         let most = i64::try_from(most.clamp(1, 1_000)).unwrap_or(1);
         if most == 1 {
-            return Self { first_ms: first, width_ms: i64::MAX, count: 1 };
+            return Self { apart: false, first_ms: first, width_ms: i64::MAX, count: 1 };
         }
         let count = |width: i64| {
             let begin = first.div_euclid(width).saturating_mul(width);
@@ -417,6 +381,7 @@ impl Buckets {
             if count(width) <= most { width } else { width.saturating_add(DAY_MS) }
         });
         Self {
+            apart: true,
             first_ms: first.div_euclid(width).saturating_mul(width),
             width_ms: width,
             count: usize::try_from(count(width)).unwrap_or(1).clamp(1, 1_001),

@@ -1,6 +1,8 @@
 //! Facts in columns, wherever they are: those of a segment, and those that are in none yet.
 
 use super::Dimension;
+use super::filter::Row;
+use super::pairs::Lists;
 use crate::StoreError;
 use crate::fact_columns::{self as columns, Codes, Column};
 use crate::facts::{self, Count, Fact, Id};
@@ -19,6 +21,8 @@ pub(super) struct Part {
     pub(super) facts: usize,
     pub(super) first_ms: i64,
     pub(super) last_ms: i64,
+    /// The least number of a trace.
+    pub(super) first_seq: i64,
     from: From,
 }
 
@@ -29,19 +33,26 @@ enum From {
 
 /// What each fact is by one dimension: a code, and what the codes stand for.
 pub(super) struct Axis {
-    pub(super) values: Vec<Vec<i64>>,
+    pub(super) values: Lists<i64>,
     pub(super) codes: Vec<u32>,
+}
+
+impl Axis {
+    pub(super) fn code(&self, row: &Row) -> u32 {
+        self.codes.get(row.at as usize).copied().unwrap_or(0)
+    }
 }
 
 /// The parts that hold facts from `first_ms` until `end_ms`, and perhaps others.
 pub(super) fn all(conn: &Connection, first_ms: i64, end_ms: i64) -> Result<Vec<Part>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, facts, first_ms, last_ms FROM fact_segments WHERE last_ms >= ?1 AND first_ms < ?2
+        "SELECT id, facts, first_ms, last_ms, first_seq FROM fact_segments WHERE last_ms >= ?1 AND first_ms < ?2
          ORDER BY id",
     )?;
     let found = statement.query_map(params![first_ms, end_ms], |row| {
         let from = From::Segment(row.get(0)?);
-        Ok(Part { from, facts: row.get(1)?, first_ms: row.get(2)?, last_ms: row.get(3)? })
+        let (facts, first_ms, last_ms) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Part { from, facts, first_ms, last_ms, first_seq: row.get(4)? })
     })?;
     let mut parts: Vec<Part> = found.collect::<rusqlite::Result<_>>()?;
     if parts.iter().any(|part| part.facts > facts::MOST) {
@@ -54,7 +65,8 @@ pub(super) fn all(conn: &Connection, first_ms: i64, end_ms: i64) -> Result<Vec<P
         && earliest < end_ms
     {
         let facts = fresh.len();
-        parts.push(Part { facts, first_ms: earliest, last_ms: latest, from: From::Fresh(fresh) });
+        let first_seq = fresh.iter().map(|fact| fact.seq).min().unwrap_or(0);
+        parts.push(Part { facts, first_ms: earliest, last_ms: latest, first_seq, from: From::Fresh(fresh) });
     }
     Ok(parts)
 }
@@ -95,29 +107,34 @@ impl Part {
     }
 
     pub(super) fn axis(&self, conn: &Connection, dimension: Dimension) -> Result<Axis, StoreError> {
-        let one = |id: Id| -> Result<Axis, StoreError> {
+        let one = |id: Id, as_is: fn(i64) -> i64| -> Result<Axis, StoreError> {
             let Codes { dictionary, codes } = self.ids(conn, id)?;
-            Ok(Axis { values: dictionary.into_iter().map(|id| vec![id]).collect(), codes })
-        };
-        match dimension {
-            Dimension::Model => one(Id::Model),
-            Dimension::Provider => one(Id::Provider),
-            Dimension::Key => one(Id::Key),
-            Dimension::User => one(Id::User),
-            Dimension::Prompt => one(Id::Prompt),
-            Dimension::Source => one(Id::Source),
-            Dimension::Project => one(Id::Project),
-            Dimension::Session => one(Id::Session),
-            Dimension::Error => one(Id::Error),
-            Dimension::Status => {
-                let Axis { mut values, codes } = one(Id::Error)?;
-                values.iter_mut().flatten().for_each(|error| *error = i64::from(*error != 0));
-                Ok(Axis { values, codes })
+            let mut values = Lists::with_capacity(dictionary.len());
+            for id in dictionary {
+                values.push([as_is(id)]);
             }
+            Ok(Axis { values, codes })
+        };
+        let one_of = |id: Id| one(id, |id| id);
+        match dimension {
+            Dimension::Model => one_of(Id::Model),
+            Dimension::Asked => one_of(Id::Asked),
+            Dimension::Provider => one_of(Id::Provider),
+            Dimension::Key => one_of(Id::Key),
+            Dimension::User => one_of(Id::User),
+            Dimension::Prompt => one_of(Id::Prompt),
+            Dimension::Source => one_of(Id::Source),
+            Dimension::Project => one_of(Id::Project),
+            Dimension::Session => one_of(Id::Session),
+            Dimension::Error => one_of(Id::Error),
+            Dimension::Status => one(Id::Error, |error| i64::from(error != 0)),
             Dimension::Tag => {
                 let Codes { dictionary, codes } = self.tags(conn)?;
-                let or_none = |set: Vec<i64>| if set.is_empty() { vec![0] } else { set };
-                Ok(Axis { values: dictionary.into_iter().map(or_none).collect(), codes })
+                let mut values = Lists::with_capacity(dictionary.len());
+                for set in dictionary {
+                    values.push(if set.is_empty() { vec![0] } else { set });
+                }
+                Ok(Axis { values, codes })
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Backups, what is put back, and what the check finds.
 
 use super::{batch, block, open, span, submit, trace_id};
-use crate::{BackupError, Bodies, Checked, Store, backup, check, restore};
+use crate::{BackupError, Bodies, Checked, Store, TextMark, backup, check, restore};
 use rusqlite::Connection;
 use std::path::Path;
+use std::time::Duration;
 
 fn fill(store: &Store, numbers: std::ops::Range<u64>) {
     block(async {
@@ -62,6 +63,28 @@ fn a_copy_is_one_state_and_can_be_put_back() {
     let names: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains("before")), "{names:?}");
+}
+
+#[test]
+fn what_is_put_back_has_a_history_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let store = open(folder.path());
+    fill(&store, 0..20);
+    let name = hanok_base::CollectionName::from("handbook");
+    block(store.documents().ensure_collection(&name, 17)).unwrap();
+    backup(folder.path(), &copy, &mut quietly).unwrap();
+    fill(&store, 20..40);
+    let all = block(store.texts_since(TextMark::default(), Duration::ZERO)).unwrap();
+    store.close();
+    restore(folder.path(), &copy, &mut quietly).unwrap();
+    let store = open(folder.path());
+    // Others take the numbers of those that the copy knows nothing of.
+    fill(&store, 50..80);
+    let new = block(store.texts_since(all.mark, Duration::ZERO)).unwrap();
+    assert!(new.afresh, "{:?} {:?}", all.mark, new.mark);
+    assert_eq!(new.heads.len(), 50);
+    assert_ne!(block(store.documents().collections()).unwrap()[0].epoch, 17);
 }
 
 #[test]

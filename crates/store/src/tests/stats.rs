@@ -59,6 +59,7 @@ fn values(batch: &TraceBatch, span: &SpanRow, dimension: Dimension) -> Vec<Optio
     let failed = span.status != SpanStatus::Ok;
     let one = match dimension {
         Dimension::Model => span.model.clone(),
+        Dimension::Asked => batch.summary.model.clone(),
         Dimension::Provider => span.provider.clone(),
         Dimension::Key => batch.summary.key_name.clone(),
         Dimension::User => batch.summary.user.clone(),
@@ -292,6 +293,58 @@ fn filters_are_those_of_the_list() {
                 sums(calls.iter().filter(|batch| batch.summary.project.as_deref().unwrap_or("") == project));
             assert_same(&only.stats(by(&[Dimension::User])).await.unwrap().total.sums, &expect, project);
         }
+    });
+}
+
+#[test]
+fn the_dearest_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    block(async {
+        let mut calls: Vec<TraceBatch> = (0..200).map(call).collect();
+        // Old traces whose dear calls come late, segments behind their first ones.
+        for (number, cost) in [(3, 5_000_000), (20, 0)] {
+            let mut late = span(9, None);
+            late.start = Timestamp(BASE + 190 * SECOND);
+            late.cost = Some(NanoDollars(cost));
+            let mut batch = batch(number, vec![late.clone()]);
+            batch.summary.project.clone_from(&calls[usize::try_from(number).unwrap()].summary.project);
+            calls[usize::try_from(number).unwrap()].spans.push(late);
+            calls.push(batch);
+        }
+        for batch in &calls {
+            let batch = TraceBatch { spans: batch.spans[..1].to_vec(), ..batch.clone() };
+            submit(&store, batch).await;
+        }
+        store.flush().await.unwrap();
+        calls.truncate(200);
+        let check = async |filter: TraceQuery, project: Option<&str>, of: fn(&SpanRow) -> bool| {
+            let mut expect: Vec<(i64, String)> = calls
+                .iter()
+                .filter(|batch| {
+                    project.is_none_or(|project| batch.summary.project.as_deref() == Some(project))
+                })
+                .map(|batch| {
+                    let costs = batch.spans.iter().filter(|span| of(span)).filter_map(|span| span.cost);
+                    (costs.map(|cost| cost.0).sum(), batch.trace_id.to_string())
+                })
+                .filter(|(cost, _)| *cost > 0)
+                .collect();
+            expect.sort_unstable_by(|a, b| b.cmp(a));
+            expect.truncate(20);
+            let traces = store.traces().of(project.map(Into::into));
+            let found = traces.dearest(filter, 20).await.unwrap();
+            let found = found.iter().map(|dear| (dear.cost.0, dear.trace.trace_id.to_string()));
+            assert_eq!(found.collect::<Vec<_>>(), expect);
+        };
+        check(TraceQuery::default(), None, |_| true).await;
+        check(TraceQuery::default(), Some("project-1"), |_| true).await;
+        let failed = TraceQuery { failed: Some(true), ..TraceQuery::default() };
+        check(failed, None, |span| span.status != SpanStatus::Ok).await;
+        let until = TraceQuery { until: Some(Timestamp(BASE + 100 * SECOND)), ..TraceQuery::default() };
+        check(until, None, |span| span.start.0 < BASE + 100 * SECOND).await;
+        let nothing = TraceQuery { models: vec!["nothing".into()], ..TraceQuery::default() };
+        check(nothing, None, |_| false).await;
     });
 }
 

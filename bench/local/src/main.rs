@@ -1,0 +1,3 @@
+//! Sentences a second, beside others.
+
+fn main() {}

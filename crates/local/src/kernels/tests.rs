@@ -1,0 +1,1 @@
+//! Every instruction set against arithmetic in 64-bit floats.

@@ -1,0 +1,1 @@
+//! Children live, die and are replaced.

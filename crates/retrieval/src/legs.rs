@@ -1,0 +1,225 @@
+//! The legs of a search, side by side, and what comes of them: one ranked list.
+
+use crate::dense::Dense;
+use crate::equipment::Equipment;
+use crate::error::{LibraryError, blocking};
+use crate::fuse::{Fused, dense_weight, fuse};
+use crate::library::Shelf;
+use hanok_base::{CallContext, EmbedKind, Legs, Operation, RetrievalError, Vote};
+use hanok_index::{Found, IndexError, Terms, analyze};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Chunks each leg gives at least when there are two: what one finds, the other has mostly scored then, too.
+const DEPTH: usize = 300;
+
+/// Documents that may be found; all where there is none.
+pub(crate) type Admitted = Option<Arc<HashSet<u64>>>;
+
+/// What the legs found.
+#[derive(Debug, Default)]
+pub(crate) struct Ranking {
+    /// Best first.
+    pub(crate) chunks: Vec<Fused>,
+    /// What the dense leg counted, 0 to 1.
+    pub(crate) dense_weight: f64,
+    /// Why it counted so.
+    pub(crate) dense_reason: String,
+    /// What was searched for by words.
+    pub(crate) terms: Terms,
+}
+
+impl Ranking {
+    /// What the legs said of a chunk, and why.
+    pub(crate) fn votes(&self, fused: &Fused, heading: &str, text: &str) -> Vec<Vote> {
+        let mut votes = Vec::with_capacity(2);
+        if let Some(place) = fused.words {
+            let held: HashSet<String> =
+                analyze(heading).into_iter().chain(analyze(text)).map(|token| token.text).collect();
+            let shared: Vec<&str> =
+                self.terms.iter().map(|(term, _)| term).filter(|term| held.contains(*term)).collect();
+            votes.push(Vote {
+                leg: "bm25".to_owned(),
+                rank: place.rank,
+                score: place.score,
+                weight: 1.0 - self.dense_weight,
+                reason: shared.join(", "),
+            });
+        }
+        if let Some(place) = fused.dense {
+            votes.push(Vote {
+                leg: "dense".to_owned(),
+                rank: place.rank,
+                score: place.score,
+                weight: self.dense_weight,
+                reason: self.dense_reason.clone(),
+            });
+        }
+        votes
+    }
+}
+
+/// Searches a shelf with the legs asked for, or those there are, each in a span of its own. Gives at least the `limit`
+/// best chunks, where there are as many.
+pub(crate) async fn ranked(
+    cx: &CallContext,
+    shelf: &Arc<Shelf>,
+    equipment: &Equipment,
+    text: &str,
+    legs: Option<Legs>,
+    limit: usize,
+    admitted: Admitted,
+) -> Result<Ranking, RetrievalError> {
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err(RetrievalError::EmptyQuery(text.to_owned()));
+    }
+    let wanted = legs.or(equipment.legs).unwrap_or(Legs::Hybrid);
+    let dense = shelf.dense.read().clone().filter(|_| wanted != Legs::Bm25);
+    let trial = dense.as_ref().and_then(|dense| dense.trial.read().clone());
+    let mut weight = match (&dense, wanted) {
+        (None, _) => 0.0,
+        (Some(_), Legs::Dense) => 1.0,
+        (Some(_), _) => dense_weight(equipment.fusion, trial.as_ref().map_or(1.0, |trial| trial.trust)),
+    };
+    let mut reason = trial.map(|trial| trial.reason()).unwrap_or_default();
+    // What counts nothing is not asked.
+    let dense = dense.filter(|_| weight > 0.0);
+    if dense.is_none() && wanted == Legs::Dense {
+        let why = "this collection has no vectors: give it an embedder and index it";
+        return Err(RetrievalError::Failed(why.into()));
+    }
+    let depth = if dense.is_some() && wanted == Legs::Hybrid { limit.max(DEPTH) } else { limit };
+    let (words, vectors) = tokio::join!(
+        async {
+            match wanted {
+                Legs::Dense => Ok(Words::default()),
+                Legs::Bm25 | Legs::Hybrid => words(cx, shelf, text, depth, &admitted).await,
+            }
+        },
+        async {
+            match &dense {
+                Some(dense) => vectors(cx, dense, text, depth, &admitted).await,
+                None => Ok(Vec::new()),
+            }
+        }
+    );
+    let words = words?;
+    let vectors = match vectors {
+        // Words alone are better than nothing; the leg's span and the votes say that it failed.
+        Err(error) if !words.found.is_empty() => {
+            tracing::warn!(%error, "the dense leg failed, words are searched alone");
+            reason = format!("the dense leg failed: {error}");
+            weight = 0.0;
+            Vec::new()
+        }
+        vectors => vectors?,
+    };
+    if words.terms.is_empty() && dense.is_none() {
+        return Err(RetrievalError::EmptyQuery(text.to_owned()));
+    }
+    if words.found.is_empty() && !vectors.is_empty() {
+        weight = 1.0;
+    }
+    Ok(Ranking {
+        chunks: fuse(&words.found, &vectors, equipment.fusion, weight),
+        dense_weight: weight,
+        dense_reason: reason,
+        terms: words.terms,
+    })
+}
+
+#[derive(Default)]
+struct Words {
+    found: Vec<Found>,
+    terms: Terms,
+}
+
+/// The best chunks by BM25, and what was searched for.
+async fn words(
+    cx: &CallContext,
+    shelf: &Arc<Shelf>,
+    text: &str,
+    limit: usize,
+    admitted: &Admitted,
+) -> Result<Words, RetrievalError> {
+    let mut span = cx.span(Operation::Search, "search bm25");
+    span.set("hanok.leg", "bm25");
+    let (shelf, text, admitted) = (shelf.clone(), text.to_owned(), admitted.clone());
+    let ran = blocking(move || best_by_words(&shelf, &text, limit, &admitted)).await;
+    match ran.and_then(|ran| ran.map_err(LibraryError::from)) {
+        Ok((found, terms)) => {
+            span.set("hanok.terms", terms.iter().map(|(term, _)| term).collect::<Vec<_>>());
+            span.set("hanok.hit_count", found.len());
+            span.finish();
+            Ok(Words { found, terms })
+        }
+        Err(error) => {
+            span.fail("search_failed", error.to_string());
+            Err(RetrievalError::Failed(error.into()))
+        }
+    }
+}
+
+/// The best chunks by BM25 among the documents admitted. Blocks.
+pub(crate) fn best_by_words(
+    shelf: &Shelf,
+    text: &str,
+    limit: usize,
+    admitted: &Admitted,
+) -> Result<(Vec<Found>, Terms), IndexError> {
+    let terms = shelf.index.terms_of(text)?;
+    if terms.is_empty() {
+        return Ok((Vec::new(), terms));
+    }
+    let Some(admitted) = admitted else {
+        return Ok((shelf.index.search(&terms, limit)?, terms));
+    };
+    let mut depth = limit.saturating_mul(4);
+    loop {
+        let found = shelf.index.search(&terms, depth)?;
+        let all = found.len() < depth;
+        let found: Vec<Found> =
+            found.into_iter().filter(|found| admitted.contains(&found.group)).take(limit).collect();
+        if all || found.len() == limit {
+            return Ok((found, terms));
+        }
+        depth = depth.saturating_mul(4);
+    }
+}
+
+/// The best chunks by their vectors.
+async fn vectors(
+    cx: &CallContext,
+    dense: &Arc<Dense>,
+    text: &str,
+    limit: usize,
+    admitted: &Admitted,
+) -> Result<Vec<Found>, RetrievalError> {
+    let mut span = cx.span(Operation::Search, "search dense");
+    span.set("hanok.leg", "dense");
+    span.set("hanok.embedder", dense.embedder.id());
+    let embedded = dense.embedder.embed(span.context(), &[text], EmbedKind::Query).await;
+    let vector = match embedded.map(|vectors| vectors.into_iter().next()) {
+        Ok(vector) => vector.unwrap_or_default(),
+        Err(error) => {
+            span.fail("embedding_failed", error.to_string());
+            return Err(RetrievalError::Failed(error.into()));
+        }
+    };
+    let (searched, admitted) = (dense.clone(), admitted.clone());
+    let ran = blocking(move || match &admitted {
+        None => searched.index.search(&vector, limit, None),
+        Some(admitted) => searched.index.search(&vector, limit, Some(&|group| admitted.contains(&group))),
+    });
+    match ran.await.and_then(|ran| ran.map_err(LibraryError::from)) {
+        Ok(found) => {
+            span.set("hanok.hit_count", found.len());
+            span.finish();
+            Ok(found)
+        }
+        Err(error) => {
+            span.fail("search_failed", error.to_string());
+            Err(RetrievalError::Failed(error.into()))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What an embedder knows of a collection, measured on the collection's own texts, without a question or a judgement.
+//!
+//! From some chunks a passage is taken out. The passage is the question, the rest of its chunk the answer to be found
+//! among the rests of the others: by vectors, and by words. Texts of one chunk are about one thing, so that who
+//! understands them finds the one by the other. An embedder of another language puts all of them in one place and finds
+//! nothing; it is then not asked, or counts little.
+
+use crate::error::LibraryError;
+use crate::sentence::{sentence_ends, width};
+use hanok_base::{CallContext, EmbedKind, Embedder};
+use hanok_index::analyze;
+use hanok_stats::{mean, reciprocal_rank};
+use hanok_store::Store;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Chunks that are tried: enough to tell a half from a third, few enough that it takes seconds.
+const PROBES: usize = 128;
+/// Fewer say nothing.
+const FEWEST: usize = 8;
+/// Texts embedded together.
+const BATCH: usize = 32;
+/// How wide a passage must be to be a question, and what is left of its chunk to be an answer.
+const PASSAGE: usize = 40;
+/// How wide both are at most: what an embedder takes, and as much as it needs.
+const WIDEST: usize = 700;
+/// The share of what words find that vectors must find to count in full, and at which they count nothing.
+const FULL: f64 = 0.75;
+const NOTHING: f64 = 0.5;
+
+/// How an embedder did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Passages whose chunk was to be found.
+    pub probes: usize,
+    /// Mean reciprocal rank of the right chunk by vectors.
+    pub dense: f64,
+    /// The same by words.
+    pub words: f64,
+    /// What the dense leg's weight is multiplied by, 0 to 1.
+    pub trust: f64,
+    /// How many chunks the collection had.
+    pub chunks: u64,
+}
+
+impl Trial {
+    /// Whether a collection that has `chunks` now is about what it was.
+    pub(crate) fn still_holds(&self, chunks: u64) -> bool {
+        let (less, more) = (self.chunks.min(chunks), self.chunks.max(chunks));
+        more - less <= more / 4
+    }
+
+    /// In words, for those who ask why vectors count as they do.
+    pub fn reason(&self) -> String {
+        if self.probes < FEWEST {
+            return "too few chunks to try the vectors on".to_owned();
+        }
+        format!(
+            "of {} passages of this collection, vectors find the rest again with a mean reciprocal rank of {:.2}, \
+             words with {:.2}",
+            self.probes, self.dense, self.words
+        )
+    }
+
+    /// Tries an embedder on a collection.
+    pub(crate) async fn hold(
+        store: &Store,
+        cx: &CallContext,
+        collection: i64,
+        embedder: &dyn Embedder,
+        chunks: u64,
+    ) -> Result<Self, LibraryError> {
+        let ids = store.vectors().sample(collection, PROBES).await?;
+        let texts = store.documents().chunks(ids).await?;
+        let pairs: Vec<(String, String)> = texts.iter().filter_map(|chunk| parted(&chunk.text)).collect();
+        if pairs.len() < FEWEST {
+            return Ok(Self { probes: pairs.len(), dense: 0.0, words: 0.0, trust: 1.0, chunks });
+        }
+        let passages: Vec<&str> = pairs.iter().map(|(passage, _)| passage.as_str()).collect();
+        let rests: Vec<&str> = pairs.iter().map(|(_, rest)| rest.as_str()).collect();
+        let asked = embed(embedder, cx, &passages, EmbedKind::Query).await?;
+        let held = embed(embedder, cx, &rests, EmbedKind::Document).await?;
+        let dense = asked.iter().enumerate().map(|(at, vector)| {
+            reciprocal(
+                at,
+                held.iter().map(|other| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum()),
+            )
+        });
+        let dense = mean(&dense.collect::<Vec<f64>>()).unwrap_or(0.0);
+        let words = mean(&by_words(&passages, &rests)).unwrap_or(0.0);
+        Ok(Self { probes: pairs.len(), dense, words, trust: trust(dense, words), chunks })
+    }
+}
+
+/// How much of its weight a leg keeps that did so.
+fn trust(dense: f64, words: f64) -> f64 {
+    if words <= 0.0 {
+        return 1.0;
+    }
+    ((dense / words - NOTHING) / (FULL - NOTHING)).clamp(0.0, 1.0)
+}
+
+async fn embed(
+    embedder: &dyn Embedder,
+    cx: &CallContext,
+    texts: &[&str],
+    kind: EmbedKind,
+) -> Result<Vec<Vec<f32>>, LibraryError> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    for batch in texts.chunks(BATCH) {
+        vectors.extend(embedder.embed(cx, batch, kind).await?);
+    }
+    Ok(vectors)
+}
+
+/// A passage of a text, and the rest of it; `None` where it is too short to have both.
+fn parted(text: &str) -> Option<(String, String)> {
+    let text = text.trim();
+    let mut starts: Vec<usize> = vec![0];
+    starts.extend(sentence_ends(text));
+    let sentences: Vec<&str> = starts
+        .iter()
+        .zip(starts.iter().skip(1).chain([&text.len()]))
+        .filter_map(|(start, end)| text.get(*start..*end))
+        .collect();
+    // The widest one from the middle on, as beginnings are often the same.
+    let middle = sentences.len() / 2;
+    let chosen =
+        sentences.iter().enumerate().skip(middle).find(|(_, sentence)| width(sentence.trim()) >= PASSAGE);
+    let (passage, rest) = match chosen {
+        Some((at, sentence)) if sentences.len() > 1 => {
+            let others = sentences.iter().enumerate().filter(|(other, _)| *other != at);
+            (*sentence, others.map(|(_, sentence)| *sentence).collect::<String>())
+        }
+        // One long sentence, or lines without an end.
+        _ => {
+            let half = text.floor_char_boundary(text.len() / 2);
+            let (rest, passage) = text.split_at_checked(half)?;
+            (passage, rest.to_owned())
+        }
+    };
+    let (passage, rest) = (beginning(passage.trim()), beginning(rest.trim()));
+    (width(&passage) >= PASSAGE / 2 && width(&rest) >= PASSAGE).then_some((passage, rest))
+}
+
+fn beginning(text: &str) -> String {
+    if width(text) <= WIDEST {
+        return text.to_owned();
+    }
+    text.get(..crate::sentence::cut_before(text, WIDEST)).unwrap_or_default().to_owned()
+}
+
+/// One over the rank of the right one; equal scores share the middle of their ranks.
+fn reciprocal(right: usize, scores: impl Iterator<Item = f64>) -> f64 {
+    let scores: Vec<f64> = scores.collect();
+    let Some(own) = scores.get(right).copied() else { return 0.0 };
+    let better = scores.iter().filter(|score| **score > own).count();
+    let equal = scores.iter().filter(|score| **score >= own).count() - better;
+    let mut gains = vec![0.0; better + equal / 2];
+    gains.push(1.0);
+    reciprocal_rank(&gains)
+}
+
+/// How BM25 does on the same: as the index of words has it, over the rests alone.
+fn by_words(passages: &[&str], rests: &[&str]) -> Vec<f64> {
+    let counts: Vec<HashMap<String, f64>> = rests.iter().map(|rest| counted(rest)).collect();
+    let mut with: HashMap<&str, f64> = HashMap::new();
+    for term in counts.iter().flat_map(HashMap::keys) {
+        *with.entry(term).or_default() += 1.0;
+    }
+    let lengths: Vec<f64> = counts.iter().map(|counts| counts.values().sum()).collect();
+    let average = mean(&lengths).unwrap_or(1.0).max(1.0);
+    let all: f64 = counts.iter().map(|_| 1.0).sum();
+    passages
+        .iter()
+        .enumerate()
+        .map(|(at, passage)| {
+            let terms: Vec<(String, f64)> = counted(passage).into_iter().collect();
+            let scores = counts.iter().zip(&lengths).map(|(counts, length)| {
+                let of = |(term, weight): &(String, f64)| {
+                    let count = counts.get(term)?;
+                    let with = with.get(term.as_str())?;
+                    let idf = (1.0 + (all - with + 0.5) / (with + 0.5)).ln();
+                    Some(weight * idf * count * 2.5 / (count + 1.5 * (0.25 + 0.75 * length / average)))
+                };
+                terms.iter().filter_map(of).sum::<f64>()
+            });
+            reciprocal(at, scores)
+        })
+        .collect()
+}
+
+fn counted(text: &str) -> HashMap<String, f64> {
+    let mut counts = HashMap::new();
+    for token in analyze(text) {
+        *counts.entry(token.text).or_default() += 1.0;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_parted() {
+        let check = |text: &str, expect: Option<(&str, &str)>| {
+            let found = parted(text);
+            let found = found.as_ref().map(|(passage, rest)| (passage.as_str(), rest.as_str()));
+            assert_eq!(found, expect, "{text}");
+        };
+        check(
+            "The first sentence says what the matter is. The second sentence tells a good deal more of it. The end.",
+            Some((
+                "The second sentence tells a good deal more of it.",
+                "The first sentence says what the matter is. The end.",
+            )),
+        );
+        check("Too short.", None);
+        let (passage, rest) = parted(&"단어 ".repeat(100)).unwrap();
+        assert!(width(&passage) > 200 && width(&rest) > 200);
+    }
+
+    #[test]
+    fn ranks_are_reciprocal_and_equals_share() {
+        let check = |right: usize, scores: &[f64], expect: f64| {
+            assert!((reciprocal(right, scores.iter().copied()) - expect).abs() < 1e-9, "{scores:?}");
+        };
+        check(0, &[3.0, 1.0, 2.0], 1.0);
+        check(1, &[3.0, 1.0, 2.0], 1.0 / 3.0);
+        check(0, &[0.0, 0.0, 0.0, 0.0, 0.0], 1.0 / 3.0);
+    }
+
+    #[test]
+    fn words_find_the_rest_of_a_text() {
+        let passages = ["the forklift is inspected daily", "parcels are weighed at the gate"];
+        let rests =
+            ["a forklift that failed inspection stands still", "a parcel is weighed and its weight noted"];
+        assert_eq!(by_words(&passages, &rests), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn trust_follows_what_is_found() {
+        for (dense, words, expect) in [(0.9, 0.9, 1.0), (0.1, 0.9, 0.0), (0.625, 1.0, 0.5), (0.0, 0.0, 1.0)] {
+            assert!((trust(dense, words) - expect).abs() < 1e-9, "{dense} {words}");
+        }
+        let trial = Trial { probes: 10, dense: 0.5, words: 0.5, trust: 1.0, chunks: 100 };
+        assert!(trial.still_holds(120) && !trial.still_holds(140) && !trial.still_holds(10));
+    }
+}
