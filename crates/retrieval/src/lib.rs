@@ -8,7 +8,7 @@
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index of words), [`dense`] (that of vectors), [`trial`] (what an embedder knows of a
-//! collection), [`library`] (collections and search), [`equipment`], `filter`, `legs` and `fuse` (what a search is made
+//! collection), [`library`] (collections and search), [`equipment`], `filter`, `legs`, `fuse` and `neighbours` (what a search is made
 //! of), `words`, `verbs` and `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
 //! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
@@ -32,6 +32,7 @@ mod legs;
 pub mod library;
 mod load;
 mod model;
+mod neighbours;
 pub mod options;
 pub mod query;
 mod question;
@@ -42,6 +43,7 @@ mod sentence;
 pub mod settings;
 pub mod sync;
 pub mod trial;
+pub mod tune;
 mod verbs;
 mod verify;
 mod words;
@@ -63,3 +65,4 @@ pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
+pub use tune::{Question, TuneReport, tune};

@@ -16,6 +16,7 @@ mod search;
 mod trace;
 mod trace_export;
 mod trace_stats;
+mod tune;
 mod up;
 
 use crate::cli::{Cli, Command};
@@ -62,6 +63,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(effective, eval)),
+        Command::Tune(command) => block_on(tune::run(effective, command)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
             Ok(ExitCode::SUCCESS)
         }

@@ -18,3 +18,5 @@ mod rates;
 mod scripted;
 #[cfg(test)]
 mod syncing;
+#[cfg(test)]
+mod vectors;
