@@ -28,6 +28,7 @@ cargo xtask COMMAND
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
   bench local             sentences a second of local models, beside torch; --help tells the flags
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
+  bench retrieval         measure search: quality on collections with judgements, speed, memory, growth
   fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
        [--only NAME]...   only these decoders; --help tells the other flags
   help                    this text
@@ -62,6 +63,9 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         }
         ["bench", "records", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "records-bench", options).map(|()| ExitCode::SUCCESS)
+        }
+        ["bench", "retrieval", options @ ..] => {
+            bench::run_bench(&Workspace::find()?, "retrieval-bench", options).map(|()| ExitCode::SUCCESS)
         }
         ["fuzz", options @ ..] => fuzz::run(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {

@@ -101,6 +101,10 @@ pub(crate) enum Command {
         /// Its name, as `hanok list` has it
         name: String,
     },
+    /// Try changes to how a collection is searched, and adopt what is proved to be better
+    #[command(after_help = "Example:\n  hanok tune handbook --queries questions.jsonl\n\n\
+        Each line of the file: {\"query\": \"...\", \"relevant\": [\"path of a document\"]}")]
+    Tune(Tune),
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok"
@@ -497,6 +501,21 @@ pub(crate) enum ConfigCommand {
         #[command(flatten)]
         json: Json,
     },
+}
+
+/// `hanok tune`
+#[derive(Debug, Args)]
+pub(crate) struct Tune {
+    /// The collection
+    pub(crate) collection: String,
+    /// A file of questions with the documents that answer them, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: PathBuf,
+    /// A folder with a cross-encoder to try
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) reranker: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// `hanok eval`

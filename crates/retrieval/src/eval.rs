@@ -166,7 +166,7 @@ pub async fn evaluate(
         let gains: HashMap<SourceId, f64> =
             judged.iter().map(|(document, gain)| (source_id(&name, document), *gain)).collect();
         let asked = Instant::now();
-        let best = best_sources(&shelf, &equipment, &query.text).await?;
+        let best = best_sources(&library.store, &shelf, &equipment, &query.text).await?;
         let ms = asked.elapsed().as_secs_f64() * 1e3;
         per_query.push(QueryResult { id: query.id, ms, ..judge(&best, &gains, &names) });
     }
@@ -243,6 +243,7 @@ fn report(per_query: Vec<QueryResult>, legs: Legs) -> EvalReport {
 /// The best documents of a shelf, by the score of their best chunk, [`DEPTH`] at most. A query without anything to search
 /// for finds none.
 pub(crate) async fn best_sources(
+    store: &Store,
     shelf: &Arc<Shelf>,
     equipment: &Equipment,
     text: &str,
@@ -256,7 +257,7 @@ pub(crate) async fn best_sources(
             found.0.iter().map(|found| found.group).collect()
         } else {
             let cx = CallContext::unrecorded();
-            match ranked(&cx, shelf, equipment, text, None, chunks, None).await {
+            match ranked(&cx, store, shelf, equipment, text, None, chunks, None).await {
                 Ok(ranking) => ranking.chunks.iter().map(|fused| fused.group).collect(),
                 Err(hanok_base::RetrievalError::EmptyQuery(_)) => Vec::new(),
                 Err(error) => return Err(LibraryError::Worker(error.into())),

@@ -21,6 +21,8 @@ pub(crate) struct Fused {
     pub(crate) score: f64,
     pub(crate) words: Option<Place>,
     pub(crate) dense: Option<Place>,
+    /// What its neighbours among the best say of it, and how much of the score that is.
+    pub(crate) neighbours: Option<(Place, f64)>,
 }
 
 /// Both lists, best first, as one, best first; the dense one counts `weight` of 1. With one list empty or without weight
@@ -103,7 +105,7 @@ fn placed(list: &[Found]) -> Vec<(Found, Place)> {
 }
 
 fn alone(found: Found, words: Option<Place>, dense: Option<Place>) -> Fused {
-    Fused { key: found.key, group: found.group, score: found.score, words, dense }
+    Fused { key: found.key, group: found.group, score: found.score, words, dense, neighbours: None }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ranks are far below 2^53")]

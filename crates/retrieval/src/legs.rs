@@ -1,13 +1,16 @@
 //! The legs of a search, side by side, and what comes of them: one ranked list.
 
 use crate::dense::Dense;
-use crate::equipment::Equipment;
+use crate::equipment::{Equipment, Fusion};
 use crate::error::{LibraryError, blocking};
 use crate::fuse::{Fused, dense_weight, fuse};
 use crate::library::Shelf;
+use crate::neighbours::{CIRCLE, regard};
+use crate::trial::Trial;
 use hanok_base::{CallContext, EmbedKind, Legs, Operation, RetrievalError, Vote};
 use hanok_index::{Found, IndexError, Terms, analyze};
-use std::collections::HashSet;
+use hanok_store::Store;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Chunks each leg gives at least when there are two: what one finds, the other has mostly scored then, too.
@@ -55,14 +58,25 @@ impl Ranking {
                 reason: self.dense_reason.clone(),
             });
         }
+        if let Some((place, share)) = fused.neighbours {
+            votes.push(Vote {
+                leg: "neighbours".to_owned(),
+                rank: place.rank,
+                score: place.score,
+                weight: share,
+                reason: "how the texts most like it among the best do".to_owned(),
+            });
+        }
         votes
     }
 }
 
 /// Searches a shelf with the legs asked for, or those there are, each in a span of its own. Gives at least the `limit`
 /// best chunks, where there are as many.
+#[expect(clippy::too_many_arguments, reason = "what a search is made of")]
 pub(crate) async fn ranked(
     cx: &CallContext,
+    store: &Store,
     shelf: &Arc<Shelf>,
     equipment: &Equipment,
     text: &str,
@@ -81,7 +95,7 @@ pub(crate) async fn ranked(
         (Some(_), Legs::Dense) => 1.0,
         (Some(_), _) => dense_weight(equipment.fusion, trial.as_ref().map_or(1.0, |trial| trial.trust)),
     };
-    let mut reason = trial.map(|trial| trial.reason()).unwrap_or_default();
+    let mut reason = trial.as_ref().map(Trial::reason).unwrap_or_default();
     // What counts nothing is not asked.
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
@@ -120,12 +134,20 @@ pub(crate) async fn ranked(
     if words.found.is_empty() && !vectors.is_empty() {
         weight = 1.0;
     }
-    Ok(Ranking {
-        chunks: fuse(&words.found, &vectors, equipment.fusion, weight),
-        dense_weight: weight,
-        dense_reason: reason,
-        terms: words.terms,
-    })
+    let mut chunks = fuse(&words.found, &vectors, equipment.fusion, weight);
+    if let (Some(dense), Fusion::Scores { dense: full }) = (&dense, equipment.fusion)
+        && !vectors.is_empty()
+        && wanted == Legs::Hybrid
+    {
+        let circle = chunks.iter().take(CIRCLE).map(|fused| fused.key).collect();
+        let near = store.vectors().of_chunks(dense.embedder.id(), circle).await;
+        let near = near.map_err(|error| RetrievalError::Failed(error.into()))?;
+        let near: HashMap<u64, Vec<f32>> =
+            near.into_iter().map(|(key, vector)| (key, vector.unpack())).collect();
+        let trust = trial.as_ref().map_or(1.0, |trial| trial.trust);
+        regard(&mut chunks, &near, if full > 0.0 { trust } else { 0.0 });
+    }
+    Ok(Ranking { chunks, dense_weight: weight, dense_reason: reason, terms: words.terms })
 }
 
 #[derive(Default)]

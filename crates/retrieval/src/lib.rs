@@ -8,7 +8,7 @@
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
-//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs` and `fuse`
+//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
@@ -38,6 +38,7 @@ pub mod library;
 mod load;
 mod model;
 mod names;
+mod neighbours;
 pub mod options;
 pub mod query;
 mod question;
@@ -49,6 +50,7 @@ mod sentence;
 pub mod settings;
 pub mod sync;
 pub mod trial;
+pub mod tune;
 mod verbs;
 mod verify;
 mod watch;
@@ -74,3 +76,4 @@ pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
 pub use watch::Watched;
+pub use tune::{Question, TuneReport, tune};

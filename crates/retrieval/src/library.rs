@@ -316,7 +316,8 @@ impl Library {
         let wanted =
             query.top_k.saturating_add(spare).max(equipment.reranker.as_ref().map_or(0, |_| RERANKED));
         let cx = span.context().clone();
-        let ranking = ranked(&cx, &shelf, &equipment, &query.text, query.legs, wanted, admitted).await?;
+        let ranking =
+            ranked(&cx, &self.store, &shelf, &equipment, &query.text, query.legs, wanted, admitted).await?;
         span.set("hanok.dense_weight", ranking.dense_weight);
         if !ranking.dense_reason.is_empty() {
             span.set("hanok.dense_reason", ranking.dense_reason.as_str());

@@ -18,6 +18,7 @@ mod search;
 mod trace;
 mod trace_export;
 mod trace_stats;
+mod tune;
 mod up;
 
 use crate::cli::{Cli, Command};
@@ -67,6 +68,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pull(pull) => block_on(pull::run(effective, pull)),
         Command::List(json) => models::list(&effective, json.json),
         Command::Rm { name } => models::rm(&effective, &name),
+        Command::Tune(command) => block_on(tune::run(effective, command)),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
             Ok(ExitCode::SUCCESS)
         }

@@ -24,3 +24,5 @@ mod scripted;
 mod setting;
 #[cfg(test)]
 mod syncing;
+#[cfg(test)]
+mod vectors;

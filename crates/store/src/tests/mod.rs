@@ -7,6 +7,7 @@ mod outline;
 mod packed;
 mod removal;
 mod stats;
+mod vectors;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,

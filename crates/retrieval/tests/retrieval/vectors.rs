@@ -1,0 +1,235 @@
+//! The dense leg over a real store and index, with embedders whose every vector is known.
+
+use crate::house::{House, docs};
+use hanok_base::{
+    BoxFuture, CallContext, EmbedKind, Embedder, Legs, ProviderError, Readers, RetrievalError,
+    Retriever as _, SearchQuery,
+};
+use hanok_retrieval::{Cancel, Equipment, Library, Question, tune};
+use hanok_store::{Options, Store};
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Puts texts that share words near each other, or all in one place; remembers what it was given.
+struct Words {
+    id: &'static str,
+    blind: bool,
+    given: Mutex<Vec<String>>,
+}
+
+impl Words {
+    fn new(id: &'static str, blind: bool) -> Arc<Self> {
+        Arc::new(Self { id, blind, given: Mutex::default() })
+    }
+    fn vector(&self, text: &str) -> Vec<f32> {
+        let mut vector = vec![if self.blind { 100.0 } else { 0.01 }; 64];
+        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            let hash = blake3::hash(word.to_lowercase().as_bytes());
+            let at = usize::from(hash.as_bytes()[0]) % 64;
+            vector[at] += 1.0;
+        }
+        if self.blind {
+            // What little it says is of the text's length, not of its words.
+            vector[text.len() % 64] += 60.0;
+        }
+        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        vector.iter().map(|value| value / length).collect()
+    }
+}
+
+impl Embedder for Words {
+    fn id(&self) -> &str {
+        self.id
+    }
+    fn dimensions(&self) -> Option<usize> {
+        Some(64)
+    }
+    fn embed<'a>(
+        &'a self,
+        _: &'a CallContext,
+        texts: &'a [&'a str],
+        kind: EmbedKind,
+    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
+        if kind == EmbedKind::Document {
+            self.given.lock().extend(texts.iter().map(|text| (*text).to_owned()));
+        }
+        Box::pin(async move { Ok(texts.iter().map(|text| self.vector(text)).collect()) })
+    }
+}
+
+fn data(house: &House) -> PathBuf {
+    house.folder.path().join("data")
+}
+
+/// Documents about different things, each of two sentences that share words.
+fn write(house: &House, count: usize) {
+    for at in 0..count {
+        let (thing, place) = (format!("gadget{at} model{at} series{at}"), format!("warehouse{at} gate{at}"));
+        let text = format!(
+            "The {thing} is kept in {place} where people look after it. Every morning the {thing} leaves {place} on a cart."
+        );
+        house.write(&format!("d{at}.txt"), text);
+    }
+}
+
+async fn equip(library: &Library, embedder: Arc<Words>) {
+    let embedder: Arc<dyn Embedder> = embedder;
+    library
+        .equip(Some(&docs()), Equipment { embedder: Some(embedder), ..Equipment::default() })
+        .await
+        .unwrap();
+}
+
+async fn embed(library: &Library) {
+    let cx = CallContext::unrecorded();
+    library.embed(&cx, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+}
+
+async fn search(library: &Library, text: &str) -> hanok_base::SearchResult {
+    library.search(&CallContext::unrecorded(), &SearchQuery::new(text, docs(), 5)).await.unwrap()
+}
+
+fn legs_of(hit: &hanok_base::Hit) -> Vec<&str> {
+    hit.about.votes.iter().map(|vote| vote.leg.as_str()).collect()
+}
+
+#[tokio::test]
+async fn vectors_follow_the_documents_and_no_text_is_embedded_twice() {
+    let house = House::new().await;
+    write(&house, 40);
+    house.sync().await;
+    let embedder = Words::new("words", false);
+    equip(&house.library, embedder.clone()).await;
+    let found = search(&house.library, "gadget7").await;
+    assert_eq!(legs_of(&found.hits[0]), ["bm25"], "words are searchable before there are vectors");
+
+    embed(&house.library).await;
+    let embedded = house.library.embedded(&docs()).await.unwrap().unwrap();
+    assert_eq!((embedded.embedded, embedded.chunks), (40, 40));
+    let found = search(&house.library, "gadget7 warehouse7").await;
+    assert!(found.hits[0].source.ends_with("d7.txt"), "{found:?}");
+    assert!(legs_of(&found.hits[0]).contains(&"dense"), "{found:?}");
+    assert!(found.hits[0].about.votes.iter().all(|vote| !vote.reason.is_empty()), "{found:?}");
+
+    embedder.given.lock().clear();
+    house.write("d7.txt", "The umbrella is new here and nobody knows it.".to_owned());
+    std::fs::remove_file(house.docs().join("d8.txt")).unwrap();
+    house.sync().await;
+    embed(&house.library).await;
+    assert_eq!(embedder.given.lock().len(), 1, "one text is new");
+    let embedded = house.library.embedded(&docs()).await.unwrap().unwrap();
+    assert_eq!((embedded.embedded, embedded.chunks), (39, 39));
+    let found = search(&house.library, "gadget8 model8 warehouse8").await;
+    assert!(found.hits.iter().all(|hit| !hit.source.ends_with("d8.txt")), "{found:?}");
+
+    embedder.given.lock().clear();
+    embed(&house.library).await;
+    assert!(embedder.given.lock().is_empty(), "nothing is new");
+}
+
+#[tokio::test]
+async fn a_lost_index_is_filled_from_the_store_and_a_new_embedder_takes_over_when_it_is_done() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    let embedder = Words::new("words", false);
+    equip(&house.library, embedder.clone()).await;
+    embed(&house.library).await;
+
+    // Another process over the same folder, whose vector index is gone.
+    std::fs::remove_dir_all(data(&house).join("index").join("vectors")).unwrap();
+    let store = Store::open(&data(&house), Options { read_only: true, ..Options::default() }).unwrap();
+    let other = Library::open(store, &data(&house)).await.unwrap();
+    equip(&other, embedder.clone()).await;
+    assert_eq!(legs_of(&search(&other, "gadget3").await.hits[0]), ["bm25"]);
+    drop(other);
+    embedder.given.lock().clear();
+    embed(&house.library).await;
+    assert!(embedder.given.lock().is_empty(), "vectors are kept in the store");
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+
+    let next = Words::new("words 2", false);
+    equip(&house.library, next.clone()).await;
+    assert!(
+        legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"),
+        "the old ones serve"
+    );
+    embed(&house.library).await;
+    assert_eq!(next.given.lock().iter().filter(|text| text.contains("Every morning")).count() / 30, 1);
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+    let folders = std::fs::read_dir(data(&house).join("index").join("vectors")).unwrap().flatten();
+    let of_collection: Vec<_> = folders.flat_map(|entry| std::fs::read_dir(entry.path()).unwrap()).collect();
+    assert_eq!(of_collection.len(), 1, "the old ones are gone");
+}
+
+#[tokio::test]
+async fn an_embedder_that_knows_nothing_is_not_asked() {
+    let house = House::new().await;
+    write(&house, 60);
+    house.sync().await;
+    equip(&house.library, Words::new("blind", true)).await;
+    embed(&house.library).await;
+    let found = search(&house.library, "gadget7 warehouse7").await;
+    assert!(found.hits[0].source.ends_with("d7.txt"));
+    assert_eq!(legs_of(&found.hits[0]), ["bm25"], "{:?}", found.hits[0].about.votes);
+    // Asked for by name it answers all the same.
+    let query = SearchQuery { legs: Some(Legs::Dense), ..SearchQuery::new("gadget7", docs(), 5) };
+    let found = house.library.search(&CallContext::unrecorded(), &query).await.unwrap();
+    assert_eq!(legs_of(&found.hits[0]), ["dense"]);
+}
+
+#[tokio::test]
+async fn conditions_hold_before_ranking() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    equip(&house.library, Words::new("words", false)).await;
+    embed(&house.library).await;
+    let cx = CallContext::unrecorded();
+    let ask = |filter: &str, readers: Readers| SearchQuery {
+        filter: filter.to_owned(),
+        readers,
+        ..SearchQuery::new("people look after the gadget7 cart", docs(), 50)
+    };
+    let found = house.library.search(&cx, &ask("path:*d2?.txt path:*d21.txt", Readers::All)).await.unwrap();
+    assert_eq!(found.hits.len(), 1, "{found:?}");
+    let found =
+        house.library.search(&cx, &ask("-path:*/d1*", Readers::Of(vec!["ann".into()]))).await.unwrap();
+    assert_eq!(found.hits.len(), 19, "no readers named: everybody's");
+    let none = house.library.search(&cx, &ask("team:legal", Readers::All)).await.unwrap();
+    assert!(none.hits.is_empty());
+    let wrong = house.library.search(&cx, &ask("legal", Readers::All)).await;
+    assert!(matches!(wrong, Err(RetrievalError::BadFilter(_))), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn tuning_adopts_nothing_without_proof() {
+    let house = House::new().await;
+    write(&house, 60);
+    house.sync().await;
+    equip(&house.library, Words::new("words", false)).await;
+    embed(&house.library).await;
+    let paths: Vec<String> = house
+        .library
+        .sources(&docs(), None, 100)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|source| source.path)
+        .collect();
+    let questions: Vec<Question> = paths
+        .iter()
+        .map(|path| {
+            let number: String =
+                path.rsplit('/').next().unwrap().chars().filter(char::is_ascii_digit).collect();
+            Question { query: format!("gadget{number}"), relevant: vec![path.clone()] }
+        })
+        .collect();
+    let report = tune(&house.library, &docs(), &questions, None).await.unwrap();
+    assert_eq!(report.train + report.held_out, 60);
+    assert!(report.before > 0.9, "{report:?}");
+    assert!(report.adopted.is_empty(), "{report:?}");
+    assert!(report.tried.iter().all(|tried| !tried.reason.is_empty()), "{report:?}");
+    assert!(report.tried.len() > 5, "{report:?}");
+}
