@@ -4,7 +4,7 @@ use crate::describe::{META_FILE, Rule, Ruled, Rules};
 use crate::error::LibraryError;
 use crate::fetch::is_url;
 use crate::git::Repository;
-use crate::names::{Names, is_secret};
+use crate::names::{Names, is_generated, is_secret};
 use hanok_base::Timestamp;
 use hanok_parse::Format;
 use hanok_store::documents::{Origin, Stamp};
@@ -198,7 +198,7 @@ fn consider(looking: &mut Looking<'_>, file: &Path, is_root: bool, found: &mut F
     if is_secret(name) {
         return skip("it may hold secrets");
     }
-    if Format::of(name, b"").is_none() {
+    if Format::of(name, b"").is_none() || (is_generated(name) && !is_root) {
         if is_root {
             skip("this kind of file is not indexed");
         }

@@ -66,3 +66,10 @@ pub(crate) fn is_secret(name: &str) -> bool {
     let extension = Path::new(&lower).extension().and_then(OsStr::to_str).unwrap_or_default();
     lower.starts_with(".env") || KEY_EXTENSIONS.contains(&extension) || KEY_NAMES.contains(&lower.as_str())
 }
+
+/// Whether programs write files of this name for themselves: locks of versions, packed scripts and their maps.
+pub(crate) fn is_generated(name: &str) -> bool {
+    const LOCKS: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "composer.lock"];
+    const ENDS: [&str; 4] = [".min.js", ".min.css", ".js.map", ".css.map"];
+    LOCKS.contains(&name) || ENDS.iter().any(|end| name.ends_with(end))
+}

@@ -38,7 +38,7 @@ pub(crate) struct Bytes {
 
 /// The text of a file.
 pub(crate) struct Text {
-    pub(crate) text: String,
+    pub(crate) words: String,
     pub(crate) layout: Layout,
     /// The title that the document gives itself, outside of its text.
     pub(crate) title: Option<String>,
@@ -137,5 +137,5 @@ fn described(file: &FoundFile, format: Format, parsed: Parsed) -> Text {
         validator: file.validator.clone(),
         described_by: file.ruled.mark(),
     };
-    Text { text: parsed.text, layout, title, meta }
+    Text { words: parsed.text, layout, title, meta }
 }

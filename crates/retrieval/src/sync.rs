@@ -272,7 +272,7 @@ impl Run<'_> {
         let fetched = self.fetch(&found.urls, &mut known, &mut files, &mut unseen, &mut report).await?;
         let judged_by = self.library.judged_by();
         let compared = compare(files, known, &unseen, self.settings.cut_by(), judged_by, &mut report);
-        let Compared { queue, recut, changes, mut gone } = compared;
+        let Compared { queue, recut, mut changes, mut gone } = compared;
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
         self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
@@ -283,6 +283,8 @@ impl Run<'_> {
 
         let mut follower = Follower::new(self.library.store.clone(), self.shelf.clone());
         let mut queue = Some(queue);
+        // What is gone goes last: what moved is found all the while, for a moment in both places.
+        let deletes = std::mem::take(&mut changes.deletes);
         let mut ready = Batch { changes, ..Batch::default() };
         loop {
             // While one batch is written and indexed, the next is read.
@@ -296,6 +298,10 @@ impl Run<'_> {
             queue = Some(rest);
         }
         drop(fetched);
+        if !deletes.is_empty() {
+            follower.follow(true).await?;
+            self.write(&mut follower, Changes { deletes, ..Changes::default() }).await?;
+        }
         self.recut(&mut follower, recut, &mut report).await?;
         report.cancelled = self.cancel.is_cancelled();
         report.deleted += count(gone.values().map(|times| usize::try_from(*times).unwrap_or(0)).sum());
@@ -606,13 +612,13 @@ impl Taker<'_> {
             None => batch.new.push(bytes.hash),
         }
         batch.report.notes.extend(text.meta.notes.iter().map(|note| (file.path.clone(), note.clone())));
-        let cut = cut(&text.text, text.layout, &self.settings.chunking, None);
+        let cut = cut(&text.words, text.layout, &self.settings.chunking, None);
         batch.changes.upserts.push(NewSource {
             id: source_id(self.name, &file.path),
             title: title(text.title.or(cut.title), &file.path),
             hash: bytes.hash,
             stamp: file.stamp,
-            text: PackedText::new(&text.text)?,
+            text: PackedText::new(&text.words)?,
             chunks: cut.pieces.into_iter().map(kept).collect(),
             cut_by,
             meta: Some(text.meta),

@@ -216,7 +216,7 @@ impl Eyes {
             if self.has_urls {
                 tokio::time::sleep(ASK_EVERY).await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let ended = Instant::now();

@@ -80,6 +80,7 @@ async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>)
         wiring::check_bind(&new, otlp, keys_stay)?;
     }
     rooms.route(&new)?;
+    wiring::take_in(&rooms.library, &new).await?;
     if let (Some(tls), Some((chain, key))) = (tls, certificate) {
         tls.replace(&chain, &key)?;
     }

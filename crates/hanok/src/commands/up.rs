@@ -289,7 +289,7 @@ async fn embed(library: &Library, name: &CollectionName, cancel: &Cancel) {
 fn tell(name: &CollectionName, watched: Watched) {
     match watched {
         Watched::Following(folders) => {
-            output::note(format!("{name}: following changes in {folders} folders"))
+            output::note(format!("{name}: following changes in {folders} folders"));
         }
         Watched::Looking { reason, every } => {
             output::note(format!("{name}: looking for changes every {} s: {reason}", every.as_secs()));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What documents are taken in with.
-pub(crate) fn intake(effective: &Effective) -> anyhow::Result<Intake> {
+fn intake(effective: &Effective) -> anyhow::Result<Intake> {
     let documents = &effective.config.documents;
     let mut limits = Limits::default();
     if let Some(size) = documents.largest_file {
@@ -34,8 +34,13 @@ pub(crate) fn intake(effective: &Effective) -> anyhow::Result<Intake> {
     Ok(Intake { workshop: Some(Arc::new(Workshop::new(program, limits))), fetcher: Some(fetcher) })
 }
 
-/// Sets the collections of the configuration; texts are cut and described anew by their next run.
-pub(crate) async fn configure(library: &Library, effective: &Effective) -> anyhow::Result<()> {
+/// Equips a library and sets its collections; texts are cut and described anew by their next run.
+pub(crate) async fn take_in(library: &Library, effective: &Effective) -> anyhow::Result<()> {
+    library.equip_intake(intake(effective)?);
+    configure(library, effective).await
+}
+
+async fn configure(library: &Library, effective: &Effective) -> anyhow::Result<()> {
     for (name, collection) in &effective.config.collections {
         let name = CollectionName::from(name.as_str());
         let kept = library.settings(&name);

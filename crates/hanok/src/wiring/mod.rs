@@ -12,7 +12,7 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, provider_routes};
-pub(crate) use documents::is_missing;
+pub(crate) use documents::{is_missing, take_in};
 pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
@@ -56,8 +56,7 @@ impl Rooms {
         let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)))
             .with_texts(&texts_folder(data));
         let library = Library::open(store.clone(), data).await?;
-        library.equip_intake(documents::intake(effective)?);
-        documents::configure(&library, effective).await?;
+        take_in(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());

@@ -55,12 +55,15 @@ struct MetaFile {
     metadata: Vec<Rule>,
 }
 
+/// A rule and what it matches; `None` is all.
+type Compiled = (Option<Override>, Rule);
+
 /// The rules for the documents of one run.
 pub(crate) struct Rules {
     /// Those of the collection, which count most.
-    configured: Vec<(Option<Override>, Rule)>,
+    configured: Vec<Compiled>,
     /// Those of each folder that was looked into.
-    folders: HashMap<PathBuf, Arc<[(Option<Override>, Rule)]>>,
+    folders: HashMap<PathBuf, Arc<[Compiled]>>,
     /// What is wrong with rules, with where.
     pub(crate) faults: Vec<(PathBuf, String)>,
 }
@@ -73,7 +76,7 @@ impl Rules {
         rules
     }
 
-    fn compiled(&mut self, base: &Path, rules: Vec<Rule>, file: &Path) -> Vec<(Option<Override>, Rule)> {
+    fn compiled(&mut self, base: &Path, rules: Vec<Rule>, file: &Path) -> Vec<Compiled> {
         let mut compiled = Vec::with_capacity(rules.len());
         for rule in rules {
             match rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose() {
@@ -106,7 +109,7 @@ impl Rules {
     }
 
     /// The rules in a folder's own file.
-    fn folder(&mut self, folder: &Path) -> Arc<[(Option<Override>, Rule)]> {
+    fn folder(&mut self, folder: &Path) -> Arc<[Compiled]> {
         if let Some(known) = self.folders.get(folder) {
             return known.clone();
         }

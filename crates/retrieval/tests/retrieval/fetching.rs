@@ -66,7 +66,7 @@ impl Site {
         PathBuf::from(format!("http://{}{path}", self.address))
     }
 
-    fn equip(&self, house: &House, private: &[String]) {
+    fn equip(house: &House, private: &[String]) {
         let fetcher = Fetcher::new(ClientOptions::default(), private, 4096).unwrap();
         house.library.equip_intake(Intake { fetcher: Some(fetcher), workshop: None });
     }
@@ -80,7 +80,7 @@ fn reason(report: &SyncReport) -> &str {
 #[tokio::test]
 async fn a_url_is_fetched_and_asked_whether_it_changed() {
     let (house, site) = (House::new().await, Site::new().await);
-    site.equip(&house, std::slice::from_ref(&site.address));
+    Site::equip(&house, std::slice::from_ref(&site.address));
     site.put(
         "/guide",
         "200 OK\r\ncontent-type: text/markdown\r\netag: \"one\"",
@@ -124,7 +124,7 @@ async fn what_may_not_be_fetched_says_why() {
         house.library.sync(&name, &paths, &(), &Cancel::default()).await.unwrap()
     };
     // This machine is not named as allowed.
-    site.equip(&house, &[]);
+    Site::equip(&house, &[]);
     site.put("/a", "200 OK\r\ncontent-type: text/plain", "text");
     let report = fetch("/a").await;
     assert!(reason(&report).contains("127.0.0.1 is a loopback address"), "{report:?}");
@@ -132,14 +132,14 @@ async fn what_may_not_be_fetched_says_why() {
     // Neither by a redirect from one that is.
     let other = Site::new().await;
     let allowed = format!("localhost:{}", other.address.rsplit(':').next().unwrap());
-    site.equip(&house, std::slice::from_ref(&allowed));
+    Site::equip(&house, std::slice::from_ref(&allowed));
     other.put("/go", &format!("302 Found\r\nlocation: {}", site.url("/a").display()), "");
     let paths = [PathBuf::from(format!("http://{allowed}/go"))];
     let report = house.library.sync(&name, &paths, &(), &Cancel::default()).await.unwrap();
     assert!(reason(&report).contains("127.0.0.1 is a loopback address"), "{report:?}");
     assert!(site.asked.lock().is_empty());
 
-    site.equip(&house, std::slice::from_ref(&site.address));
+    Site::equip(&house, std::slice::from_ref(&site.address));
     let check = async |path: &'static str, head: &str, body: &str, expect: &str| {
         site.put(path, head, body);
         let report = fetch(path).await;
@@ -159,7 +159,7 @@ async fn what_may_not_be_fetched_says_why() {
 #[tokio::test]
 async fn rules_are_of_whole_addresses() {
     let (house, site) = (House::new().await, Site::new().await);
-    site.equip(&house, std::slice::from_ref(&site.address));
+    Site::equip(&house, std::slice::from_ref(&site.address));
     site.put("/legal/a", "200 OK\r\ncontent-type: text/plain", "The anchor.");
     site.put("/open/b", "200 OK\r\ncontent-type: text/plain", "The beacon.");
     let rule = Rule {

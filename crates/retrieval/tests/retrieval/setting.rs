@@ -2,7 +2,7 @@
 
 use crate::house::{House, docs};
 use hanok_base::{SourceId, Trust};
-use hanok_retrieval::{Chunker, Chunking, Library, LibraryError, Parents, Rule, Settings};
+use hanok_retrieval::{Cancel, Chunker, Chunking, Library, LibraryError, Parents, Rule, Settings};
 use hanok_store::documents::{Origin, Source};
 use serde_json::json;
 use std::path::Path;
@@ -188,7 +188,6 @@ async fn of_a_repository_what_is_tracked_is_taken() {
     // A folder of it, and one that is in none.
     assert_eq!(house.sync_paths(&[tracked(house.docs().join("src"))]).await.unchanged, 1);
     let bare = tracked(house.folder.path().join("data"));
-    let refused =
-        Library::sync(&house.library, &docs(), &[bare], &(), &Default::default()).await.unwrap_err();
+    let refused = Library::sync(&house.library, &docs(), &[bare], &(), &Cancel::default()).await.unwrap_err();
     assert!(refused.to_string().contains("not in a git repository"), "{refused}");
 }

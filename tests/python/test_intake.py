@@ -1,0 +1,185 @@
+"""Documents in: formats, sources, changes followed, runs killed and gone on with."""
+
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from support import HERE, Hanok, eventually, hanok
+
+FILES = HERE.parent.parent / "crates" / "parse" / "tests" / "files"
+
+
+def report(run):
+    return next(iter(run.json["collections"].values()))
+
+
+def test_documents_of_all_formats_are_taken_and_what_fails_is_named(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ["libreoffice.pdf", "pandoc.docx", "pandoc.pptx", "openpyxl.xlsx", "pandoc.html", "records.jsonl",
+                 "cp949.csv", "encrypted.pdf", "scan.pdf", "encrypted.docx"]:
+        shutil.copy(FILES / name, docs / name)
+    (docs / "main.py").write_text("class Ferry:\n    def cross(self):\n        return 'the gravel strait'\n")
+    (docs / "broken.docx").write_bytes((FILES / "pandoc.docx").read_bytes()[:2000])
+    (docs / "picture.png").write_bytes(b"png")
+    got = report(hanok("index", "docs", "--json", cwd=tmp_path))
+    assert got["added"] == 8, got
+    reasons = {name.rsplit("/", 1)[-1]: reason for name, reason in got["skipped"]}
+    assert set(reasons) == {"encrypted.pdf", "scan.pdf", "encrypted.docx", "broken.docx"}, reasons
+    assert "encrypted" in reasons["encrypted.pdf"] and "encrypted" in reasons["encrypted.docx"]
+    assert "scan without text" in reasons["scan.pdf"]
+    assert got["unsupported"] == {"png": 1}
+    hits = hanok("search", "gravel strait", "--json", cwd=tmp_path).json["hits"]
+    assert hits[0]["source"].endswith("main.py")
+    # Looked at again only when it changes.
+    again = report(hanok("index", "docs", "--json", cwd=tmp_path))
+    assert (again["read"], again["unchanged"]) == (0, 8)
+
+
+def test_a_page_of_a_pdf_is_told(tmp_path):
+    (tmp_path / "docs").mkdir()
+    shutil.copy(FILES / "chromium.pdf", tmp_path / "docs")
+    assert report(hanok("index", "docs", "--json", cwd=tmp_path))["added"] == 1
+    hit = hanok("search", "stands on the second page", "--json", cwd=tmp_path).json["hits"][0]
+    assert hit["pages"][1] == 2 and hit["metadata"]["format"] == "PDF"
+
+
+def test_only_tracked_files_of_a_repository(tmp_path):
+    docs = tmp_path / "repo"
+    docs.mkdir()
+    (docs / "a.md").write_text("The anchor.")
+    (docs / "draft.md").write_text("The draft.")
+    run = lambda *args: subprocess.run(["git", *args], cwd=docs, check=True, capture_output=True)
+    run("init", "-q")
+    run("add", "a.md")
+    got = report(hanok("index", "git+repo", "--json", cwd=tmp_path))
+    assert got["added"] == 1
+    (tmp_path / "hanok.toml").write_text("[collections.code]\npaths = [\"repo\"]\ntracked = true\n")
+    assert report(hanok("index", "--json", cwd=tmp_path))["added"] == 1
+
+
+def test_settings_of_a_collection(tmp_path):
+    docs = tmp_path / "docs" / "legal"
+    docs.mkdir(parents=True)
+    (docs / "a.txt").write_text("The heron waits by the river. " * 100)
+    config = "[collections.default]\npaths = [\"docs\"]\n"
+    (tmp_path / "hanok.toml").write_text(config)
+    assert report(hanok("index", "--json", cwd=tmp_path))["added"] == 1
+    one = hanok("search", "heron", "--json", cwd=tmp_path).json["hits"][0]
+    rules = "[[collections.default.metadata]]\nmatch = \"legal/**\"\ntrust = \"trusted\"\nset = { team = \"legal\" }\n"
+    chunking = "[collections.default.chunking]\nby = \"sentence\"\nsize = 40\n"
+    (tmp_path / "hanok.toml").write_text(config + chunking + rules)
+    got = report(hanok("index", "--json", cwd=tmp_path))
+    assert (got["added"], got["changed"]) == (0, 0), got
+    hit = hanok("search", "heron", "--json", cwd=tmp_path).json["hits"][0]
+    assert hit["end"] - hit["start"] < one["end"] - one["start"]
+    assert (hit["trust"], hit["metadata"]["team"], hit["metadata"]["language"]) == ("trusted", "legal", "en")
+    (tmp_path / "hanok.toml").write_text(config + "[collections.default.chunking]\nsize = 3\n")
+    refused = hanok("config", "check", cwd=tmp_path)
+    assert refused.code == 1 and "collections.default.chunking.size" in refused.err
+    (tmp_path / "hanok.toml").write_text(config + "[collections.default.chunking]\nby = \"sentense\"\n")
+    refused = hanok("config", "check", cwd=tmp_path)
+    assert refused.code == 1 and "did you mean `sentence`" in refused.err
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    page, tag = b"", ""
+
+    def do_GET(self):
+        if self.headers.get("if-none-match") == Site.tag:
+            self.send_response(304)
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("content-type", "text/html; charset=utf-8")
+        self.send_header("etag", Site.tag)
+        self.send_header("content-length", str(len(Site.page)))
+        self.end_headers()
+        self.wfile.write(Site.page)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_url_is_taken_where_it_is_allowed(tmp_path):
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{site.server_port}"
+    url = f"http://{host}/page"
+    page = "<html><head><title>Ferry</title></head><body><nav>menu</nav><main><h1>Ferry</h1><p>{}</p></main></body></html>"
+    Site.page, Site.tag = page.format("The ferry crosses the gravel strait at noon.").encode(), '"one"'
+    try:
+        refused = report(hanok("index", url, "--json", cwd=tmp_path))
+        assert refused["added"] == 0 and "loopback" in refused["skipped"][0][1]
+        (tmp_path / "hanok.toml").write_text(f"[documents]\nprivate_hosts = [\"{host}\"]\n")
+        assert report(hanok("index", url, "--json", cwd=tmp_path))["added"] == 1
+        hit = hanok("search", "gravel strait", "--json", cwd=tmp_path).json["hits"][0]
+        assert hit["source"] == url and "menu" not in hit["text"]
+        again = report(hanok("index", url, "--json", cwd=tmp_path))
+        assert (again["unchanged"], again["read"]) == (1, 0)
+        Site.page, Site.tag = page.format("The ferry crosses at midnight.").encode(), '"two"'
+        assert report(hanok("index", url, "--json", cwd=tmp_path))["changed"] == 1
+    finally:
+        site.shutdown()
+
+
+def test_changes_are_followed_while_serving(tmp_path):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("The anchor is down.")
+    server = Hanok(tmp_path, paths=["docs"]).start()
+    try:
+        server.until_found("anchor", "anchor is down")
+        eventually(lambda: "following changes" in server.stderr, what="that changes are followed")
+        (docs / "new").mkdir()
+        (docs / "new" / "b.md").write_text("The beacon is lit.")
+        server.until_found("beacon", "beacon is lit")
+        (docs / "a.md").write_text("The anchor is up.")
+        server.until_found("anchor", "anchor is up")
+        os.rename(docs / "new", docs / "old")
+        eventually(lambda: [hit["source"] for hit in server.search("beacon")] == ["docs/old/b.md"], what="the new name")
+        shutil.rmtree(docs / "old")
+        eventually(lambda: server.search("beacon") == [], what="the end of the beacon")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("times", [4])
+def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path, times):
+    """By hand with 10,000 files; here with as many as a test may take."""
+    docs, count = tmp_path / "docs", 1200
+    kinds = ["md", "txt", "py", "html", "json", "csv"]
+    for at in range(count):
+        kind = kinds[at % len(kinds)]
+        words = f"word{at} " + "filler words for the ferry " * (at % 40)
+        text = {
+            "html": f"<html><body><main><p>{words}</p></main></body></html>",
+            "json": json.dumps({"text": words}),
+            "csv": f"name,text\n{at},{words}\n",
+            "py": f"def f{at}():\n    return '{words}'\n",
+        }.get(kind, f"# Page {at}\n\n{words}\n")
+        path = docs / f"f{at % 7}" / f"d{at}.{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for turn in range(times):
+        server = Hanok(tmp_path, paths=["docs"]).start()
+        indexed = lambda: server.get("/api/status").json["collections"][0]
+        eventually(lambda: indexed()["indexed"] > turn * count // 8, timeout=60, what="some progress")
+        server.kill()
+    server = Hanok(tmp_path, paths=["docs"]).start()
+    try:
+        done = lambda: indexed()["indexed"] == count and not indexed()["indexing"]
+        eventually(done, timeout=120, what="the end of the run")
+        for at in range(0, count, 97):
+            sources = [hit["source"] for hit in server.search(f"word{at}")]
+            assert len(sources) == 1 and sources[0].split("/")[-1].startswith(f"d{at}."), (at, sources)
+    finally:
+        server.stop(by=signal.SIGTERM)
+    last = report(hanok("index", "docs", "--json", cwd=tmp_path))
+    assert (last["unchanged"], last["read"], last["added"]) == (count, 0, 0)
