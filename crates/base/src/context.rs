@@ -344,4 +344,19 @@ mod tests {
         assert_eq!(spans[0].status, SpanStatus::Ok);
         assert!(matches!(&spans[1].status, SpanStatus::Error(text) if text.starts_with("cancelled")));
     }
+
+    #[test]
+    fn a_key_reads_for_its_project_and_itself() {
+        let check = |key: Option<&str>, project: &str, admin: bool, expect: Readers| {
+            let key_name = key.map(Into::into);
+            let caller = Caller { key_name, project: project.into(), admin, ..Caller::default() };
+            assert_eq!(caller.readers(), expect, "{key:?} {project:?} {admin}");
+        };
+        let of = |names: &[&str]| Readers::Of(names.iter().map(ToString::to_string).collect());
+        check(None, "", false, Readers::All);
+        check(Some("ops"), "", true, Readers::All);
+        check(Some("ann"), "shop", true, Readers::All);
+        check(Some("ann"), "shop", false, of(&["shop", "ann"]));
+        check(Some("ann"), "", false, of(&["ann"]));
+    }
 }

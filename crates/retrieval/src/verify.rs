@@ -92,10 +92,10 @@ fn check(
         let quoted: Vec<Range<usize>> =
             quotations.iter().filter(|span| overlap(span, &claim)).cloned().collect();
         let start = quoted.first().map_or(claim.start, |first| first.start.min(claim.start));
-        let claim = Claim { text: text.get(start..claim.end).unwrap_or_default(), span: start..claim.end };
+        let claim = Claim::of(text, start..claim.end);
         let quotes = quoted.iter().filter_map(|span| text.get(span.clone())).collect::<Vec<_>>();
         let document = stored.get(&passage.hit.source_id).map_or("", String::as_str);
-        let grounds = match passage.support(claim.text, &quotes, document) {
+        let grounds = match passage.support(&claim.text, &quotes, document) {
             Ok(grounds) => grounds,
             Err(reason) => {
                 checked.dropped.push(format!("[{number}] {reason}"));
@@ -148,9 +148,24 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 }
 
 /// What a marker is for.
-struct Claim<'a> {
-    text: &'a str,
+struct Claim {
+    /// Without markers, whose numbers are none of its.
+    text: String,
     span: Range<usize>,
+}
+
+impl Claim {
+    fn of(text: &str, span: Range<usize>) -> Self {
+        let words = text.get(span.clone()).unwrap_or_default();
+        let mut bare = String::with_capacity(words.len());
+        let mut from = 0;
+        for marker in markers(words) {
+            bare.push_str(words.get(from..marker.span.start).unwrap_or_default());
+            from = marker.span.end.max(from);
+        }
+        bare.push_str(words.get(from..).unwrap_or_default());
+        Self { text: bare, span }
+    }
 }
 
 /// Code points by bytes, for many places of one text.
@@ -423,6 +438,8 @@ mod tests {
         check("It costs 1200 won each day [1].", &["It costs 1,200 won “each day”."], "");
         check("Pigs can fly over mountains [1].", &[], "does not say");
         check("Pigs can fly over mountains [7].", &[], "names no passage");
+        // Markers within a sentence are no numbers of it.
+        check("The sky is blue [12] at noon [1].", &["The sky is blue at noon."], "names no passage");
     }
 
     #[test]

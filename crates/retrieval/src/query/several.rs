@@ -22,9 +22,10 @@ pub async fn search_all(
     }
     let mut results = Vec::with_capacity(asked.len());
     let mut empty = None;
-    for found in join_all(asked.iter().map(|query| retriever.search(cx, query))).await {
+    let found = join_all(asked.iter().map(|query| retriever.search(cx, query))).await;
+    for (query, found) in asked.iter().zip(found) {
         match found {
-            Ok(found) => results.push(found),
+            Ok(found) => results.push((query.text.as_str(), found)),
             Err(error @ RetrievalError::EmptyQuery(_)) => empty = Some(error),
             Err(error) => return Err(error),
         }
@@ -37,11 +38,11 @@ pub async fn search_all(
 }
 
 /// The hits of all results by the sum of 1 / (60 + rank).
-fn fused(results: Vec<SearchResult>, top_k: usize) -> SearchResult {
-    let coverage = results.first().map(|result| result.coverage).unwrap_or_default();
+fn fused(results: Vec<(&str, SearchResult)>, top_k: usize) -> SearchResult {
+    let coverage = results.first().map(|(_, result)| result.coverage).unwrap_or_default();
     let mut hits: Vec<(f64, Hit)> = Vec::new();
     let mut places: HashMap<(SourceId, usize, usize), usize> = HashMap::new();
-    for (number, result) in (1..).zip(results) {
+    for (number, (query, result)) in (1..).zip(results) {
         for (rank, mut hit) in (1_u32..).zip(result.hits) {
             let score = 1.0 / (K + f64::from(rank));
             let vote = Vote {
@@ -49,7 +50,7 @@ fn fused(results: Vec<SearchResult>, top_k: usize) -> SearchResult {
                 rank: usize::try_from(rank).unwrap_or(usize::MAX),
                 score: hit.score,
                 weight: 1.0,
-                reason: String::new(),
+                reason: query.to_owned(),
             };
             let key = (hit.source_id, hit.start, hit.end);
             if let Some((sum, known)) = places.get(&key).and_then(|at| hits.get_mut(*at)) {
@@ -92,12 +93,13 @@ mod tests {
             hits: numbers.iter().map(|number| hit(*number, 9.0)).collect(),
             ..SearchResult::default()
         };
-        let fused = fused(vec![result(&[1, 2, 3]), result(&[3, 4]), result(&[])], 3);
+        let fused = fused(vec![("a", result(&[1, 2, 3])), ("b", result(&[3, 4])), ("c", result(&[]))], 3);
         let got: Vec<u64> = fused.hits.iter().map(|hit| hit.source_id.0).collect();
         assert_eq!(got, [3, 1, 2]);
         assert!((fused.hits[0].score - (1.0 / 63.0 + 1.0 / 61.0)).abs() < 1e-12);
         let votes: Vec<(&str, usize)> =
             fused.hits[0].about.votes.iter().map(|vote| (vote.leg.as_str(), vote.rank)).collect();
         assert_eq!(votes, [("query 1", 3), ("query 2", 1)]);
+        assert_eq!(fused.hits[0].about.votes[1].reason, "b");
     }
 }
