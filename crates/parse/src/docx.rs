@@ -11,13 +11,18 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> Result<Parsed, Unfit> {
     let relations = package.relations(main)?;
     let folder = main.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let part = |kind: &str| relations.first(kind).map_or_else(|| format!("{folder}/{kind}.xml"), str::to_owned);
+    let part =
+        |kind: &str| relations.first(kind).map_or_else(|| format!("{folder}/{kind}.xml"), str::to_owned);
     let (styles, numbering) = (part("styles"), part("numbering"));
     let (footnotes, endnotes) = (part("footnotes"), part("endnotes"));
     let format = package.format();
     let shape = Shape {
-        headings: package.find(&styles)?.map_or_else(|| Ok(HashMap::new()), |xml| read_styles(&xml, format))?,
-        lists: package.find(&numbering)?.map_or_else(|| Ok(HashMap::new()), |xml| read_lists(&xml, format))?,
+        headings: package
+            .find(&styles)?
+            .map_or_else(|| Ok(HashMap::new()), |xml| read_styles(&xml, format))?,
+        lists: package
+            .find(&numbering)?
+            .map_or_else(|| Ok(HashMap::new()), |xml| read_lists(&xml, format))?,
     };
     let body = package.part(main)?;
     let mut story = Story::new(&shape, Writer::new(limits));
@@ -224,7 +229,8 @@ impl<'a> Story<'a> {
         match tag.name() {
             "document" => self.is_document = true,
             // What was deleted or moved away, codes of fields, the same again for older programs, drawings' names.
-            "del" | "moveFrom" | "instrText" | "Fallback" | "delText" | "pPrChange" | "rPrChange" | "docPr" => {
+            "del" | "moveFrom" | "instrText" | "Fallback" | "delText" | "pPrChange" | "rPrChange"
+            | "docPr" => {
                 events.skip()?;
             }
             "p" if tag.prefix() != "a" => self.open.push(Paragraph::default()),

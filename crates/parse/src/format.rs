@@ -189,7 +189,9 @@ impl Format {
                 _ => None,
             };
         }
-        if matches!(named, Some(Self::Docx | Self::Pptx | Self::Xlsx | Self::Xls | Self::Ods)) && is_html(start) {
+        if matches!(named, Some(Self::Docx | Self::Pptx | Self::Xlsx | Self::Xls | Self::Ods))
+            && is_html(start)
+        {
             return Some(Self::Html);
         }
         named

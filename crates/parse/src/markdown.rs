@@ -16,7 +16,13 @@ pub(crate) struct Writer {
 impl Writer {
     /// A writer of a text of at most `limits.text_bytes`.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { text: String::new(), pages: Vec::new(), limit: limits.text_bytes, is_over: false, in_list: false }
+        Self {
+            text: String::new(),
+            pages: Vec::new(),
+            limit: limits.text_bytes,
+            is_over: false,
+            in_list: false,
+        }
     }
 
     /// Whether the limit is reached: there is no sense in going on.
@@ -85,7 +91,9 @@ impl Writer {
     /// A table whose first row is its header. Rows may differ in length; columns that are empty throughout on the
     /// right are left out, and so are empty rows. A table of one cell is a paragraph.
     pub(crate) fn table<R: AsRef<[String]>>(&mut self, rows: &[R]) {
-        let used = |row: &R| row.as_ref().iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let used = |row: &R| {
+            row.as_ref().iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1)
+        };
         let width = rows.iter().map(used).max().unwrap_or(0);
         let mut rows = rows.iter().filter(|row| used(row) > 0).map(AsRef::as_ref);
         let (Some(header), true) = (rows.next(), width > 0) else { return };

@@ -93,7 +93,10 @@ impl Tally {
             notes.push(format!("{} of {pages} pages are pictures without text", self.pictures_only));
         }
         if self.unknown > 0 {
-            notes.push(format!("{} signs of its fonts stand for nothing known and were left out", self.unknown));
+            notes.push(format!(
+                "{} signs of its fonts stand for nothing known and were left out",
+                self.unknown
+            ));
         }
         if self.invisible * 2 > self.known {
             notes.push("most of its text is that of an OCR program behind pictures".to_owned());
@@ -125,7 +128,9 @@ fn properties(info: &Metadata) -> Properties {
 
 fn date_text(date: &DateTime) -> String {
     let DateTime { year, month, day, hour, minute, second, utc_offset_hour, utc_offset_minute, .. } = date;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{utc_offset_hour:+03}:{utc_offset_minute:02}")
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{utc_offset_hour:+03}:{utc_offset_minute:02}"
+    )
 }
 
 /// A text of the document, not of a page: UTF-16 or UTF-8 with a mark, or nearly Latin 1.

@@ -19,7 +19,10 @@ impl Properties {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         let value = one_line(value);
         // Templates leave these behind.
-        if value.is_empty() || value.len() > 1000 || matches!(value.as_str(), "untitled" | "Untitled" | "제목 없음") {
+        if value.is_empty()
+            || value.len() > 1000
+            || matches!(value.as_str(), "untitled" | "Untitled" | "제목 없음")
+        {
             return;
         }
         if name == "title" {

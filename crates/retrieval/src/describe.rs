@@ -11,4 +11,4 @@ pub use rules::Rule;
 
 pub(crate) use front::front_matter;
 pub(crate) use language::language;
-pub(crate) use rules::{META_FILE, Ruled, Rules};
+pub(crate) use rules::{META_FILE, Ruled, Rules, UrlRules};

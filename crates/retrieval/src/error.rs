@@ -30,6 +30,14 @@ pub enum LibraryError {
         /// Why.
         source: std::io::Error,
     },
+    /// A collection cannot be set so.
+    #[error("collections.{collection}.{reason}")]
+    Settings {
+        /// The collection.
+        collection: hanok_base::CollectionName,
+        /// The member, and why.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

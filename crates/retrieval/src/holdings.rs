@@ -4,9 +4,10 @@ use crate::error::LibraryError;
 use crate::follow::Follower;
 use crate::library::Library;
 use crate::settings::Settings;
+use crate::sync::REMOVED;
 use hanok_base::{CollectionName, SourceId};
 use hanok_store::Tally;
-use hanok_store::documents::{Changes, NewChunk, SourceSummary};
+use hanok_store::documents::{Changes, NewChunk, NewSkipped, SourceSummary, Stamp};
 use std::sync::atomic::Ordering;
 
 impl Library {
@@ -20,9 +21,7 @@ impl Library {
 
     /// How a collection's documents are taken in; the defaults of a collection there is not.
     pub async fn settings_of(&self, collection: &CollectionName) -> Result<Settings, LibraryError> {
-        let found = self.store.documents().collections().await?;
-        let found = found.iter().find(|known| known.name == *collection);
-        Ok(found.map(|known| Settings::of(&known.settings)).unwrap_or_default())
+        Ok(self.settings(collection).map(|settings| (*settings).clone()).unwrap_or_default())
     }
 
     /// The chunks of a document, in their order.
@@ -43,8 +42,7 @@ impl Library {
     }
 
     /// Removes a document with its chunks and all that is found by them; `false` where there is none of this id.
-    /// Waits for a run that indexes its collection. Its file stays, and the next run takes it again while it is
-    /// among the collection's paths.
+    /// Waits for a run that indexes its collection. Where its file stays, it is not taken again before it changes.
     pub async fn remove_source(&self, id: SourceId) -> Result<bool, LibraryError> {
         let Some(source) = self.source(id).await? else {
             return Ok(false);
@@ -53,7 +51,13 @@ impl Library {
             return Ok(false);
         };
         let _not_while_indexing = shelf.running.lock().await;
-        let changes = Changes { deletes: vec![id], ..Changes::default() };
+        let skipped = NewSkipped {
+            path: source.summary.path,
+            stamp: Stamp { size: source.summary.size, modified: source.summary.modified },
+            reason: "it was removed from the collection; it comes back when it changes".to_owned(),
+            judged_by: REMOVED,
+        };
+        let changes = Changes { deletes: vec![id], skipped: vec![skipped], ..Changes::default() };
         self.store.documents().apply(shelf.id, changes).await?;
         for count in [&shelf.found, &shelf.indexed] {
             let fewer = |count: u64| Some(count.saturating_sub(1));

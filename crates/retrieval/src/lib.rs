@@ -11,8 +11,8 @@
 //! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs` and `fuse`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
-//! [`rerank`] (models of providers), [`eval`] (how good the search is).
+//! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
@@ -25,15 +25,24 @@ pub mod equipment;
 pub mod error;
 pub mod eval;
 pub mod extract;
+mod fetch;
 mod filter;
+mod fold;
 mod follow;
 mod fuse;
+mod git;
 mod holdings;
+pub mod intake;
 mod legs;
 pub mod library;
 mod load;
 mod model;
+mod names;
+pub mod options;
+pub mod query;
 mod question;
+mod quotation;
+mod read;
 pub mod rerank;
 mod score;
 mod sentence;
@@ -42,6 +51,7 @@ pub mod sync;
 pub mod trial;
 mod verbs;
 mod verify;
+mod watch;
 mod words;
 
 pub use ask::AskAnswerer;
@@ -53,9 +63,14 @@ pub use equipment::{Equipment, Fusion};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
+pub use fetch::Fetcher;
+pub use intake::Intake;
 pub use library::{CollectionInfo, Library};
-pub use load::LARGEST_FILE;
+pub use load::{on_disk, replaced};
+pub use options::{AskOptions, CollectionOptions};
+pub use query::{QueryExpander, QueryStep};
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
+pub use watch::Watched;

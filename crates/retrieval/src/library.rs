@@ -1,13 +1,16 @@
 //! The collections of one data folder: what is in them, and the search over them.
 
+use crate::chunking::gather;
 use crate::dense::Dense;
 use crate::equipment::Equipment;
 use crate::error::{LibraryError, blocking};
 use crate::filter::conditions;
 use crate::follow::{Follower, Mark};
 use crate::fuse::Fused;
+use crate::intake::Intake;
 use crate::legs::{Admitted, Ranking, ranked};
-use crate::load::Names;
+use crate::names::Names;
+use crate::settings::Settings;
 use hanok_base::{
     About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, Reranker, RetrievalError,
     Retriever, SearchQuery, SearchResult, SourceId, SpanScope, Vote,
@@ -34,6 +37,7 @@ pub struct Library {
     folder: PathBuf,
     pub(crate) names: Names,
     shelves: RwLock<BTreeMap<CollectionName, Arc<Shelf>>>,
+    pub(crate) intake: RwLock<Intake>,
     /// What a collection is searched with; `None` is for those that are not named.
     equipment: RwLock<HashMap<Option<CollectionName>, Equipment>>,
 }
@@ -63,6 +67,7 @@ pub(crate) struct Shelf {
     pub(crate) found: AtomicU64,
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
+    pub(crate) settings: RwLock<Arc<Settings>>,
 }
 
 impl Shelf {
@@ -70,6 +75,10 @@ impl Shelf {
     pub(crate) fn generation(&self) -> Option<u64> {
         let mark = self.index.mark().and_then(|mark| Mark::parse(&mark))?;
         (mark.epoch == self.epoch).then_some(mark.generation)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
     }
 
     fn coverage(&self) -> Coverage {
@@ -90,6 +99,7 @@ impl Library {
             folder: data_dir.join("index"),
             names: Names::beside(data_dir),
             shelves: RwLock::default(),
+            intake: RwLock::default(),
             equipment: RwLock::default(),
             store,
         };
@@ -212,6 +222,7 @@ impl Library {
             found: AtomicU64::new(row.sources),
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
+            settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
         };
         if let Some(generation) = shelf.generation() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;
@@ -314,6 +325,7 @@ impl Library {
         let chunks =
             self.store.documents().chunks(ids).await.map_err(|e| RetrievalError::Failed(e.into()))?;
         let most = if equipment.reranker.is_some() { wanted } else { query.top_k };
+        let chunks = gather(chunks, shelf.settings().chunking.parents);
         let mut hits = hits(&ranking, chunks, most, equipment.per_source);
         if let Some(reranker) = &equipment.reranker {
             rerank(&cx, &**reranker, &query.text, &mut hits).await;
@@ -409,12 +421,13 @@ fn hits(ranking: &Ranking, chunks: Vec<Chunk>, limit: usize, per_source: Option<
         {
             continue;
         }
+        let votes = ranking.votes(found, &chunk.heading, &chunk.text);
         let about = About {
             pages: chunk.pages(),
             indexed_at: chunk.about.indexed_at,
             trust: chunk.about.trust,
             metadata: chunk.about.metadata.clone(),
-            votes: ranking.votes(found, &chunk.heading, &chunk.text),
+            votes,
         };
         hits.push(Hit {
             source_id: chunk.source_id,

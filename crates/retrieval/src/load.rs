@@ -1,44 +1,24 @@
-//! Files: which there are under the given paths, and what text is in one.
+//! Files: which there are under the given paths.
 
-use crate::chunking::Layout;
+use crate::describe::{META_FILE, Rule, Ruled, Rules};
 use crate::error::LibraryError;
+use crate::fetch::is_url;
+use crate::git::Repository;
+use crate::names::{Names, is_secret};
 use hanok_base::Timestamp;
-use hanok_store::documents::Stamp;
+use hanok_parse::Format;
+use hanok_store::documents::{Origin, Stamp};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Bytes of the largest file that is taken.
-pub const LARGEST_FILE: u64 = 32 << 20;
-
-const MARKDOWN: [&str; 3] = ["md", "markdown", "mdx"];
-const PLAIN: [&str; 5] = ["txt", "text", "rst", "adoc", "org"];
-/// Files that are text by custom, without an extension.
-const CUSTOMARY: [&str; 13] = [
-    "README",
-    "LICENSE",
-    "LICENCE",
-    "COPYING",
-    "NOTICE",
-    "AUTHORS",
-    "CONTRIBUTORS",
-    "CONTRIBUTING",
-    "CHANGELOG",
-    "CHANGES",
-    "NEWS",
-    "HISTORY",
-    "INSTALL",
-];
-const KEY_EXTENSIONS: [&str; 10] =
-    ["pem", "key", "p12", "pfx", "jks", "keystore", "kdbx", "ppk", "gpg", "asc"];
-const KEY_NAMES: [&str; 8] =
-    ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", ".npmrc", ".pypirc", ".git-credentials"];
 const PASSED_OVER: [&str; 3] = ["node_modules", ".hanok", ".git"];
+/// Before a path: only files that git tracks.
+const TRACKED: &str = "git+";
 
 /// A file to be taken.
 #[derive(Clone, Debug)]
@@ -46,8 +26,12 @@ pub(crate) struct FoundFile {
     /// The path as the user knows it, the same whichever way it was given: see [`Names`].
     pub(crate) path: String,
     pub(crate) file: PathBuf,
-    pub(crate) layout: Layout,
     pub(crate) stamp: Stamp,
+    pub(crate) origin: Origin,
+    /// What the rules say of it.
+    pub(crate) ruled: Ruled,
+    /// What an HTTP server said that it can be known by.
+    pub(crate) validator: Option<String>,
 }
 
 /// What there is under the given paths.
@@ -60,37 +44,56 @@ pub(crate) struct Found {
     pub(crate) unsupported: BTreeMap<String, u64>,
     /// Names that could not be looked at or below: what is known there is not known to be gone.
     pub(crate) unseen: Vec<String>,
+    /// Folders in which a change may mean another document.
+    pub(crate) folders: BTreeSet<PathBuf>,
+    /// URLs to be fetched.
+    pub(crate) urls: Vec<String>,
     /// Files that a glob of the paths matched, taken before or not.
     matched: usize,
+    /// Files by their real paths, so that one that is reached from two roots is taken once.
+    seen: HashSet<PathBuf>,
 }
 
-/// The text of a file.
-pub(crate) struct Text {
-    pub(crate) text: String,
-    /// BLAKE3 of the file's bytes.
-    pub(crate) hash: [u8; 32],
+/// What looking at one root needs.
+struct Looking<'a> {
+    names: &'a Names,
+    rules: Rules,
+    /// The folder that rules and globs begin at.
+    base: PathBuf,
+    origin: Origin,
 }
 
-/// Finds the files under `roots`: files, folders and globs. Honours `.gitignore`, follows no symbolic link below
-/// a root, passes over hidden files, secrets and the like.
+/// Finds the files under `roots`: files, folders, globs, `git+` before the path of a repository or a folder in it,
+/// and URLs. Honours `.gitignore`, follows no symbolic link below a root, passes over hidden files, secrets and the
+/// like.
 pub(crate) fn find(
     roots: &[PathBuf],
     names: &Names,
+    rules: &[Rule],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Found, LibraryError> {
     let mut found = Found::default();
-    let mut seen = HashSet::new();
     for root in roots {
+        let text = root.to_str().unwrap_or_default();
+        if is_url(text) {
+            if !found.urls.iter().any(|url| url == text) {
+                found.urls.push(text.to_owned());
+            }
+            continue;
+        }
+        if let Some(path) = text.strip_prefix(TRACKED) {
+            tracked(Path::new(path), names, rules, &mut found, cancelled)?;
+            continue;
+        }
         let (base, glob) = match split_glob(root) {
             Some((base, pattern)) if !root.exists() => (base, Some(matcher(root, &pattern)?)),
             _ => (root.clone(), None),
         };
-        let real = base.canonicalize().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LibraryError::NoSuchPath(root.clone()),
-            _ => LibraryError::Path { path: root.clone(), source },
-        })?;
+        let real = real(root, &base)?;
         let before = found.matched;
-        walk(&base, &real, glob.as_ref(), names, &mut seen, &mut found, cancelled);
+        let mut looking = Looking::at(&base, names, rules, Origin::File);
+        walk(&mut looking, &base, &real, glob.as_ref(), &mut found, cancelled);
+        looking.faults(&mut found);
         if glob.is_some() && found.matched == before {
             return Err(LibraryError::NothingMatches(root.clone()));
         }
@@ -98,12 +101,32 @@ pub(crate) fn find(
     Ok(found)
 }
 
+fn real(root: &Path, base: &Path) -> Result<PathBuf, LibraryError> {
+    base.canonicalize().map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => LibraryError::NoSuchPath(root.to_owned()),
+        _ => LibraryError::Path { path: root.to_owned(), source },
+    })
+}
+
+impl<'a> Looking<'a> {
+    fn at(root: &Path, names: &'a Names, rules: &[Rule], origin: Origin) -> Self {
+        // A file's rules are those of its folder.
+        let base = if root.is_dir() { root } else { root.parent().unwrap_or(root) }.to_owned();
+        Self { names, rules: Rules::new(&base, rules), base, origin }
+    }
+
+    fn faults(self, found: &mut Found) {
+        for (file, reason) in self.rules.faults {
+            found.skipped.push((self.names.of(&file), format!("its rules do not count: {reason}")));
+        }
+    }
+}
+
 fn walk(
+    looking: &mut Looking<'_>,
     base: &Path,
     real: &Path,
     glob: Option<&Override>,
-    names: &Names,
-    seen: &mut HashSet<PathBuf>,
     found: &mut Found,
     cancelled: &dyn Fn() -> bool,
 ) {
@@ -112,6 +135,9 @@ fn walk(
         .sort_by_file_name(OsStr::cmp)
         .filter_entry(|entry| !entry.file_name().to_str().is_some_and(|name| PASSED_OVER.contains(&name)))
         .build();
+    if !base.is_dir() {
+        found.folders.extend(real.parent().map(Path::to_owned));
+    }
     for entry in walk {
         if cancelled() {
             return;
@@ -119,53 +145,78 @@ fn walk(
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                let name = path_of(&error, names).unwrap_or_else(|| names.of(base));
+                let name = path_of(&error, looking.names).unwrap_or_else(|| looking.names.of(base));
                 found.unseen.push(name.clone());
                 found.skipped.push((name, reason(&error)));
                 continue;
             }
         };
         let inside = entry.path().strip_prefix(base).unwrap_or(Path::new(""));
-        let is_wanted = glob.is_none_or(|glob| glob.matched(entry.path(), false).is_whitelist());
-        if !is_wanted || entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        if entry.file_type().is_some_and(|kind| kind.is_dir()) {
+            found.folders.insert(real.join(inside));
+            continue;
+        }
+        if !glob.is_none_or(|glob| glob.matched(entry.path(), false).is_whitelist()) {
             continue;
         }
         found.matched += 1;
-        // A file that is reached from two roots is taken once.
-        if seen.insert(real.join(inside)) {
-            look_at(&entry, names, found);
+        let real = if inside.as_os_str().is_empty() { real.to_owned() } else { real.join(inside) };
+        if found.seen.insert(real) {
+            look_at(looking, &entry, found);
         }
     }
 }
 
-fn look_at(entry: &DirEntry, names: &Names, found: &mut Found) {
-    let path = names.of(entry.path());
+fn look_at(looking: &mut Looking<'_>, entry: &DirEntry, found: &mut Found) {
+    let is_root = entry.depth() == 0;
+    if entry.path_is_symlink() && !is_root {
+        if Format::of(&entry.file_name().to_string_lossy(), b"").is_some() {
+            found.skipped.push((looking.names.of(entry.path()), "it is a symbolic link".to_owned()));
+        } else {
+            unsupported(entry.path(), found);
+        }
+        return;
+    }
+    consider(looking, entry.path(), is_root, found);
+}
+
+fn unsupported(file: &Path, found: &mut Found) {
+    let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
+    *found.unsupported.entry(extension).or_default() += 1;
+}
+
+/// Looks at a file; `is_root` where it was named itself.
+fn consider(looking: &mut Looking<'_>, file: &Path, is_root: bool, found: &mut Found) {
+    let path = looking.names.of(file);
     let mut skip = |reason: &str| found.skipped.push((path.clone(), reason.to_owned()));
-    let Some(name) = entry.file_name().to_str() else {
+    let Some(name) = file.file_name().and_then(OsStr::to_str) else {
         return skip("its name is not UTF-8");
     };
+    if name == META_FILE {
+        return;
+    }
     if is_secret(name) {
         return skip("it may hold secrets");
     }
-    let is_root = entry.depth() == 0;
-    let Some(layout) = layout(name) else {
-        let extension =
-            Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_lowercase();
-        *found.unsupported.entry(extension).or_default() += 1;
+    if Format::of(name, b"").is_none() {
         if is_root {
             skip("this kind of file is not indexed");
         }
-        return;
-    };
-    if entry.path_is_symlink() && !is_root {
-        return skip("it is a symbolic link");
+        return unsupported(file, found);
     }
     // A root may be a link; what it leads to counts.
-    let metadata = if is_root { std::fs::metadata(entry.path()) } else { entry.path().symlink_metadata() };
+    let metadata = if is_root { std::fs::metadata(file) } else { file.symlink_metadata() };
     match metadata {
         Ok(metadata) if metadata.is_file() => {
-            let stamp = stamp(&metadata);
-            found.files.push(FoundFile { path, file: entry.path().to_owned(), layout, stamp });
+            let ruled = looking.rules.of(&looking.base, file);
+            found.files.push(FoundFile {
+                path,
+                file: file.to_owned(),
+                stamp: stamp(&metadata),
+                origin: looking.origin,
+                ruled,
+                validator: None,
+            });
         }
         Ok(_) => skip("it is not a regular file"),
         Err(error) => {
@@ -175,37 +226,44 @@ fn look_at(entry: &DirEntry, names: &Names, found: &mut Found) {
     }
 }
 
-/// Why a file cannot be taken.
-pub(crate) enum Untaken {
-    /// It cannot be read now; what it holds may be as it was.
-    Unread(String),
-    /// What it holds is no text of ours.
-    Unfit(String),
-}
-
-/// Reads a file's text.
-pub(crate) fn read(file: &Path) -> Result<Text, Untaken> {
-    let unfit = |reason: String| Err(Untaken::Unfit(reason));
-    let mut bytes = Vec::new();
-    let opened = File::open(file).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| Untaken::Unread(format!("it cannot be read: {error}")))?;
-    if u64::try_from(bytes.len()).is_ok_and(|size| size > LARGEST_FILE) {
-        return unfit(format!("it is larger than {} MiB", LARGEST_FILE >> 20));
+/// The files below `path` that git tracks and that are there.
+fn tracked(
+    path: &Path,
+    names: &Names,
+    rules: &[Rule],
+    found: &mut Found,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), LibraryError> {
+    let real = real(path, path)?;
+    let bad = |reason| LibraryError::Pattern { path: path.to_owned(), reason };
+    let repository = Repository::around(&real).map_err(bad)?;
+    let bad = |reason| LibraryError::Pattern { path: path.to_owned(), reason };
+    let files = repository.tracked().map_err(bad)?;
+    found.folders.insert(repository.folder.clone());
+    let mut looking = Looking::at(path, names, rules, Origin::Git);
+    for file in files {
+        if cancelled() {
+            break;
+        }
+        let whole = repository.tree.join(&file);
+        // Named by the path that was given, which may lead through a link.
+        let Ok(inside) = whole.strip_prefix(&real) else { continue };
+        let file = if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) };
+        let hidden = inside.iter().any(|part| part.to_str().is_some_and(|part| part.starts_with('.')));
+        let passed = inside.iter().any(|part| part.to_str().is_some_and(|part| PASSED_OVER.contains(&part)));
+        if hidden || passed || !found.seen.insert(whole.clone()) {
+            continue;
+        }
+        // Tracked, and not in the working tree: deleted and not yet committed, or left out of it.
+        if whole.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            continue;
+        }
+        found.matched += 1;
+        found.folders.extend(whole.parent().map(Path::to_owned));
+        consider(&mut looking, &file, false, found);
     }
-    let hash = *blake3::hash(&bytes).as_bytes();
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return unfit("it is UTF-16, not UTF-8".to_owned());
-    }
-    if bytes.contains(&0) {
-        return unfit("it is binary".to_owned());
-    }
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        Untaken::Unfit(format!("it is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))
-    })?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(Text { text, hash })
+    looking.faults(found);
+    Ok(())
 }
 
 pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
@@ -214,60 +272,26 @@ pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
     Stamp { size: metadata.len(), modified: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)) }
 }
 
-fn layout(name: &str) -> Option<Layout> {
-    let Some(extension) = Path::new(name).extension().and_then(OsStr::to_str) else {
-        return CUSTOMARY.contains(&name.to_uppercase().as_str()).then_some(Layout::Plain);
-    };
-    let extension = extension.to_lowercase();
-    if MARKDOWN.contains(&extension.as_str()) {
-        Some(Layout::Markdown)
-    } else {
-        PLAIN.contains(&extension.as_str()).then_some(Layout::Plain)
+/// What a path of a collection means, on disk: without `git+`; `None` for a URL.
+pub fn on_disk(path: &Path) -> Option<&Path> {
+    let Some(text) = path.to_str() else { return Some(path) };
+    if is_url(text) {
+        return None;
     }
+    Some(text.strip_prefix(TRACKED).map_or(path, Path::new))
 }
 
-fn is_secret(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    let extension = Path::new(&lower).extension().and_then(OsStr::to_str).unwrap_or_default();
-    lower.starts_with(".env") || KEY_EXTENSIONS.contains(&extension) || KEY_NAMES.contains(&lower.as_str())
-}
-
-/// What documents are called. A document's name is its identity, so it must not depend on how its path was typed
-/// or on who typed it: a path below the current folder, or else below the folder that holds the data folder, is
-/// named from there, any other one from the root. `/` on every platform.
-#[derive(Clone, Debug)]
-pub(crate) struct Names {
-    bases: Vec<PathBuf>,
-}
-
-impl Names {
-    /// Names for the documents of this data folder.
-    pub(crate) fn beside(data_dir: &Path) -> Self {
-        let home = std::path::absolute(data_dir).ok().and_then(|data| data.parent().map(plain));
-        let bases = std::env::current_dir().ok().into_iter().chain(home);
-        // Everything is below the root: a name from there says no more than the whole path.
-        Self { bases: bases.filter(|base| base.parent().is_some()).collect() }
-    }
-
-    fn of(&self, path: &Path) -> String {
-        let whole = std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| plain(&path));
-        let inside = self.bases.iter().find_map(|base| whole.strip_prefix(base).ok());
-        let name = inside.filter(|inside| !inside.as_os_str().is_empty()).unwrap_or(&whole);
-        name.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
-    }
-}
-
-/// An absolute path without `.` and `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
+/// The same path with what is on disk replaced by what `place` makes of it.
+pub fn replaced(path: &Path, place: impl FnOnce(&Path) -> PathBuf) -> PathBuf {
+    match on_disk(path) {
+        None => path.to_owned(),
+        Some(plain) if plain == path => place(path),
+        Some(plain) => {
+            let mut tracked = std::ffi::OsString::from(TRACKED);
+            tracked.push(place(plain));
+            tracked.into()
         }
     }
-    plain
 }
 
 /// The folder above a pattern's first wildcard, and the pattern below it.

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 pub struct Settings {
     /// How texts are cut.
     pub chunking: Chunking,
+    /// Whether that was adopted because it was measured to be better, rather than configured.
+    pub adopted: bool,
     /// What is said of which documents; a later rule counts more than an earlier one.
     pub metadata: Vec<Rule>,
 }
@@ -23,6 +25,7 @@ impl Settings {
         let member = |name: &str| kept.get(name).cloned().unwrap_or_default();
         Self {
             chunking: serde_json::from_value(member("chunking")).unwrap_or_default(),
+            adopted: member("adopted") == Value::Bool(true),
             metadata: serde_json::from_value(member("metadata")).unwrap_or_default(),
         }
     }
@@ -30,6 +33,7 @@ impl Settings {
     /// Puts the settings in, beside what others keep there.
     pub(crate) fn put(&self, kept: &mut Object) {
         kept.insert("chunking".to_owned(), json!(self.chunking));
+        kept.insert("adopted".to_owned(), Value::Bool(self.adopted));
         let metadata = self.metadata.iter().map(|rule| json!(rule)).collect();
         kept.insert("metadata".to_owned(), Value::Array(metadata));
     }

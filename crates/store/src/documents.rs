@@ -262,6 +262,8 @@ pub struct SourceSummary {
     pub indexed_at: Timestamp,
     /// How many chunks it has.
     pub chunks: u64,
+    /// BLAKE3 of the file's bytes.
+    pub hash: [u8; 32],
     /// What is known of it beside its text.
     pub meta: SourceMeta,
 }
@@ -433,8 +435,8 @@ impl Documents<'_> {
             .await
     }
 
-    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content
-    /// make a new one.
+    /// Makes changes, all or none, and gives the collection's generation after them. Only changes of content and of
+    /// what is known beside it make a new one.
     pub async fn apply(self, collection: i64, changes: Changes) -> Result<u64, StoreError> {
         self.store.write(move |tx| apply(tx, collection, &changes)).await
     }
@@ -535,7 +537,7 @@ const COLLECTION: &str = "SELECT id, name, epoch, generation,
 
 const SUMMARY: &str = "SELECT s.id, c.name, s.path, s.title, s.size, s.modified_ns, s.indexed_at_ns,
     (SELECT count(*) FROM chunks WHERE source_id = s.id),
-    s.layout, s.format, s.origin, s.trust, s.readers, s.metadata, s.notes, s.pages, s.validator, s.described_by
+    s.layout, s.format, s.origin, s.trust, s.readers, s.metadata, s.notes, s.pages, s.validator, s.described_by, s.hash
     FROM sources s JOIN collections c ON c.id = s.collection_id";
 
 fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
@@ -559,6 +561,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
         modified: Timestamp(row.get(5)?),
         indexed_at: Timestamp(row.get(6)?),
         chunks: unsigned(row.get(7)?),
+        hash: row.get(18)?,
         meta: SourceMeta {
             layout: row.get(8)?,
             format: row.get(9)?,
@@ -612,7 +615,8 @@ fn apply(tx: &Transaction<'_>, collection: i64, changes: &Changes) -> Result<u64
     let mut generation: i64 = tx
         .prepare_cached("SELECT generation FROM collections WHERE id = ?1")?
         .query_row([collection], |row| row.get(0))?;
-    if !changes.upserts.is_empty() || !changes.deletes.is_empty() {
+    // Who may find a document changes what is found, too.
+    if !changes.upserts.is_empty() || !changes.deletes.is_empty() || !changes.described.is_empty() {
         generation += 1;
         tx.prepare_cached("UPDATE collections SET generation = ?2 WHERE id = ?1")?
             .execute([collection, generation])?;

@@ -4,12 +4,12 @@ use crate::cli::Index;
 use crate::config::Effective;
 use crate::output;
 use crate::ownership::{self, Owned};
-use crate::progress::{Shown, said};
+use crate::progress::{Embedding, Shown, said};
 use crate::remote::Remote;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, bail};
-use hanok_base::CollectionName;
-use hanok_retrieval::{Cancel, SyncReport};
+use hanok_base::{CallContext, CollectionName};
+use hanok_retrieval::{Cancel, SyncReport, replaced};
 use http::Method;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -24,7 +24,12 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
         output::note(format!("indexing through the server at {}", remote.url()));
         for (name, paths) in wanted {
             // The server may stand in another folder.
-            let paths = paths.iter().map(std::path::absolute).collect::<Result<Vec<PathBuf>, _>>()?;
+            let paths: Vec<PathBuf> = paths
+                .iter()
+                .map(|path| {
+                    replaced(path, |path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+                })
+                .collect();
             let body = json!({ "collection": name, "paths": paths });
             let report = remote.json(Method::POST, "/api/index", Some(&body)).await?;
             if !index.json.json {
@@ -52,6 +57,10 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
             let shown = Shown::new(&name);
             let report = rooms.library.sync(&name, &paths, &shown, &cancel).await?;
             shown.end(&report);
+            let embedding = Embedding::new(&name);
+            let cx = CallContext::unrecorded();
+            rooms.library.embed(&cx, &name, &|embedded| embedding.update(embedded), &cancel).await?;
+            embedding.end();
             reports.insert(name.to_string(), serde_json::to_value(&report)?);
         }
         rooms.close().await?;

@@ -10,6 +10,8 @@ mod eval;
 mod index;
 mod init;
 mod keys;
+mod models;
+mod pull;
 mod reload;
 mod removing;
 mod search;
@@ -28,7 +30,9 @@ use std::process::ExitCode;
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let overrides = cli.overrides();
     match cli.command {
-        Command::ParseDocuments => return Ok(hanok_parse::child(std::io::stdin().lock(), std::io::stdout().lock())),
+        Command::ParseDocuments => {
+            return Ok(hanok_parse::child(std::io::stdin().lock(), std::io::stdout().lock()));
+        }
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hanok", &mut out);
@@ -48,7 +52,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     };
     logging::start(&effective)?;
     match cli.command {
-        Command::Up(up) => block_on(up::run(effective, up.paths)),
+        Command::Up(up) => block_on(up::run(effective, up)),
         Command::Index(index) => block_on(index::run(effective, index)),
         Command::Search(search) => block_on(search::run(effective, search)),
         Command::Ask(ask) => block_on(ask::run(effective, ask)),
@@ -59,8 +63,13 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { limit, json } => block_on(audit::run(effective, limit, json.json)),
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
-        Command::Eval(eval) => block_on(eval::run(eval)),
-        Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => Ok(ExitCode::SUCCESS),
+        Command::Eval(eval) => block_on(eval::run(effective, eval)),
+        Command::Pull(pull) => block_on(pull::run(effective, pull)),
+        Command::List(json) => models::list(&effective, json.json),
+        Command::Rm { name } => models::rm(&effective, &name),
+        Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

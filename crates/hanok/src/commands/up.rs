@@ -1,15 +1,16 @@
 //! `hanok up`
 
 use super::reload;
+use crate::cli::Up;
 use crate::config::{Effective, Setting};
 use crate::output;
 use crate::ownership::Owned;
-use crate::progress::Shown;
+use crate::progress::{Embedding, Shown, said};
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CollectionName, Timestamp, TraceId};
-use hanok_retrieval::{Cancel, Library};
+use hanok_base::{CallContext, CollectionName, Timestamp, TraceId};
+use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
 use hanok_trace::{Retention, TraceStore};
@@ -20,14 +21,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 /// How long running answers may take to finish once the server is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// Serves until asked to stop.
-pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode> {
+    let paths = up.paths;
+    let watches = !up.no_watch && effective.config.documents.watch.unwrap_or(true);
     let address = effective.address().map_err(anyhow::Error::msg)?;
     wiring::check(&effective)?;
     let collections = wiring::collections(&effective, &paths);
@@ -99,7 +102,7 @@ pub(crate) async fn run(effective: Effective, paths: Vec<PathBuf>) -> anyhow::Re
 
     let mut chores = chores(&effective, &rooms)?;
     let cancel = Cancel::default();
-    let indexing = tokio::spawn(index(rooms.library.clone(), collections, cancel.clone()));
+    let indexing = tokio::spawn(index(rooms.library.clone(), collections, watches, cancel.clone()));
 
     let rooms = Arc::new(rooms);
     let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
@@ -215,13 +218,20 @@ fn introduce(url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &
     ));
 }
 
-async fn index(library: Arc<Library>, collections: Vec<(CollectionName, Vec<PathBuf>)>, cancel: Cancel) {
+/// Brings collections up to date, and then follows what changes until it is cancelled.
+async fn index(
+    library: Arc<Library>,
+    collections: Vec<(CollectionName, Vec<PathBuf>)>,
+    watches: bool,
+    cancel: Cancel,
+) {
     if let Err(error) = library.catch_up().await {
         tracing::error!(
             error = &error as &dyn std::error::Error,
             "the search index could not be brought up to date"
         );
     }
+    let (mut following, mut changes) = (JoinSet::new(), Vec::new());
     for (name, paths) in collections {
         let shown = Shown::new(&name);
         match library.sync(&name, &paths, &shown, &cancel).await {
@@ -229,6 +239,64 @@ async fn index(library: Arc<Library>, collections: Vec<(CollectionName, Vec<Path
             Err(error) => {
                 tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
             }
+        }
+        let changed = Arc::new(Notify::new());
+        changes.push((name.clone(), changed.clone()));
+        if watches {
+            let (library, cancel) = (library.clone(), cancel.clone());
+            following.spawn(async move {
+                let told = |watched| {
+                    if matches!(watched, Watched::Changed(_)) {
+                        changed.notify_one();
+                    }
+                    tell(&name, watched);
+                };
+                library.watch(&name, &paths, &cancel, &told).await;
+            });
+        }
+    }
+    // Words of all collections first: they are searchable at once, and vectors take their time.
+    for (name, changed) in changes {
+        embed(&library, &name, &cancel).await;
+        if watches {
+            let (library, cancel) = (library.clone(), cancel.clone());
+            following.spawn(async move {
+                while !cancel.is_cancelled() {
+                    if tokio::time::timeout(LOOK_UP, changed.notified()).await.is_ok() {
+                        embed(&library, &name, &cancel).await;
+                    }
+                }
+            });
+        }
+    }
+    following.join_all().await;
+}
+
+/// How soon a cancelled server is noticed between two changes.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// Makes the vectors that a collection lacks.
+async fn embed(library: &Library, name: &CollectionName, cancel: &Cancel) {
+    let shown = Embedding::new(name);
+    let cx = CallContext::unrecorded();
+    if let Err(error) = library.embed(&cx, name, &|embedded| shown.update(embedded), cancel).await {
+        tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
+    }
+    shown.end();
+}
+
+/// Says what following a collection is about.
+fn tell(name: &CollectionName, watched: Watched) {
+    match watched {
+        Watched::Following(folders) => {
+            output::note(format!("{name}: following changes in {folders} folders"))
+        }
+        Watched::Looking { reason, every } => {
+            output::note(format!("{name}: looking for changes every {} s: {reason}", every.as_secs()));
+        }
+        Watched::Changed(report) => said(name, &report).into_iter().for_each(output::note),
+        Watched::Failed(error) => {
+            tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What can be said of a configuration without starting anything.
 
-use super::{certificate, configured_keys, providers, settings};
+use super::{certificate, configured_keys, documents, providers, settings};
 use crate::config::Effective;
 use anyhow::bail;
 use hanok_base::Provider;
 use hanok_gateway::{Gateway, Routes};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Checks everything that can be checked without starting; gives what is worth saying.
@@ -19,12 +18,14 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     }
     super::export(effective)?;
     super::policies(effective)?;
+    documents::check(effective)?;
     let routes = provider_routes(effective)?;
-    if let Some(target) = &effective.config.answers.target
-        && !routes.knows(target)
-    {
+    super::searched(effective)?;
+    let answers = &effective.config.answers;
+    for (key, target) in [("target", &answers.target), ("query_model", &answers.query_model)] {
+        let Some(target) = target.as_ref().filter(|target| !routes.knows(target)) else { continue };
         bail!(
-            "answers.target: `{target}` is neither an alias under [models] nor provider/model with a known provider"
+            "answers.{key}: `{target}` is neither an alias under [models] nor provider/model with a known provider"
         );
     }
     for (pattern, price) in &effective.config.prices {
@@ -41,19 +42,13 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
         }
     }
     for (name, collection) in &effective.config.collections {
-        for path in &collection.paths {
-            let path = effective.beside_file(path);
-            if is_missing(&path) {
+        for path in documents::paths(effective, collection) {
+            if documents::is_missing(&path) {
                 notes.push(format!("collections.{name}: {} does not exist", path.display()));
             }
         }
     }
     Ok(notes)
-}
-
-/// Whether there is nothing at a path. What a glob matches is left to the loader.
-pub(crate) fn is_missing(path: &Path) -> bool {
-    !path.exists() && !path.to_string_lossy().contains(['*', '?', '[', '{'])
 }
 
 /// The providers and aliases of a configuration, without our answerers.

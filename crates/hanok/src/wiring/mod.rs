@@ -1,6 +1,8 @@
 //! From configuration to rooms: the one place where concrete types are constructed.
 
 mod check;
+mod documents;
+mod equipment;
 mod export;
 mod governance;
 mod models;
@@ -9,17 +11,20 @@ mod network;
 mod providers;
 mod shelf;
 
-pub(crate) use check::{check, is_missing, provider_routes};
+pub(crate) use check::{check, provider_routes};
+pub(crate) use documents::is_missing;
+pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CollectionName, ModelName};
+use hanok_base::{CallContext, CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
-use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
+use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
 use hanok_trace::{Retention, TraceStore};
@@ -51,22 +56,35 @@ impl Rooms {
         let traces = TraceStore::new(store.clone(), Arc::new(money::prices(effective)))
             .with_texts(&texts_folder(data));
         let library = Library::open(store.clone(), data).await?;
+        library.equip_intake(documents::intake(effective)?);
+        documents::configure(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
         let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
+        rooms.equip(effective).await?;
         Ok(rooms)
+    }
+
+    /// Gives every collection what the configuration says it is searched with.
+    pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
+        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
+        equip(&self.library, effective, Some(gateway)).await
     }
 
     /// Builds the routes of a configuration and puts them in place.
     pub(crate) fn route(&self, effective: &Effective) -> anyhow::Result<()> {
         let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
         let target = effective.config.answers.target.as_deref().map(ModelName::from);
-        let ask = AskAnswerer::new(self.library.clone(), gateway, target);
+        let options = CollectionOptions { all: searched(effective)?, ..CollectionOptions::default() };
+        let query_model = effective.config.answers.query_model.as_deref().map(ModelName::from);
+        let ask =
+            AskAnswerer::new(self.library.clone(), gateway, target).configured(options.clone(), query_model);
+        let extract = ExtractAnswerer::new(self.library.clone()).configured(options);
         let routes = Routes::default()
             .keeping(self.gateway.states())
-            .answerer("extract", Arc::new(ExtractAnswerer::new(self.library.clone())))
+            .answerer("extract", Arc::new(extract))
             .answerer("ask", Arc::new(ask));
         // Nothing is exchanged before all of it is known to be good.
         let routes = providers::add_to(routes, effective)?;
@@ -84,6 +102,8 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
+            let cx = CallContext::unrecorded();
+            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }
@@ -202,13 +222,20 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         .collections
         .iter()
         .filter(|(name, _)| paths.is_empty() || name.as_str() != "default")
-        .map(|(name, collection)| {
-            let paths = collection.paths.iter().map(|path| effective.beside_file(path)).collect();
-            (name.as_str().into(), paths)
-        })
+        .map(|(name, collection)| (name.as_str().into(), documents::paths(effective, collection)))
         .collect();
     if !paths.is_empty() {
         found.insert(0, ("default".into(), paths.to_vec()));
     }
     found
+}
+
+/// How documents are searched for an answer where neither a request nor a collection says.
+pub(crate) fn searched(effective: &Effective) -> anyhow::Result<AskOptions> {
+    let answers = &effective.config.answers;
+    let told = serde_json::json!({
+        "query": (!answers.query.is_empty()).then_some(&answers.query), "top_k": answers.top_k,
+    });
+    AskOptions::read(told.as_object().unwrap_or(&serde_json::Map::new()), "answers")
+        .map_err(anyhow::Error::msg)
 }

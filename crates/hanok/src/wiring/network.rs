@@ -5,15 +5,30 @@ use anyhow::{Context as _, bail};
 use hanok_net::{Cassette, CassetteMode, CassetteOptions, Certificates, ClientOptions, Egress, Proxy};
 
 /// How to reach these hosts, and no others.
-pub(super) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<ClientOptions> {
-    let network = &effective.config.network;
-    let mut options = ClientOptions::default();
+pub(crate) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<ClientOptions> {
+    let mut options = outward(effective)?;
     let mut egress = Egress::only(hosts.iter().copied()).context("providers")?;
     for host in hosts {
         // The operator wrote the name, whatever it resolves to.
         egress = egress.allow_private(host)?;
     }
     options.egress = Some(egress);
+    let network = &effective.config.network;
+    if let Some(path) = &network.cassette {
+        let mode = match network.cassette_mode {
+            Mode::Record => CassetteMode::Record,
+            Mode::Replay => CassetteMode::Replay,
+        };
+        let cassette_options = CassetteOptions { secrets: secrets(effective), ..CassetteOptions::default() };
+        options.cassette = Some(Cassette::open(effective.beside_file(path), mode, &cassette_options)?);
+    }
+    Ok(options)
+}
+
+/// How to reach anything at all.
+pub(super) fn outward(effective: &Effective) -> anyhow::Result<ClientOptions> {
+    let network = &effective.config.network;
+    let mut options = ClientOptions::default();
     for path in &network.ca {
         let path = effective.beside_file(path);
         let pem = std::fs::read(&path).with_context(|| format!("network.ca: {}", path.display()))?;
@@ -33,14 +48,6 @@ pub(super) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<C
             );
         }
         options.proxy = Some(Proxy::parse(&text).context("network.proxy")?.except(&network.no_proxy)?);
-    }
-    if let Some(path) = &network.cassette {
-        let mode = match network.cassette_mode {
-            Mode::Record => CassetteMode::Record,
-            Mode::Replay => CassetteMode::Replay,
-        };
-        let cassette_options = CassetteOptions { secrets: secrets(effective), ..CassetteOptions::default() };
-        options.cassette = Some(Cassette::open(effective.beside_file(path), mode, &cassette_options)?);
     }
     Ok(options)
 }

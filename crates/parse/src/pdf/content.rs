@@ -1,6 +1,6 @@
 //! What a page's content shows: pieces of text and where they stand.
 
-use super::font::{Fonts, Font};
+use super::font::{Font, Fonts};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Dict, Name, Object, Stream};
@@ -24,7 +24,14 @@ impl Matrix {
     /// This one first, then `other`.
     fn then(self, other: Self) -> Self {
         let ([a, b, c, d, e, f], [p, q, r, s, t, u]) = (self.0, other.0);
-        Self([a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u])
+        Self([
+            a * p + b * r,
+            a * q + b * s,
+            c * p + d * r,
+            c * q + d * s,
+            e * p + f * r + t,
+            e * q + f * s + u,
+        ])
     }
 
     fn moved(self, x: f64, y: f64) -> Self {
@@ -189,7 +196,11 @@ impl Reader<'_> {
                             Object::Number(by) => {
                                 let by = -by.as_f64() / 1000.0 * state.size;
                                 let is_vertical = state.font.as_ref().is_some_and(|font| font.is_vertical());
-                                text = if is_vertical { text.moved(0.0, by) } else { text.moved(by * state.scale, 0.0) };
+                                text = if is_vertical {
+                                    text.moved(0.0, by)
+                                } else {
+                                    text.moved(by * state.scale, 0.0)
+                                };
                             }
                             _ => {}
                         }
@@ -202,7 +213,9 @@ impl Reader<'_> {
                         Object::Name(name) => resources.properties.get::<Dict<'_>>(name),
                         _ => None,
                     };
-                    let actual = inline.as_ref().and_then(|dict| dict.get::<hayro_syntax::object::String<'_>>(b"ActualText"));
+                    let actual = inline
+                        .as_ref()
+                        .and_then(|dict| dict.get::<hayro_syntax::object::String<'_>>(b"ActualText"));
                     marks.push(Mark {
                         id: inline.as_ref().and_then(|dict| dict.get::<i32>(b"MCID")).map(i64::from),
                         actual: actual.map(|text| super::text_string(&text)),
@@ -259,7 +272,9 @@ impl Reader<'_> {
     fn show(&mut self, bytes: &[u8], state: &State, text: &mut Matrix, marks: &mut [Mark]) {
         let Some(font) = &state.font else { return };
         let whole = |text: &Matrix| {
-            Matrix([state.size * state.scale, 0.0, 0.0, state.size, 0.0, state.rise]).then(text.then(state.matrix)).0
+            Matrix([state.size * state.scale, 0.0, 0.0, state.size, 0.0, state.rise])
+                .then(text.then(state.matrix))
+                .0
         };
         let [a, b, c, d, x, y] = whole(text);
         let turns = match (a.abs() >= b.abs(), a >= 0.0, b >= 0.0) {
@@ -307,6 +322,17 @@ impl Reader<'_> {
         };
         let (is_bold, is_invisible) = (font.is_bold(), state.mode == 3);
         let end = end.max(x);
-        self.shown.pieces.push(Piece { text: said, x, y, end, size, is_bold, turns, mark, unknown, is_invisible });
+        self.shown.pieces.push(Piece {
+            text: said,
+            x,
+            y,
+            end,
+            size,
+            is_bold,
+            turns,
+            mark,
+            unknown,
+            is_invisible,
+        });
     }
 }

@@ -72,7 +72,8 @@ pub(super) fn letter(name: &str) -> Option<String> {
         return marked;
     }
     let hex = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32).map(String::from);
-    let digits = |digits: &str| (4..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digits =
+        |digits: &str| (4..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let Some(code) = name.strip_prefix("uni").filter(|code| code.len() >= 4) {
         return code.get(..4).filter(|code| digits(code)).and_then(hex);
     }

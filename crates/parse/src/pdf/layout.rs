@@ -141,7 +141,10 @@ fn rows(mut lines: Vec<Line>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
         match rows.last_mut() {
-            Some(row) if line.y - row.y < 0.4 * line.size.min(row.lines.first().map_or(line.size, |first| first.size)) => {
+            Some(row)
+                if line.y - row.y
+                    < 0.4 * line.size.min(row.lines.first().map_or(line.size, |first| first.size)) =>
+            {
                 row.lines.push(line);
             }
             _ => rows.push(Row { y: line.y, lines: vec![line] }),
@@ -193,7 +196,28 @@ pub(super) fn is_mark(text: &str) -> bool {
 
 /// Whether a character is a bullet.
 pub(super) fn is_bullet(c: char) -> bool {
-    matches!(c, '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '·' | '–' | '-' | '*' | 'o' | '\u{F0B7}' | '❖' | '➢' | '✓')
+    matches!(
+        c,
+        '•' | '◦'
+            | '▪'
+            | '▫'
+            | '■'
+            | '□'
+            | '●'
+            | '○'
+            | '‣'
+            | '⁃'
+            | '∙'
+            | '·'
+            | '–'
+            | '-'
+            | '*'
+            | 'o'
+            | '\u{F0B7}'
+            | '❖'
+            | '➢'
+            | '✓'
+    )
 }
 
 /// Writes lines as blocks: columns one after the other, what is above and below them before and after.
@@ -334,7 +358,8 @@ fn continues(table: &[Row], next: &Row) -> bool {
     let distance = next.y - last.y;
     match next.lines.as_slice() {
         [only] => {
-            let second = table.iter().filter_map(|row| row.lines.get(1)).map(|line| line.x).min_by(f64::total_cmp);
+            let second =
+                table.iter().filter_map(|row| row.lines.get(1)).map(|line| line.x).min_by(f64::total_cmp);
             distance < 1.6 * size && second.is_some_and(|second| only.x > second - size)
         }
         _ => distance < 4.5 * size,
@@ -346,7 +371,8 @@ fn cells(rows: &[Row]) -> Option<Vec<Vec<String>>> {
     if rows.iter().filter(|row| row.lines.len() > 1).count() < 2 {
         return None;
     }
-    let mut spans: Vec<(f64, f64)> = rows.iter().flat_map(|row| &row.lines).map(|line| (line.x, line.end)).collect();
+    let mut spans: Vec<(f64, f64)> =
+        rows.iter().flat_map(|row| &row.lines).map(|line| (line.x, line.end)).collect();
     spans.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut columns: Vec<(f64, f64)> = Vec::new();
     for (start, end) in spans {

@@ -50,10 +50,13 @@ fn remove_running(pages: &mut [Vec<Block>]) -> usize {
         (text, place)
     };
     let edges = |blocks: &[Block]| {
-        let mut lines: Vec<&Line> = blocks.iter().flat_map(|block| match block {
-            Block::Lines(lines) => lines.as_slice(),
-            Block::Table(_) => &[],
-        }).collect();
+        let mut lines: Vec<&Line> = blocks
+            .iter()
+            .flat_map(|block| match block {
+                Block::Lines(lines) => lines.as_slice(),
+                Block::Table(_) => &[],
+            })
+            .collect();
         lines.sort_by(|a, b| a.y.total_cmp(&b.y));
         let mut edges: HashSet<(String, i64)> = lines.iter().take(2).map(|line| key(line)).collect();
         edges.extend(lines.iter().rev().take(2).map(|line| key(line)));
@@ -88,10 +91,13 @@ fn remove_running(pages: &mut [Vec<Block>]) -> usize {
 
 /// Cuts lines into paragraphs.
 fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
-    let mut steps: Vec<f64> = lines.windows(2).filter_map(|pair| match pair {
-        [a, b] if b.y > a.y => Some(b.y - a.y),
-        _ => None,
-    }).collect();
+    let mut steps: Vec<f64> = lines
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [a, b] if b.y > a.y => Some(b.y - a.y),
+            _ => None,
+        })
+        .collect();
     steps.sort_by(f64::total_cmp);
     // Most lines of a text follow a line of their paragraph; of few lines, the closest two do.
     let step = steps.get(steps.len() / 3).copied().unwrap_or(0.0);
@@ -99,18 +105,27 @@ fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
     let left = lines.iter().map(|line| line.x).min_by(f64::total_cmp).unwrap_or(0.0);
     let mut paragraphs: Vec<Vec<Line>> = Vec::new();
     for line in lines {
-        let is_new = match paragraphs.last().and_then(|paragraph| Some((paragraph.first()?, paragraph.last()?))) {
-            None => true,
-            Some((first, last)) => {
-                let distance = line.y - last.y;
-                let size = line.size.max(last.size).max(0.1);
-                let is_other_size = (line.size - last.size).abs() > 0.08 * size;
-                let is_far = distance > (1.3 * step).max(1.05 * size) || distance > 2.2 * size || distance < -0.5 * size;
-                let is_indented = line.x > last.x + 0.8 * size && last.x < left + 0.8 * size && !is_item(first);
-                let is_short = last.end < right - 0.25 * (right - left) && ends_sentence(&last.text);
-                is_other_size || line.is_bold != last.is_bold || is_far || is_indented || is_short || is_item(&line)
-            }
-        };
+        let is_new =
+            match paragraphs.last().and_then(|paragraph| Some((paragraph.first()?, paragraph.last()?))) {
+                None => true,
+                Some((first, last)) => {
+                    let distance = line.y - last.y;
+                    let size = line.size.max(last.size).max(0.1);
+                    let is_other_size = (line.size - last.size).abs() > 0.08 * size;
+                    let is_far = distance > (1.3 * step).max(1.05 * size)
+                        || distance > 2.2 * size
+                        || distance < -0.5 * size;
+                    let is_indented =
+                        line.x > last.x + 0.8 * size && last.x < left + 0.8 * size && !is_item(first);
+                    let is_short = last.end < right - 0.25 * (right - left) && ends_sentence(&last.text);
+                    is_other_size
+                        || line.is_bold != last.is_bold
+                        || is_far
+                        || is_indented
+                        || is_short
+                        || is_item(&line)
+                }
+            };
         match paragraphs.last_mut() {
             Some(last) if !is_new => last.push(line),
             _ => paragraphs.push(vec![line]),
@@ -135,7 +150,8 @@ fn is_item(line: &Line) -> bool {
 fn number_of(text: &str) -> Option<(&str, &str)> {
     let (mark, rest) = text.split_once(' ')?;
     let digits = mark.strip_suffix(['.', ')'])?;
-    let is_number = !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then_some((digits, rest))
 }
 
@@ -177,7 +193,8 @@ impl Shape {
                 spaced += usize::from(line.text.ends_with(' '));
             }
         }
-        let body = letters.iter().max_by_key(|(size, count)| (**count, -**size)).map_or(20, |(size, _)| *size);
+        let body =
+            letters.iter().max_by_key(|(size, count)| (**count, -**size)).map_or(20, |(size, _)| *size);
         let mut sizes: Vec<i64> = letters.keys().copied().filter(|size| *size * 100 >= body * 113).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         #[expect(clippy::cast_precision_loss, reason = "sizes of letters")]
@@ -196,7 +213,9 @@ impl Shape {
         }
         let mut characters = text.chars();
         let first = characters.next();
-        if first.is_some_and(|c| is_bullet(c) && c != 'o') && characters.next().is_some_and(char::is_whitespace) {
+        if first.is_some_and(|c| is_bullet(c) && c != 'o')
+            && characters.next().is_some_and(char::is_whitespace)
+        {
             return writer.item(0, "-", characters.as_str());
         }
         match number_of(&text) {
@@ -251,7 +270,8 @@ impl Shape {
                 // A word that is written with its hyphen elsewhere keeps it, and so do names and numbers.
                 let whole = bare(&format!("{}{tail}", head.trim_end_matches(last))).to_lowercase();
                 let hyphened = bare(&format!("{head}{tail}")).to_lowercase();
-                let is_word = first.is_lowercase() && head.chars().rev().nth(1).is_some_and(char::is_lowercase);
+                let is_word =
+                    first.is_lowercase() && head.chars().rev().nth(1).is_some_and(char::is_lowercase);
                 if self.words.contains(&whole) || (is_word && !self.words.contains(&hyphened)) {
                     text.pop();
                     *joined += 1;

@@ -98,8 +98,11 @@ impl Reading {
             "table-cell" | "covered-table-cell" => {
                 if !self.text.trim().is_empty() {
                     for row in 0..self.rows.min(MOST_REPEATS) {
-                        for column in 0..self.columns.min(MOST_REPEATS / self.rows.clamp(1, MOST_REPEATS)).max(1) {
-                            let (row, column) = (self.row.saturating_add(row), self.column.saturating_add(column));
+                        for column in
+                            0..self.columns.min(MOST_REPEATS / self.rows.clamp(1, MOST_REPEATS)).max(1)
+                        {
+                            let (row, column) =
+                                (self.row.saturating_add(row), self.column.saturating_add(column));
                             self.cells.put(row, column, self.text.clone());
                         }
                     }

@@ -2,6 +2,7 @@
 
 use super::{Parents, Piece};
 use hanok_base::SourceId;
+use hanok_store::documents::Chunk;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -32,6 +33,23 @@ pub trait Kin {
     fn parent(&self) -> Option<Range<usize>>;
     /// Becomes its parent.
     fn grow(&mut self);
+}
+
+impl Kin for Chunk {
+    fn source(&self) -> SourceId {
+        self.source_id
+    }
+    fn span(&self) -> Range<usize> {
+        self.start..self.end
+    }
+    fn parent(&self) -> Option<Range<usize>> {
+        self.parent.as_ref().map(|(span, _)| span.clone())
+    }
+    fn grow(&mut self) {
+        if let Some((span, text)) = self.parent.take() {
+            (self.start, self.end, self.text) = (span.start, span.end, text);
+        }
+    }
 }
 
 /// A parent: its document and its bytes.

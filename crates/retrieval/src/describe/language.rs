@@ -12,9 +12,9 @@ const COMMON: [(&str, &[&str]); 7] = [
     ("en", &["the", "and", "of", "to", "is", "that", "for", "with", "this", "are"]),
     ("de", &["der", "und", "die", "das", "nicht", "ist", "mit", "den", "ein", "werden"]),
     ("fr", &["le", "les", "et", "des", "une", "est", "dans", "pour", "que", "du"]),
-    ("es", &["el", "los", "y", "una", "las", "por", "para", "con", "del", "es"]),
+    ("es", &["el", "los", "como", "una", "las", "por", "para", "con", "del", "es"]),
     ("it", &["il", "che", "di", "per", "non", "sono", "della", "gli", "una", "con"]),
-    ("pt", &["o", "os", "uma", "não", "para", "com", "dos", "em", "que", "do"]),
+    ("pt", &["ao", "os", "uma", "não", "para", "com", "dos", "em", "que", "do"]),
     ("nl", &["het", "een", "van", "niet", "en", "dat", "zijn", "voor", "met", "de"]),
 ];
 
@@ -60,7 +60,7 @@ pub(crate) fn language(text: &str) -> Option<&'static str> {
     });
     let (count, language) = found.max_by_key(|(count, _)| *count)?;
     // At least one word in twenty-five.
-    (count * 25 >= words.len() && count > 0).then_some(language)
+    (count * 25 >= words.len() && count > 1).then_some(language)
 }
 
 #[cfg(test)]

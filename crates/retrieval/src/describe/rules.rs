@@ -124,6 +124,31 @@ impl Rules {
     }
 }
 
+/// The rules for URLs: those of the collection, whose patterns are of whole addresses (`https://example.com/**`).
+pub(crate) struct UrlRules(Rules);
+
+impl UrlRules {
+    /// The rules of a collection.
+    pub(crate) fn new(configured: &[Rule]) -> Self {
+        let as_path = |rule: &Rule| {
+            let matches = rule.matches.as_deref().map(|pattern| pattern.replacen("://", "/", 1));
+            Rule { matches, ..rule.clone() }
+        };
+        let rules: Vec<Rule> = configured.iter().map(as_path).collect();
+        Self(Rules::new(Path::new("/"), &rules))
+    }
+
+    /// What is said of the document at `url`.
+    pub(crate) fn of(&mut self, url: &str) -> Ruled {
+        let as_path = PathBuf::from(format!("/{}", url.replacen("://", "/", 1)));
+        let mut ruled = Ruled::default();
+        for (pattern, rule) in &self.0.configured {
+            apply(&mut ruled, pattern.as_ref(), rule, &as_path);
+        }
+        ruled
+    }
+}
+
 fn read(file: &Path) -> Result<Vec<Rule>, String> {
     let Ok(metadata) = file.metadata() else { return Ok(Vec::new()) };
     if metadata.len() > LARGEST {

@@ -5,10 +5,22 @@ mod answers;
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod fetching;
+#[cfg(test)]
+mod following;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod lying;
 #[cfg(test)]
 mod measures;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod rates;
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod setting;
 #[cfg(test)]
 mod syncing;
