@@ -123,7 +123,7 @@ fn state(page: &Page, row: &CollectionRow) -> Markup {
     html! {
         @if row.indexing {
             span.badge.b-warn { (fill(k.running, &[("indexed", &format::count(row.indexed)), ("found", &format::count(row.found))])) }
-        } @else if let Some(embedder) = embedding { span.badge { (embedded(page, embedder)) } }
+        } @else if let Some(embedder) = embedding { span.badge { (fill(k.embedded_share, &[("share", &share_embedded(embedder))])) } }
         @else { span.badge.b-ok { (Icon::Check.draw()) (k.ready) } }
     }
 }
@@ -280,7 +280,7 @@ fn failures(page: &Page, view: &CollectionPage) -> Markup {
     let k = &page.texts().knowledge;
     html! {
         section.panel #failures {
-            header { h2 { (k.failures) } span.badge.b-err { (k.failed_files.of(view.row.failed)) } }
+            header { h2 { (k.failures) } span.badge.b-err { (k.failed_files.of(view.failures.len() as u64)) } }
             div.scroll tabindex="0" role="region" aria-label=(k.failures) {
                 table.table.reasons {
                     thead { tr { th { (k.path) } th { (k.reason) } } }
