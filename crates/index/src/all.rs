@@ -138,6 +138,7 @@ impl Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::{Detail, Terms};
 
     #[test]
     fn groups_with_every_word() {
@@ -178,6 +179,36 @@ mod tests {
         writer.delete_group(200);
         writer.commit("less").unwrap();
         check("refund", Some(&[3]));
+    }
+
+    #[test]
+    fn an_index_of_sets_ranks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let groups = |index: &SearchIndex| {
+            let found = index.groups_with("refund").unwrap();
+            found.map(|found| found.descending().collect::<Vec<_>>())
+        };
+        let index = SearchIndex::open_with(folder.path(), Detail::Sets);
+        let mut writer = index.writer().unwrap();
+        for group in 1..=40 {
+            writer.add(group, group, &["a refund", "of the order"]).unwrap();
+            if group % 10 == 0 {
+                writer.commit(&format!("up to {group}")).unwrap();
+            }
+        }
+        writer.delete_group(7);
+        writer.commit("less").unwrap();
+        writer.finish().unwrap();
+        let expect: Vec<u64> = (1..=40).rev().filter(|group| *group != 7).collect();
+        assert_eq!(groups(&index), Some(expect.clone()));
+        assert_eq!(index.search(&Terms::of("refund"), 10).unwrap(), []);
+        drop(index);
+        let index = SearchIndex::open_with(folder.path(), Detail::Sets);
+        assert_eq!((index.mark().as_deref(), groups(&index)), (Some("less"), Some(expect)));
+        drop(index);
+        // What keeps something else is no index of ours.
+        let index = SearchIndex::open(folder.path());
+        assert_eq!((index.mark(), groups(&index)), (None, None));
     }
 
     #[test]
