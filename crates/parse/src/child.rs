@@ -60,12 +60,11 @@ pub fn child(mut stdin: impl Read, mut stdout: impl Write) -> ExitCode {
 fn work(job: &Job, bytes: &[u8], message: &Mutex<String>) -> (Result<crate::Parsed, Unfit>, bool) {
     // What a panic leaves half done is dropped with the job, and the child with it.
     let outcome = catch_unwind(AssertUnwindSafe(|| parse(job.format, bytes, &job.limits)));
-    match outcome {
-        Ok(outcome) => (outcome, true),
-        Err(_) => {
-            let message = message.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            (Err(Unfit::Crashed(message.chars().take(300).collect())), false)
-        }
+    if let Ok(outcome) = outcome {
+        (outcome, true)
+    } else {
+        let message = message.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (Err(Unfit::Crashed(message.chars().take(300).collect())), false)
     }
 }
 

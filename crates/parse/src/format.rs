@@ -27,13 +27,13 @@ pub enum Format {
     Pdf,
     /// Word.
     Docx,
-    /// PowerPoint.
+    /// `PowerPoint`.
     Pptx,
     /// Excel.
     Xlsx,
     /// Excel up to 2003.
     Xls,
-    /// OpenDocument's spreadsheet.
+    /// `OpenDocument`'s spreadsheet.
     Ods,
 }
 

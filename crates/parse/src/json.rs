@@ -81,7 +81,9 @@ fn finish(
 
 fn records(writer: &mut Writer, items: &[Value], level: usize) {
     if items.iter().all(|item| !item.is_object() && !item.is_array()) {
-        items.iter().for_each(|item| writer.item(0, "-", &scalar(item)));
+        for item in items {
+            writer.item(0, "-", &scalar(item));
+        }
         return;
     }
     for (at, item) in items.iter().enumerate() {

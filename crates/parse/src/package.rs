@@ -28,9 +28,10 @@ pub(crate) struct Relations(HashMap<String, (String, String)>);
 pub(crate) fn parse(format: Format, bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
     if bytes.starts_with(COMPOUND) {
         // Office wraps encrypted packages into a compound file; the other compound files are Office up to 2003.
-        return match holds_encrypted_package(bytes) {
-            true => Err(Unfit::Encrypted),
-            false => Err(Unfit::invalid(format.name(), "it is a file of Office up to 2003")),
+        return if holds_encrypted_package(bytes) {
+            Err(Unfit::Encrypted)
+        } else {
+            Err(Unfit::invalid(format.name(), "it is a file of Office up to 2003"))
         };
     }
     let mut package = Package::open(bytes, format.name(), limits)?;

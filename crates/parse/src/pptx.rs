@@ -167,7 +167,7 @@ impl Reading {
             // A placeholder without a kind is for the slide's content.
             "ph" => {
                 self.shape.kind =
-                    tag.get("type").map_or_else(|| "body".to_owned(), std::borrow::Cow::into_owned)
+                    tag.get("type").map_or_else(|| "body".to_owned(), std::borrow::Cow::into_owned);
             }
             "p" if tag.prefix() != "p" => {
                 self.text.clear();

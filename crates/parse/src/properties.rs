@@ -43,7 +43,7 @@ pub(crate) fn of_package(package: &mut Package<'_>) -> Result<Properties, Unfit>
     }
 }
 
-/// The properties in XML: Dublin Core's names, with those that Office and OpenDocument have beside.
+/// The properties in XML: Dublin Core's names, with those that Office and `OpenDocument` have beside.
 pub(crate) fn read(xml: &str, format: &'static str) -> Result<Properties, Unfit> {
     let mut properties = Properties::default();
     let mut events = Events::new(xml, format);

@@ -97,17 +97,14 @@ impl<'a> Rows<'a> {
                 return (cell.to_owned(), after);
             };
             cell.push_str(part);
-            match after.strip_prefix('"') {
-                Some(more) => {
-                    cell.push('"');
-                    quoted = more;
-                }
-                None => {
-                    // Whatever stands between the quote and the delimiter belongs to the cell.
-                    let (tail, after) = plain(after);
-                    cell.push_str(tail);
-                    return (cell, after);
-                }
+            if let Some(more) = after.strip_prefix('"') {
+                cell.push('"');
+                quoted = more;
+            } else {
+                // Whatever stands between the quote and the delimiter belongs to the cell.
+                let (tail, after) = plain(after);
+                cell.push_str(tail);
+                return (cell, after);
             }
         }
     }

@@ -38,9 +38,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Unfit> {
             false if encoding == UTF_16LE || encoding == UTF_16BE => Some(read_as(encoding)),
             false => None,
         };
-        return match text.contains('\0') {
-            true => Err(no_text()),
-            false => Ok(Decoded { text: text.into_owned(), note }),
+        return if text.contains('\0') {
+            Err(no_text())
+        } else {
+            Ok(Decoded { text: text.into_owned(), note })
         };
     }
     if bytes.contains(&0) {
@@ -72,11 +73,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Unfit> {
     Err(no_text())
 }
 
-/// As [`decode`], where the document names its encoding (`label` as in HTML).
+/// As [`decode`], for a document that is marked up and may name its encoding (`label` as in HTML).
 pub(crate) fn decode_as(bytes: &[u8], label: Option<&str>) -> Result<Decoded, Unfit> {
     let named = label.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
     let Some(encoding) = named.filter(|_| Encoding::for_bom(bytes).is_none()) else {
-        return decode(bytes);
+        // Marks are in ASCII: what they hold is worth having, even where some of it is in no encoding.
+        let is_ascii = |byte: &&u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+        return decode(bytes).or_else(|error| {
+            if bytes.iter().filter(is_ascii).count() * 4 < bytes.len() * 3 {
+                return Err(error);
+            }
+            let text = String::from_utf8_lossy(bytes).replace('\0', "");
+            Ok(Decoded { text, note: Some("bytes that are no text were replaced".to_owned()) })
+        });
     };
     let (text, had_errors) = encoding.decode_without_bom_handling(bytes);
     if had_errors && let Ok(better) = decode(bytes) {

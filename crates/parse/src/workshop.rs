@@ -385,6 +385,10 @@ fn autopsy(status: Option<ExitStatus>, words: &str, limits: &Limits) -> Unfit {
         if signal == Some(rustix::process::Signal::XCPU.as_raw()) {
             return Unfit::TooLong(format!("{} of processor time", seconds(limits.processor)));
         }
+        // Whoever gives no proper answer is killed, and cannot be told from one that was killed by others.
+        if signal == Some(rustix::process::Signal::KILL.as_raw()) {
+            return Unfit::Crashed("it gave no proper answer, or was killed".to_owned());
+        }
     }
     Unfit::Crashed(status.map_or_else(|| "it ended".to_owned(), |status| status.to_string()))
 }

@@ -97,14 +97,12 @@ pub(super) fn is_unseen(node: &Node) -> bool {
 /// Whether it is furniture. `is_guessed` is whether names of classes count.
 pub(super) fn is_furniture(tree: &Tree, id: Id, is_guessed: bool) -> bool {
     let node = tree.node(id);
-    match node.get("role") {
-        Some(
-            "navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist"
-            | "doc-backlink",
-        ) => {
-            return true;
-        }
-        _ => {}
+    if let Some(
+        "navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist"
+        | "doc-backlink",
+    ) = node.get("role")
+    {
+        return true;
     }
     match node.name() {
         "nav" => return true,
@@ -169,8 +167,8 @@ fn visible_length(tree: &Tree, id: Id, without_furniture: bool) -> usize {
         let node = tree.node(id);
         if let Some(text) = node.as_text() {
             length += text.trim().len();
-        } else if !is_unseen(node)
-            && !(without_furniture && matches!(node.name(), "nav" | "aside" | "footer" | "header"))
+        } else if !(is_unseen(node)
+            || (without_furniture && matches!(node.name(), "nav" | "aside" | "footer" | "header")))
         {
             left.extend(node.children());
         }

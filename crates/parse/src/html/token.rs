@@ -85,9 +85,10 @@ impl<'a> Tokens<'a> {
         let length = tag_end(tail);
         let attributes = tail.get(..length).unwrap_or_default();
         self.rest = tail.get(length + 1..).unwrap_or_default();
-        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            true => Cow::Owned(name.to_ascii_lowercase()),
-            false => Cow::Borrowed(name),
+        let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
         };
         if is_close {
             return Some(Token::Close(name));
@@ -128,7 +129,6 @@ fn tag_end(tail: &str) -> usize {
     for (at, byte) in tail.bytes().enumerate() {
         match (quote, byte) {
             (Some(open), byte) if byte == open => quote = None,
-            (Some(_), _) => {}
             (None, b'>') => return at,
             (None, b'"' | b'\'') if is_value => quote = Some(byte),
             (None, b'=') => is_value = true,
@@ -164,20 +164,20 @@ pub(super) fn resolve(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         resolved.push_str(before);
-        match reference(after) {
-            Some((character, length)) => {
-                resolved.push_str(&character);
-                rest = after.get(length..).unwrap_or_default();
-            }
-            None => {
-                resolved.push('&');
-                rest = after;
-            }
+        if let Some((character, length)) = reference(after) {
+            resolved.push_str(&character);
+            rest = after.get(length..).unwrap_or_default();
+        } else {
+            resolved.push('&');
+            rest = after;
         }
     }
     resolved.push_str(rest);
     Cow::Owned(resolved)
 }
+
+/// These are known without their semicolon from of old.
+const OLD: [&str; 10] = ["nbsp", "amp", "lt", "gt", "quot", "copy", "reg", "laquo", "raquo", "middot"];
 
 /// What a reference behind `&` stands for, and how long it is.
 fn reference(after: &str) -> Option<(Cow<'static, str>, usize)> {
@@ -203,8 +203,6 @@ fn reference(after: &str) -> Option<(Cow<'static, str>, usize)> {
     if after.get(length..)?.starts_with(';') {
         return resolve_html5_entity(name).map(|text| (Cow::Borrowed(text), length + 1));
     }
-    // These are known without their semicolon from of old.
-    const OLD: [&str; 10] = ["nbsp", "amp", "lt", "gt", "quot", "copy", "reg", "laquo", "raquo", "middot"];
     OLD.contains(&name).then(|| resolve_html5_entity(name).map(|text| (Cow::Borrowed(text), length)))?
 }
 
@@ -220,15 +218,12 @@ pub(super) fn attributes(text: &str) -> Vec<(String, String)> {
         let mut value = "";
         if let Some(valued) = after.strip_prefix('=') {
             let valued = valued.trim_start();
-            (value, after) = match valued.chars().next() {
-                Some(quote @ ('"' | '\'')) => {
-                    let inside = valued.get(1..).unwrap_or_default();
-                    inside.split_once(quote).unwrap_or((inside, ""))
-                }
-                _ => {
-                    let end = valued.find(|c: char| c.is_ascii_whitespace()).unwrap_or(valued.len());
-                    valued.split_at_checked(end).unwrap_or((valued, ""))
-                }
+            (value, after) = if let Some(quote @ ('"' | '\'')) = valued.chars().next() {
+                let inside = valued.get(1..).unwrap_or_default();
+                inside.split_once(quote).unwrap_or((inside, ""))
+            } else {
+                let end = valued.find(|c: char| c.is_ascii_whitespace()).unwrap_or(valued.len());
+                valued.split_at_checked(end).unwrap_or((valued, ""))
             };
         }
         attributes.push((name.to_ascii_lowercase(), resolve(value).into_owned()));

@@ -189,12 +189,12 @@ impl Builder {
             "tr" => self.end(&["tr", "td", "th"], &["table"]),
             "td" | "th" => self.end(&["td", "th"], &["tr", "table"]),
             "thead" | "tbody" | "tfoot" => {
-                self.end(&["thead", "tbody", "tfoot", "tr", "td", "th", "caption"], &["table"])
+                self.end(&["thead", "tbody", "tfoot", "tr", "td", "th", "caption"], &["table"]);
             }
             "option" => self.end(&["option"], &["select"]),
             "rt" | "rp" => self.end(&["rt", "rp"], &["ruby"]),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.end(&["h1", "h2", "h3", "h4", "h5", "h6"], &["div"])
+                self.end(&["h1", "h2", "h3", "h4", "h5", "h6"], &["div"]);
             }
             "body" => self.end(&["head", "title"], &[]),
             _ => {}
@@ -207,7 +207,7 @@ impl Builder {
         let id = self.add(Node { name: name.to_owned(), attributes: kept, ..Node::default() });
         let is_foreign =
             matches!(name, "path" | "circle" | "rect" | "line" | "use" | "polygon" | "g" | "svg");
-        if !VOID.contains(&name) && !(is_closed && is_foreign) && self.open.len() < DEEPEST {
+        if !(VOID.contains(&name) || (is_closed && is_foreign)) && self.open.len() < DEEPEST {
             self.open.push(id);
         }
     }

@@ -101,8 +101,6 @@ impl Writing<'_> {
                 self.line.push('\n');
             }
             "ul" | "ol" | "menu" | "dir" => self.list(id),
-            "dl" => self.separate(id),
-            "dt" => self.separate(id),
             "dd" => {
                 self.flush();
                 self.marks.push(Some("-".to_owned()));
@@ -120,8 +118,8 @@ impl Writing<'_> {
             }
             "address" | "article" | "aside" | "center" | "details" | "div" | "fieldset" | "figcaption"
             | "figure" | "footer" | "form" | "header" | "hgroup" | "hr" | "legend" | "li" | "main"
-            | "nav" | "p" | "section" | "summary" | "body" | "html" | "#root" | "tr" | "caption"
-            | "thead" | "tbody" | "tfoot" => self.separate(id),
+            | "nav" | "p" | "section" | "summary" | "body" | "html" | "#root" | "tr" | "dl" | "dt"
+            | "caption" | "thead" | "tbody" | "tfoot" => self.separate(id),
             // Words in two cells of a table that is none are two words.
             "td" | "th" | "option" => {
                 self.children(id);

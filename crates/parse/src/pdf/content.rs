@@ -23,14 +23,16 @@ impl Matrix {
 
     /// This one first, then `other`.
     fn then(self, other: Self) -> Self {
-        let ([a, b, c, d, e, f], [p, q, r, s, t, u]) = (self.0, other.0);
+        let (this, that) = (self.0, other.0);
+        let x = |x: f64, y: f64| x * that[0] + y * that[2];
+        let y = |x: f64, y: f64| x * that[1] + y * that[3];
         Self([
-            a * p + b * r,
-            a * q + b * s,
-            c * p + d * r,
-            c * q + d * s,
-            e * p + f * r + t,
-            e * q + f * s + u,
+            x(this[0], this[1]),
+            y(this[0], this[1]),
+            x(this[2], this[3]),
+            y(this[2], this[3]),
+            x(this[4], this[5]) + that[4],
+            y(this[4], this[5]) + that[5],
         ])
     }
 
@@ -109,6 +111,21 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// Takes in what only changes how text is shown.
+    fn set(&mut self, op: &Op<'_, '_>) {
+        match op {
+            Op::CharacterSpacing(space) => self.character = space.0.as_f64(),
+            Op::WordSpacing(space) => self.word = space.0.as_f64(),
+            Op::HorizontalScaling(scale) => self.scale = scale.0.as_f64() / 100.0,
+            Op::TextLeading(leading) => self.leading = leading.0.as_f64(),
+            Op::TextRise(rise) => self.rise = rise.0.as_f64(),
+            Op::TextRenderingMode(mode) => self.mode = mode.0.as_i64(),
+            _ => {}
+        }
+    }
+}
+
 /// Marked content that is open.
 #[derive(Clone)]
 struct Mark {
@@ -126,10 +143,10 @@ struct Reader<'f> {
 }
 
 impl Reader<'_> {
-    fn run<'a>(
+    fn run(
         &mut self,
         mut ops: TypedIter<'_>,
-        resources: &Resources<'a>,
+        resources: &Resources<'_>,
         from: &State,
         depth: usize,
         marks: &mut Vec<Mark>,
@@ -155,12 +172,6 @@ impl Reader<'_> {
                     state.font = resources.get_font(font.0).map(|dict| self.fonts.get(&dict));
                     state.size = font.1.as_f64();
                 }
-                Op::CharacterSpacing(space) => state.character = space.0.as_f64(),
-                Op::WordSpacing(space) => state.word = space.0.as_f64(),
-                Op::HorizontalScaling(scale) => state.scale = scale.0.as_f64() / 100.0,
-                Op::TextLeading(leading) => state.leading = leading.0.as_f64(),
-                Op::TextRise(rise) => state.rise = rise.0.as_f64(),
-                Op::TextRenderingMode(mode) => state.mode = mode.0.as_i64(),
                 Op::NextLine(by) => {
                     line = line.moved(by.0.as_f64(), by.1.as_f64());
                     text = line;
@@ -231,7 +242,7 @@ impl Reader<'_> {
                     }
                 }
                 Op::InlineImage(_) => self.picture(&state),
-                _ => {}
+                other => state.set(&other),
             }
         }
         marks.truncate(marks_before);
@@ -278,14 +289,15 @@ impl Reader<'_> {
                 .then(at.then(state.matrix))
                 .0
         };
-        let [a, b, c, d, x, y] = whole(*at);
-        let turns = match (a.abs() >= b.abs(), a >= 0.0, b >= 0.0) {
+        let [across, down, .., x, y] = whole(*at);
+        let [.., up_x, up_y, _, _] = whole(*at);
+        let turns = match (across.abs() >= down.abs(), across >= 0.0, down >= 0.0) {
             (true, true, _) => 0,
             (true, false, _) => 2,
             (false, _, true) => 1,
             (false, _, false) => 3,
         };
-        let size = c.hypot(d);
+        let size = up_x.hypot(up_y);
         let mark = marks.iter().rev().find_map(|mark| mark.id);
         let (mut said, mut unknown) = (String::new(), 0);
         for glyph in font.glyphs(bytes) {

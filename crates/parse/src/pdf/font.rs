@@ -196,7 +196,7 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
             .unwrap_or_else(|| if is_symbolic { glyphs::win_ansi() } else { glyphs::standard() }),
     };
     let mut code = 0_usize;
-    for object in differences.iter().flat_map(|array| array.iter::<Object<'_>>()) {
+    for object in differences.iter().flat_map(hayro_syntax::object::Array::iter::<Object<'_>>) {
         match object {
             Object::Number(number) => code = usize::try_from(number.as_i64()).unwrap_or(256),
             Object::Name(name) => {
@@ -217,7 +217,7 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
     // The fourteen fonts that every reader has may come without widths.
     let mut widths = if given.is_some() { vec![missing * scale; 256] } else { glyphs::standard_widths(name) };
     for (width, given) in
-        widths.iter_mut().skip(first).zip(given.iter().flat_map(|array| array.iter::<f64>()))
+        widths.iter_mut().skip(first).zip(given.iter().flat_map(hayro_syntax::object::Array::iter::<f64>))
     {
         *width = given * scale;
     }

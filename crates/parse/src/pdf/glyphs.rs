@@ -17,7 +17,7 @@ const NAMES: &str = "space   exclam ! quotedbl \" numbersign # dollar $ percent 
     Eth Ð eth ð Thorn Þ thorn þ onesuperior ¹ twosuperior ² threesuperior ³ onehalf ½ onequarter ¼ threequarters ¾ \
     degree ° plusminus ± multiply × divide ÷ logicalnot ¬ mu µ copyright © registered ® trademark ™ brokenbar ¦ \
     Euro € Dcroat Đ dcroat đ Hbar Ħ hbar ħ Eng Ŋ eng ŋ Tbar Ŧ tbar ŧ kgreenlandic ĸ longs ſ napostrophe ŉ IJ IJ \
-    ij ij nbspace   softhyphen ­ sfthyphen ­ dotlessj ȷ Alpha Α Beta Β Gamma Γ Delta Δ Epsilon Ε Zeta Ζ Eta Η \
+    ij ij nbspace   softhyphen \u{AD} sfthyphen \u{AD} dotlessj ȷ Alpha Α Beta Β Gamma Γ Delta Δ Epsilon Ε Zeta Ζ Eta Η \
     Theta Θ Iota Ι Kappa Κ Lambda Λ Mu Μ Nu Ν Xi Ξ Omicron Ο Pi Π Rho Ρ Sigma Σ Tau Τ Upsilon Υ Phi Φ Chi Χ Psi Ψ \
     Omega Ω alpha α beta β gamma γ delta δ epsilon ε zeta ζ eta η theta θ iota ι kappa κ lambda λ nu ν xi ξ \
     omicron ο pi π rho ρ sigma σ sigma1 ς tau τ upsilon υ phi φ chi χ psi ψ omega ω theta1 ϑ phi1 ϕ omega1 ϖ \

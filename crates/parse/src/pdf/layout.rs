@@ -114,6 +114,9 @@ fn runs(pieces: Vec<Piece>) -> Vec<Line> {
             && follows(last, &piece)
         {
             let gap = piece.x - last.end;
+            if gap > 0.1 * piece.size && is_mark(last.text.trim()) {
+                last.text = spaced_mark(&last.text);
+            }
             join(last, &piece.text, gap);
             last.end = last.end.max(piece.end);
             if piece.size > last.size && !piece.text.trim().is_empty() {
@@ -206,9 +209,7 @@ fn rows(mut lines: Vec<Line>) -> Vec<Row> {
                 Some(last)
                     if is_mark(last.text.trim()) && line.x - last.end < 4.0 * last.size.max(line.size) =>
                 {
-                    // A mark that is a letter is a bullet in a font of its own.
-                    let mark = if last.text.trim() == "o" { "•" } else { last.text.trim() };
-                    last.text = format!("{mark} {}", line.text.trim_start());
+                    last.text = spaced_mark(&last.text) + line.text.trim_start();
                     (last.end, last.size, last.is_bold) = (last.end.max(line.end), line.size, line.is_bold);
                 }
                 Some(last) if line.x - last.end < 0.9 * last.size.max(line.size) => {
@@ -240,6 +241,12 @@ pub(super) fn is_mark(text: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// An item's mark and a space. A letter that stands for a bullet is one.
+fn spaced_mark(mark: &str) -> String {
+    let mark = if mark.trim() == "o" { "•" } else { mark.trim() };
+    format!("{mark} ")
 }
 
 /// Whether a character is a bullet.
@@ -325,12 +332,11 @@ fn streak(rows: &[Row], x: f64) -> Option<(usize, Split)> {
     let mut at = 0;
     while at < rows.len() {
         let length = rows.get(at..)?.iter().take_while(|row| !crosses(row)).count();
-        if length >= COLUMN_ROWS {
-            if let Some((score, split)) = parted(rows.get(at..at + length)?, at, x)
-                && best.as_ref().is_none_or(|(other, _)| score > *other)
-            {
-                best = Some((score, split));
-            }
+        if length >= COLUMN_ROWS
+            && let Some((score, split)) = parted(rows.get(at..at + length)?, at, x)
+            && best.as_ref().is_none_or(|(other, _)| score > *other)
+        {
+            best = Some((score, split));
         }
         at += length.max(1);
     }

@@ -22,10 +22,10 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
                 Block::Table(rows) => writer.table(&rows),
                 Block::Heading(level, lines) => writer.heading(level, &shape.text(&lines, &mut joined)),
                 Block::Item { depth, mark, lines } => {
-                    writer.item(depth, &mark, &shape.text(&lines, &mut joined))
+                    writer.item(depth, &mark, &shape.text(&lines, &mut joined));
                 }
                 Block::Paragraph(lines) if shape.has_headings => {
-                    writer.paragraph(&shape.text(&lines, &mut joined))
+                    writer.paragraph(&shape.text(&lines, &mut joined));
                 }
                 Block::Paragraph(lines) => shape.write(&lines, writer, &mut joined),
                 Block::Lines(lines) => {

@@ -2,7 +2,7 @@
 //! order in which its maker has them read.
 
 use super::content::Piece;
-use super::layout::{Block, Line, flow};
+use super::layout::{Block, Line, flow, is_mark};
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier};
 use std::collections::{HashMap, HashSet};
@@ -61,6 +61,7 @@ pub(super) fn take(pdf: &Pdf, pages: &mut [Vec<Piece>]) -> Option<Vec<Vec<Block>
 }
 
 /// What a run of text is.
+#[derive(Clone, Copy)]
 enum Kind {
     Heading(usize),
     Paragraph,
@@ -152,10 +153,10 @@ impl<'a> Walk<'a> {
             b"Artifact" => {}
             b"H" | b"Title" => self.block(element, page, depth, Kind::Heading(1)),
             [b'H', level @ b'1'..=b'6'] => {
-                self.block(element, page, depth, Kind::Heading(usize::from(level - b'0')))
+                self.block(element, page, depth, Kind::Heading(usize::from(level - b'0')));
             }
             b"P" | b"Caption" | b"Code" | b"BibEntry" | b"TOCI" => {
-                self.block(element, page, depth, Kind::Paragraph)
+                self.block(element, page, depth, Kind::Paragraph);
             }
             b"L" => {
                 self.flush(Kind::Loose);
@@ -284,13 +285,22 @@ impl<'a> Walk<'a> {
     fn flush(&mut self, kind: Kind) {
         let open = std::mem::take(&mut self.open);
         let Some(page) = open.first().map(|(page, _)| *page) else { return };
-        let lines: Vec<Line> = flow(open.into_iter().map(|(_, piece)| piece).collect());
+        let mut lines: Vec<Line> = flow(open.into_iter().map(|(_, piece)| piece).collect());
         if lines.is_empty() {
             return;
         }
         let depth = self.lists.len().saturating_sub(1);
         let begins = self.lists.last_mut().is_some_and(std::mem::take);
-        let label = self.label.take();
+        let mut label = self.label.take();
+        // Some makers have the mark in the item's text.
+        if begins
+            && let Some(first) = lines.first_mut()
+            && let Some((mark, rest)) = first.text.trim_start().split_once(' ')
+            && is_mark(mark)
+        {
+            label.get_or_insert_with(|| mark.to_owned());
+            first.text = rest.to_owned();
+        }
         let block = match kind {
             Kind::Heading(level) => Block::Heading(level, lines),
             _ if begins => Block::Item { depth, mark: mark(label.as_deref()), lines },

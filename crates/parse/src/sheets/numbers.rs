@@ -120,13 +120,12 @@ fn write_number(section: &Section, number: f64) -> String {
         tokens.iter().position(|token| matches!(token, Token::Exponent(_))).unwrap_or(tokens.len());
     let is_digit = |token: &&Token| matches!(token, Token::Digit(_));
     let places = tokens.iter().take(exponent_at).skip(point).filter(is_digit).count().min(30);
-    let (mantissa, exponent) = match exponent_at < tokens.len() && number != 0.0 {
-        true => {
-            #[expect(clippy::cast_possible_truncation, reason = "a float's exponent is small")]
-            let exponent = number.log10().floor() as i32;
-            (number / 10_f64.powi(exponent), exponent)
-        }
-        false => (number, 0),
+    let (mantissa, exponent) = if exponent_at < tokens.len() && number != 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "a float's exponent is small")]
+        let exponent = number.log10().floor() as i32;
+        (number / 10_f64.powi(exponent), exponent)
+    } else {
+        (number, 0)
     };
     let digits = format!("{mantissa:.places$}");
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));

@@ -1,4 +1,4 @@
-//! OpenDocument's spreadsheets: a cell holds its text as it is seen.
+//! `OpenDocument`'s spreadsheets: a cell holds its text as it is seen.
 
 use super::Cells;
 use crate::markdown::Writer;

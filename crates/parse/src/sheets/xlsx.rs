@@ -72,7 +72,7 @@ fn read_book(xml: &str, format: &'static str) -> Result<Book, Unfit> {
         let Node::Open(tag) = node else { continue };
         match tag.name() {
             "workbookPr" if matches!(tag.get("date1904").as_deref(), Some("1" | "true")) => {
-                book.epoch = Epoch::Y1904
+                book.epoch = Epoch::Y1904;
             }
             "sheet" => {
                 let name = tag.get("name").unwrap_or_default().into_owned();

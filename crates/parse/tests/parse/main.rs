@@ -1,5 +1,7 @@
 //! Files that other programs made, files that mean harm, and the children that parse them.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+
 mod files;
 mod hostile;
 mod workshop;

@@ -39,7 +39,9 @@ fn a_child_that_fails_costs_its_document_and_nothing_else() {
     );
     check("works", "kill -XCPU $$", "parsing it took longer than 20 s of processor time");
     check("sleeps", "exec sleep 100", "parsing it took longer than 1500 ms");
-    check("deafens", "exec cat > /dev/null", "parsing it took longer than 1500 ms");
+    let nothing = "the parser failed on it: it gave no proper answer, or was killed";
+    check("is-silent", "exec cat > /dev/null", nothing);
+    check("is-killed", "kill -KILL $$", nothing);
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn many_threads_share_few_children() {
     let folder = tempfile::tempdir().expect("a folder");
     let pids = folder.path().join("pids");
     let lines = format!("echo $$ >> {}; exec {}", pids.display(), child().display());
-    let limits = Limits { children: 2, time: Duration::from_secs(120), ..Limits::default() };
+    let limits = Limits { children: 2, time: Duration::from_mins(2), ..Limits::default() };
     let workshop = Workshop::new(script(folder.path(), "noted", &lines), limits);
     std::thread::scope(|scope| {
         for thread in 0..8 {
@@ -108,7 +110,7 @@ fn many_threads_share_few_children() {
 
 #[test]
 fn a_child_keeps_to_its_memory_and_the_next_document_has_another() {
-    let limits = Limits { memory_bytes: 48 << 20, time: Duration::from_secs(120), ..Limits::default() };
+    let limits = Limits { memory_bytes: 48 << 20, time: Duration::from_mins(2), ..Limits::default() };
     let workshop = Workshop::new(child(), limits);
     let page = "<b>x</b>".repeat(1 << 20);
     let error = workshop.parse_bytes(page.as_bytes(), Format::Html).expect_err("it needs more");
@@ -120,7 +122,7 @@ fn a_child_keeps_to_its_memory_and_the_next_document_has_another() {
 #[test]
 fn a_child_keeps_to_its_processor_time() {
     let limits =
-        Limits { processor: Duration::from_secs(0), time: Duration::from_secs(300), ..Limits::default() };
+        Limits { processor: Duration::from_secs(0), time: Duration::from_mins(5), ..Limits::default() };
     let workshop = Workshop::new(child(), limits);
     let page = "<div><p>x<p>y</div>".repeat(2 << 20);
     let error = workshop.parse_bytes(page.as_bytes(), Format::Html).expect_err("it needs more");

@@ -68,7 +68,7 @@ impl Condition {
 
 impl Section {
     pub(super) fn is_general(&self) -> bool {
-        self.tokens.iter().any(|token| *token == Token::General)
+        self.tokens.contains(&Token::General)
     }
 
     pub(super) fn is_date(&self) -> bool {

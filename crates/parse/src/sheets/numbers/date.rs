@@ -21,6 +21,9 @@ const MONTHS: [&str; 12] = [
 const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const WEEKDAYS_KOREAN: [&str; 7] = ["일요일", "월요일", "화요일", "수요일", "목요일", "금요일", "토요일"];
 
+/// Thousandths of a second.
+const DAY: i64 = 86_400_000;
+
 /// A day and a time of day.
 pub(super) struct Moment {
     year: i64,
@@ -39,7 +42,6 @@ impl Moment {
         if !(0.0..2_958_466.0).contains(&number) {
             return None;
         }
-        const DAY: i64 = 86_400_000;
         #[expect(clippy::cast_possible_truncation, reason = "in range, as has just been seen")]
         let millis = (number * 86_400_000.0).round() as i64;
         let (days, time) = (millis.div_euclid(DAY), millis.rem_euclid(DAY));
