@@ -69,6 +69,13 @@ pub(super) fn merge(
     let mut order: Vec<&Part> = parts.iter().collect();
     order.sort_by_key(|part| std::cmp::Reverse(part.graph.as_ref().map_or(0, |_| part.segment.rows)));
     let Some(first) = order.first().copied() else { return Ok(None) };
+    if let ([only], true) = (parts, linked)
+        && only.graph.is_none()
+        && only.dead.count() == 0
+    {
+        let graph = Some(link(folder, &only.segment, None, tuning)?);
+        return Ok(Some(Part { graph, ..only.clone() }));
+    }
     let mut writer = SegmentWriter::create(folder, id, first.segment.dimensions)?;
     let mut kept = 0;
     for (at, part) in order.iter().enumerate() {
@@ -87,21 +94,30 @@ pub(super) fn merge(
     }
     let segment = writer.finish(folder)?;
     let graph = if linked {
-        segment.here_and_there();
-        let mut lists = Lists::none(segment.rows);
-        let kept = match &first.graph {
-            Some(graph) => {
-                carry_over(first, graph, &segment, &mut lists, tuning.threads);
-                kept
-            }
-            None => 0,
-        };
-        extend(&segment, &mut lists, kept, tuning.threads);
-        Some(Arc::new(Graph::write(folder, &segment, &lists.0)?))
+        let known = first.graph.as_ref().map(|graph| (first, &**graph, kept));
+        Some(link(folder, &segment, known, tuning)?)
     } else {
         None
     };
     Ok(Some(Part { segment: Arc::new(segment), dead: Arc::new(Bits::default()), graph }))
+}
+
+/// Makes the graph over a segment, out of that over its first rows where there is one.
+fn link(
+    folder: &Path,
+    segment: &Segment,
+    known: Option<(&Part, &Graph, u32)>,
+    tuning: &Tuning,
+) -> Result<Arc<Graph>> {
+    segment.here_and_there();
+    let mut lists = Lists::none(segment.rows);
+    let mut built = 0;
+    if let Some((part, graph, kept)) = known {
+        carry_over(part, graph, segment, &mut lists, tuning.threads);
+        built = kept;
+    }
+    extend(segment, &mut lists, built, tuning.threads);
+    Ok(Arc::new(Graph::write(folder, segment, &lists.0)?))
 }
 
 /// Takes over the links among a part's rows, which are the first of `segment` now. A link to a deleted row becomes
