@@ -239,7 +239,7 @@ pub(crate) use x86::{Avx2Dots, Avx512VnniDots, AvxVnniDots};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Dots;
-    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
+    #[allow(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::x86_64::*;
 
     macro_rules! vnni {
@@ -360,7 +360,7 @@ pub(crate) use arm::NeonDots;
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use super::Dots;
-    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
+    #[allow(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::aarch64::*;
 
     /// Four columns by NEON, in words of 16 bits.

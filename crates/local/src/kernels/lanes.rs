@@ -131,7 +131,7 @@ pub(crate) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Lanes;
-    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
+    #[allow(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::x86_64::*;
 
     /// Sixteen floats: AVX-512 F, BW and VL.
@@ -212,7 +212,7 @@ pub(crate) use arm::Neon;
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use super::Lanes;
-    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
+    #[allow(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::aarch64::*;
 
     /// Four floats: NEON, which every 64-bit Arm processor has.

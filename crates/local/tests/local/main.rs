@@ -1,6 +1,13 @@
 //! Models of every family, made up here, against a forward pass in 64-bit floats; and a published one, where it is.
 
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod reference;
 mod tiny;

@@ -15,6 +15,9 @@ pub(crate) const FIRST: usize = 2;
 /// The special tokens: padding, unknown, first, last.
 pub(crate) const SPECIAL: usize = 4;
 
+/// Shape and values.
+pub(crate) type Tensor = (Vec<usize>, Vec<f32>);
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dtype {
     F32,
@@ -36,7 +39,7 @@ pub(crate) struct Tiny {
     /// `gamma` and `beta`.
     pub(crate) old_names: bool,
     /// Tensors by name, as they are read back: shape and values.
-    pub(crate) tensors: RefCell<BTreeMap<String, (Vec<usize>, Vec<f32>)>>,
+    pub(crate) tensors: RefCell<BTreeMap<String, Tensor>>,
 }
 
 impl Default for Tiny {
@@ -244,7 +247,7 @@ impl Tiny {
             "model_type": kind_of, "architectures": [kind], "hidden_size": self.hidden,
             "num_hidden_layers": self.layers, "num_attention_heads": self.heads, "intermediate_size": self.inner,
             "max_position_embeddings": POSITIONS + first, "hidden_act": self.activation, "layer_norm_eps": 1e-12,
-            "pad_token_id": if first > 0 { 1 } else { 0 },
+            "pad_token_id": i32::from(first > 0),
         })
     }
 
