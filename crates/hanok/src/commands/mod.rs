@@ -28,7 +28,9 @@ use std::process::ExitCode;
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let overrides = cli.overrides();
     match cli.command {
-        Command::ParseDocuments => return Ok(hanok_parse::child(std::io::stdin().lock(), std::io::stdout().lock())),
+        Command::ParseDocuments => {
+            return Ok(hanok_parse::child(std::io::stdin().lock(), std::io::stdout().lock()));
+        }
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hanok", &mut out);
@@ -60,7 +62,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(eval)),
-        Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => Ok(ExitCode::SUCCESS),
+        Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
