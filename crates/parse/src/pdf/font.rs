@@ -114,8 +114,9 @@ impl Fonts {
                 is_vertical = name.ends_with(b"-V");
                 let named = CMapName::from_bytes(&name);
                 let is_unicode = name.windows(4).any(|part| part == b"UCS2" || part == b"TF16");
-                match self.map(named) {
-                    _ if name.starts_with(b"Identity") => Codes::Identity,
+                // The maps are unpacked when the first is asked for, which takes longer than most documents.
+                let is_identity = name.starts_with(b"Identity");
+                match if is_identity { None } else { self.map(named) } {
                     Some(map) => {
                         let own = map.metadata().character_collection.as_ref().map(|own| own.family.clone());
                         family = own.or(family);
