@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from support import Hanok, eventually, providers, running
+from support import Hanok, eventually, hanok, providers, running
 
 CALLERS = 200
 # A call whose answer ended this long before the kill must be kept.
@@ -203,6 +203,107 @@ def missing_spans(server, must):
     ids = sorted(must)
     with concurrent.futures.ThreadPoolExecutor(2) as readers:
         return [trace_id for lost in readers.map(look, [ids[::2], ids[1::2]]) for trace_id in lost]
+
+
+# By hand: HANOK_REMOVAL_KILLS=100 pytest -k removed
+REMOVAL_KILLS = int(os.environ.get("HANOK_REMOVAL_KILLS", "6"))
+
+
+class Mover(threading.Thread):
+    """Sends traces of people, a request for each person, and has every other person's deleted."""
+
+    def __init__(self, server, stop, name):
+        super().__init__(daemon=True)
+        self.server, self.stop, self.name_, self.random = server, stop, name, random.Random(name)
+        # People whose traces are acknowledged, with the words of these; of whom it was asked that they go; who are gone.
+        self.there, self.asked, self.gone = {}, set(), set()
+
+    def trace(self, person):
+        trace_id, root, chat = (f"{self.random.getrandbits(bits) | 1:0{bits // 4}x}" for bits in (128, 64, 64))
+        word = f"word{trace_id[:16]}"
+        text = lambda key, value: {"key": key, "value": {"stringValue": value}}
+        said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": f"where is {word}?"}]}])
+        span = {"traceId": trace_id, "startTimeUnixNano": str(time.time_ns()), "endTimeUnixNano": str(time.time_ns() + 1000)}
+        return word, [
+            {**span, "spanId": root, "name": "answer", "attributes": [text("user.id", person), text("gen_ai.operation.name", "invoke_agent")]},
+            {**span, "spanId": chat, "parentSpanId": root, "name": "chat", "attributes": [
+                text("gen_ai.operation.name", "chat"), text("gen_ai.request.model", "m"), text("gen_ai.input.messages", said),
+                {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "10"}}]},
+        ]
+
+    def run(self):
+        host, port = self.server.url.removeprefix("http://").split(":")
+        connection, number = http.client.HTTPConnection(host, int(port), timeout=30), 0
+
+        def done(method, path, body=None):
+            connection.request(method, path, body, {"content-type": "application/json"} if body else {})
+            response = connection.getresponse()
+            response.read()
+            return response.status == 200
+
+        while not self.stop.is_set():
+            person, number = f"{self.name_}-{number}", number + 1
+            traces = [self.trace(person) for _ in range(self.random.randint(1, 30))]
+            spans = [span for _, pair in traces for span in pair]
+            try:
+                if done("POST", "/v1/traces", json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})):
+                    self.there[person] = [word for word, _ in traces]
+                if number % 2 == 0 and person in self.there:
+                    self.asked.add(person)
+                    if done("DELETE", f"/api/traces?filter=user:{person}"):
+                        self.gone.add(person)
+            except (OSError, http.client.HTTPException):
+                return  # the server is gone
+
+
+def test_kill_9_while_traces_are_removed(tmp_path):
+    """Killed again and again while traces come and go: sums and words are those of what is there."""
+    there, asked, gone, moments = {}, set(), set(), random.Random(4)
+    server = Hanok(tmp_path)
+    for kill in range(REMOVAL_KILLS):
+        server.start()
+        assert server.time_to_ready < 5
+        stop = threading.Event()
+        movers = [Mover(server, stop, f"p{kill}-{n}") for n in range(2)]
+        for mover in movers:
+            mover.start()
+        # Now and then long enough for the words of what came to be indexed.
+        threading.Event().wait(moments.uniform(4, 7) if kill % 3 == 2 else moments.uniform(0.1, 1.2))
+        server.kill()
+        stop.set()
+        for mover in movers:
+            mover.join(30)
+            assert not mover.is_alive()
+            there.update(mover.there)
+            asked |= mover.asked
+            gone |= mover.gone
+        checked = hanok("db", "check", "--json", cwd=tmp_path)
+        assert checked.code == 0, checked.out + checked.err
+    assert gone and there, "too little happened for this to mean anything"
+
+    server.start()
+    eventually(lambda: server.get("/api/status").json["full_text"]["traces_behind"] == 0, 60, "the index of words")
+    people = {}
+    cursor = ""
+    while cursor is not None:
+        page = server.traces(limit=500, **({"cursor": cursor} if cursor else {}))
+        for row in page["traces"]:
+            people[row["user"]] = people.get(row["user"], 0) + 1
+        cursor = page["next"]
+    assert not gone & people.keys(), "who was told to be gone is there"
+    for person in there.keys() - asked:
+        assert people.get(person) == len(there[person]), f"{person} has lost traces"
+    sums = server.get("/api/stats?by=user&limit=1000").json
+    assert sums["total"]["calls"] == sum(people.values())
+    assert sums["total"]["input_tokens"] == 10 * sum(people.values())
+    for group in sums["groups"]:
+        assert group["calls"] == people[group["by"]["user"]], group["by"]
+    found = lambda word: len(server.traces(filter=word, limit=10)["traces"])
+    for person in moments.sample(sorted(there.keys() - asked), 10):
+        assert found(moments.choice(there[person])) == 1, person
+    for person in moments.sample(sorted(gone), min(10, len(gone))):
+        assert found(moments.choice(there[person])) == 0, person
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])

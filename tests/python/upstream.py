@@ -33,7 +33,7 @@ TOOL_CALLS = [
 WORDS = [f"word{n} " for n in range(20)]
 MODELS = [
     "echo", "tools", "usage", "slow", "stall", "stall-mid", "cut", "cut-clean", "badjson", "badjson-stream",
-    "err429", "err500", "err401", "unknown-fields", "html200", "refuse-stream-error", "embed", "from-documents",
+    "err429", "err500", "err401", "unknown-fields", "html200", "refuse-stream-error", "embed", "from-documents", "quotes",
 ]
 
 
@@ -290,6 +290,17 @@ def answer_from(prompt):
     return "The warehouse opens at seven [1]. The moon is made of cheese [9]." if "[1]" in prompt else "no sources"
 
 
+QUOTES = (
+    'The warehouse "opens at seven" [1]. 그리고 "opens at noon on Sundays" [1] as well. '
+    "The moon is made of green cheese and crackers."
+)
+
+
+async def quotes(answer, body, _):
+    """A model that quotes rightly, then wrongly, then says what no source holds."""
+    await echo(answer, {**body, "messages": [{"role": "user", "content": QUOTES}]}, _)
+
+
 BEHAVIOURS = {
     "echo": echo,
     "tools": tools,
@@ -308,6 +319,7 @@ BEHAVIOURS = {
     "unknown-fields": unknown_fields,
     "html200": html200,
     "from-documents": from_documents,
+    "quotes": quotes,
 }
 
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench gateway|records`: builds the release binary and the bench, one after the other, so that
+//! `cargo xtask bench gateway|records|local`: builds the release binary and the bench, one after the other, so that
 //! neither gets features for the other's sake, and measures.
 
 use crate::process::run;
@@ -22,4 +22,10 @@ pub(crate) fn run_bench(workspace: &Workspace, package: &str, options: &[&str]) 
         bench.arg("--hanok").arg(release.join("hanok"));
     }
     run(&mut bench)
+}
+
+/// Measures with a package that has the crates in itself that it measures.
+pub(crate) fn run_alone(workspace: &Workspace, package: &str, options: &[&str]) -> Result<()> {
+    run(workspace.cargo().args(["build", "--release", "--package", package]))?;
+    run(Command::new(workspace.target.join("release").join(package)).args(options))
 }

@@ -26,6 +26,7 @@ cargo xtask COMMAND
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
+  bench local             sentences a second of local models, beside torch; --help tells the flags
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
   fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
        [--only NAME]...   only these decoders; --help tells the other flags
@@ -55,6 +56,9 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         }
         ["bench", "gateway", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "gateway-bench", options).map(|()| ExitCode::SUCCESS)
+        }
+        ["bench", "local", options @ ..] => {
+            bench::run_alone(&Workspace::find()?, "local-bench", options).map(|()| ExitCode::SUCCESS)
         }
         ["bench", "records", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "records-bench", options).map(|()| ExitCode::SUCCESS)

@@ -3,17 +3,22 @@
 //!
 //! Deliberately not here: any code of the product.
 //!
-//! Reading order: [`plan`] (what is measured), [`report`] (what it is held to), [`corpus`] (the script), [`otlp`]
-//! (how spans are sent), [`house`] (the program), [`client`], [`proc`].
+//! Reading order: [`plan`] (what is measured), [`backlog`] (what is seen behind much, and of one large trace),
+//! [`report`] (what it is held to), [`chart`] (how it grows), [`corpus`] (the script), [`otlp`] (how spans are sent),
+//! [`house`] (the program), [`client`], [`memory`], [`proc`].
 
 #![allow(clippy::print_stdout, reason = "a command-line tool; its output is its product")]
 
+mod backlog;
+mod chart;
 mod client;
 mod corpus;
 mod house;
+mod memory;
 mod otlp;
 mod plan;
 #[path = "../../gateway/src/proc.rs"]
+#[allow(dead_code, reason = "of what the bench of the gateway looks at, some is not asked here")]
 mod proc;
 mod report;
 
@@ -34,6 +39,12 @@ fn main() -> Result<()> {
     let results = plan::run(&options)?;
     let rows = report::rows(&results);
     println!("{}", report::table(&results, &rows));
+    if results.sizes.len() > 1 {
+        println!("{}", chart::table(&results));
+    }
+    if let Some(path) = options.chart {
+        std::fs::write(&path, chart::svg(&results)).with_context(|| format!("writing {}", path.display()))?;
+    }
     if let Some(path) = options.json {
         let document = serde_json::to_vec_pretty(&json!({ "rows": rows, "results": results }))?;
         std::fs::write(&path, document).with_context(|| format!("writing {}", path.display()))?;

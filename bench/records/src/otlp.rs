@@ -8,16 +8,48 @@ pub(crate) const SPANS: u64 = 2;
 
 /// A request with the spans of these calls.
 pub(crate) fn request(calls: &[Call]) -> Vec<u8> {
+    exported(calls.iter().flat_map(spans))
+}
+
+/// A request with `count` spans of one large trace from the `first` on, which is the root: a tree in which every tenth
+/// span has some below it, tool calls mostly, and every hundredth is a chat.
+pub(crate) fn large(call: &Call, first: u64, count: u64) -> Vec<u8> {
+    exported((first..first + count).map(|number| {
+        let id = |number: u64| ((call.number << 20) + number + 1).to_be_bytes();
+        let above = if number.is_multiple_of(10) { number / 100 * 10 } else { number / 10 * 10 };
+        let parent = (number > 0).then(|| id(above));
+        let start = call.start_ns + number * 100_000;
+        let name = if number == 0 { "answer".to_owned() } else { format!("step {}", number % 37) };
+        let mut span = span(call, id(number), parent, &name, (start, start + 10_000_000_000 / (number + 1)));
+        if number > 0 && number.is_multiple_of(100) {
+            attribute(&mut span, 9, "gen_ai.operation.name", &text("chat"));
+            attribute(&mut span, 9, "gen_ai.provider.name", &text(call.provider));
+            attribute(&mut span, 9, "gen_ai.request.model", &text(call.model));
+            attribute(&mut span, 9, "gen_ai.usage.input_tokens", &whole(call.input_tokens));
+            attribute(&mut span, 9, "gen_ai.usage.output_tokens", &whole(call.output_tokens));
+        } else if number > 0 {
+            attribute(&mut span, 9, "gen_ai.operation.name", &text("execute_tool"));
+            attribute(&mut span, 9, "gen_ai.tool.name", &text("find"));
+            attribute(
+                &mut span,
+                9,
+                "gen_ai.tool.call.arguments",
+                &text(&json!({ "order": number }).to_string()),
+            );
+        }
+        span
+    }))
+}
+
+fn exported(spans: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut resource = Vec::new();
     attribute(&mut resource, 1, "service.name", &text("records-bench"));
     let mut scoped = Vec::new();
     let mut scope = Vec::new();
     field(&mut scope, 1, b"records-bench");
     field(&mut scoped, 1, &scope);
-    for call in calls {
-        for span in spans(call) {
-            field(&mut scoped, 2, &span);
-        }
+    for span in spans {
+        field(&mut scoped, 2, &span);
     }
     let mut all = Vec::new();
     field(&mut all, 1, &resource);

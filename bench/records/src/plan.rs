@@ -1,8 +1,10 @@
 //! What is measured, in which order.
 
+use crate::backlog::{Backlog, Large, backlog, large_trace};
 use crate::client::Client;
 use crate::corpus::{Call, Script, Texts};
 use crate::house::House;
+use crate::memory::{Memory, Watch};
 use crate::otlp::{SPANS, request, trace_id};
 use crate::proc;
 use anyhow::{Context, Result, ensure};
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// Calls of one request: what exporters send at once is 512 spans.
-const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 /// Requests that are made, then sent, so that making them is not measured.
 const BLOCK: usize = 40;
 /// Senders.
@@ -73,6 +75,9 @@ pub(crate) struct Options {
     /// Go before other programs of a shared machine: niceness, below 0 as root only
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) nice: Option<i8>,
+    /// Write how figures grow with the number of spans as a chart, SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
     /// Write all figures as one JSON document
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -85,6 +90,9 @@ pub(crate) struct Results {
     pub(crate) quick: bool,
     pub(crate) disk: Disk,
     pub(crate) sizes: Vec<AtSize>,
+    /// At the largest size.
+    pub(crate) backlog: Option<Backlog>,
+    pub(crate) large: Option<Large>,
 }
 
 /// The corpus on the disk, everything counted.
@@ -109,7 +117,8 @@ pub(crate) struct AtSize {
     pub(crate) request_bytes_per_span: f64,
     pub(crate) spans_per_second: f64,
     pub(crate) cpu_us_per_span: f64,
-    pub(crate) peak_resident_mb: f64,
+    /// While spans were taken in and indexed.
+    pub(crate) memory: Memory,
     /// From the answer to a request until a filter finds its spans, others being sent; p99.
     pub(crate) visible_ms_p99: f64,
     /// From the last answer until every message is in the full-text index.
@@ -135,8 +144,18 @@ pub(crate) fn run(options: &Options) -> Result<Results> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let disk = disk(options, &texts).await?;
-        let sizes = if options.disk_only { Vec::new() } else { growth(options, &texts).await? };
-        Ok(Results { machine_load, quick: options.quick, disk, sizes })
+        let mut results = Results {
+            machine_load,
+            quick: options.quick,
+            disk,
+            sizes: Vec::new(),
+            backlog: None,
+            large: None,
+        };
+        if !options.disk_only {
+            growth(options, &texts, &mut results).await?;
+        }
+        Ok(results)
     })
 }
 
@@ -203,7 +222,7 @@ async fn disk(options: &Options, texts: &Texts) -> Result<Disk> {
     })
 }
 
-async fn growth(options: &Options, texts: &Texts) -> Result<Vec<AtSize>> {
+async fn growth(options: &Options, texts: &Texts, results: &mut Results) -> Result<()> {
     let mut sizes = options.spans.clone();
     sizes.sort_unstable();
     if options.quick {
@@ -213,14 +232,16 @@ async fn growth(options: &Options, texts: &Texts) -> Result<Vec<AtSize>> {
     let folder = tempfile::tempdir()?;
     let house = House::start(&options.hanok, folder.path())?;
     let mut script = Script::new(texts, most / SPANS + MARKERS, now_ns());
-    let (mut results, mut stored) = (Vec::new(), 0);
+    let rounds = if options.quick { 5 } else { options.rounds };
+    let mut stored = 0;
     for spans in sizes {
+        let watch = Watch::over(house.pid());
         let sent = fill(&house, &mut script, stored, spans).await?;
         stored = spans;
         let mut client = Client::connect(house.address).await?;
         let indexed = house.indexed(&mut client).await?;
+        let memory = watch.most()?;
         let disk = house.bytes()?;
-        let rounds = if options.quick { 5 } else { options.rounds };
         let questions = questions(&mut client, rounds).await?;
         // What is left to do in quiet is done first.
         tokio::time::sleep(Duration::from_secs(8)).await;
@@ -228,21 +249,23 @@ async fn growth(options: &Options, texts: &Texts) -> Result<Vec<AtSize>> {
             (Duration::from_secs(if options.quick { 5 } else { 30 }), proc::cpu(house.pid())?);
         tokio::time::sleep(quiet).await;
         let idle = proc::cpu(house.pid())?.saturating_sub(before).as_secs_f64() / quiet.as_secs_f64();
-        results.push(AtSize {
+        results.sizes.push(AtSize {
             spans,
             request_bytes_per_span: float(sent.bytes) / float(sent.spans),
             spans_per_second: float(sent.spans) / sent.wall.as_secs_f64(),
             cpu_us_per_span: sent.cpu.as_secs_f64() * 1e6 / float(sent.spans),
-            peak_resident_mb: float(sent.resident) / 1e6,
-            visible_ms_p99: percentile(&sent.visible_ms, 99.0).unwrap_or(0.0),
+            memory,
+            visible_ms_p99: percentiles(&sent.visible_ms, [99.0])[0],
             indexed_s: indexed.as_secs_f64(),
             disk_bytes_per_span: float(disk) / float(spans),
             questions,
             idle_percent: idle * 100.0,
         });
     }
+    results.backlog = Some(backlog(&house, &mut script).await?);
+    results.large = Some(large_trace(&house, &mut script, rounds).await?);
     house.stop()?;
-    Ok(results)
+    Ok(())
 }
 
 #[derive(Default)]
@@ -251,7 +274,6 @@ struct Sent {
     bytes: u64,
     wall: Duration,
     cpu: Duration,
-    resident: u64,
     visible_ms: Vec<f64>,
 }
 
@@ -281,7 +303,6 @@ async fn fill(house: &House, script: &mut Script<'_>, stored: u64, spans: u64) -
             sent.wall += began.elapsed();
         }
         sent.cpu += proc::cpu(house.pid())?.saturating_sub(cpu);
-        sent.resident = sent.resident.max(proc::resident(house.pid())?);
     }
     Ok(sent)
 }
@@ -292,7 +313,7 @@ async fn timed(work: impl Future<Output = Result<()>>) -> Result<Duration> {
     Ok(began.elapsed())
 }
 
-async fn send_all(address: SocketAddr, block: Vec<Bytes>) -> Result<()> {
+pub(crate) async fn send_all(address: SocketAddr, block: Vec<Bytes>) -> Result<()> {
     let mut senders = tokio::task::JoinSet::new();
     for first in 0..CONNECTIONS {
         let requests: Vec<Bytes> = block.iter().skip(first).step_by(CONNECTIONS).cloned().collect();
@@ -316,19 +337,22 @@ async fn markers(address: SocketAddr, calls: &[Call]) -> Result<Vec<f64>> {
     let mut found = Vec::new();
     for call in calls {
         client.send(&Bytes::from(request(std::slice::from_ref(call)))).await?;
-        let began = Instant::now();
-        let path =
-            path("/api/traces", &[("filter", &format!("id:{}", trace_id(call.number))), ("limit", "1")]);
-        loop {
-            let page: Value = serde_json::from_slice(&client.get(&path).await?.body)?;
-            if page.pointer("/traces/0").is_some() {
-                break;
-            }
-            ensure!(began.elapsed() < Duration::from_mins(1), "{path} finds nothing for a minute");
-        }
-        found.push(began.elapsed().as_secs_f64() * 1e3);
+        found.push(visible_after(&mut client, call).await?);
     }
     Ok(found)
+}
+
+/// Looks for a call by a filter until it is found; milliseconds that took.
+pub(crate) async fn visible_after(client: &mut Client, call: &Call) -> Result<f64> {
+    let began = Instant::now();
+    let path = path("/api/traces", &[("filter", &format!("id:{}", trace_id(call.number))), ("limit", "1")]);
+    loop {
+        let page: Value = serde_json::from_slice(&client.get(&path).await?.body)?;
+        if page.pointer("/traces/0").is_some() {
+            return Ok(began.elapsed().as_secs_f64() * 1e3);
+        }
+        ensure!(began.elapsed() < Duration::from_mins(1), "{path} finds nothing for a minute");
+    }
 }
 
 async fn questions(client: &mut Client, rounds: usize) -> Result<Vec<Question>> {
@@ -344,10 +368,15 @@ async fn questions(client: &mut Client, rounds: usize) -> Result<Vec<Question>> 
         for _ in 0..rounds {
             times.push(client.get(&path).await?.took.as_secs_f64() * 1e3);
         }
-        let at = |share: f64| percentile(&times, share).unwrap_or(0.0);
-        questions.push(Question { name, p50_ms: at(50.0), p95_ms: at(95.0) });
+        let [p50_ms, p95_ms] = percentiles(&times, [50.0, 95.0]);
+        questions.push(Question { name, p50_ms, p95_ms });
     }
     Ok(questions)
+}
+
+/// 0 of nothing.
+pub(crate) fn percentiles<const N: usize>(times: &[f64], shares: [f64; N]) -> [f64; N] {
+    shares.map(|share| percentile(times, share).unwrap_or(0.0))
 }
 
 fn path(at: &str, parameters: &[(&str, &str)]) -> String {

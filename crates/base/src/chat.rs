@@ -240,7 +240,7 @@ pub struct Citation {
 }
 
 /// A stretch of a document's extracted text, byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quote {
     /// The document, as the user knows it (a path).
     pub source: String,
@@ -250,6 +250,8 @@ pub struct Quote {
     pub end: usize,
     /// The bytes between, verbatim.
     pub text: String,
+    /// Pages of the original it stands on, from 1, first and last; `None` where it has none.
+    pub pages: Option<(u32, u32)>,
 }
 
 /// A tool the model may call.

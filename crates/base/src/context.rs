@@ -3,7 +3,7 @@
 use crate::span::{Attributes, FinishedTrace, Place, Settlement, Settlements};
 use crate::time::Start;
 use crate::{
-    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Span, SpanId, SpanStatus,
+    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Readers, Span, SpanId, SpanStatus,
     TraceContext, TraceId,
 };
 use parking_lot::Mutex;
@@ -49,10 +49,26 @@ pub struct Caller {
     pub key_id: Option<Arc<str>>,
     /// The project the call belongs to; empty for none.
     pub project: Arc<str>,
+    /// Whether that key sees every project.
+    pub admin: bool,
     /// The address clients reach this server by (`http://127.0.0.1:4141`), for links in answers.
     pub base_url: Arc<str>,
     /// Whether what is said in its calls is kept, where the key says so; else the project does.
     pub payloads: Option<Payloads>,
+}
+
+impl Caller {
+    /// Whose documents its calls may find: everybody's without a key or with an admin's; else those for its project
+    /// or its key, by their names, and those without readers.
+    pub fn readers(&self) -> Readers {
+        match &self.key_name {
+            Some(key) if !self.admin => {
+                let names = [&self.project, key].into_iter().filter(|name| !name.is_empty());
+                Readers::Of(names.map(ToString::to_string).collect())
+            }
+            _ => Readers::All,
+        }
+    }
 }
 
 /// The context of one call. Cheap to clone; a clone writes into the same trace.

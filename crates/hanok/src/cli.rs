@@ -86,6 +86,21 @@ pub(crate) enum Command {
     /// Parse documents that come on standard input: the child of a server or an index, limited by itself
     #[command(hide = true)]
     ParseDocuments,
+    /// Get a model that runs in this process: an embedder or a cross-encoder
+    #[command(
+        after_help = "Examples:\n  hanok pull all-minilm-l6-v2\n  hanok pull BAAI/bge-small-en-v1.5\n  \
+        hanok pull ./my-model --name mine\n\nFrom the Hugging Face hub, or where HF_ENDPOINT says; HF_TOKEN is shown to it."
+    )]
+    Pull(Pull),
+    /// List the models that were pulled
+    #[command(after_help = "Example:\n  hanok list --json")]
+    List(Json),
+    /// Remove a model that was pulled
+    #[command(after_help = "Example:\n  hanok rm all-minilm-l6-v2")]
+    Rm {
+        /// Its name, as `hanok list` has it
+        name: String,
+    },
     /// Print completions for a shell
     #[command(
         after_help = "Example:\n  hanok completions bash > ~/.local/share/bash-completion/completions/hanok"
@@ -154,6 +169,18 @@ pub(crate) struct Search {
     /// How many hits at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) top_k: usize,
+    /// Only documents such as: team:legal year>2020 format:pdf path:docs/** -status:draft
+    #[arg(long, value_name = "FILTER", default_value = "", allow_hyphen_values = true)]
+    pub(crate) filter: String,
+    /// Only documents that this reader, or everybody, may find; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Vec<String>,
+    /// Which legs [default: those the collection is set up with]
+    #[arg(long, value_enum, value_name = "LEGS")]
+    pub(crate) legs: Option<crate::config::Legs>,
+    /// Say why each hit has its rank
+    #[arg(long)]
+    pub(crate) why: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -166,6 +193,22 @@ pub(crate) struct Ask {
     /// The model: hanok/extract[@COLLECTION], hanok/ask[@COLLECTION[:TARGET]], an alias, or provider/model
     #[arg(long, value_name = "MODEL", default_value = "hanok/extract")]
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok pull`
+#[derive(Debug, Args)]
+pub(crate) struct Pull {
+    /// A known name, OWNER/REPOSITORY on the hub, or a folder with config.json, tokenizer.json and model.safetensors
+    #[arg(required_unless_present = "known")]
+    pub(crate) model: Option<String>,
+    /// The name it gets here [default: the last part of its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Only say which names are known
+    #[arg(long)]
+    pub(crate) known: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -459,11 +502,24 @@ pub(crate) enum ConfigCommand {
 /// `hanok eval`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
-    /// nDCG, recall and speed of search on a folder in BEIR's layout
-    #[command(after_help = "Example:\n  hanok eval retrieval ./scifact --json")]
+    /// nDCG, recall, MRR, MAP and speed of search on a folder in BEIR's layout
+    #[command(after_help = "Examples:\n  hanok eval retrieval ./scifact --json\n  \
+        hanok eval retrieval ./scifact --embedder ./all-minilm-l6-v2 --legs dense")]
     Retrieval {
         /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv
         dir: PathBuf,
+        /// Which legs [default: all there are]
+        #[arg(long, value_enum, value_name = "LEGS")]
+        legs: Option<crate::config::Legs>,
+        /// A folder with a model that makes vectors [default: the first pulled one]
+        #[arg(long, visible_alias = "model", value_name = "FOLDER")]
+        embedder: Option<PathBuf>,
+        /// Fuse by ranks instead of scores
+        #[arg(long)]
+        rrf: bool,
+        /// Each query, too
+        #[arg(long)]
+        per_query: bool,
         #[command(flatten)]
         json: Json,
     },

@@ -2,7 +2,7 @@
 
 use crate::output;
 use hanok_base::{CollectionName, Coverage};
-use hanok_retrieval::{Progress, SyncReport};
+use hanok_retrieval::{Embedded, Progress, SyncReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::sync::Mutex;
@@ -39,6 +39,47 @@ impl Shown {
         }
         for line in said(&self.name, report) {
             output::note(line);
+        }
+    }
+}
+
+/// Shows how the embedding of one collection goes on.
+pub(crate) struct Embedding {
+    name: CollectionName,
+    bar: Option<ProgressBar>,
+    last: Mutex<Instant>,
+}
+
+impl Embedding {
+    /// Of this collection.
+    pub(crate) fn new(name: &CollectionName) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("embedding {msg} {bar:30} {pos}/{len}");
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(8));
+            bar.set_message(name.to_string());
+            style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+        });
+        Self { name: name.clone(), bar, last: Mutex::new(Instant::now()) }
+    }
+
+    /// So far it is.
+    pub(crate) fn update(&self, at: Embedded) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(at.chunks);
+            bar.set_position(at.embedded);
+            return;
+        }
+        let Ok(mut last) = self.last.lock() else { return };
+        if at.embedded < at.chunks && last.elapsed() >= EVERY {
+            *last = Instant::now();
+            output::note(format!("embedding {}: {} of {} chunks", self.name, at.embedded, at.chunks));
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Which groups hold certain words: without a score, as a set.
 
-use crate::analyze::analyze;
 use crate::index::{IndexError, MOST_LONGER, SearchIndex};
 use crate::script::{Class, class};
 use tantivy::postings::SegmentPostings;
@@ -42,8 +41,8 @@ impl SearchIndex {
     /// or no index. A single syllable or ideograph also is what longer runs begin with it.
     pub fn groups_with(&self, words: &str) -> Result<Option<Groups>, IndexError> {
         let mut wanted: Vec<Vec<String>> = Vec::new();
-        for token in analyze(words) {
-            let mut any = vec![token.text];
+        for term in self.analyzed(words) {
+            let mut any = vec![term];
             let alone = any.first().filter(|term| {
                 let mut chars = term.chars();
                 chars.next().is_some_and(|c| class(c) != Class::Word) && chars.next().is_none()

@@ -32,9 +32,17 @@ pub fn analyze(text: &str) -> Vec<Token> {
     tokens
 }
 
+/// What is done with words beyond finding them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// Whether English words stay as they stand, rather than become their stems (`running`, not `run`).
+    pub keep_endings: bool,
+}
+
 /// An analyzer that keeps its buffers and the stems it met.
 #[derive(Default)]
 pub struct Analyzer {
+    analysis: Analysis,
     stems: Stems,
     run: Run,
     composed: String,
@@ -43,51 +51,60 @@ pub struct Analyzer {
 impl Clone for Analyzer {
     /// A fresh one: what is remembered is for speed only.
     fn clone(&self) -> Self {
-        Self::default()
+        Self::new(self.analysis)
     }
 }
 
 impl Analyzer {
+    /// An analyzer of one's choice.
+    pub fn new(analysis: Analysis) -> Self {
+        Self { analysis, ..Self::default() }
+    }
+
     /// Calls `emit` with each term and its first and one-past-last byte in `text`.
     pub fn scan(&mut self, text: &str, mut emit: impl FnMut(&str, usize, usize)) {
-        let Self { stems, run, composed } = self;
+        let Self { analysis, stems, run, composed } = self;
+        let mut stems = (!analysis.keep_endings).then_some(stems);
         run.clear();
-        let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if byte.is_ascii_alphanumeric() {
+                let rest = bytes.get(at..).unwrap_or_default();
+                let length = rest.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                run.push_ascii(text.get(at..at + length).unwrap_or_default(), at, &mut stems, &mut emit);
+                at += length;
+                continue;
+            }
+            let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
             let after = at + c.len_utf8();
+            if matches!(c, '\'' | '’') && run.class == Class::Word {
+                run.flush(&mut stems, &mut emit);
+                at = after + clitic(text, after);
+                continue;
+            }
             if c.is_ascii() {
-                if c.is_ascii_alphanumeric() {
-                    run.push(Class::Word, c.to_ascii_lowercase(), at, after, stems, &mut emit);
-                } else if c == ',' && run.is_number() && thousands_follow(text, after) {
-                    // `1,000` is the number 1000.
-                } else if c == '\'' && run.class == Class::Word {
-                    skip_clitic(text, after, &mut chars);
-                    run.flush(stems, &mut emit);
-                } else {
-                    run.flush(stems, &mut emit);
+                // `1,000` is the number 1000.
+                if c != ',' || !run.is_number() || !thousands_follow(text, after) {
+                    run.flush(&mut stems, &mut emit);
                 }
+                at = after;
                 continue;
             }
-            if c == '’' && run.class == Class::Word {
-                skip_clitic(text, after, &mut chars);
-                run.flush(stems, &mut emit);
-                continue;
-            }
-            let mut end = after;
-            while let Some((mark_at, mark)) = chars.next_if(|(_, next)| continues(*next)) {
-                end = mark_at + mark.len_utf8();
-            }
+            let marks = text.get(after..).unwrap_or_default().chars().take_while(|next| continues(*next));
+            let end = after + marks.map(char::len_utf8).sum::<usize>();
             if end == after && is_composed(c) {
-                run.push(class(c), c, at, end, stems, &mut emit);
-                continue;
+                run.push(class(c), c, at, end, &mut stems, &mut emit);
+            } else {
+                composed.clear();
+                composed.extend(text.get(at..end).unwrap_or_default().nfkc().flat_map(char::to_lowercase));
+                for c in composed.chars() {
+                    run.push(class(c), c, at, end, &mut stems, &mut emit);
+                }
             }
-            composed.clear();
-            composed.extend(text.get(at..end).unwrap_or_default().nfkc().flat_map(char::to_lowercase));
-            for c in composed.chars() {
-                run.push(class(c), c, at, end, stems, &mut emit);
-            }
+            at = end;
         }
-        run.flush(stems, &mut emit);
+        run.flush(&mut stems, &mut emit);
     }
 }
 
@@ -133,7 +150,7 @@ impl Run {
         c: char,
         start: usize,
         end: usize,
-        stems: &mut Stems,
+        stems: &mut Option<&mut Stems>,
         emit: &mut impl FnMut(&str, usize, usize),
     ) {
         match class {
@@ -165,6 +182,29 @@ impl Run {
         }
     }
 
+    /// The letters and digits of ASCII that stand together at `start`.
+    fn push_ascii(
+        &mut self,
+        letters: &str,
+        start: usize,
+        stems: &mut Option<&mut Stems>,
+        emit: &mut impl FnMut(&str, usize, usize),
+    ) {
+        if self.class != Class::Word {
+            self.flush(stems, emit);
+            self.class = Class::Word;
+            self.start = start;
+        }
+        self.end = start + letters.len();
+        let room = (LONGEST_WORD + 1).saturating_sub(self.text.len());
+        self.too_long |= letters.len() > room;
+        let before = self.text.len();
+        self.text.push_str(letters.get(..room).unwrap_or(letters));
+        if let Some(added) = self.text.get_mut(before..) {
+            added.make_ascii_lowercase();
+        }
+    }
+
     fn grow(&mut self, c: char) {
         if self.text.len() > LONGEST_WORD {
             self.too_long = true;
@@ -182,14 +222,17 @@ impl Run {
         }
     }
 
-    fn flush(&mut self, stems: &mut Stems, emit: &mut impl FnMut(&str, usize, usize)) {
+    fn flush(&mut self, stems: &mut Option<&mut Stems>, emit: &mut impl FnMut(&str, usize, usize)) {
         match self.class {
             Class::Break => return,
             Class::Word => {
                 let word = self.text.as_str();
                 if self.too_long || word.len() > LONGEST_WORD {
                     // Data, not a word.
-                } else if word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase()) {
+                } else if let Some(stems) = stems
+                    && word.len() > 2
+                    && word.bytes().all(|b| b.is_ascii_lowercase())
+                {
                     emit(stems.stem(word), self.start, self.end);
                 } else if !word.is_empty() {
                     emit(word, self.start, self.end);
@@ -219,15 +262,11 @@ fn thousands_follow(text: &str, at: usize) -> bool {
     rest.iter().take_while(|b| b.is_ascii_digit()).take(4).count() == 3
 }
 
-/// After an apostrophe inside a word: passes over `s`, `t`, `ll` and the like, which are no words.
-fn skip_clitic(text: &str, at: usize, chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) {
+/// After an apostrophe inside a word: the bytes of `s`, `t`, `ll` and the like, which are no words.
+fn clitic(text: &str, at: usize) -> usize {
     let rest = text.as_bytes().get(at..).unwrap_or_default();
     let letters = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).take(3).count();
-    if letters <= 2 {
-        for _ in 0..letters {
-            chars.next();
-        }
-    }
+    if letters <= 2 { letters } else { 0 }
 }
 
 #[cfg(test)]
@@ -264,7 +303,17 @@ mod tests {
         check("", &[]);
         check(" \n!?…", &[]);
         check("\u{301}", &[]);
+        check("it's Ada's 'quoted' l'été 1,000,000원", &["it", "ada", "quot", "l", "ete", "1000000", "원"]);
+        check(&format!("{0},000 x{0}", "1".repeat(65)), &[]);
         check("สวัสดี", &["สว", "วั", "ัส", "สด", "ดี"]);
+    }
+
+    #[test]
+    fn endings_are_kept_where_they_are_wanted() {
+        let mut terms = Vec::new();
+        let mut analyzer = Analyzer::new(Analysis { keep_endings: true }).clone();
+        analyzer.scan("Running Ponies' 책상을", |term, _, _| terms.push(term.to_owned()));
+        assert_eq!(terms, ["running", "ponies", "책상", "상을"]);
     }
 
     #[test]

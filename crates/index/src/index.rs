@@ -1,9 +1,10 @@
-//! Opening, writing, searching.
+//! Opening and searching.
 
-use crate::analyze::analyze;
-use crate::rank::{Best, K1, Leg, float, idf, length_table, rank_segment};
+use crate::analyze::{Analysis, Analyzer, analyze};
+use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
-use crate::tokenizer::Splitter;
+use crate::tokenizer::{Progress, Splitter};
+use crate::writer::Writer;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -11,21 +12,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::postings::TermInfo;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{
-    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument,
-    TantivyError, Term,
+    Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyError, Term,
 };
 
-/// Of the analyzer and the fields: another makes every index on disk count as missing.
-const FORMAT: &str = "1";
-/// The same of an index of [`Detail::Sets`].
-const SETS_FORMAT: &str = "1s";
 /// The analyzer's name in tantivy's registry.
 const ANALYZER: &str = "hanok";
-/// Bytes the writer gathers before it writes a segment; the least tantivy takes.
-const WRITER_MEMORY: usize = 15_000_000;
+/// Bytes the writer gathers at most before it writes a segment: fewer segments are merged less.
+const WRITER_MEMORY: usize = 48_000_000;
+/// The same of an index of sets, whose segments are to be small; the least tantivy takes.
+const SETS_WRITER_MEMORY: usize = 15_000_000;
 /// Texts of a segment of sets that is merged with others.
 const MOST_MERGED: usize = 30_000;
 /// More terms than this add nothing to a query but time; the rarest are kept.
@@ -129,38 +128,48 @@ impl Terms {
 /// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
 pub struct SearchIndex {
     dir: PathBuf,
-    detail: Detail,
+    shape: Shape,
     open: RwLock<Option<Arc<Open>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
 }
 
-struct Open {
-    detail: Detail,
+pub(crate) struct Open {
+    pub(crate) shape: Shape,
     index: Index,
-    reader: IndexReader,
-    fields: Fields,
-    mark: Mutex<Option<String>>,
+    pub(crate) reader: IndexReader,
+    pub(crate) fields: Fields,
+    pub(crate) mark: Mutex<Option<String>>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 #[derive(Clone, Copy)]
-struct Fields {
-    body: Field,
+pub(crate) struct Fields {
+    pub(crate) body: Field,
     /// Only where texts are ranked.
-    key: Option<Field>,
-    group: Field,
+    pub(crate) key: Option<Field>,
+    pub(crate) group: Field,
 }
 
 impl SearchIndex {
     /// The index in `dir`, which need not exist, with all that ranking needs.
     pub fn open(dir: &Path) -> Self {
-        Self::open_with(dir, Detail::Ranked)
+        Self::open_shaped(dir, Shape::default())
     }
 
     /// The index in `dir`, which need not exist.
     pub fn open_with(dir: &Path, detail: Detail) -> Self {
+        Self::open_shaped(dir, Shape { detail, analysis: Analysis::default() })
+    }
+
+    /// The index in `dir`, which need not exist, with all that ranking needs, of terms of one's choice.
+    pub fn open_analyzed(dir: &Path, analysis: Analysis) -> Self {
+        Self::open_shaped(dir, Shape { detail: Detail::Ranked, analysis })
+    }
+
+    fn open_shaped(dir: &Path, shape: Shape) -> Self {
         // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
-        let open = match catch_unwind(|| Open::existing(dir, detail)) {
+        let open = match catch_unwind(|| Open::existing(dir, shape)) {
             Ok(Ok(open)) => open,
             Ok(Err(error)) => {
                 tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
@@ -173,7 +182,7 @@ impl SearchIndex {
         };
         Self {
             dir: dir.to_owned(),
-            detail,
+            shape,
             open: RwLock::new(open.map(Arc::new)),
             writing: Arc::new(Mutex::new(false)),
         }
@@ -227,7 +236,10 @@ impl SearchIndex {
     /// single syllables or ideographs beside words (`책`, which in texts is the `책을` of a longer run), the
     /// commonest terms that begin with each are searched too, at half the weight.
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
-        let mut terms = Terms::of(question);
+        let mut terms = Terms::default();
+        for term in self.analyzed(question) {
+            terms.add(term, 1.0);
+        }
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
         if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
             return Ok(terms);
@@ -240,6 +252,13 @@ impl SearchIndex {
             }
         }
         Ok(terms)
+    }
+
+    /// The terms of a text, as this index has them.
+    pub(crate) fn analyzed(&self, text: &str) -> Vec<String> {
+        let mut terms = Vec::new();
+        Analyzer::new(self.shape.analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
+        terms
     }
 
     /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
@@ -270,13 +289,24 @@ impl SearchIndex {
 
     /// The best texts for `terms`, best first, by BM25 with k1 = 1.5 and b = 0.75.
     pub fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, IndexError> {
+        self.search_where(terms, limit, None)
+    }
+
+    /// The same among the texts whose group is admitted. It is asked while texts are ranked, and only for those that
+    /// would be among the best.
+    pub fn search_where(
+        &self,
+        terms: &Terms,
+        limit: usize,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Found>, IndexError> {
         let Some(open) = self.current() else {
             return Ok(Vec::new());
         };
         if limit == 0 {
             return Ok(Vec::new());
         }
-        open.search(terms, limit).map_err(|e| self.failed(e))
+        open.search(terms, limit, admit).map_err(|e| self.failed(e))
     }
 
     /// Begins to write. There is one writer at a time; it holds memory and threads until it is dropped.
@@ -291,7 +321,7 @@ impl SearchIndex {
             open
         };
         let inner = open.writer().map_err(|e| self.failed(e))?;
-        Ok(Writer { inner, open, dir: self.dir.clone(), _busy: busy })
+        Ok(Writer::new(inner, open, self.dir.clone(), busy))
     }
 
     fn create(&self) -> Result<Open, IndexError> {
@@ -300,7 +330,7 @@ impl SearchIndex {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir, self.detail).map_err(|e| self.failed(e))
+        Open::new_in(&self.dir, self.shape).map_err(|e| self.failed(e))
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -313,16 +343,16 @@ impl SearchIndex {
         act(open.fields.body, searcher.segment_readers()).map(Some).map_err(|e| self.failed(e))
     }
 
-    fn current(&self) -> Option<Arc<Open>> {
+    pub(crate) fn current(&self) -> Option<Arc<Open>> {
         self.open.read().clone()
     }
 
-    fn failed(&self, error: TantivyError) -> IndexError {
+    pub(crate) fn failed(&self, error: TantivyError) -> IndexError {
         failed(&self.dir, error)
     }
 }
 
-fn failed(dir: &Path, error: TantivyError) -> IndexError {
+pub(crate) fn failed(dir: &Path, error: TantivyError) -> IndexError {
     match error {
         TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
         source => IndexError::Failed { path: dir.to_owned(), source },
@@ -330,37 +360,47 @@ fn failed(dir: &Path, error: TantivyError) -> IndexError {
 }
 
 /// Deleted texts not yet merged away included, as in the counts of terms.
-fn texts(searcher: &Searcher) -> u64 {
+pub(crate) fn texts(searcher: &Searcher) -> u64 {
     searcher.segment_readers().iter().map(|segment| u64::from(segment.max_doc())).sum()
 }
 
-impl Detail {
-    fn format(self) -> &'static str {
-        match self {
-            Self::Ranked => FORMAT,
-            Self::Sets => SETS_FORMAT,
+/// What an index consists of; one on disk that consists of something else counts as missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    detail: Detail,
+    analysis: Analysis,
+}
+
+impl Shape {
+    /// What a commit's payload begins with.
+    pub(crate) fn format(self) -> &'static str {
+        match (self.detail, self.analysis.keep_endings) {
+            (Detail::Ranked, false) => "1",
+            (Detail::Sets, false) => "1s",
+            (Detail::Ranked, true) => "1k",
+            (Detail::Sets, true) => "1sk",
         }
     }
 }
 
 impl Open {
-    fn existing(dir: &Path, detail: Detail) -> Result<Option<Self>, TantivyError> {
+    fn existing(dir: &Path, shape: Shape) -> Result<Option<Self>, TantivyError> {
         if !dir.join("meta.json").exists() {
             return Ok(None);
         }
         let index = Index::open(MmapDirectory::open(dir)?)?;
         let payload = index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some((_, mark)) = payload.split_once(' ').filter(|(format, _)| *format == detail.format()) else {
+        let Some((_, mark)) = payload.split_once(' ').filter(|(format, _)| *format == shape.format()) else {
             return Ok(None);
         };
-        let open = Self::over(index, detail)?;
+        let open = Self::over(index, shape)?;
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
 
-    fn new_in(dir: &Path, detail: Detail) -> Result<Self, TantivyError> {
-        let ranked = detail == Detail::Ranked;
+    fn new_in(dir: &Path, shape: Shape) -> Result<Self, TantivyError> {
+        let ranked = shape.detail == Detail::Ranked;
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
             .set_tokenizer(ANALYZER)
@@ -372,28 +412,30 @@ impl Open {
         }
         schema.add_u64_field("group", FAST | INDEXED);
         let index = Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?;
-        Self::over(index, detail)
+        Self::over(index, shape)
     }
 
-    fn over(index: Index, detail: Detail) -> Result<Self, TantivyError> {
+    fn over(index: Index, shape: Shape) -> Result<Self, TantivyError> {
         let schema = index.schema();
         let fields = Fields {
             body: schema.get_field("body")?,
-            key: (detail == Detail::Ranked).then(|| schema.get_field("key")).transpose()?,
+            key: (shape.detail == Detail::Ranked).then(|| schema.get_field("key")).transpose()?,
             group: schema.get_field("group")?,
         };
-        index.tokenizers().register(ANALYZER, TextAnalyzer::from(Splitter::default()));
+        let progress = Arc::new(Progress::default());
+        let splitter = Splitter::new(shape.analysis, progress.clone());
+        index.tokenizers().register(ANALYZER, TextAnalyzer::from(splitter));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { detail, index, reader, fields, mark: Mutex::new(None) })
+        Ok(Self { shape, index, reader, fields, mark: Mutex::new(None), progress })
     }
 
     fn writer(&self) -> Result<IndexWriter, TantivyError> {
-        if self.detail == Detail::Ranked {
+        if self.shape.detail == Detail::Ranked {
             return self.index.writer_with_num_threads(1, WRITER_MEMORY);
         }
         let options = IndexWriterOptions::builder()
             .num_worker_threads(1)
-            .memory_budget_per_thread(WRITER_MEMORY)
+            .memory_budget_per_thread(SETS_WRITER_MEMORY)
             .num_merge_threads(1)
             .build();
         let writer = self.index.writer_with_options(options)?;
@@ -405,42 +447,78 @@ impl Open {
         Ok(writer)
     }
 
-    fn search(&self, terms: &Terms, limit: usize) -> Result<Vec<Found>, TantivyError> {
-        if self.detail == Detail::Sets {
+    fn search(&self, terms: &Terms, limit: usize, admit: Admit<'_>) -> Result<Vec<Found>, TantivyError> {
+        if self.shape.detail == Detail::Sets {
             return Ok(Vec::new());
         }
         let searcher = self.reader.searcher();
-        let all = texts(&searcher);
-        let mut wanted = Vec::with_capacity(terms.0.len());
-        for (text, weight) in terms.iter() {
-            let term = Term::from_field_text(self.fields.body, text);
-            let with = searcher.doc_freq(&term)?;
-            if with > 0 {
-                wanted.push((term, weight * idf(with, all) * (K1 + 1.0)));
-            }
-        }
-        wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
-        wanted.truncate(MOST_TERMS);
-
-        let mut tokens = 0;
-        for segment in searcher.segment_readers() {
-            tokens += segment.inverted_index(self.fields.body)?.total_num_tokens();
-        }
-        let table = length_table(float(tokens) / float(all.max(1)));
+        let Weighed { wanted, average } = self.weigh(&searcher, terms)?;
+        let table = length_table(average);
         let mut best = Best::above(limit, 0.0);
         for (ordinal, segment) in (0_u32..).zip(searcher.segment_readers()) {
             let inverted = segment.inverted_index(self.fields.body)?;
             let lengths = segment.get_fieldnorms_reader(self.fields.body)?;
             let mut legs = Vec::with_capacity(wanted.len());
-            for (term, worth) in &wanted {
-                if let Some(postings) = inverted.read_postings(term, IndexRecordOption::WithFreqs)? {
+            for Wanted { infos, worth, .. } in &wanted {
+                if let Some(info) =
+                    infos.get(usize::try_from(ordinal).unwrap_or(usize::MAX)).and_then(Option::as_ref)
+                {
+                    let postings =
+                        inverted.read_postings_from_terminfo(info, IndexRecordOption::WithFreqs)?;
                     legs.push(Leg { postings, worth: *worth });
                 }
             }
-            rank_segment(ordinal, segment, &lengths, &table, legs, &mut best);
+            let groups = if admit.is_some() { Some(segment.fast_fields().u64("group")?) } else { None };
+            let mut gate = Gate::new(admit, groups, segment.alive_bitset());
+            rank_segment(ordinal, &lengths, &table, legs, &mut gate, &mut best);
         }
         named(&searcher, best)
     }
+
+    /// The terms that any text holds, the rarest first, and how many terms a text has on average.
+    pub(crate) fn weigh<'t>(
+        &self,
+        searcher: &Searcher,
+        terms: &'t Terms,
+    ) -> Result<Weighed<'t>, TantivyError> {
+        let all = texts(searcher);
+        let mut inverted = Vec::with_capacity(searcher.segment_readers().len());
+        for segment in searcher.segment_readers() {
+            inverted.push(segment.inverted_index(self.fields.body)?);
+        }
+        let mut wanted = Vec::with_capacity(terms.0.len());
+        for (text, weight) in terms.iter() {
+            let term = Term::from_field_text(self.fields.body, text);
+            let mut infos = Vec::with_capacity(inverted.len());
+            for inverted in &inverted {
+                infos.push(inverted.get_term_info(&term)?);
+            }
+            let with: u64 = infos.iter().flatten().map(|info| u64::from(info.doc_freq)).sum();
+            if with > 0 {
+                wanted.push(Wanted { text, infos, worth: weight * idf(with, all) * (K1 + 1.0) });
+            }
+        }
+        wanted.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+        wanted.truncate(MOST_TERMS);
+        let tokens: u64 = inverted.iter().map(|inverted| inverted.total_num_tokens()).sum();
+        Ok(Weighed { wanted, average: float(tokens) / float(all.max(1)) })
+    }
+}
+
+/// A query's terms as an index has them.
+pub(crate) struct Weighed<'t> {
+    pub(crate) wanted: Vec<Wanted<'t>>,
+    /// Terms of a text on average.
+    pub(crate) average: f64,
+}
+
+/// A term of a query that some text holds.
+pub(crate) struct Wanted<'t> {
+    pub(crate) text: &'t str,
+    /// Where each segment has it.
+    pub(crate) infos: Vec<Option<TermInfo>>,
+    /// Idf times the query's weight times k1 + 1.
+    pub(crate) worth: f64,
 }
 
 /// The candidates' keys and groups. Equal scores are in the order of keys, whatever the segments are.
@@ -464,59 +542,6 @@ fn named(searcher: &Searcher, best: Best) -> Result<Vec<Found>, TantivyError> {
         .collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.key.cmp(&b.key)));
     Ok(found)
-}
-
-/// Adds and deletes. What is not committed is lost.
-pub struct Writer {
-    inner: IndexWriter,
-    open: Arc<Open>,
-    dir: PathBuf,
-    _busy: Busy,
-}
-
-impl Writer {
-    /// Adds a text given in pieces, under its key and group.
-    pub fn add(&self, key: u64, group: u64, pieces: &[&str]) -> Result<(), IndexError> {
-        let mut document = TantivyDocument::default();
-        if let Some(field) = self.open.fields.key {
-            document.add_u64(field, key);
-        }
-        document.add_u64(self.open.fields.group, group);
-        for piece in pieces {
-            document.add_text(self.open.fields.body, piece);
-        }
-        self.inner.add_document(document).map(drop).map_err(|e| failed(&self.dir, e))
-    }
-
-    /// Deletes every text of a group that was added before.
-    pub fn delete_group(&self, group: u64) {
-        self.inner.delete_term(Term::from_field_u64(self.open.fields.group, group));
-    }
-
-    /// Deletes everything that was added before.
-    pub fn clear(&self) -> Result<(), IndexError> {
-        self.inner.delete_all_documents().map(drop).map_err(|e| failed(&self.dir, e))
-    }
-
-    /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
-    /// that dies at any moment leaves the last commit as it was.
-    pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
-        let commit = |writer: &mut IndexWriter| {
-            let mut prepared = writer.prepare_commit()?;
-            prepared.set_payload(&format!("{} {mark}", self.open.detail.format()));
-            prepared.commit()?;
-            self.open.reader.reload()
-        };
-        commit(&mut self.inner).map_err(|e| failed(&self.dir, e))?;
-        *self.open.mark.lock() = Some(mark.to_owned());
-        Ok(())
-    }
-
-    /// Waits for merges of segments, so that the index is small and quick, and ends the writer.
-    pub fn finish(self) -> Result<(), IndexError> {
-        let done = self.inner.wait_merging_threads().and_then(|()| self.open.reader.reload());
-        done.map_err(|e| failed(&self.dir, e))
-    }
 }
 
 /// The right to write; given back when dropped.

@@ -7,19 +7,24 @@
 //!
 //! Deliberately not here: where texts come from, and any store of them.
 //!
-//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, writing), `rank` (BM25),
-//! [`all`] (sets without a score); [`vectors`] stands by itself.
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, searching), `writer`, `rank` (BM25),
+//! `explain` (why), [`all`] (sets without a score); [`vectors`] stands by itself.
 
 pub mod all;
 pub mod analyze;
+mod explain;
 pub mod index;
 mod rank;
 mod script;
 mod stem;
 mod tokenizer;
 pub mod vectors;
+mod writer;
 
 pub use all::Groups;
-pub use analyze::{Analyzer, Token, analyze};
-pub use index::{Detail, Found, IndexError, SearchIndex, Terms, Writer};
+pub use analyze::{Analysis, Analyzer, Token, analyze};
+pub use explain::Known;
+pub use index::{Detail, Found, IndexError, SearchIndex, Terms};
+pub use rank::Admit;
 pub use vectors::{VectorIndex, VectorWriter};
+pub use writer::Writer;

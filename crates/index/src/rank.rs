@@ -5,9 +5,11 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use tantivy::columnar::Column;
+use tantivy::fastfield::AliveBitSet;
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
-use tantivy::{DocId, DocSet, SegmentReader, TERMINATED};
+use tantivy::{DocId, DocSet, TERMINATED};
 
 /// Saturation of a term's count.
 pub(crate) const K1: f64 = 1.5;
@@ -94,13 +96,47 @@ impl Best {
     }
 }
 
+/// A filter, asked with a text's group.
+pub type Admit<'a> = Option<&'a (dyn Fn(u64) -> bool + Sync)>;
+
+/// Which texts of a segment may be found; remembers the last group's answer, since a document's texts lie together.
+pub(crate) struct Gate<'a> {
+    admit: Admit<'a>,
+    groups: Option<Column<u64>>,
+    alive: Option<&'a AliveBitSet>,
+    last: Option<(u64, bool)>,
+}
+
+impl<'a> Gate<'a> {
+    /// `groups` is needed where there is a filter.
+    pub(crate) fn new(admit: Admit<'a>, groups: Option<Column<u64>>, alive: Option<&'a AliveBitSet>) -> Self {
+        Self { admit, groups, alive, last: None }
+    }
+
+    fn admits(&mut self, doc: DocId) -> bool {
+        if self.alive.is_some_and(|alive| !alive.is_alive(doc)) {
+            return false;
+        }
+        let Some(admit) = self.admit else { return true };
+        let Some(group) = self.groups.as_ref().and_then(|groups| groups.first(doc)) else { return false };
+        match self.last {
+            Some((last, admitted)) if last == group => admitted,
+            _ => {
+                let admitted = admit(group);
+                self.last = Some((group, admitted));
+                admitted
+            }
+        }
+    }
+}
+
 /// Adds a segment's best texts to `best`.
 pub(crate) fn rank_segment(
     ordinal: u32,
-    segment: &SegmentReader,
     lengths: &FieldNormReader,
     table: &[f64; 256],
     mut legs: Vec<Leg>,
+    gate: &mut Gate<'_>,
     best: &mut Best,
 ) {
     legs.sort_by(|a, b| a.worth.total_cmp(&b.worth));
@@ -112,7 +148,6 @@ pub(crate) fn rank_segment(
             Some(*sum)
         })
         .collect();
-    let alive = segment.alive_bitset();
     // Legs before this one cannot lift a text above the threshold by themselves.
     let mut essential = 0;
     let mut threshold = best.threshold();
@@ -135,9 +170,6 @@ pub(crate) fn rank_segment(
                 leg.postings.advance();
             }
         }
-        if alive.is_some_and(|alive| !alive.is_alive(doc)) {
-            continue;
-        }
         let mut beaten = false;
         for (leg, bound) in optional.iter_mut().zip(&bounds).rev() {
             if score + bound <= threshold {
@@ -151,7 +183,7 @@ pub(crate) fn rank_segment(
                 score += contribution(leg, length);
             }
         }
-        if !beaten && score > threshold {
+        if !beaten && score > threshold && gate.admits(doc) {
             best.push(Candidate { score, segment: ordinal, doc });
             threshold = best.threshold();
         }
@@ -159,6 +191,11 @@ pub(crate) fn rank_segment(
 }
 
 fn contribution(leg: &Leg, length: f64) -> f64 {
-    let count = f64::from(leg.postings.term_freq());
-    leg.worth * count / (count + length)
+    share(leg.worth, leg.postings.term_freq(), length)
+}
+
+/// What a term adds to a text's score that holds it so often.
+pub(crate) fn share(worth: f64, count: u32, length: f64) -> f64 {
+    let count = f64::from(count);
+    worth * count / (count + length)
 }

@@ -1,14 +1,66 @@
 //! The analyzer as tantivy calls it.
 
-use crate::analyze::Analyzer;
+use crate::analyze::{Analysis, Analyzer};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tantivy::tokenizer::{Token as TantivyToken, TokenStream, Tokenizer};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many bytes of text the writer's thread has split: tantivy takes ten thousand packets of texts before it lets
+/// anybody wait, which may be any number of bytes.
+#[derive(Default)]
+pub(crate) struct Progress {
+    state: Mutex<State>,
+    reached: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    split: u64,
+    /// What somebody waits for; nobody is woken before.
+    wanted: u64,
+}
+
+impl Progress {
+    fn add(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        let before = state.split;
+        state.split += bytes as u64;
+        if before < state.wanted && state.split >= state.wanted {
+            self.reached.notify_all();
+        }
+    }
+
+    /// Bytes split so far.
+    pub(crate) fn split(&self) -> u64 {
+        self.state.lock().split
+    }
+
+    /// Waits until so many bytes are split, but no longer than it takes to write a large segment: a thread that is
+    /// stuck or gone is told by the next call to it.
+    pub(crate) fn wait_for(&self, bytes: u64) {
+        let patience = Instant::now() + PATIENCE;
+        let mut state = self.state.lock();
+        state.wanted = bytes;
+        while state.split < bytes && !self.reached.wait_until(&mut state, patience).timed_out() {}
+    }
+}
 
 /// Splits a text at once and hands its terms out one by one.
 #[derive(Clone, Default)]
 pub(crate) struct Splitter {
     analyzer: Analyzer,
+    progress: Arc<Progress>,
     terms: String,
     tokens: Vec<(usize, usize, usize)>,
+}
+
+impl Splitter {
+    pub(crate) fn new(analysis: Analysis, progress: Arc<Progress>) -> Self {
+        Self { analyzer: Analyzer::new(analysis), progress, ..Self::default() }
+    }
 }
 
 /// The terms of one text.
@@ -23,7 +75,8 @@ impl Tokenizer for Splitter {
     type TokenStream<'a> = Splits<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Splits<'a> {
-        let Self { analyzer, terms, tokens } = self;
+        let Self { analyzer, progress, terms, tokens } = self;
+        progress.add(text.len());
         terms.clear();
         tokens.clear();
         analyzer.scan(text, |term, start, end| {

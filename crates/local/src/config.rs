@@ -11,11 +11,11 @@ use std::path::Path;
 /// A family of models that is computed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// BERT: MiniLM, BGE, E5, GTE.
+    /// BERT: `MiniLM`, BGE, E5, GTE.
     Bert,
-    /// RoBERTa and XLM-RoBERTa, the multilingual ones.
+    /// `RoBERTa` and XLM-R, the multilingual ones.
     Roberta,
-    /// DistilBERT.
+    /// `DistilBERT`.
     DistilBert,
 }
 

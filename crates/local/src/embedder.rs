@@ -121,6 +121,8 @@ fn pooled(pooling: Pooling, encoded: &Encoded<'_>, start: usize, len: usize) -> 
     }
     let square: f32 = vector.iter().map(|value| value * value).sum();
     let by = 1.0 / square.sqrt().max(1e-12);
-    vector.iter_mut().for_each(|value| *value *= by);
+    for value in &mut vector {
+        *value *= by;
+    }
     vector
 }

@@ -99,7 +99,7 @@ impl Named<'_> {
 
     /// Queries, keys and values as one; queries are made smaller by the square root of a head's width here, rather
     /// than every score later.
-    fn attention(&self, names: [String; 3], shape: &Shape) -> Result<Linear, LocalError> {
+    fn attention(&self, names: &[String; 3], shape: &Shape) -> Result<Linear, LocalError> {
         let hidden = shape.hidden;
         let mut matrix = Vec::with_capacity(3 * hidden * hidden);
         let mut bias = Vec::with_capacity(3 * hidden);
@@ -329,7 +329,7 @@ impl Layer {
             let base = format!("transformer.layer.{number}");
             let parts = ["q_lin", "k_lin", "v_lin"].map(|part| format!("{base}.attention.{part}"));
             return Ok(Self {
-                attention: named.attention(parts, shape)?,
+                attention: named.attention(&parts, shape)?,
                 attended: named.linear(&format!("{base}.attention.out_lin"), hidden, hidden)?,
                 attention_norm: named.norm(&format!("{base}.sa_layer_norm"), hidden)?,
                 inner: named.linear(&format!("{base}.ffn.lin1"), hidden, inner)?,
@@ -340,7 +340,7 @@ impl Layer {
         let base = format!("encoder.layer.{number}");
         let parts = ["query", "key", "value"].map(|part| format!("{base}.attention.self.{part}"));
         Ok(Self {
-            attention: named.attention(parts, shape)?,
+            attention: named.attention(&parts, shape)?,
             attended: named.linear(&format!("{base}.attention.output.dense"), hidden, hidden)?,
             attention_norm: named.norm(&format!("{base}.attention.output.LayerNorm"), hidden)?,
             inner: named.linear(&format!("{base}.intermediate.dense"), hidden, inner)?,

@@ -205,15 +205,12 @@ fn packs(sequences: &[Sequence], tokens: usize, threads: usize) -> Vec<Vec<usize
     let mut room = 0;
     for number in order {
         let len = len(number);
-        match packs.last_mut().filter(|_| len <= room) {
-            Some(pack) => {
-                pack.push(number);
-                room -= len;
-            }
-            None => {
-                packs.push(vec![number]);
-                room = most.saturating_sub(len);
-            }
+        if let Some(pack) = packs.last_mut().filter(|_| len <= room) {
+            pack.push(number);
+            room -= len;
+        } else {
+            packs.push(vec![number]);
+            room = most.saturating_sub(len);
         }
     }
     packs

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "mapping a file, and giving its pages back")]
 
 use crate::LocalError;
-use memmap2::{Mmap, UncheckedAdvice};
+use memmap2::Mmap;
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
 use std::fs::File;
@@ -112,15 +112,23 @@ impl Tensors {
         if let Some(bad) = out.iter().find(|value| !value.is_finite()) {
             return Err(LocalError::tensor(&self.path, name, format!("holds {bad}")));
         }
-        // SAFETY: the mapping is of a file, private and never written: pages given back are read again from the
-        // file when somebody looks at them.
-        if let Err(error) =
-            unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, view.start, view.data.len()) }
-        {
-            tracing::debug!(%error, "pages of a model's file cannot be given back");
-        }
+        self.give_back(&view);
         Ok(out)
     }
+
+    /// Has the pages of a tensor leave memory: what has been packed is not looked at again.
+    #[cfg(unix)]
+    fn give_back(&self, view: &View<'_>) {
+        let (advice, len) = (memmap2::UncheckedAdvice::DontNeed, view.data.len());
+        // SAFETY: the mapping is of a file, private and never written: pages that were given back are read from the
+        // file again when somebody looks at them.
+        if let Err(error) = unsafe { self.map.unchecked_advise_range(advice, view.start, len) } {
+            tracing::debug!(%error, "pages of a model's file cannot be given back");
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn give_back(&self, _: &View<'_>) {}
 
     /// A matrix of so many columns that stays in the file.
     pub(crate) fn table(&self, name: &str, width: usize) -> Result<Table, LocalError> {

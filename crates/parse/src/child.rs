@@ -17,7 +17,12 @@ pub fn child(mut stdin: impl Read, mut stdout: impl Write) -> ExitCode {
     let message = Arc::new(Mutex::new(String::new()));
     let heard = Arc::clone(&message);
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        // Where in which file, without where that file lay when it was compiled.
+        let place = panic.location().map(|at| {
+            let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
+            format!("{file}:{}", at.line())
+        });
+        let place = place.unwrap_or_default();
         let text = panic.payload_as_str().unwrap_or("it panicked").to_owned();
         *heard.lock().unwrap_or_else(PoisonError::into_inner) = format!("{text} ({place})");
     }));

@@ -5,20 +5,24 @@ use crate::package::Package;
 use crate::properties::{self, Properties};
 use crate::xml::{Events, Node, Tag};
 use crate::{Layout, Limits, Parsed, Unfit};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The document whose main part is `main`.
 pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> Result<Parsed, Unfit> {
     let relations = package.relations(main)?;
     let folder = main.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let part = |kind: &str| relations.first(kind).map_or_else(|| format!("{folder}/{kind}.xml"), str::to_owned);
+    let part =
+        |kind: &str| relations.first(kind).map_or_else(|| format!("{folder}/{kind}.xml"), str::to_owned);
     let (styles, numbering) = (part("styles"), part("numbering"));
     let (footnotes, endnotes) = (part("footnotes"), part("endnotes"));
     let format = package.format();
-    let shape = Shape {
-        headings: package.find(&styles)?.map_or_else(|| Ok(HashMap::new()), |xml| read_styles(&xml, format))?,
-        lists: package.find(&numbering)?.map_or_else(|| Ok(HashMap::new()), |xml| read_lists(&xml, format))?,
-    };
+    let mut shape = Shape::default();
+    if let Some(xml) = package.find(&styles)? {
+        shape.styles = read_styles(&xml, format)?;
+    }
+    if let Some(xml) = package.find(&numbering)? {
+        shape.lists = read_lists(&xml, format)?;
+    }
     let body = package.part(main)?;
     let mut story = Story::new(&shape, Writer::new(limits));
     story.read(&body, format)?;
@@ -42,74 +46,112 @@ pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> R
 }
 
 /// What styles and numbers mean in this document.
+#[derive(Default)]
 struct Shape {
-    /// A style's level as a heading, from 1.
-    headings: HashMap<String, usize>,
-    /// Whether a list's level is numbered.
-    lists: HashMap<(String, usize), bool>,
+    styles: HashMap<String, Style>,
+    lists: Lists,
 }
 
-/// Which styles are headings, by their outline level, their name, or the style they are based on.
-fn read_styles(xml: &str, format: &'static str) -> Result<HashMap<String, usize>, Unfit> {
-    let mut headings = HashMap::new();
+/// What a style makes of a paragraph.
+#[derive(Clone, Debug, Default)]
+struct Style {
+    /// Its level as a heading, from 1.
+    heading: Option<usize>,
+    /// The list it belongs to, and how deep.
+    list: Option<(String, usize)>,
+    is_code: bool,
+}
+
+/// The document's lists: many of them may count on where others with the same pattern have stopped.
+#[derive(Debug, Default)]
+struct Lists {
+    /// Of each pattern and depth: whether it is numbered, and from where.
+    levels: HashMap<(String, usize), (bool, usize)>,
+    /// Of each list: its pattern, and where it begins anew at which depth.
+    lists: HashMap<String, (String, Vec<(usize, usize)>)>,
+}
+
+/// What styles mean: by their outline level, their name, or the style they are based on.
+fn read_styles(xml: &str, format: &'static str) -> Result<HashMap<String, Style>, Unfit> {
+    let mut styles: HashMap<String, Style> = HashMap::new();
     let mut based: Vec<(String, String)> = Vec::new();
+    let mut titles: Vec<String> = Vec::new();
     let mut id = String::new();
     let mut events = Events::new(xml, format);
     while let Some(node) = events.next()? {
         let Node::Open(tag) = node else { continue };
         let value = || tag.get("val").unwrap_or_default().into_owned();
+        if tag.name() == "style" {
+            id = tag.get("styleId").unwrap_or_default().into_owned();
+        }
+        let style = styles.entry(id.clone()).or_default();
         match tag.name() {
-            "style" => id = tag.get("styleId").unwrap_or_default().into_owned(),
             "name" => {
                 let name = value().to_lowercase();
-                let level = match name.as_str() {
-                    "title" => Some(1),
-                    name => name.strip_prefix("heading ").and_then(|level| level.trim().parse().ok()),
-                };
-                if let Some(level) = level {
-                    headings.insert(id.clone(), level);
+                if name == "title" {
+                    titles.push(id.clone());
+                } else if let Some(level) = name.strip_prefix("heading ") {
+                    style.heading = level.trim().parse().ok();
                 }
+                style.is_code = name.contains("preformatted") || name.ends_with("code");
             }
             "basedOn" => based.push((id.clone(), value())),
-            "outlineLvl" => {
-                if let Some(level) = tag.number("val").filter(|level| *level < 9) {
-                    headings.entry(id.clone()).or_insert(level + 1);
-                }
+            "outlineLvl" if style.heading.is_none() => {
+                style.heading = tag.number("val").filter(|level| *level < 9).map(|level| level + 1);
             }
+            "numId" => style.list.get_or_insert_default().0 = value(),
+            "ilvl" => style.list.get_or_insert_default().1 = tag.number("val").unwrap_or(0).min(8),
             _ => {}
         }
     }
     // Styles are usually defined after what they are based on; a few rounds reach the others.
     for _ in 0..4 {
         for (style, base) in &based {
-            if let Some(level) = headings.get(base).copied() {
-                headings.entry(style.clone()).or_insert(level);
-            }
+            let Some(Style { heading, list, is_code }) = styles.get(base).cloned() else { continue };
+            let style = styles.entry(style.clone()).or_default();
+            style.heading = style.heading.or(heading);
+            style.list = style.list.take().or(list);
+            style.is_code |= is_code;
         }
     }
-    Ok(headings)
+    // What is based on the title, such as the author below it, is none.
+    for title in titles {
+        styles.entry(title).or_default().heading = Some(1);
+    }
+    Ok(styles)
 }
 
-/// Which levels of which lists are numbered.
-fn read_lists(xml: &str, format: &'static str) -> Result<HashMap<(String, usize), bool>, Unfit> {
-    let mut abstracts: HashMap<String, Vec<(usize, bool)>> = HashMap::new();
-    let mut lists = HashMap::new();
-    let (mut current, mut level, mut number) = (String::new(), 0, String::new());
+fn read_lists(xml: &str, format: &'static str) -> Result<Lists, Unfit> {
+    let mut lists = Lists::default();
+    let (mut pattern, mut level, mut list) = (String::new(), 0, None);
     let mut events = Events::new(xml, format);
     while let Some(node) = events.next()? {
         let Node::Open(tag) = node else { continue };
+        let value = || tag.get("val").unwrap_or_default().into_owned();
         match tag.name() {
-            "abstractNum" => current = tag.get("abstractNumId").unwrap_or_default().into_owned(),
-            "lvl" => level = tag.number("ilvl").unwrap_or(0),
-            "numFmt" => {
-                let is_numbered = !matches!(tag.get("val").as_deref(), Some("bullet" | "none"));
-                abstracts.entry(current.clone()).or_default().push((level, is_numbered));
+            "abstractNum" => {
+                pattern = tag.get("abstractNumId").unwrap_or_default().into_owned();
+                list = None;
             }
-            "num" => number = tag.get("numId").unwrap_or_default().into_owned(),
+            "num" => list = tag.get("numId").map(std::borrow::Cow::into_owned),
+            "lvl" | "lvlOverride" => level = tag.number("ilvl").unwrap_or(0).min(8),
+            "start" if list.is_none() => {
+                lists.levels.entry((pattern.clone(), level)).or_insert((true, 1)).1 =
+                    tag.number("val").unwrap_or(1);
+            }
+            "numFmt" if list.is_none() => {
+                let is_numbered = !matches!(value().as_str(), "bullet" | "none");
+                lists.levels.entry((pattern.clone(), level)).or_insert((true, 1)).0 = is_numbered;
+            }
             "abstractNumId" => {
-                let of = tag.get("val").unwrap_or_default();
-                for (level, is_numbered) in abstracts.get(of.as_ref()).into_iter().flatten() {
-                    lists.insert((number.clone(), *level), *is_numbered);
+                if let Some(list) = &list {
+                    lists.lists.entry(list.clone()).or_default().0 = value();
+                }
+            }
+            "startOverride" => {
+                if let Some(list) = &list {
+                    let start = tag.number("val").unwrap_or(1);
+                    lists.lists.entry(list.clone()).or_default().1.push((level, start));
                 }
             }
             _ => {}
@@ -154,8 +196,9 @@ struct Paragraph {
     text: String,
     style: String,
     outline: Option<usize>,
+    /// The list that the paragraph says it belongs to; `0` for none.
     list: Option<String>,
-    depth: usize,
+    depth: Option<usize>,
 }
 
 /// A table as it is read; what is in its cells is one text each.
@@ -175,7 +218,9 @@ struct Story<'a> {
     /// Paragraphs begun: a text box stands within the paragraph it hangs on.
     open: Vec<Paragraph>,
     tables: Vec<Table>,
+    /// How far each pattern has counted at each depth, and the lists that have begun.
     counters: HashMap<(String, usize), usize>,
+    begun: HashSet<String>,
     /// Notes referred to, in order; those at the end of the document with an `e`.
     notes: Vec<String>,
     is_hidden: bool,
@@ -191,6 +236,7 @@ impl<'a> Story<'a> {
             open: Vec::new(),
             tables: Vec::new(),
             counters: HashMap::new(),
+            begun: HashSet::new(),
             notes: Vec::new(),
             is_hidden: false,
             hidden: false,
@@ -224,7 +270,8 @@ impl<'a> Story<'a> {
         match tag.name() {
             "document" => self.is_document = true,
             // What was deleted or moved away, codes of fields, the same again for older programs, drawings' names.
-            "del" | "moveFrom" | "instrText" | "Fallback" | "delText" | "pPrChange" | "rPrChange" | "docPr" => {
+            "del" | "moveFrom" | "instrText" | "Fallback" | "delText" | "pPrChange" | "rPrChange"
+            | "docPr" => {
                 events.skip()?;
             }
             "p" if tag.prefix() != "a" => self.open.push(Paragraph::default()),
@@ -265,8 +312,8 @@ impl<'a> Story<'a> {
         match name {
             "pStyle" => paragraph.style = value(),
             "outlineLvl" => paragraph.outline = tag.number("val").filter(|level| *level < 9),
-            "numId" => paragraph.list = Some(value()).filter(|id| id != "0"),
-            "ilvl" => paragraph.depth = tag.number("val").unwrap_or(0).min(8),
+            "numId" => paragraph.list = Some(value()),
+            "ilvl" => paragraph.depth = tag.number("val").map(|depth| depth.min(8)),
             _ => {}
         }
     }
@@ -328,22 +375,43 @@ impl<'a> Story<'a> {
         if text.trim().is_empty() {
             return;
         }
-        let level = outline.map(|level| level + 1).or_else(|| self.shape.headings.get(&style).copied());
+        let style = self.shape.styles.get(&style).cloned().unwrap_or_default();
+        let level = outline.map(|level| level + 1).or(style.heading);
         if let Some(level) = level {
             return self.writer.heading(level, &text);
         }
-        let Some(list) = list else { return self.writer.paragraph(&text) };
-        let key = (list, depth);
-        if self.shape.lists.get(&key).copied().unwrap_or(false) {
-            let number = self.counters.entry(key.clone()).or_insert(0);
-            *number += 1;
-            let mark = format!("{number}.");
-            // A deeper level begins anew below the next item.
-            self.counters.retain(|(list, below), _| *list != key.0 || *below <= depth);
-            self.writer.item(depth, &mark, &text);
-        } else {
-            self.writer.item(depth, "-", &text);
+        if style.is_code {
+            return self.writer.code("", &text);
         }
+        let own = style.list.unwrap_or_default();
+        let list = list.unwrap_or(own.0);
+        if list.is_empty() || list == "0" {
+            return self.writer.paragraph(&text);
+        }
+        let depth = depth.unwrap_or(own.1);
+        let mark = self.mark(list, depth);
+        self.writer.item(depth, &mark, &text);
+    }
+
+    /// The mark of the next item of a list.
+    fn mark(&mut self, list: String, depth: usize) -> String {
+        let (pattern, anew) = self.shape.lists.lists.get(&list).cloned().unwrap_or_default();
+        let key = (pattern, depth);
+        let (is_numbered, start) = self.shape.lists.levels.get(&key).copied().unwrap_or((false, 1));
+        if self.begun.insert(list) {
+            for (level, start) in anew {
+                self.counters.insert((key.0.clone(), level), start);
+            }
+        }
+        // A deeper level begins anew below the next item.
+        self.counters.retain(|(pattern, below), _| *pattern != key.0 || *below <= depth);
+        if !is_numbered {
+            return "-".to_owned();
+        }
+        let next = self.counters.entry(key).or_insert(start);
+        let mark = format!("{next}.");
+        *next = next.saturating_add(1);
+        mark
     }
 }
 

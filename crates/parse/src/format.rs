@@ -189,7 +189,9 @@ impl Format {
                 _ => None,
             };
         }
-        if matches!(named, Some(Self::Docx | Self::Pptx | Self::Xlsx | Self::Xls | Self::Ods)) && is_html(start) {
+        if matches!(named, Some(Self::Docx | Self::Pptx | Self::Xlsx | Self::Xls | Self::Ods))
+            && is_html(start)
+        {
             return Some(Self::Html);
         }
         named
@@ -230,6 +232,11 @@ impl Format {
 }
 
 impl Language {
+    /// The language with this name, as [`Self::name`] has it.
+    pub fn named(name: &str) -> Option<Self> {
+        LANGUAGES.iter().find(|(_, known, _)| *known == name).map(|(language, ..)| *language)
+    }
+
     /// Its name, as fenced code has it.
     pub fn name(self) -> &'static str {
         LANGUAGES.iter().find(|(language, ..)| *language == self).map_or("text", |(_, name, _)| *name)
@@ -285,6 +292,7 @@ mod tests {
         for (language, name, _) in LANGUAGES {
             assert_eq!(language.name(), name);
             assert_eq!(Format::Code(language).name(), name);
+            assert_eq!(Language::named(name), Some(language));
         }
     }
 }

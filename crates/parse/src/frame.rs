@@ -43,7 +43,10 @@ pub(crate) fn read_job(mut from: impl Read) -> Result<Option<Job>> {
     Ok(Some(serde_json::from_slice(&head)?))
 }
 
-pub(crate) fn write_answer(mut to: impl Write, mut outcome: std::result::Result<Parsed, Unfit>) -> Result<()> {
+pub(crate) fn write_answer(
+    mut to: impl Write,
+    mut outcome: std::result::Result<Parsed, Unfit>,
+) -> Result<()> {
     let text = outcome.as_mut().map(|parsed| std::mem::take(&mut parsed.text)).unwrap_or_default();
     let head = serde_json::to_vec(&Head { outcome })?;
     to.write_all(&length(head.len())?.to_le_bytes())?;
@@ -58,7 +61,10 @@ pub(crate) fn write_answer(mut to: impl Write, mut outcome: std::result::Result<
 /// # Errors
 ///
 /// The child has gone, or says what no child says.
-pub(crate) fn read_answer(mut from: impl Read, text_bytes: usize) -> Result<std::result::Result<Parsed, Unfit>> {
+pub(crate) fn read_answer(
+    mut from: impl Read,
+    text_bytes: usize,
+) -> Result<std::result::Result<Parsed, Unfit>> {
     let mut lengths = [[0; 4]; 2];
     for length in &mut lengths {
         from.read_exact(length)?;

@@ -33,7 +33,8 @@ fn charset(bytes: &[u8]) -> Option<String> {
     let named = |mark: &str| {
         let (_, after) = head.split_once(mark)?;
         let name = after.trim_start_matches([' ', '=', '"', '\'']);
-        let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || "-_:.".contains(c))).unwrap_or(name.len());
+        let end =
+            name.find(|c: char| !(c.is_ascii_alphanumeric() || "-_:.".contains(c))).unwrap_or(name.len());
         name.get(..end).filter(|name| !name.is_empty()).map(str::to_owned)
     };
     let declared = head.trim_start().starts_with("<?xml").then(|| named("encoding=")).flatten();
@@ -107,11 +108,20 @@ mod tests {
         );
         check(
             "<table><tr><th>이름<th>값<tr><td>a|b<td colspan=2>1<br>2</table>",
-            "| 이름 | 값 | |\n| --- | --- | --- |\n| a\\|b | 1 2 | |\n".replace(" | |\n| ---", " |\n| ---").replace("--- | --- | ---", "--- | ---").replace("1 2 | |", "1 2 |").as_str(),
+            "| 이름 | 값 |\n| --- | --- |\n| a\\|b | 1 2 |\n",
         );
-        check("<blockquote><p>said</p></blockquote><hr><dl><dt>term<dd>what it is</dl>", "> said\n\nterm\n\n- what it is\n");
-        check("<p># no heading</p><script>var x = '<p>no</p>';</script><style>p{}</style>", "\\# no heading\n");
-        check("<p>1 < 2 &nbsp;&hellip; &#44032;&#xAC01; &unknown; &copy 3</p>", "1 < 2 … 가각 &unknown; © 3\n");
+        check(
+            "<blockquote><p>said</p></blockquote><hr><dl><dt>term<dd>what it is</dl>",
+            "> said\n\nterm\n\n- what it is\n",
+        );
+        check(
+            "<p># no heading</p><script>var x = '<p>no</p>';</script><style>p{}</style>",
+            "\\# no heading\n",
+        );
+        check(
+            "<p>1 < 2 &nbsp;&hellip; &#44032;&#xAC01; &unknown; &copy 3</p>",
+            "1 < 2 … 가각 &unknown; © 3\n",
+        );
     }
 
     #[test]
@@ -141,7 +151,13 @@ mod tests {
 
     #[test]
     fn depth_costs_nothing() {
-        for (open, close) in [("<div>", "</div>"), ("<ul><li>", ""), ("<table><tr><td>", ""), ("<b>", "</i>"), ("<p><span>", "")] {
+        for (open, close) in [
+            ("<div>", "</div>"),
+            ("<ul><li>", ""),
+            ("<table><tr><td>", ""),
+            ("<b>", "</i>"),
+            ("<p><span>", ""),
+        ] {
             let html = format!("{}deep{}", open.repeat(100_000), close.repeat(100_000));
             let parsed = parse(html.as_bytes(), &Limits::default()).expect("it is HTML");
             assert!(parsed.text.contains("deep"), "{open}");

@@ -68,7 +68,12 @@ pub(crate) fn parse_lines(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit
     finish(writer, None, note, notes)
 }
 
-fn finish(writer: Writer, title: Option<String>, note: Option<String>, mut notes: Vec<String>) -> Result<Parsed, Unfit> {
+fn finish(
+    writer: Writer,
+    title: Option<String>,
+    note: Option<String>,
+    mut notes: Vec<String>,
+) -> Result<Parsed, Unfit> {
     let (text, pages) = writer.finish()?;
     notes.extend(note);
     Ok(Parsed { text, layout: Layout::Markdown, title, pages, metadata: Object::new(), notes })
@@ -181,7 +186,8 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_json_are_named() {
-        let parsed = parse_lines(b"{\"id\":\"a\",\"text\":\"x\"}\n\n{broken\n", &Limits::default()).expect("it is JSON lines");
+        let parsed = parse_lines(b"{\"id\":\"a\",\"text\":\"x\"}\n\n{broken\n", &Limits::default())
+            .expect("it is JSON lines");
         assert_eq!(parsed.text, "# a\n\nx\n");
         assert_eq!(parsed.notes, ["1 line is no JSON and left out, the first is line 3"]);
         assert!(parse_lines(b"nothing\n", &Limits::default()).is_err());

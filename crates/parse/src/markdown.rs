@@ -9,14 +9,15 @@ pub(crate) struct Writer {
     pages: Vec<usize>,
     limit: usize,
     is_over: bool,
-    /// Whether the last block was an item of a list, to which the next one clings.
-    in_list: bool,
+    /// Whether the last block was an item of a list, to which the next one clings, and whether that list, at its
+    /// outermost, is a numbered one.
+    list: Option<bool>,
 }
 
 impl Writer {
     /// A writer of a text of at most `limits.text_bytes`.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { text: String::new(), pages: Vec::new(), limit: limits.text_bytes, is_over: false, in_list: false }
+        Self { text: String::new(), pages: Vec::new(), limit: limits.text_bytes, is_over: false, list: None }
     }
 
     /// Whether the limit is reached: there is no sense in going on.
@@ -57,13 +58,15 @@ impl Writer {
         if text.trim().is_empty() {
             return;
         }
-        self.gap(self.in_list);
+        let is_numbered = mark.ends_with('.');
+        let list = self.list;
+        self.gap(list.is_some_and(|list| depth > 0 || list == is_numbered));
         let indent = "  ".repeat(depth.min(16));
         self.push(&indent);
         self.push(mark);
         self.push(" ");
         self.lines(text, &format!("{indent}{}", " ".repeat(mark.len() + 1)));
-        self.in_list = true;
+        self.list = Some(if depth > 0 { list.unwrap_or(is_numbered) } else { is_numbered });
     }
 
     /// Text that stands as it is, fenced.
@@ -85,7 +88,9 @@ impl Writer {
     /// A table whose first row is its header. Rows may differ in length; columns that are empty throughout on the
     /// right are left out, and so are empty rows. A table of one cell is a paragraph.
     pub(crate) fn table<R: AsRef<[String]>>(&mut self, rows: &[R]) {
-        let used = |row: &R| row.as_ref().iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let used = |row: &R| {
+            row.as_ref().iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1)
+        };
         let width = rows.iter().map(used).max().unwrap_or(0);
         let mut rows = rows.iter().filter(|row| used(row) > 0).map(AsRef::as_ref);
         let (Some(header), true) = (rows.next(), width > 0) else { return };
@@ -155,7 +160,7 @@ impl Writer {
         if !clings && !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.push("\n");
         }
-        self.in_list = false;
+        self.list = None;
     }
 
     fn push(&mut self, text: &str) {

@@ -119,14 +119,17 @@ impl<'a> Package<'a> {
         let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
         let slash = if folder.is_empty() { "" } else { "/" };
         let mut relations = Relations::default();
-        let Some(xml) = self.find(&format!("{folder}{slash}_rels/{file}.rels"))? else { return Ok(relations) };
+        let Some(xml) = self.find(&format!("{folder}{slash}_rels/{file}.rels"))? else {
+            return Ok(relations);
+        };
         let mut events = Events::new(&xml, self.format);
         while let Some(node) = events.next()? {
             let Node::Open(tag) = node else { continue };
             if tag.name() != "Relationship" || tag.get("TargetMode").as_deref() == Some("External") {
                 continue;
             }
-            let (Some(id), Some(kind), Some(target)) = (tag.get("Id"), tag.get("Type"), tag.get("Target")) else {
+            let (Some(id), Some(kind), Some(target)) = (tag.get("Id"), tag.get("Type"), tag.get("Target"))
+            else {
                 continue;
             };
             let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();

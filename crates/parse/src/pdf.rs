@@ -8,6 +8,7 @@ mod font;
 mod glyphs;
 mod layout;
 mod prose;
+mod structure;
 
 use crate::markdown::Writer;
 use crate::properties::Properties;
@@ -48,7 +49,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
             return Err(Unfit::too_large("its text", limits.text_bytes as u64));
         }
         tally.add(&shown);
-        pages.push(layout::arrange(shown.pieces));
+        pages.push(shown.pieces);
     }
     if tally.known == 0 {
         return Err(match (tally.unknown, tally.pictures) {
@@ -59,7 +60,13 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
     }
     let mut writer = Writer::new(limits);
     let mut notes = tally.notes(count);
-    notes.extend(prose::write(pages, &mut writer));
+    // What the document says of itself goes before what it looks like; the rest of each page comes behind.
+    let mut blocks =
+        structure::take(&pdf, &mut pages).unwrap_or_else(|| pages.iter().map(|_| Vec::new()).collect());
+    for (blocks, rest) in blocks.iter_mut().zip(pages) {
+        blocks.extend(layout::arrange(rest));
+    }
+    notes.extend(prose::write(blocks, &mut writer));
     let (text, pages) = writer.finish()?;
     let Properties { title, metadata } = properties(pdf.metadata());
     Ok(Parsed { text, layout: Layout::Markdown, title, pages, metadata, notes })
@@ -93,7 +100,10 @@ impl Tally {
             notes.push(format!("{} of {pages} pages are pictures without text", self.pictures_only));
         }
         if self.unknown > 0 {
-            notes.push(format!("{} signs of its fonts stand for nothing known and were left out", self.unknown));
+            notes.push(format!(
+                "{} signs of its fonts stand for nothing known and were left out",
+                self.unknown
+            ));
         }
         if self.invisible * 2 > self.known {
             notes.push("most of its text is that of an OCR program behind pictures".to_owned());
@@ -125,7 +135,9 @@ fn properties(info: &Metadata) -> Properties {
 
 fn date_text(date: &DateTime) -> String {
     let DateTime { year, month, day, hour, minute, second, utc_offset_hour, utc_offset_minute, .. } = date;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{utc_offset_hour:+03}:{utc_offset_minute:02}")
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{utc_offset_hour:+03}:{utc_offset_minute:02}"
+    )
 }
 
 /// A text of the document, not of a page: UTF-16 or UTF-8 with a mark, or nearly Latin 1.

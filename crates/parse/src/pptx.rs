@@ -54,7 +54,11 @@ pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> R
     let Properties { title, metadata } = properties::of_package(package)?;
     // Every presentation made from scratch has the program's name for a title.
     let title = title.filter(|title| !title.eq_ignore_ascii_case("PowerPoint Presentation")).or(first_title);
-    let notes = if missing > 0 { vec![format!("{missing} of {} slides are missing", slides.len())] } else { Vec::new() };
+    let notes = if missing > 0 {
+        vec![format!("{missing} of {} slides are missing", slides.len())]
+    } else {
+        Vec::new()
+    };
     Ok(Parsed { text, layout: Layout::Markdown, title, pages, metadata, notes })
 }
 
@@ -161,7 +165,10 @@ impl Reading {
         match tag.name() {
             "sp" | "graphicFrame" => self.shape = Shape::default(),
             // A placeholder without a kind is for the slide's content.
-            "ph" => self.shape.kind = tag.get("type").map_or_else(|| "body".to_owned(), std::borrow::Cow::into_owned),
+            "ph" => {
+                self.shape.kind =
+                    tag.get("type").map_or_else(|| "body".to_owned(), std::borrow::Cow::into_owned)
+            }
             "p" if tag.prefix() != "p" => {
                 self.text.clear();
                 (self.depth, self.is_plain) = (0, false);

@@ -18,8 +18,11 @@ impl Properties {
     /// Notes that the document says `value` of `name`; the first word counts.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         let value = one_line(value);
-        // Templates leave these behind.
-        if value.is_empty() || value.len() > 1000 || matches!(value.as_str(), "untitled" | "Untitled" | "제목 없음") {
+        // Programs leave these behind.
+        let bare = value.trim_matches(['(', ')']).to_lowercase();
+        if value.len() > 1000
+            || matches!(bare.as_str(), "" | "untitled" | "제목 없음" | "anonymous" | "unspecified")
+        {
             return;
         }
         if name == "title" {

@@ -128,7 +128,10 @@ mod tests {
         check("a\tb\r\n\"x\ty\"\t\"say \"\"hi\"\"\"\r\n", "| a | b |\n| --- | --- |\n| x y | say \"hi\" |\n");
         check("sep=|\na|b\n1|2", "| a | b |\n| --- | --- |\n| 1 | 2 |\n");
         check("a,b\n\"two\nlines\",x|y\n", "| a | b |\n| --- | --- |\n| two lines | x\\|y |\n");
-        check("a,b,\n1,,\n,,\n\"never closed,2\n", "| a | b |\n| --- | --- |\n| 1 | |\n| \"never closed | 2 |\n");
+        check(
+            "a,b,\n1,,\n,,\n\"never closed,2\n",
+            "| a | b |\n| --- | --- |\n| 1 | |\n| \"never closed | 2 |\n",
+        );
         check("only\none\ncolumn\n", "| only |\n| --- |\n| one |\n| column |\n");
     }
 }

@@ -58,7 +58,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Unfit> {
     if wrong * 10 < beyond_ascii || (wrong <= 8 && wrong * 1000 < bytes.len()) {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let s = if wrong == 1 { "byte that is" } else { "bytes that are" };
-        return Ok(Decoded { text, note: Some(format!("{wrong} {s} no UTF-8 replaced, the first at {}", error.valid_up_to())) });
+        return Ok(Decoded {
+            text,
+            note: Some(format!("{wrong} {s} no UTF-8 replaced, the first at {}", error.valid_up_to())),
+        });
     }
     // Western text has few letters beyond ASCII, and no control characters of the upper half.
     let controls = bytes.iter().filter(|byte| (0x7F..0x82).contains(*byte) || **byte == 0x9D).count();
@@ -146,12 +149,16 @@ mod tests {
         check(b"\xEF\xBB\xBFmark", "mark", None);
         check(b"\xFF\xFEA\0\x5C\xD5", "A한", Some("it was read as UTF-16LE"));
         check(b"\xFE\xFF\0A\xD5\x5C", "A한", Some("it was read as UTF-16BE"));
-        check(&EUC_KR.encode("문서를 찾는다.\n똠방각하도 있다.").0, "문서를 찾는다.\n똠방각하도 있다.", Some("it was read as EUC-KR"));
+        check(
+            &EUC_KR.encode("문서를 찾는다.\n똠방각하도 있다.").0,
+            "문서를 찾는다.\n똠방각하도 있다.",
+            Some("it was read as EUC-KR"),
+        );
         check(b"caf\xE9 cr\xE8me, na\xEFve", "café crème, naïve", Some("it was read as windows-1252"));
         let mut mended = "가나다 ".repeat(400).into_bytes();
-        mended.insert(12, 0xFF);
+        mended.insert(10, 0xFF);
         let decoded = decode(&mended).expect("it is text");
-        assert_eq!(decoded.note.as_deref(), Some("1 byte that is no UTF-8 replaced, the first at 12"));
+        assert_eq!(decoded.note.as_deref(), Some("1 byte that is no UTF-8 replaced, the first at 10"));
     }
 
     #[test]

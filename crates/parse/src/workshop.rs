@@ -211,7 +211,8 @@ impl Shared {
         let id = state.next;
         if !state.has_watch {
             let shared = Arc::clone(self);
-            let watch = std::thread::Builder::new().name("parse-watch".to_owned()).spawn(move || shared.keep_watch());
+            let watch =
+                std::thread::Builder::new().name("parse-watch".to_owned()).spawn(move || shared.keep_watch());
             if let Err(error) = watch {
                 state.children -= 1;
                 return Err(Unfit::NoParser(error.to_string()));
@@ -260,7 +261,8 @@ impl Shared {
                 let _ = lock(&watched.process).kill();
             }
             state.busy.retain(|_, watched| watched.deadline > now);
-            let (kept, old) = std::mem::take(&mut state.idle).into_iter().partition(|(_, since)| now < *since + IDLE);
+            let (kept, old) =
+                std::mem::take(&mut state.idle).into_iter().partition(|(_, since)| now < *since + IDLE);
             state.idle = kept;
             let old: Vec<(Worker, Instant)> = old;
             state.children -= old.len();
@@ -361,7 +363,11 @@ fn open(path: &Path) -> Result<(File, u64), Unfit> {
 }
 
 fn seconds(time: Duration) -> String {
-    if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
+    if time.subsec_millis() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", time.as_millis())
+    }
 }
 
 /// What a child died of.

@@ -25,6 +25,7 @@ pub(crate) struct Quoted {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) text: String,
+    pub(crate) pages: Option<(u32, u32)>,
 }
 
 impl Quoted {
@@ -38,18 +39,19 @@ impl Quoted {
             start,
             end,
             text: text.to_owned(),
+            pages: hit.about.pages,
         })
     }
 
     /// The citation of this stretch for code points `from..to` of an answer.
     pub(crate) fn citation(self, cx: &CallContext, from: usize, to: usize) -> Citation {
-        let Self { source_id, source, heading, start, end, text } = self;
+        let Self { source_id, source, heading, start, end, text, pages } = self;
         Citation {
             start_index: from,
             end_index: to,
             url: format!("{}/sources/{source_id}?start={start}&end={end}#quote", cx.caller.base_url),
             title: if heading.is_empty() { source.clone() } else { heading },
-            quote: Some(Quote { source, start, end, text }),
+            quote: Some(Quote { source, start, end, text, pages }),
             extra: Object::new(),
         }
     }

@@ -4,9 +4,11 @@
 //! each citation is checked against its document, and only verbatim ones leave.
 
 use crate::answer::{Answer, coverage_line, nothing_found, start};
-use crate::extract::{Asked, internal, models, no_question, search_failed};
+use crate::extract::{Asked, internal, models, no_question, options_of, search_failed};
 use crate::library::Library;
 use crate::model::{Fence, through};
+use crate::options::{CollectionOptions, strip};
+use crate::query::{QueryExpander, QueryStep, Turn, search_all};
 use crate::question::Question;
 use crate::sentence::is_hangul;
 use crate::verify::{Checked, verify};
@@ -15,11 +17,12 @@ use futures_util::{StreamExt, stream};
 use hanok_base::{
     BoxFuture, CallContext, Capabilities, ChatRequest, CollectionName, Coverage, Delta, EventStream, Hit,
     Message, ModelInfo, ModelName, Object, Operation, Part, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, Retriever, Role, SearchQuery, StreamEvent, ToolChoice,
+    ProviderName, Role, SearchQuery, StreamEvent, ToolChoice,
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// Passages put before the model.
 const PASSAGES: usize = 8;
@@ -37,25 +40,42 @@ pub struct AskAnswerer {
     library: Arc<Library>,
     gateway: Weak<dyn Provider>,
     target: Option<ModelName>,
+    options: CollectionOptions,
+    query_model: Option<ModelName>,
 }
 
 impl AskAnswerer {
     /// An answerer over a library that calls models through `gateway`; `target` is the model where a call names
     /// none.
     pub fn new(library: Arc<Library>, gateway: Weak<dyn Provider>, target: Option<ModelName>) -> Self {
-        Self { name: "hanok".into(), library, gateway, target }
+        let (options, query_model) = (CollectionOptions::default(), None);
+        Self { name: "hanok".into(), library, gateway, target, options, query_model }
+    }
+
+    /// The same with how collections are searched, and the model that prepares questions; without one, the model
+    /// that answers does.
+    #[must_use]
+    pub fn configured(self, options: CollectionOptions, query_model: Option<ModelName>) -> Self {
+        Self { options, query_model, ..self }
     }
 
     async fn answer(&self, cx: &CallContext, request: &ChatRequest) -> Result<EventStream, ProviderError> {
-        let (gateway, inner) = through(&self.gateway, cx, &self.name, &request.model)?;
         let (collection, target) = self.addressed(&request.model)?;
+        let (gateway, inner) = through(&self.gateway, cx, &self.name, &request.model)?;
         let Some(asked) = Asked::of(request) else {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query = SearchQuery::new(asked.query(&question), collection.clone(), PASSAGES);
-        let found =
-            self.library.search(cx, &query).await.map_err(|error| search_failed(&self.name, error))?;
+        let options = options_of(&self.name, request, &collection, &self.options)?;
+        let query = SearchQuery {
+            readers: cx.caller.readers(),
+            ..options.search(asked.query(&question), collection.clone(), PASSAGES)
+        };
+        let steps = options.query.unwrap_or_default();
+        let queries = self.queries(cx, &steps, &asked, &query.text, request, &target).await;
+        let found = search_all(&*self.library, cx, &query, &queries)
+            .await
+            .map_err(|error| search_failed(&self.name, error))?;
         if found.hits.is_empty() {
             let mut answer = Answer::new();
             answer.say(nothing_found(question.korean, collection.as_str(), found.coverage));
@@ -76,6 +96,7 @@ impl AskAnswerer {
             model: request.model.clone(),
             about,
             hits: found.hits,
+            asked: said(request),
             coverage: found.coverage,
             events,
             ready: VecDeque::new(),
@@ -84,6 +105,32 @@ impl AskAnswerer {
             parts: 0,
             ended: false,
         })))
+    }
+
+    /// What is searched for: `plain`, or what a model makes of the question.
+    async fn queries(
+        &self,
+        cx: &CallContext,
+        steps: &[QueryStep],
+        asked: &Asked,
+        plain: &str,
+        request: &ChatRequest,
+        target: &ModelName,
+    ) -> Vec<String> {
+        if steps.is_empty() {
+            return vec![plain.to_owned()];
+        }
+        let model = self.query_model.as_ref().unwrap_or(target).clone();
+        let conversation = Turn::before(&request.messages, &asked.question);
+        let rewrite = steps.contains(&QueryStep::Rewrite);
+        // A question that leans on the turn before is searched with it, unless it is put so that it needs not.
+        let text = if rewrite { &asked.question } else { plain };
+        let expander = QueryExpander::new(self.gateway.clone(), model);
+        let mut queries = expander.expand(cx, steps, text, &conversation).await.queries;
+        if let Some(first) = queries.first_mut().filter(|first| *first == text) {
+            plain.clone_into(first);
+        }
+        queries
     }
 
     /// The collection and the model that `ask[@COLLECTION[:TARGET]]` names.
@@ -148,11 +195,18 @@ fn prompt(request: &ChatRequest, target: ModelName, hits: &[Hit]) -> ChatRequest
         parallel_tool_calls: None,
         ..request.clone()
     };
+    strip(&mut call);
     call.sampling.n = None;
     for name in ["tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"] {
         call.extra.shift_remove(name);
     }
     call
+}
+
+/// All that the person said.
+fn said(request: &ChatRequest) -> String {
+    let said = request.messages.iter().filter(|message| message.role == Role::User);
+    said.map(Message::plain_text).collect::<Vec<_>>().join("\n\n")
 }
 
 /// An answer under way.
@@ -163,6 +217,8 @@ struct Answering {
     model: ModelName,
     about: Value,
     hits: Vec<Hit>,
+    /// What the person said, in this conversation.
+    asked: String,
     coverage: Coverage,
     events: EventStream,
     ready: VecDeque<Result<StreamEvent, ProviderError>>,
@@ -243,20 +299,23 @@ impl Answering {
     /// Checks the citations of the finished text and adds the good ones.
     async fn cite(&mut self, choice: u32) -> Result<(), ProviderError> {
         let mut span = self.cx.span(Operation::Verify, "verify citations");
-        let checked = match verify(&self.library, &self.cx, &self.text, &self.hits).await {
+        let began = Instant::now();
+        let checked = match verify(&self.library, &self.cx, &self.text, &self.hits, &self.asked).await {
             Ok(checked) => checked,
             Err(error) => {
                 span.fail("verify_failed", error.to_string());
                 return Err(internal(&self.provider, error));
             }
         };
-        let Checked { citations, dropped, uncovered } = checked;
+        let Checked { citations, dropped, uncovered, misquoted, claims } = checked;
         let (good, all) = (citations.len(), citations.len() + dropped.len());
         span.set("hanok.verdict", format!("{good} of {all} citations verbatim"));
         span.set("hanok.citations", all);
         span.set("hanok.citations_verbatim", good);
         span.set("hanok.citations_dropped", dropped.clone());
         span.set("hanok.uncovered", uncovered.clone());
+        span.set("hanok.misquoted", misquoted.clone());
+        span.set("hanok.verify_ms", began.elapsed().as_secs_f64() * 1e3);
         span.finish();
 
         for citation in citations {
@@ -266,9 +325,20 @@ impl Answering {
         if let Some(line) = coverage_line(korean, self.coverage) {
             self.whole_part(choice, Part::Text(line));
         }
-        let mut extra = Object::new();
-        let about = json!({ "citations": all, "verbatim": good, "dropped": dropped, "uncovered": uncovered });
-        extra.insert("hanok".to_owned(), about);
+        let covered = match (uncovered.len(), misquoted.len()) {
+            (0, 0) => "all",
+            (bare, _) if bare == claims => "none",
+            _ => "partly",
+        };
+        // Some dialects have one place for what is said of the answer and of its choice.
+        let mut about = self.about.as_object().cloned().unwrap_or_default();
+        about.insert("citations".to_owned(), all.into());
+        about.insert("verbatim".to_owned(), good.into());
+        about.insert("covered".to_owned(), covered.into());
+        for (name, list) in [("dropped", dropped), ("uncovered", uncovered), ("misquoted", misquoted)] {
+            about.insert(name.to_owned(), list.into());
+        }
+        let extra = Object::from_iter([("hanok".to_owned(), about.into())]);
         self.ready.push_back(Ok(StreamEvent::ChoiceExtra { choice, extra }));
         Ok(())
     }

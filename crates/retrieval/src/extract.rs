@@ -3,6 +3,7 @@
 use crate::answer::{Answer, Quoted, coverage_line, nothing_found};
 use crate::error::blocking;
 use crate::library::Library;
+use crate::options::{AskOptions, CollectionOptions};
 use crate::question::{Kind, Question};
 use crate::score::{Verdict, judge};
 use hanok_base::{
@@ -22,12 +23,19 @@ const LONGEST_QUESTION: usize = 2000;
 pub struct ExtractAnswerer {
     name: ProviderName,
     library: Arc<Library>,
+    options: CollectionOptions,
 }
 
 impl ExtractAnswerer {
     /// An answerer over a library.
     pub fn new(library: Arc<Library>) -> Self {
-        Self { name: "hanok".into(), library }
+        Self { name: "hanok".into(), library, options: CollectionOptions::default() }
+    }
+
+    /// The same with how collections are searched.
+    #[must_use]
+    pub fn configured(self, options: CollectionOptions) -> Self {
+        Self { options, ..self }
     }
 
     async fn answer(&self, cx: &CallContext, request: &ChatRequest) -> Result<EventStream, ProviderError> {
@@ -39,7 +47,12 @@ impl ExtractAnswerer {
             return Err(no_question(&self.name));
         };
         let question = Question::of(&asked.question);
-        let query = SearchQuery::new(asked.query(&question), collection.clone(), CHUNKS);
+        let options = options_of(&self.name, request, &collection, &self.options)?;
+        // Steps that a model would take are none of this answerer's.
+        let query = SearchQuery {
+            readers: cx.caller.readers(),
+            ..options.search(asked.query(&question), collection.clone(), CHUNKS)
+        };
         let found = match self.library.search(cx, &query).await {
             Ok(found) => found,
             // A server that has no collection yet says so in the answer, not as an error.
@@ -198,6 +211,19 @@ fn hundredths(share: f64) -> f64 {
 fn tail(text: &str) -> String {
     let from = text.len().saturating_sub(LONGEST_QUESTION);
     text.get(text.ceil_char_boundary(from)..).unwrap_or_default().to_owned()
+}
+
+/// How a request wants its documents searched, and what it leaves open as its collection is set up.
+pub(crate) fn options_of(
+    provider: &ProviderName,
+    request: &ChatRequest,
+    collection: &CollectionName,
+    collections: &CollectionOptions,
+) -> Result<AskOptions, ProviderError> {
+    let told = AskOptions::of(request)
+        .map_err(|message| ProviderError::new(ProviderErrorKind::InvalidRequest, provider, message))?;
+    let own = collections.of.get(collection);
+    Ok(own.into_iter().fold(told, AskOptions::or).or(&collections.all))
 }
 
 pub(crate) fn no_question(provider: &ProviderName) -> ProviderError {

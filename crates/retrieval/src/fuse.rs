@@ -66,31 +66,33 @@ pub(crate) fn dense_weight(fusion: Fusion, trust: f64) -> f64 {
     (full * trust).clamp(0.0, 1.0)
 }
 
-/// How a leg's scores become numbers that can be added to another's.
+/// How a leg's scores become numbers that can be added to another's: the best is 1, a score of 0 (no word in common; at
+/// a right angle) is 0. What lies between keeps its distances, so that a leg that finds everything alike moves little.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
-    zero: f64,
     one: f64,
+    /// Of a chunk that the list does not hold.
+    missing: f64,
 }
 
 impl Scale {
-    /// No word in common is 0, the best is 1.
     fn of_words(list: &[(Found, Place)]) -> Self {
-        Self { zero: 0.0, one: list.first().map_or(1.0, |(found, _)| found.score) }
+        Self { one: best(list), missing: 0.0 }
     }
 
-    /// A text that is like any other is 0, the best is 1.
+    /// Every text has a cosine, and that of one beyond the list is at most the last one's.
     fn of_vectors(list: &[(Found, Place)]) -> Self {
-        let ends = list.first().zip(list.last());
-        let (one, zero) = ends.map_or((1.0, 0.0), |((best, _), (worst, _))| (best.score, worst.score));
-        Self { zero, one }
+        Self { one: best(list), missing: list.last().map_or(0.0, |(worst, _)| worst.score) }
     }
 
     fn of(self, place: Option<Place>) -> f64 {
-        let Some(place) = place else { return 0.0 };
-        let range = self.one - self.zero;
-        if range > 0.0 { (place.score - self.zero) / range } else { 1.0 }
+        place.map_or(self.missing, |place| place.score) / self.one
     }
+}
+
+fn best(list: &[(Found, Place)]) -> f64 {
+    // Of vectors at an obtuse angle to the question no scale can be made; their order stays.
+    list.first().map_or(1.0, |(found, _)| found.score).max(1e-3)
 }
 
 fn placed(list: &[Found]) -> Vec<(Found, Place)> {
@@ -127,7 +129,8 @@ mod tests {
             assert_eq!(found, expect, "{fusion:?} {weight}");
         };
         let scores = Fusion::Scores { dense: 0.5 };
-        check(scores, 0.5, &[2, 3, 1, 4]);
+        // 2: (0.8 + 0.7 / 0.8) / 2; 1: (1 + 0.3 / 0.8) / 2; 3: (0.1 + 1) / 2; 4: (0 + 0.3 / 0.8) / 2.
+        check(scores, 0.5, &[2, 1, 3, 4]);
         check(scores, 0.0, &[1, 2, 3]);
         check(scores, 1.0, &[3, 2, 4]);
         check(scores, 0.1, &[1, 2, 3, 4]);

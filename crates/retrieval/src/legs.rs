@@ -10,8 +10,8 @@ use hanok_index::{Found, IndexError, Terms, analyze};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Chunks each leg gives at least when there are two, so that their scores can be told apart.
-const DEPTH: usize = 100;
+/// Chunks each leg gives at least when there are two: what one finds, the other has mostly scored then, too.
+const DEPTH: usize = 300;
 
 /// Documents that may be found; all where there is none.
 pub(crate) type Admitted = Option<Arc<HashSet<u64>>>;

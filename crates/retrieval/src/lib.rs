@@ -11,8 +11,8 @@
 //! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs` and `fuse`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
-//! [`extract`], `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
-//! [`rerank`] (models of providers), [`eval`] (how good the search is).
+//! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
+//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
 
 mod answer;
 pub mod ask;
@@ -27,6 +27,7 @@ pub mod eval;
 pub mod extract;
 mod fetch;
 mod filter;
+mod fold;
 mod follow;
 mod fuse;
 mod git;
@@ -37,7 +38,10 @@ pub mod library;
 mod load;
 mod model;
 mod names;
+pub mod options;
+pub mod query;
 mod question;
+mod quotation;
 mod read;
 pub mod rerank;
 mod score;
@@ -63,6 +67,8 @@ pub use fetch::Fetcher;
 pub use intake::Intake;
 pub use library::{CollectionInfo, Library};
 pub use load::{on_disk, replaced};
+pub use options::{AskOptions, CollectionOptions};
+pub use query::{QueryExpander, QueryStep};
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};

@@ -89,7 +89,7 @@ pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
             Problem::new(ErrorKind::InvalidRequest, "empty_query", error.to_string()).param("query")
         }
         RetrievalError::BadFilter(_) => {
-            Problem::new(ErrorKind::InvalidRequest, "bad_filter", error.to_string()).param("filter")
+            Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string()).param("filter")
         }
         RetrievalError::Failed(source) => {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");

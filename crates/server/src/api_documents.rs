@@ -16,12 +16,13 @@ use hanok_base::{
     SearchResult, TraceId,
 };
 use hanok_retrieval::LibraryError;
-use hanok_retrieval::chunking::{Chunking, Layout, preview, tokens};
+use hanok_retrieval::chunking::{Chunker, Chunking, Layout, tokens};
 use hanok_store::documents::SourceSummary;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
 /// Most hits of one search.
 const MOST: usize = 1000;
@@ -308,24 +309,31 @@ pub(crate) async fn preview_chunks(
     request: Request,
 ) -> Response {
     let most = house.settings.load().body_limit;
+    let headers = request.headers().clone();
     let body: PreviewBody = match parsed(request, most).await {
         Ok(body) => body,
         Err(problem) => return failed(&problem),
     };
-    match previewed(&house, &visitor, body).await {
+    match previewed(&house, &visitor, &headers, body).await {
         Ok(value) => reply::json(&value),
         Err(problem) => failed(&problem),
     }
 }
 
-async fn previewed(house: &House, visitor: &Visitor, body: PreviewBody) -> Result<Value, Problem> {
+async fn previewed(
+    house: &House,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    body: PreviewBody,
+) -> Result<Value, Problem> {
     body.chunking.check().map_err(|why| wrong("chunking", why))?;
-    let (text, layout) = match (body.source_id, body.text) {
+    let (text, layout, collection) = match (body.source_id, body.text) {
         (Some(id), None) => {
             let source = find_source(house, visitor, &id).await?;
-            (source.text, Layout::named(&source.summary.meta.layout).unwrap_or_default())
+            let layout = cuts::layout_of(&source.summary);
+            (source.text, layout, source.summary.collection)
         }
-        (None, Some(text)) => (text, body.layout.unwrap_or_default()),
+        (None, Some(text)) => (text, body.layout.unwrap_or_default(), house.library.default_collection()),
         _ => return Err(wrong("source_id", "say what to cut: `source_id` or `text`, and not both")),
     };
     if text.len() > LONGEST {
@@ -335,8 +343,13 @@ async fn previewed(house: &House, visitor: &Visitor, body: PreviewBody) -> Resul
         ));
     }
     let chunking = body.chunking;
+    let meaning = match chunking.by {
+        Chunker::Semantic => cuts::Meaning::of(house, &collection, admit(house, visitor, headers).await?),
+        _ => None,
+    };
+    let runtime = Handle::current();
     let ran = tokio::task::spawn_blocking(move || {
-        let pieces = preview(&text, layout, &chunking, None);
+        let pieces = cuts::pieces_of(&text, layout, &chunking, meaning.as_ref(), &runtime);
         let damage = cuts::damage(&text, &pieces);
         let said: Vec<Value> = pieces
             .iter()
@@ -394,7 +407,7 @@ pub(crate) fn tried(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hanok_retrieval::chunking::{Chunker, Parents};
+    use hanok_retrieval::chunking::Parents;
 
     #[test]
     fn knobs_say_how_to_cut() {

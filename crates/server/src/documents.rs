@@ -6,14 +6,18 @@ use crate::door::Visitor;
 use crate::pages::Visit;
 use crate::params::{Path, Query};
 use crate::people::{CsrfForm, check_csrf, see_other};
+use crate::present::Meaning;
 use crate::present::documents as shown;
 use crate::ui;
 use crate::ui::view::SourceView;
+use crate::ui::view_knowledge::Knobs;
+use crate::wire_api::admit;
 use crate::{House, present};
 use axum::Extension;
 use axum::extract::{Form, State};
 use axum::response::Response;
 use hanok_base::{CollectionName, ErrorKind, Problem, RetrievalError};
+use hanok_retrieval::{Chunker, Chunking};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -180,6 +184,7 @@ pub(crate) async fn chunks(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path,
     Query(query): Query<ChunksQuery>,
+    headers: HeaderMap,
     visit: Visit,
 ) -> Response {
     let source = match find_source(&house, &visitor, &id).await {
@@ -194,12 +199,33 @@ pub(crate) async fn chunks(
     let chunking = if wanted.iter().all(|knob| knob.is_none()) {
         Ok(present::another(&used))
     } else {
-        tried(&used, wanted.map(|knob| knob.as_deref()))
+        tried(&used, wanted.map(Option::as_deref)).map_err(|why| (as_said(&used, &query), why))
     };
-    match present::chunks(&house, source, &used, chunking, query.from).await {
+    let meaning = match &chunking {
+        Ok(chunking) if chunking.by == Chunker::Semantic => match admit(&house, &visitor, &headers).await {
+            Ok(cx) => Meaning::of(&house, &source.summary.collection, cx),
+            Err(problem) => return visit.failed(&problem),
+        },
+        _ => None,
+    };
+    match present::chunks(&house, source, &used, chunking, meaning, query.from).await {
         Ok(view) if query.fragment.is_some() => visit.answer(StatusCode::OK, ui::tried(&visit.page, &view)),
         Ok(view) => visit.answer(StatusCode::OK, ui::chunks_page(&visit.page, &view)),
         Err(error) => visit.failed(&library_problem(&error)),
+    }
+}
+
+/// The knobs as they were asked for, whether they can be or not.
+fn as_said(used: &Chunking, query: &ChunksQuery) -> Knobs {
+    let used = shown::knobs(used);
+    let number = |text: &Option<String>, other| {
+        text.as_ref().and_then(|text| text.trim().parse().ok()).unwrap_or(other)
+    };
+    Knobs {
+        by: query.by.clone().unwrap_or(used.by),
+        size: number(&query.size, used.size),
+        overlap: number(&query.overlap, used.overlap),
+        parents: query.parents.clone().unwrap_or(used.parents),
     }
 }
 

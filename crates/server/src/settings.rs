@@ -70,6 +70,7 @@ impl Settings {
             key_name: key.map(|key| key.name.clone()),
             key_id: key.filter(|key| !key.id.is_empty()).map(|key| key.id.clone()),
             project: key.map(|key| key.project.clone()).unwrap_or_default(),
+            admin: key.is_some_and(|key| key.admin),
             base_url,
             payloads: key.and_then(|key| key.payloads),
         })

@@ -2,30 +2,30 @@
 //!
 //! What is handed over stays in the group until a commit succeeds. While none does, the group is tried again
 //! every quarter of a second to every second, and nothing is given up.
+//!
+//! Reading order: `queue` (what waits), `group` (what is committed together), the writer (here).
 
-use crate::error::{StoreError, is_store_fault, panic_text};
-use crate::insert::{Inserter, Statements, Sums};
+mod group;
+mod queue;
+
+use crate::error::{StoreError, is_store_fault};
+use crate::insert::{Inserter, Statements};
 use crate::keys::{TOUCH_EVERY, Touches};
-use crate::row::TraceBatch;
-use hanok_base::{NanoDollars, Settlement, Spent, Timestamp};
-use parking_lot::{Condvar, Mutex};
+use group::{Failed, Pending, Work, build, insert, write};
+use hanok_base::Timestamp;
+pub(crate) use queue::{Build, Job, Shared, TraceJob, WriteJob};
+use queue::{GROUP_JOBS, ShutOnPanic, Told, Trouble};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::watch;
 
 /// How long the writer gathers after the first job of a group: what is handed over is committed some 30 ms
 /// later. Fewer, larger commits: each writes the tail pages of all tables again.
 const GATHER: Duration = Duration::from_millis(25);
-/// A group is cut here, so that one commit stays within some tens of milliseconds.
-const GROUP_JOBS: usize = 768;
 /// And here, so that what is decoded at once stays small.
 const GROUP_BYTES: usize = 32 << 20;
-/// How far the writer may be behind before admissions wait for it: what has ended is to be on disk soon after.
-const BEHIND: Duration = Duration::from_millis(50);
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
 /// Between two steps of what nobody waits for, when nothing else is to be done.
@@ -38,231 +38,6 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(1);
-
-/// Makes a trace's rows; runs on the writer thread.
-pub(crate) type Build = Box<dyn FnOnce() -> Vec<TraceBatch> + Send>;
-
-/// What the store's handles and the writer thread share.
-pub(crate) struct Shared {
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    /// Places in the queue that are free.
-    pub(crate) places: Semaphore,
-    /// Told when a commit made room or the store recovered.
-    pub(crate) room: Notify,
-    /// Bytes held by what is queued.
-    pub(crate) queued_bytes: AtomicUsize,
-    /// Uses of keys that are not written yet.
-    pub(crate) touches: Mutex<Touches>,
-    bytes_limit: usize,
-    trouble: Mutex<Option<Trouble>>,
-    failing: AtomicBool,
-    /// How long the last committed job waited for its commit, in nanoseconds.
-    lag_ns: AtomicU64,
-    /// When the store was opened; what `behind` counts from.
-    opened: Instant,
-    /// When the oldest job came that is not committed yet, in nanoseconds since `opened`; 0 when there is none.
-    behind: AtomicU64,
-    /// Most pages the file may have; 0 is no limit.
-    #[cfg(test)]
-    pub(crate) page_limit: std::sync::atomic::AtomicU32,
-}
-
-/// Since when and why commits fail.
-#[derive(Clone, Debug)]
-pub(crate) struct Trouble {
-    pub(crate) since: Timestamp,
-    pub(crate) reason: String,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<(Instant, Job)>,
-    /// The writer sleeps until something comes.
-    idle: bool,
-    /// Somebody waits for the next commit.
-    urgent: bool,
-    closed: Option<Instant>,
-}
-
-pub(crate) enum Job {
-    Trace(TraceJob),
-    Write(Box<dyn WriteJob>),
-}
-
-pub(crate) struct TraceJob {
-    pub(crate) build: Build,
-    pub(crate) bytes: usize,
-    pub(crate) settlement: Option<Box<dyn Settlement>>,
-    /// Who waits until it is on the disk: told how many of its traces could not be stored.
-    pub(crate) told: Option<Told>,
-}
-
-/// Tells whoever waits for traces to be on the disk.
-pub(crate) type Told = oneshot::Sender<Result<usize, StoreError>>;
-
-impl Job {
-    /// Tells whoever waits that nothing will come of it.
-    pub(crate) fn abandon(self) {
-        match self {
-            Self::Write(job) => job.answer(Err(StoreError::Closed)),
-            Self::Trace(TraceJob { build, settlement: Some(settlement), .. }) => {
-                // The money was spent all the same.
-                settle(settlement, spent_by(&prepare(build)));
-            }
-            Self::Trace(_) => {}
-        }
-    }
-}
-
-/// A write whose caller waits for its commit.
-pub(crate) trait WriteJob: Send {
-    /// Does it, inside a savepoint; once for every attempt to commit. An `Err` takes back the savepoint only,
-    /// unless it is the store's own fault.
-    fn run(&mut self, tx: &Transaction<'_>, inserter: &mut Inserter) -> Result<(), rusqlite::Error>;
-    /// Whether `run` ended in an error of its own, and is to be taken back.
-    fn refused(&self) -> bool;
-    /// Whether the commit must reach the disk, not only the operating system.
-    fn synced(&self) -> bool;
-    /// Tells the caller, once the commit is made (`Ok`) or given up.
-    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
-}
-
-impl Shared {
-    pub(crate) fn new(places: usize, bytes_limit: usize) -> Self {
-        Self {
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            places: Semaphore::new(places),
-            room: Notify::new(),
-            queued_bytes: AtomicUsize::new(0),
-            touches: Mutex::default(),
-            bytes_limit,
-            trouble: Mutex::new(None),
-            failing: AtomicBool::new(false),
-            lag_ns: AtomicU64::new(0),
-            opened: Instant::now(),
-            behind: AtomicU64::new(0),
-            #[cfg(test)]
-            page_limit: std::sync::atomic::AtomicU32::new(0),
-        }
-    }
-
-    /// Queues a job, or gives it back when the store is closed.
-    pub(crate) fn push(&self, job: Job, urgent: bool) -> Result<(), Job> {
-        let wake = {
-            let mut queue = self.queue.lock();
-            if queue.closed.is_some() {
-                return Err(job);
-            }
-            let now = Instant::now();
-            queue.jobs.push_back((now, job));
-            // Only the first of all sets it; the writer moves it on after each commit.
-            let _kept =
-                self.behind.compare_exchange(0, self.since_opened(now), Ordering::Relaxed, Ordering::Relaxed);
-            queue.urgent |= urgent;
-            // While the writer gathers it is left asleep, unless there is a reason to hurry.
-            urgent || queue.idle || queue.jobs.len() == GROUP_JOBS
-        };
-        if wake {
-            self.wake.notify_one();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn close(&self) {
-        self.queue.lock().closed.get_or_insert_with(Instant::now);
-        self.wake.notify_all();
-    }
-
-    /// Whether new work may be admitted, places aside.
-    pub(crate) fn gate_is_open(&self) -> bool {
-        !self.failing.load(Ordering::Relaxed)
-            && self.queued_bytes.load(Ordering::Relaxed) < self.bytes_limit
-            && !self.is_behind()
-    }
-
-    pub(crate) fn is_behind(&self) -> bool {
-        let oldest = self.behind.load(Ordering::Relaxed);
-        oldest != 0 && self.opened.elapsed() > Duration::from_nanos(oldest) + BEHIND
-    }
-
-    /// Never 0, which means none.
-    fn since_opened(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.opened).as_nanos()).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// A group is committed: the oldest job is now the first that still waits.
-    fn caught_up(&self) {
-        let queue = self.queue.lock();
-        let oldest = queue.jobs.front().map_or(0, |(since, _)| self.since_opened(*since));
-        self.behind.store(oldest, Ordering::Relaxed);
-    }
-
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        self.trouble.lock().clone()
-    }
-
-    pub(crate) fn queued(&self) -> usize {
-        self.queue.lock().jobs.len()
-    }
-
-    pub(crate) fn lag(&self) -> Duration {
-        Duration::from_nanos(self.lag_ns.load(Ordering::Relaxed))
-    }
-}
-
-/// Without a writer nothing that is taken would ever be kept: no new work is admitted then.
-struct ShutOnPanic(Arc<Shared>);
-
-impl Drop for ShutOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let reason = "the store's writer failed; restart the server".to_owned();
-            *self.0.trouble.lock() = Some(Trouble { since: Timestamp::now(), reason });
-            self.0.failing.store(true, Ordering::Relaxed);
-            self.0.close();
-            let left = std::mem::take(&mut self.0.queue.lock().jobs);
-            for (_, job) in left {
-                job.abandon();
-            }
-        }
-    }
-}
-
-/// A job whose rows are made and wait for a commit.
-struct Pending {
-    since: Instant,
-    work: Work,
-}
-
-enum Work {
-    Traces(Traces),
-    Write(Box<dyn WriteJob>),
-}
-
-struct Traces {
-    batches: Vec<TraceBatch>,
-    bytes: usize,
-    settlement: Option<Box<dyn Settlement>>,
-    /// What the batches cost that could never be stored, in nano-dollars.
-    lost_nano: i64,
-    /// How many those are.
-    lost: usize,
-    /// Who waits until the rest is on the disk.
-    told: Option<Told>,
-}
-
-impl Traces {
-    /// Releases what was reserved for them, at what they cost.
-    fn settle(self) {
-        if let Some(settlement) = self.settlement {
-            let spent = spent_by(&self.batches);
-            let cost = NanoDollars(spent.cost.0.saturating_add(self.lost_nano));
-            settle(settlement, Spent { cost, ..spent });
-        }
-    }
-}
 
 /// The writer thread's own state.
 pub(crate) struct Writer {
@@ -663,104 +438,4 @@ impl Writer {
         let limit = if limit == 0 { 1 << 30 } else { limit };
         self.conn.query_row(&format!("PRAGMA max_page_count = {limit}"), [], |_| Ok(()))
     }
-}
-
-enum Failed {
-    /// The store's own fault: later it may succeed.
-    Store(rusqlite::Error),
-    /// A record could not be stored and was taken out of the group.
-    Record,
-}
-
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-fn build((since, job): (Instant, Job)) -> Pending {
-    let work = match job {
-        Job::Write(job) => Work::Write(job),
-        Job::Trace(TraceJob { build, bytes, settlement, told }) => {
-            let batches = prepare(build);
-            Work::Traces(Traces { batches, bytes, settlement, lost_nano: 0, lost: 0, told })
-        }
-    };
-    Pending { since, work }
-}
-
-fn prepare(build: Build) -> Vec<TraceBatch> {
-    catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|panic| {
-        tracing::error!(
-            panic = panic_text(&*panic),
-            "a trace could not be prepared and is lost, its cost with it"
-        );
-        Vec::new()
-    })
-}
-
-fn spent_by(batches: &[TraceBatch]) -> Spent {
-    batches.iter().fold(Spent::default(), |sum, batch| Spent {
-        cost: NanoDollars(sum.cost.0.saturating_add(batch.cost().0)),
-        tokens: sum.tokens.saturating_add(batch.tokens()),
-    })
-}
-
-/// Somebody else's code: its panic must not end the writer.
-fn settle(settlement: Box<dyn Settlement>, spent: Spent) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| settlement.settle(spent, &[]))) {
-        tracing::error!(panic = panic_text(&*panic), "a settlement panicked");
-    }
-}
-
-fn insert(
-    inserter: &mut Inserter,
-    tx: &Transaction<'_>,
-    statements: &mut Statements<'_>,
-    traces: &mut Traces,
-) -> Result<(), Failed> {
-    let mut stored = Sums::default();
-    for at in 0..traces.batches.len() {
-        let Some(batch) = traces.batches.get(at) else { break };
-        match inserter.insert(tx, statements, batch) {
-            Ok(sums) => stored.merge(&sums),
-            Err(error) if is_store_fault(&error) || tx.is_autocommit() => return Err(Failed::Store(error)),
-            Err(error) => {
-                let cost = batch.cost();
-                tracing::error!(
-                    %error, trace_id = %batch.trace_id, %cost,
-                    "a trace cannot be stored and is lost; its cost is written off"
-                );
-                traces.lost_nano = traces.lost_nano.saturating_add(cost.0);
-                traces.lost += 1;
-                traces.batches.swap_remove(at);
-                return Err(Failed::Record);
-            }
-        }
-    }
-    if let Some(settlement) = &traces.settlement {
-        inserter.charge(settlement.charges(), &stored, traces.lost_nano);
-    }
-    Ok(())
-}
-
-fn write(
-    tx: &Transaction<'_>,
-    inserter: &mut Inserter,
-    job: &mut dyn WriteJob,
-) -> Result<(), rusqlite::Error> {
-    tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-    job.run(tx, inserter)?;
-    if tx.is_autocommit() {
-        // SQLite took back the whole transaction, which it does when the disk is full.
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-            Some("the transaction was taken back while a write ran".to_owned()),
-        ));
-    }
-    if job.refused() {
-        tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
-    }
-    tx.prepare_cached("RELEASE job")?.execute([])?;
-    Ok(())
 }

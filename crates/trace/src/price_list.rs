@@ -11,7 +11,7 @@ use std::fmt;
 /// Names that are remembered with their price, so that a call costs no search of the list.
 const REMEMBERED: usize = 4_096;
 /// Vendors whose models run on the user's own machines, and our own answerers: free, and said so here only.
-const FREE: [&str; 4] = ["hanok", "ollama", "vllm", "llamacpp"];
+const FREE: [&str; 5] = ["hanok", "ollama", "vllm", "llamacpp", "tei"];
 
 type OfModels = HashMap<Box<str>, Option<Price>, RandomState>;
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Prices {
 }
 
 impl Prices {
-    /// The table that comes with this version. Models on the user's own machines (`ollama`, `vllm`, `llamacpp`)
+    /// The table that comes with this version. Models on the user's own machines (`ollama`, `vllm`, `llamacpp`, `tei`)
     /// and our own answerers are free; whatever else is not in it is unpriced, never free.
     pub fn builtin() -> Self {
         Self { builtin: true, ..Self::default() }

@@ -9,7 +9,8 @@
 //! [`openai_chat`], [`embeddings`], [`rerank`], [`form`] (multipart), [`tokens`] (an estimate of them), [`rate`] (limits
 //! as headers); beneath them `edit` (bytes, changed in few places), `take` (members out of a parsed object),
 //! `depth` (how deep they may be), `members` (members out of bytes,
-//! nothing else built) and `template` (events that need not be read).
+//! nothing else built), `quote` (what is told of a
+//! quotation) and `template` (events that need not be read).
 
 pub mod anthropic_messages;
 pub mod codec;
@@ -26,6 +27,7 @@ mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
+mod quote;
 pub mod rate;
 pub mod rerank;
 mod signature;

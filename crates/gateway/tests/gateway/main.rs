@@ -16,6 +16,7 @@ mod money;
 mod overshoot;
 mod resilience;
 mod resuming;
+mod rooms;
 mod strategies;
 mod translating;
 mod world;

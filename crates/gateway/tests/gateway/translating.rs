@@ -119,15 +119,38 @@ async fn routes_nobody_translates_go_to_who_speaks_them() {
     let world = World::new(&[&other, &own], vec![("both", both)]);
     for route in [Route::Rerank, Route::Raw("moderations"), Route::Raw("audio/speech")] {
         let call = |model: &str| {
-            Call::new(Dialect::OpenAiChat, route, json!({"model": model, "input": "a"}).to_string().into())
+            Call::new(
+                Dialect::OpenAiChat,
+                route,
+                json!({"model": model, "query": "q", "documents": ["a"]}).to_string().into(),
+            )
         };
         let read = world.ask(call("both")).await.unwrap();
         assert_eq!(read.header("x-hanok-target"), Some("q/x"));
-        assert_eq!(own.last(), json!({"model": "x", "input": "a"}));
+        assert_eq!(own.last(), json!({"model": "x", "query": "q", "documents": ["a"]}));
         let problem = world.ask(call("p/x")).await.unwrap_err();
         assert_eq!(problem.kind, ErrorKind::Unsupported, "{problem}");
     }
     assert_eq!(other.count(), 0);
+}
+
+#[tokio::test]
+async fn rerankings_over_a_provider_that_takes_them_in_types() {
+    let native = Dialects::NONE.with(Dialect::OpenAiChat);
+    let provider = Told::able("p", Capabilities { native, typed_rerank: true, ..Capabilities::default() });
+    let world = World::new(&[&provider], Vec::new());
+    let call = |body: Value| Call::new(Dialect::OpenAiChat, Route::Rerank, body.to_string().into());
+    let read =
+        world.ask(call(json!({"model": "p/r", "query": "q", "documents": ["a", "bb"], "top_n": 2}))).await;
+    let read = read.unwrap().json();
+    assert_eq!(read["model"], "p/r", "the name it was asked for by");
+    assert_eq!(
+        read["results"],
+        json!([{"index": 1, "relevance_score": 2.0}, {"index": 0, "relevance_score": 1.0}])
+    );
+    assert_eq!(provider.last(), json!({"query": "q", "documents": 2, "top_n": 2}));
+    let problem = world.ask(call(json!({"model": "p/r", "query": "q", "documents": []}))).await.unwrap_err();
+    assert_eq!((problem.kind, problem.param.as_deref()), (ErrorKind::InvalidRequest, Some("documents")));
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use hanok_base::{
     BoxError, BoxFuture, CallContext, Caller, Capabilities, Charge, ChatRequest, Degradation, Delta, Dialect,
     Dialects, EmbedRequest, EmbedResponse, EventStream, FinishReason, FinishedTrace, ModelInfo, ModelName,
     NanoDollars, Object, Operation, Part, Place, Problem, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, RawBody, RawCall, RawResponse, Route, Span, Spent, StreamEvent, Timestamp, Usage,
+    ProviderName, RawBody, RawCall, RawResponse, RerankRequest, RerankResponse, Route, Span, Spent,
+    StreamEvent, Timestamp, Usage,
 };
 use hanok_gateway::{
     Answer, AnswerBody, Balance, Call, Entry, Gateway, Key, Ledger, Limits, Model, Policy, Routes, Tariff,
@@ -173,6 +174,25 @@ impl Provider for Told {
             let vectors = request.inputs.iter().map(|_| vec![0.25, -0.5]).collect();
             let usage = Usage { input: Some(2), ..Usage::default() };
             Ok(EmbedResponse { model: "e".into(), vectors, usage })
+        })
+    }
+    fn rerank<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        request: &'a RerankRequest,
+    ) -> BoxFuture<'a, Result<RerankResponse, ProviderError>> {
+        Box::pin(async move {
+            // Others are asked in bytes.
+            if !self.can.typed_rerank {
+                return Err(self.error(ProviderErrorKind::Unsupported, None));
+            }
+            let asked =
+                json!({"query": request.query, "documents": request.documents.len(), "top_n": request.top_n});
+            self.begin(cx, asked).await?;
+            self.bill(cx, COST, TOKENS);
+            let score = |(at, text): (usize, &String)| (at, f32::from(u8::try_from(text.len()).unwrap()));
+            let ranked = request.documents.iter().enumerate().map(score).rev().collect();
+            Ok(RerankResponse { model: "r".into(), ranked, usage: Usage::default() })
         })
     }
     fn forward<'a>(

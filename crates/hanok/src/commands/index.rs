@@ -4,11 +4,11 @@ use crate::cli::Index;
 use crate::config::Effective;
 use crate::output;
 use crate::ownership::{self, Owned};
-use crate::progress::{Shown, said};
+use crate::progress::{Embedding, Shown, said};
 use crate::remote::Remote;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, bail};
-use hanok_base::CollectionName;
+use hanok_base::{CallContext, CollectionName};
 use hanok_retrieval::{Cancel, SyncReport, replaced};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -57,6 +57,10 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
             let shown = Shown::new(&name);
             let report = rooms.library.sync(&name, &paths, &shown, &cancel).await?;
             shown.end(&report);
+            let embedding = Embedding::new(&name);
+            let cx = CallContext::unrecorded();
+            rooms.library.embed(&cx, &name, &|embedded| embedding.update(embedded), &cancel).await?;
+            embedding.end();
             reports.insert(name.to_string(), serde_json::to_value(&report)?);
         }
         rooms.close().await?;

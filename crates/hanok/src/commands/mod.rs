@@ -10,6 +10,8 @@ mod eval;
 mod index;
 mod init;
 mod keys;
+mod models;
+mod pull;
 mod reload;
 mod removing;
 mod search;
@@ -61,7 +63,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Audit { limit, json } => block_on(audit::run(effective, limit, json.json)),
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
-        Command::Eval(eval) => block_on(eval::run(eval)),
+        Command::Eval(eval) => block_on(eval::run(effective, eval)),
+        Command::Pull(pull) => block_on(pull::run(effective, pull)),
+        Command::List(json) => models::list(&effective, json.json),
+        Command::Rm { name } => models::rm(&effective, &name),
         Command::Completions { .. } | Command::Config(_) | Command::Init(_) | Command::ParseDocuments => {
             Ok(ExitCode::SUCCESS)
         }

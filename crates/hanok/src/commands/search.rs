@@ -3,7 +3,7 @@
 use crate::cli::Search;
 use crate::config::Effective;
 use crate::{output, wiring};
-use hanok_base::{CallContext, CollectionName, Retriever as _, SearchQuery};
+use hanok_base::{CallContext, CollectionName, Readers, Retriever as _, SearchQuery};
 use hanok_retrieval::Library;
 use serde_json::json;
 use std::process::ExitCode;
@@ -13,7 +13,13 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
     let store = wiring::store_to_read(&effective)?;
     let library = Library::open(store, &effective.data.value).await?;
     let collection = search.collection.map_or_else(|| library.default_collection(), CollectionName::from);
-    let query = SearchQuery::new(search.query, collection, search.top_k.clamp(1, 1000));
+    wiring::equip(&library, &effective, None).await?;
+    let mut query = SearchQuery::new(search.query, collection, search.top_k.clamp(1, 1000));
+    query.filter = search.filter;
+    query.legs = search.legs.map(wiring::legs);
+    if !search.reader.is_empty() {
+        query.readers = Readers::Of(search.reader);
+    }
     let found = library.search(&CallContext::unrecorded(), &query).await?;
     if search.json.json {
         output::json(&json!({ "hits": found.hits, "coverage": found.coverage }))?;
@@ -29,6 +35,13 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
             "2",
             &format!("   bytes {} to {}, score {:.2}", hit.start, hit.end, hit.score),
         ))?;
+        for vote in hit.about.votes.iter().filter(|_| search.why) {
+            let line = format!(
+                "   {} rank {}, score {:.3}, counts {:.2}: {}",
+                vote.leg, vote.rank, vote.score, vote.weight, vote.reason
+            );
+            output::line(output::safe(&line))?;
+        }
         let text: String =
             hit.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(240).collect();
         output::line(output::safe(&format!("   {text}")))?;

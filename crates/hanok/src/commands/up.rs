@@ -5,11 +5,11 @@ use crate::cli::Up;
 use crate::config::{Effective, Setting};
 use crate::output;
 use crate::ownership::Owned;
-use crate::progress::{Shown, said};
+use crate::progress::{Embedding, Shown, said};
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CollectionName, Timestamp, TraceId};
+use hanok_base::{CallContext, CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 /// How long running answers may take to finish once the server is asked to stop.
@@ -231,7 +231,7 @@ async fn index(
             "the search index could not be brought up to date"
         );
     }
-    let mut watching = JoinSet::new();
+    let (mut following, mut changes) = (JoinSet::new(), Vec::new());
     for (name, paths) in collections {
         let shown = Shown::new(&name);
         match library.sync(&name, &paths, &shown, &cancel).await {
@@ -240,15 +240,49 @@ async fn index(
                 tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "indexing failed");
             }
         }
+        let changed = Arc::new(Notify::new());
+        changes.push((name.clone(), changed.clone()));
         if watches {
             let (library, cancel) = (library.clone(), cancel.clone());
-            watching.spawn(async move {
-                let told = |watched| tell(&name, watched);
+            following.spawn(async move {
+                let told = |watched| {
+                    if matches!(watched, Watched::Changed(_)) {
+                        changed.notify_one();
+                    }
+                    tell(&name, watched);
+                };
                 library.watch(&name, &paths, &cancel, &told).await;
             });
         }
     }
-    watching.join_all().await;
+    // Words of all collections first: they are searchable at once, and vectors take their time.
+    for (name, changed) in changes {
+        embed(&library, &name, &cancel).await;
+        if watches {
+            let (library, cancel) = (library.clone(), cancel.clone());
+            following.spawn(async move {
+                while !cancel.is_cancelled() {
+                    if tokio::time::timeout(LOOK_UP, changed.notified()).await.is_ok() {
+                        embed(&library, &name, &cancel).await;
+                    }
+                }
+            });
+        }
+    }
+    following.join_all().await;
+}
+
+/// How soon a cancelled server is noticed between two changes.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// Makes the vectors that a collection lacks.
+async fn embed(library: &Library, name: &CollectionName, cancel: &Cancel) {
+    let shown = Embedding::new(name);
+    let cx = CallContext::unrecorded();
+    if let Err(error) = library.embed(&cx, name, &|embedded| shown.update(embedded), cancel).await {
+        tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
+    }
+    shown.end();
 }
 
 /// Says what following a collection is about.

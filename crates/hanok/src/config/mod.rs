@@ -4,6 +4,7 @@ mod documents;
 mod effective;
 mod governance;
 mod load;
+mod local;
 mod model;
 mod units;
 
@@ -11,6 +12,7 @@ pub(crate) use documents::Documents;
 pub(crate) use effective::{Effective, Origin, Overrides, Setting};
 pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction, Retention, Sampling};
 pub(crate) use load::{ConfigError, parse};
+pub(crate) use local::Local;
 pub(crate) use model::{Model, Rule, Target};
 pub(crate) use units::{Dollars, Seconds, Size};
 
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) answers: Answers,
     /// What applies to all model calls.
     pub(crate) gateway: Gateway,
+    /// Models that run in this process.
+    pub(crate) local: Local,
     /// The way out: proxy, certificates.
     pub(crate) network: Network,
     /// Spans of other programs.
@@ -251,6 +255,58 @@ pub(crate) struct Collection {
     /// What is said of which documents; a later rule counts more than an earlier one.
     #[serde(default)]
     pub(crate) metadata: Vec<hanok_retrieval::Rule>,
+    /// What makes its vectors: a model of `hanok pull`, a folder with one (relative to the configuration file), or
+    /// `provider/model`; `none` for words alone. The first pulled embedder when absent.
+    #[serde(default)]
+    pub(crate) embedder: Option<String>,
+    /// What looks at the best hits once more: a cross-encoder as above, `provider/model` of a provider that reranks, or
+    /// `chat:MODEL` for a chat model.
+    #[serde(default)]
+    pub(crate) rerank: Option<String>,
+    /// How legs become one list.
+    #[serde(default)]
+    pub(crate) fusion: Option<Fusion>,
+    /// Which legs are asked: `bm25`, `dense`, or `hybrid` (default).
+    #[serde(default)]
+    pub(crate) legs: Option<Legs>,
+    /// Hits of one document at most.
+    #[serde(default)]
+    pub(crate) per_source: Option<usize>,
+}
+
+/// How legs become one list.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Fusion {
+    /// `"scores"` or `"rrf"`.
+    Named(FusionName),
+    /// `{ dense = 0.4 }`: by scores, the dense leg counting so much of 1.
+    Weighted {
+        /// 0 to 1.
+        dense: f64,
+    },
+}
+
+/// A way to fuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FusionName {
+    /// By scores.
+    Scores,
+    /// By ranks.
+    Rrf,
+}
+
+/// Which legs are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Legs {
+    /// Words.
+    Bm25,
+    /// Vectors.
+    Dense,
+    /// Both.
+    Hybrid,
 }
 
 /// `[answers]`
@@ -259,6 +315,13 @@ pub(crate) struct Collection {
 pub(crate) struct Answers {
     /// The model behind `hanok/ask` where the request names none: an alias or `provider/model`.
     pub(crate) target: Option<String>,
+    /// What a model does with a question before it is searched for, unless a request says otherwise: some of
+    /// `rewrite`, `multi`, `hyde` and `decompose`.
+    pub(crate) query: Vec<String>,
+    /// The model that does so; the one that answers, where none is named.
+    pub(crate) query_model: Option<String>,
+    /// Chunks that are read for an answer, 1 to 50, unless a request says otherwise.
+    pub(crate) top_k: Option<usize>,
 }
 
 /// `[[keys]]`

@@ -20,11 +20,12 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     super::policies(effective)?;
     documents::check(effective)?;
     let routes = provider_routes(effective)?;
-    if let Some(target) = &effective.config.answers.target
-        && !routes.knows(target)
-    {
+    super::searched(effective)?;
+    let answers = &effective.config.answers;
+    for (key, target) in [("target", &answers.target), ("query_model", &answers.query_model)] {
+        let Some(target) = target.as_ref().filter(|target| !routes.knows(target)) else { continue };
         bail!(
-            "answers.target: `{target}` is neither an alias under [models] nor provider/model with a known provider"
+            "answers.{key}: `{target}` is neither an alias under [models] nor provider/model with a known provider"
         );
     }
     for (pattern, price) in &effective.config.prices {

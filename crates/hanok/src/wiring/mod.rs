@@ -2,6 +2,7 @@
 
 mod check;
 mod documents;
+mod equipment;
 mod export;
 mod governance;
 mod models;
@@ -12,16 +13,18 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
+pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CollectionName, ModelName};
+use hanok_base::{CallContext, CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
-use hanok_retrieval::{AskAnswerer, Cancel, ExtractAnswerer, Library};
+use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
 use hanok_trace::{Retention, TraceStore};
@@ -59,17 +62,28 @@ impl Rooms {
         let ledger = money::ledger(store.clone());
         let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
+        rooms.equip(effective).await?;
         Ok(rooms)
+    }
+
+    /// Gives every collection what the configuration says it is searched with.
+    pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
+        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
+        equip(&self.library, effective, Some(gateway)).await
     }
 
     /// Builds the routes of a configuration and puts them in place.
     pub(crate) fn route(&self, effective: &Effective) -> anyhow::Result<()> {
         let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
         let target = effective.config.answers.target.as_deref().map(ModelName::from);
-        let ask = AskAnswerer::new(self.library.clone(), gateway, target);
+        let options = CollectionOptions { all: searched(effective)?, ..CollectionOptions::default() };
+        let query_model = effective.config.answers.query_model.as_deref().map(ModelName::from);
+        let ask =
+            AskAnswerer::new(self.library.clone(), gateway, target).configured(options.clone(), query_model);
+        let extract = ExtractAnswerer::new(self.library.clone()).configured(options);
         let routes = Routes::default()
             .keeping(self.gateway.states())
-            .answerer("extract", Arc::new(ExtractAnswerer::new(self.library.clone())))
+            .answerer("extract", Arc::new(extract))
             .answerer("ask", Arc::new(ask));
         // Nothing is exchanged before all of it is known to be good.
         let routes = providers::add_to(routes, effective)?;
@@ -87,6 +101,8 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
+            let cx = CallContext::unrecorded();
+            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }
@@ -211,4 +227,14 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
         found.insert(0, ("default".into(), paths.to_vec()));
     }
     found
+}
+
+/// How documents are searched for an answer where neither a request nor a collection says.
+pub(crate) fn searched(effective: &Effective) -> anyhow::Result<AskOptions> {
+    let answers = &effective.config.answers;
+    let told = serde_json::json!({
+        "query": (!answers.query.is_empty()).then_some(&answers.query), "top_k": answers.top_k,
+    });
+    AskOptions::read(told.as_object().unwrap_or(&serde_json::Map::new()), "answers")
+        .map_err(anyhow::Error::msg)
 }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use hanok_net::{Cassette, CassetteMode, CassetteOptions, Certificates, ClientOptions, Egress, Proxy};
 
 /// How to reach these hosts, and no others.
-pub(super) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<ClientOptions> {
+pub(crate) fn options(effective: &Effective, hosts: &[&str]) -> anyhow::Result<ClientOptions> {
     let mut options = outward(effective)?;
     let mut egress = Egress::only(hosts.iter().copied()).context("providers")?;
     for host in hosts {

@@ -10,6 +10,12 @@ impl Bits {
         Self(vec![0; super::segment::index(rows).div_ceil(64)])
     }
 
+    /// Makes it none of `rows` rows.
+    pub(crate) fn reset(&mut self, rows: u32) {
+        self.0.clear();
+        self.0.resize(super::segment::index(rows).div_ceil(64), 0);
+    }
+
     /// From words as [`Bits::words`] gives them.
     pub(crate) fn of(words: Vec<u64>) -> Self {
         Self(words)

@@ -71,7 +71,7 @@ impl Manifest {
         bytes.extend(FORMAT.to_le_bytes());
         bytes.extend(self.dimensions.to_le_bytes());
         bytes.extend(self.next.to_le_bytes());
-        let mut list = |len: usize| (len as u64).to_le_bytes();
+        let list = |len: usize| (len as u64).to_le_bytes();
         bytes.extend(list(self.mark.len()));
         bytes.extend(self.mark.as_bytes());
         bytes.extend(list(self.parts.len()));

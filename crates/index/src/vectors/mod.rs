@@ -8,13 +8,19 @@
 //! Deliberately not here: where vectors come from, and which embedder made them; vectors of two embedders belong
 //! into two indexes.
 //!
-//! Reading order: [`VectorIndex`] and `search` (reading), [`VectorWriter`] (writing), `code` and `simd` (what a
-//! vector is kept as and how two are multiplied), `segment`, `mapped` and `manifest` (files), `bits`.
+//! Up to some number of vectors all are looked at; beyond, a graph leads to the nearest ([`Tuning`]).
+//!
+//! Reading order: [`VectorIndex`] and `search` (reading), [`VectorWriter`] and `merge` (writing), `graph` (walking)
+//! and `build` (linking), `code` and `simd` (what a vector is kept as and how two are multiplied), `segment`,
+//! `mapped` and `manifest` (files), `bits`.
 
 mod bits;
+mod build;
 mod code;
+mod graph;
 mod manifest;
 mod mapped;
+mod merge;
 mod search;
 mod segment;
 mod simd;
@@ -25,6 +31,7 @@ pub use writer::VectorWriter;
 use crate::index::{Busy, Found, IndexError};
 use bits::Bits;
 use code::Query;
+use graph::Graph;
 use manifest::Manifest;
 use parking_lot::{Mutex, RwLock};
 use segment::Segment;
@@ -38,9 +45,29 @@ pub struct VectorIndex(Arc<Shared>);
 /// What the index and its writer share.
 struct Shared {
     dir: PathBuf,
+    tuning: Tuning,
     view: RwLock<Option<Arc<View>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
+}
+
+/// How an index is searched and made. It is not kept with the index and may differ each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Up to how many vectors a search looks at each; beyond, it follows a graph.
+    pub exact: usize,
+    /// How many of the vectors that it met a walk through the graph keeps and follows: more find more of the
+    /// nearest, and take longer.
+    pub width: usize,
+    /// Threads that make the graph; it is the same for any number of them.
+    pub threads: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+        Self { exact: 150_000, width: 128, threads }
+    }
 }
 
 /// What a search sees: a commit, whole.
@@ -57,6 +84,7 @@ struct View {
 struct Part {
     segment: Arc<Segment>,
     dead: Arc<Bits>,
+    graph: Option<Arc<Graph>>,
 }
 
 impl Part {
@@ -68,12 +96,17 @@ impl Part {
 impl VectorIndex {
     /// The index in `dir`, which need not exist.
     pub fn open(dir: &Path) -> Self {
+        Self::open_with(dir, Tuning::default())
+    }
+
+    /// The index in `dir`, searched and made so.
+    pub fn open_with(dir: &Path, tuning: Tuning) -> Self {
         let view = View::read(dir).unwrap_or_else(|error| {
             tracing::warn!(dir = %dir.display(), %error, "the vector index cannot be read and will be built again");
             None
         });
         let view = RwLock::new(view.map(Arc::new));
-        Self(Arc::new(Shared { dir: dir.to_owned(), view, writing: Arc::default() }))
+        Self(Arc::new(Shared { dir: dir.to_owned(), tuning, view, writing: Arc::default() }))
     }
 
     /// Takes an index whose files were deleted under it for what it is: missing. It is made anew by the next
@@ -120,7 +153,7 @@ impl VectorIndex {
             return Err(IndexError::Dimensions { expected: view.dimensions, found: vector.len() });
         }
         let query = Query::new(vector).ok_or(IndexError::NotFinite)?;
-        Ok(view.search(&query, limit, admit))
+        Ok(view.search(&query, limit, admit, &self.0.tuning))
     }
 
     /// Begins to write. There is one writer at a time. A missing or broken index is made anew first, and what a
@@ -153,8 +186,23 @@ impl View {
         let mut parts = Vec::with_capacity(manifest.parts.len());
         for part in manifest.parts {
             let segment = Arc::new(Segment::open(dir, part.id, dimensions)?);
-            parts.push(Part { segment, dead: Arc::new(part.dead) });
+            let graph = if part.graph { graph_of(dir, &segment) } else { None };
+            parts.push(Part { segment, dead: Arc::new(part.dead), graph });
         }
         Ok(Some(Self { mark: manifest.mark, dimensions, next: manifest.next, parts }))
+    }
+}
+
+/// A graph that cannot be read is made again by the next commit; until then all rows are looked at.
+fn graph_of(dir: &Path, segment: &Segment) -> Option<Arc<Graph>> {
+    match Graph::open(dir, segment) {
+        Ok(graph) => {
+            segment.here_and_there();
+            Some(Arc::new(graph))
+        }
+        Err(error) => {
+            tracing::warn!(dir = %dir.display(), %error, "the graph over the vectors cannot be read");
+            None
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::code::{MOST_DIMENSIONS, encode};
 use super::mapped::Mapped;
 use super::simd::LANES;
 use std::fs::File;
-use std::io::{BufWriter, Error, ErrorKind, Result, Seek, SeekFrom, Write};
+use std::io::{BufReader, BufWriter, Error, ErrorKind, Result, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"hanokvec";
@@ -22,6 +22,8 @@ pub(crate) struct Segment {
     pub(crate) id: u64,
     /// How many rows.
     pub(crate) rows: u32,
+    /// Numbers in each vector.
+    pub(crate) dimensions: usize,
     /// Bytes of a row.
     pub(crate) stride: usize,
     map: Mapped,
@@ -35,10 +37,10 @@ impl Segment {
         folder.join(format!("{id:08x}.vec"))
     }
 
-    /// Whose file it is; `None` for any other file.
+    /// Whose file, or whose graph's file, it is; `None` for any other file.
     pub(crate) fn id_of(path: &Path) -> Option<u64> {
-        let name = path.file_name()?.to_str()?.strip_suffix(".vec")?;
-        u64::from_str_radix(name, 16).ok()
+        let (id, kind) = path.file_name()?.to_str()?.split_once('.')?;
+        if kind == "vec" || kind == "graph" { u64::from_str_radix(id, 16).ok() } else { None }
     }
 
     /// Opens a segment of vectors of `dimensions` numbers. A file that is not whole is an error.
@@ -52,7 +54,7 @@ impl Segment {
         let (Some(found), Some(rows)) = (numbers.next(), numbers.next()) else {
             return Err(broken("is cut short"));
         };
-        if usize::try_from(found).ok() != Some(dimensions) || dimensions > MOST_DIMENSIONS {
+        if index(found) != dimensions || !(1..=MOST_DIMENSIONS).contains(&dimensions) {
             return Err(broken("holds vectors of another length"));
         }
         let stride = dimensions.next_multiple_of(LANES);
@@ -66,12 +68,19 @@ impl Segment {
         if map.bytes().len() != end {
             return Err(broken("is cut short"));
         }
-        Ok(Self { id, rows, stride, map, ends })
+        Ok(Self { id, rows, dimensions, stride, map, ends })
     }
 
     /// Tells the system that single rows will be read.
     pub(crate) fn here_and_there(&self) {
         self.map.here_and_there();
+    }
+
+    /// Reads the rows from the file, one after the other, which leaves less in memory than the mapping.
+    pub(crate) fn reader(&self, folder: &Path) -> Result<BufReader<File>> {
+        let mut file = File::open(Self::path(folder, self.id))?;
+        file.seek(SeekFrom::Start(HEAD as u64))?;
+        Ok(BufReader::with_capacity(BUFFER, file))
     }
 
     fn part(&self, from: usize, to: usize) -> &[u8] {

@@ -82,7 +82,7 @@ impl Kernel {
         all
     }
 
-    /// The name, for measurements.
+    #[cfg(test)]
     pub(crate) fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]

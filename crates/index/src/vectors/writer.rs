@@ -3,6 +3,7 @@
 use super::bits::Bits;
 use super::code::MOST_DIMENSIONS;
 use super::manifest::{self, Manifest};
+use super::merge;
 use super::segment::{Segment, SegmentWriter};
 use super::{Part, Shared, View};
 use crate::index::{Busy, IndexError};
@@ -74,7 +75,8 @@ impl VectorWriter {
     }
 
     /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
-    /// that dies at any moment leaves the last commit as it was.
+    /// that dies at any moment leaves the last commit as it was. It may take long after that, because it then
+    /// merges, and makes or extends the graph; searches go on meanwhile.
     pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
         self.try_commit(mark).map_err(|source| failed(&self.index, source))
     }
@@ -91,14 +93,30 @@ impl VectorWriter {
                 }
             }
             let segment = Arc::new(pending.finish(&self.index.dir)?);
-            parts.push(Part { segment, dead: Arc::new(dead) });
+            parts.push(Part { segment, dead: Arc::new(dead), graph: None });
         }
         parts.retain(|part| part.alive() > 0);
         let dimensions = if parts.is_empty() { 0 } else { dimensions };
         let view = View { mark: mark.to_owned(), dimensions, next: self.next, parts };
         self.publish(view)?;
         self.deleted.clear();
+        self.settle()?;
         self.tidy()
+    }
+
+    /// Merges what is due. What was committed is searchable and durable before.
+    fn settle(&mut self) -> std::io::Result<()> {
+        while let Some((range, linked)) = merge::due(&self.base.parts, &self.index.tuning) {
+            let id = self.next;
+            self.next += 1;
+            let chosen = self.base.parts.get(range.clone()).unwrap_or_default();
+            let merged = merge::merge(&self.index.dir, id, chosen, linked, &self.index.tuning)?;
+            let mut parts = self.base.parts.clone();
+            parts.splice(range, merged);
+            let (mark, dimensions) = (self.base.mark.clone(), self.base.dimensions);
+            self.publish(View { mark, dimensions, next: self.next, parts })?;
+        }
+        Ok(())
     }
 
     /// Makes a view the index's.
@@ -150,7 +168,11 @@ fn without(part: &Part, gone: &HashSet<u64>) -> Part {
             }
         }
     }
-    Part { segment: part.segment.clone(), dead: dead.map_or_else(|| part.dead.clone(), Arc::new) }
+    Part {
+        segment: part.segment.clone(),
+        graph: part.graph.clone(),
+        dead: dead.map_or_else(|| part.dead.clone(), Arc::new),
+    }
 }
 
 impl View {
@@ -161,7 +183,7 @@ impl View {
     fn manifest(&self) -> Manifest {
         let parts = self.parts.iter().map(|part| {
             let dead = if part.dead.count() == 0 { Bits::default() } else { (*part.dead).clone() };
-            manifest::Part { id: part.segment.id, graph: false, dead }
+            manifest::Part { id: part.segment.id, graph: part.graph.is_some(), dead }
         });
         Manifest {
             mark: self.mark.clone(),

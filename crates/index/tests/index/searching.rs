@@ -1,6 +1,6 @@
 //! The index over a folder: what is found, what survives, what is made anew.
 
-use hanok_index::{Found, SearchIndex, Terms, analyze};
+use hanok_index::{Analysis, Found, SearchIndex, Terms, analyze};
 use std::collections::HashMap;
 
 /// A text of words drawn from few, so that many texts share many terms.
@@ -193,4 +193,81 @@ fn a_single_syllable_finds_the_runs_it_begins() {
     assert_eq!(index.doc_freq("책을").unwrap(), 2);
     assert!(index.idf("책상").unwrap() > index.idf("책을").unwrap());
     assert!(index.idf("없음").unwrap() > index.idf("책상").unwrap());
+}
+
+#[test]
+fn a_filter_is_applied_before_the_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: HashMap<u64, String> = (0..500).map(|key| (key, text(key))).collect();
+    let index = filled(dir.path(), &texts, 3);
+    let writer = index.writer().unwrap();
+    writer.delete_group(7);
+    let mut writer = writer;
+    writer.commit("less").unwrap();
+    for query in ["w0 w1 w2", "w3 w40 w7 w22 w1", "w60 w61 w62 w63 nowhere"] {
+        let terms = Terms::of(query);
+        let all = index.search(&terms, 1000).unwrap();
+        for share in [1, 3, 49] {
+            let admit = |group: u64| group.is_multiple_of(share);
+            let expect: Vec<&Found> = all.iter().filter(|found| admit(found.group)).collect();
+            for limit in [1, 10, 1000] {
+                let found = index.search_where(&terms, limit, Some(&admit)).unwrap();
+                assert_eq!(found.len(), expect.len().min(limit));
+                for (got, expect) in found.iter().zip(&expect) {
+                    assert!(admit(got.group) && got.group != 7);
+                    assert!((got.score - expect.score).abs() < 1e-9, "{query}: {got:?} for {expect:?}");
+                }
+            }
+        }
+        assert_eq!(index.search_where(&terms, 5, Some(&|_| false)).unwrap(), []);
+    }
+}
+
+#[test]
+fn what_the_terms_add_is_the_score() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: HashMap<u64, String> = (0..200).map(|key| (key, text(key))).collect();
+    let index = filled(dir.path(), &texts, 2);
+    let terms = Terms::of("w0 w3 w3 w50 w60 nowhere");
+    for found in index.search(&terms, 200).unwrap() {
+        let parts = index.explain(found.key, found.group, &terms).unwrap();
+        let sum: f64 = parts.iter().map(|(_, part)| part).sum();
+        assert!((sum - found.score).abs() < 1e-9, "{found:?}: {parts:?}");
+        assert!(parts.is_sorted_by(|a, b| a.1 >= b.1) && parts.iter().all(|(term, _)| term != "nowhere"));
+    }
+    assert_eq!(index.explain(1, 99, &terms).unwrap(), []);
+    assert_eq!(index.explain(1, 0, &Terms::of("nowhere")).unwrap(), []);
+}
+
+#[test]
+fn how_well_words_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(dir.path());
+    let known = |words: &str| index.known(&Terms::of(words)).unwrap();
+    assert_eq!((known("alpha").terms, known("alpha").known, known("").terms), (1, 0, 0));
+    let mut writer = index.writer().unwrap();
+    for (key, text) in (0..).zip(["alpha beta", "alpha gamma", "alpha 책상"]) {
+        writer.add(key, key, &[text]).unwrap();
+    }
+    writer.commit("1").unwrap();
+    let (common, rare, half, none) =
+        (known("alpha"), known("beta 책상"), known("beta delta"), known("delta"));
+    assert_eq!((common.share, rare.share, none.share, none.rarest), (1.0, 1.0, 0.0, 0.0));
+    assert!(half.share > 0.2 && half.share < 0.5 && half.known == 1 && half.terms == 2);
+    assert!(rare.rarest > common.rarest);
+}
+
+#[test]
+fn an_index_of_other_terms_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = Analysis { keep_endings: true };
+    let index = SearchIndex::open_analyzed(dir.path(), whole);
+    let mut writer = index.writer().unwrap();
+    writer.add(1, 1, &["running shoes"]).unwrap();
+    writer.commit("1").unwrap();
+    let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
+    assert_eq!((count("run"), count("Running"), index.groups_with("shoes").unwrap().is_some()), (0, 1, true));
+    drop(writer);
+    assert_eq!(SearchIndex::open_analyzed(dir.path(), whole).mark().as_deref(), Some("1"));
+    assert_eq!(SearchIndex::open(dir.path()).mark(), None);
 }

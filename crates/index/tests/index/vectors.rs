@@ -1,5 +1,6 @@
 //! The index of vectors over a folder: what is found, what survives, what is made anew.
 
+use hanok_index::vectors::Tuning;
 use hanok_index::{Found, IndexError, VectorIndex};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -209,6 +210,136 @@ fn an_index_whose_folder_went_away_is_empty() {
     assert_eq!((index.len(), index.mark()), (0, None));
 }
 
+const SMALL: Tuning = Tuning { exact: 200, width: 64, threads: 2 };
+
+/// A filled index with a graph, in commits of so many.
+fn linked(dir: &Path, tuning: Tuning, all: &[(u64, u64, Vec<f32>)], at_once: usize) -> VectorIndex {
+    let index = VectorIndex::open_with(dir, tuning);
+    let mut writer = index.writer().unwrap();
+    for part in all.chunks(at_once) {
+        for (key, group, vector) in part {
+            writer.add(*key, *group, vector).unwrap();
+        }
+        writer.commit("some").unwrap();
+    }
+    index
+}
+
+fn graph_of(dir: &Path) -> std::path::PathBuf {
+    let mut entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.find(|path| path.extension().is_some_and(|e| e == "graph")).unwrap()
+}
+
+/// The share of the ten nearest, of admitted groups, that are found.
+fn recall(
+    index: &VectorIndex,
+    all: &[(u64, u64, Vec<f32>)],
+    admit: Option<&(dyn Fn(u64) -> bool + Sync)>,
+) -> f64 {
+    let (mut hits, mut due) = (0, 0);
+    // Not far from some vector, as questions are.
+    for (near, query) in all.iter().step_by(all.len() / 100).map(|(.., vector)| vector).zip(vectors(100, 9)) {
+        let query: Vec<f32> = near.iter().zip(&query).map(|(near, other)| near + 0.3 * other).collect();
+        let expect = scan(all, &query, |group| admit.is_none_or(|admit| admit(group)));
+        let expect: Vec<u64> = expect.iter().take(10).map(|(key, _)| *key).collect();
+        let found = index.search(&query, 10, admit).unwrap();
+        assert_eq!(found.len(), expect.len());
+        assert!(found.iter().all(|found| admit.is_none_or(|admit| admit(found.group))));
+        due += expect.len();
+        hits += keys(&found).iter().filter(|key| expect.contains(key)).count();
+    }
+    f64::from(u32::try_from(hits).unwrap()) / f64::from(u32::try_from(due).unwrap())
+}
+
+#[test]
+fn a_graph_leads_to_the_nearest() {
+    let all: Vec<(u64, u64, Vec<f32>)> =
+        (0..).zip(vectors(2000, 5)).map(|(key, vector)| (key, key / 4, vector)).collect();
+    // Whole, by parts that join the graph, and one after another.
+    for at_once in [2000, 500, 90] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = linked(dir.path(), SMALL, &all, at_once);
+        assert_eq!(index.len(), 2000);
+        for reopened in [false, true] {
+            if reopened {
+                index = VectorIndex::open_with(dir.path(), SMALL);
+            }
+            let whole = recall(&index, &all, None);
+            assert!(whole > 0.95, "{at_once}: {whole}");
+            for (share, least) in [(2, 0.95), (10, 0.95), (200, 0.95), (499, 0.95)] {
+                let found = recall(&index, &all, Some(&|group| group % share == 1));
+                assert!(found > least, "{at_once}, one in {share}: {found}");
+            }
+        }
+        // A third goes: first out of the graph's rows, then out of the graph.
+        let rest: Vec<_> = all.iter().filter(|(_, group, _)| group % 3 != 0).cloned().collect();
+        let mut writer = index.writer().unwrap();
+        for gone in (0..500).filter(|group| group % 3 == 0) {
+            writer.delete_group(gone);
+            if gone == 150 {
+                writer.commit("a little less").unwrap();
+                assert!(
+                    recall(
+                        &index,
+                        &all.iter()
+                            .filter(|(_, group, _)| group % 3 != 0 || *group > 150)
+                            .cloned()
+                            .collect::<Vec<_>>(),
+                        None
+                    ) > 0.95
+                );
+            }
+        }
+        writer.commit("less").unwrap();
+        assert_eq!(index.len(), rest.len() as u64);
+        let found = recall(&index, &rest, None);
+        assert!(found > 0.95, "{at_once}, less: {found}");
+    }
+}
+
+#[test]
+fn a_graph_is_the_same_for_any_number_of_threads() {
+    let all: Vec<(u64, u64, Vec<f32>)> =
+        (0..).zip(vectors(1500, 6)).map(|(key, vector)| (key, key, vector)).collect();
+    let made = |threads: usize| {
+        let dir = tempfile::tempdir().unwrap();
+        let index = linked(dir.path(), Tuning { threads, ..SMALL }, &all, 900);
+        let mut writer = index.writer().unwrap();
+        (0..500).for_each(|group| writer.delete_group(group));
+        writer.commit("less").unwrap();
+        std::fs::read(graph_of(dir.path())).unwrap()
+    };
+    let one = made(1);
+    assert!(one == made(2) && one == made(5));
+}
+
+#[test]
+fn a_broken_graph_costs_time_only() {
+    let all: Vec<(u64, u64, Vec<f32>)> =
+        (0..).zip(vectors(1000, 7)).map(|(key, vector)| (key, key, vector)).collect();
+    let break_it = |how: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().unwrap();
+        drop(linked(dir.path(), SMALL, &all, 1000));
+        how(&graph_of(dir.path()));
+        let index = VectorIndex::open_with(dir.path(), SMALL);
+        assert_eq!(index.len(), 1000);
+        assert!(recall(&index, &all, None) > 0.95);
+        index.writer().unwrap().commit("again").unwrap();
+        assert!(recall(&index, &all, None) > 0.95);
+        assert!(graph_of(dir.path()).exists());
+    };
+    break_it(&|path| std::fs::remove_file(path).unwrap());
+    break_it(&|path| std::fs::write(path, "short").unwrap());
+    break_it(&|path| {
+        // Links to rows that are not there, and to everything.
+        let mut bytes = std::fs::read(path).unwrap();
+        for (at, byte) in bytes.iter_mut().enumerate().skip(64).step_by(400) {
+            *byte ^= u8::try_from(at % 251).unwrap();
+        }
+        std::fs::write(path, bytes).unwrap();
+    });
+}
+
 const CHILD: &str = "HANOK_VECTORS_CHILD";
 
 /// Killed while it commits over and over, a writer leaves one of its commits, whole.
@@ -250,7 +381,8 @@ fn vector_of(n: u64) -> Vec<f32> {
 }
 
 fn write_for_ever(dir: &Path) {
-    let index = VectorIndex::open(dir);
+    // With a graph that is made anew and extended all the time.
+    let index = VectorIndex::open_with(dir, Tuning { exact: 30, width: 16, threads: 1 });
     let mut n: u64 = index.mark().map_or(0, |mark| mark.parse().unwrap());
     let mut writer = index.writer().unwrap();
     loop {

@@ -1,5 +1,5 @@
-//! Products of matrices in bytes: activations from 0 to 255 about a zero of 128, weights from -127 to 127, sums in 32
-//! bits, exact on every processor.
+//! Products of matrices in bytes: activations from 0 to 255 about a zero of their own, weights from -127 to 127,
+//! sums in 32 bits, exact on every processor.
 
 #![expect(unsafe_code, reason = "vector intrinsics over raw rows")]
 #![expect(clippy::inline_always, reason = "intrinsics must meet the function that enables their features")]
@@ -27,11 +27,11 @@ pub(crate) trait Dots: Copy {
 }
 
 /// A product with packed weights: `c[i][j] = activation(bias[j] + sum over groups g of a_scale[i][g] * b_scale[g][j] *
-/// (sum over p in g of a[i][p] * b[p][j] - correction[g][j]))`.
+/// (sum over p in g of a[i][p] * b[p][j] - a_zero[i][g] * b_sum[g][j]))`.
 ///
 /// Invariant of whoever makes one: `a` is good for `rows` rows of `groups * quads * 4` bytes that lie `a_stride` apart,
-/// `a_scale` for `rows * groups` floats; `b` for `panels` panels of `groups * quads` rows of 4 bytes for each column;
-/// `b_scale` and `correction` for `groups` rows of the width of all panels, panel by panel; `bias` and each row of
+/// `a_scale` for two floats, scale and zero, for each of `rows * groups`; `b` for `panels` panels of `groups * quads` rows of 4 bytes for each column;
+/// `b_scale` and `b_sum` for `groups` rows of the width of all panels, panel by panel; `bias` and each row of
 /// `c`, `c_stride` apart, for the width of all panels; `c` overlaps nothing else.
 #[derive(Clone, Copy)]
 pub(crate) struct ByteProduct {
@@ -43,7 +43,7 @@ pub(crate) struct ByteProduct {
     pub(crate) quads: usize,
     pub(crate) b: *const i8,
     pub(crate) b_scale: *const f32,
-    pub(crate) correction: *const i32,
+    pub(crate) b_sum: *const f32,
     pub(crate) panels: usize,
     pub(crate) bias: *const f32,
     pub(crate) c: *mut f32,
@@ -58,7 +58,7 @@ struct Corner {
     a_scale: *const f32,
     b: *const i8,
     b_scale: *const f32,
-    correction: *const i32,
+    b_sum: *const f32,
     bias: *const f32,
     c: *mut f32,
 }
@@ -89,7 +89,8 @@ unsafe fn tile<V: Lanes, D: Dots, const M: usize, const N: usize>(of: &ByteProdu
                 b = b.add(width * 4);
             }
             for (i, row) in sums.iter().enumerate() {
-                let by = V::splat(*at.a_scale.add(i * of.groups + group));
+                let a_scale = at.a_scale.add((i * of.groups + group) * 2);
+                let (by, zero) = (V::splat(*a_scale), V::splat(-*a_scale.add(1)));
                 for (j, sum) in row.iter().enumerate() {
                     sum.store(whole.as_mut_ptr().add(j * D::WIDTH));
                 }
@@ -97,8 +98,9 @@ unsafe fn tile<V: Lanes, D: Dots, const M: usize, const N: usize>(of: &ByteProdu
                     let to = at.c.add(i * of.c_stride + j);
                     let before = V::load(if group == 0 { at.bias.add(j) } else { to.cast_const() });
                     let column = group * width + j;
-                    let value =
-                        V::load_whole(whole.as_ptr().add(j)).sub(V::load_whole(at.correction.add(column)));
+                    // All of these are whole and below 2^24: floats have them exactly.
+                    let sum = V::load_whole(whole.as_ptr().add(j));
+                    let value = zero.mul_add(V::load(at.b_sum.add(column)), sum);
                     value.mul(by).mul_add(V::load(at.b_scale.add(column)), before).store(to);
                 }
             }
@@ -121,10 +123,10 @@ pub(super) unsafe fn product<V: Lanes, D: Dots, const MOST: usize, const N: usiz
                 let rows = least + usize::from(number < more);
                 let at = Corner {
                     a: of.a.add(row * of.a_stride),
-                    a_scale: of.a_scale.add(row * of.groups),
+                    a_scale: of.a_scale.add(row * of.groups * 2),
                     b: of.b.add(panel * of.groups * of.quads * width * 4),
                     b_scale: of.b_scale.add(panel * of.groups * width),
-                    correction: of.correction.add(panel * of.groups * width),
+                    b_sum: of.b_sum.add(panel * of.groups * width),
                     bias: of.bias.add(panel * width),
                     c: of.c.add(row * of.c_stride + panel * width),
                 };
@@ -154,36 +156,41 @@ pub(super) unsafe fn product<V: Lanes, D: Dots, const MOST: usize, const N: usiz
     }
 }
 
-/// One group of a row in bytes: `(x / scale) + 128`, rounded; gives the scale. `width` is a multiple of 4; `to` is good
-/// for as many bytes.
+/// One group of a row in bytes: `x / scale + zero`, rounded, so that the bytes reach from the least to the greatest, and
+/// 0.0 is one of them exactly; gives scale and zero. `to` is good for `width` bytes.
 #[inline(always)]
-pub(super) unsafe fn quantise<V: Lanes>(x: *const f32, width: usize, to: *mut u8) -> f32 {
+pub(super) unsafe fn quantise<V: Lanes>(x: *const f32, width: usize, to: *mut u8) -> (f32, f32) {
     // SAFETY: the caller vouches for `width` floats at `x` and as many bytes at `to`, and the contract of `Lanes`.
     unsafe {
         let whole = width / V::WIDTH * V::WIDTH;
-        let zero = V::splat(0.0);
-        let mut greatest = zero;
+        let nothing = V::splat(0.0);
+        let (mut above, mut below) = (nothing, nothing);
         for j in (0..whole).step_by(V::WIDTH) {
             let value = V::load(x.add(j));
-            greatest = greatest.max(value.max(zero.sub(value)));
+            above = above.max(value);
+            below = below.max(nothing.sub(value));
         }
-        let mut most = greatest.greatest();
+        let (mut above, mut below) = (above.greatest(), below.greatest());
         for j in whole..width {
-            most = most.max((*x.add(j)).abs());
+            above = above.max(*x.add(j));
+            below = below.max(-*x.add(j));
         }
-        // Not a number, or nothing but zeros: all of it is the zero of the bytes.
-        let (scale, by) = if most > 1e-30 && most < 1e30 { (most / 127.0, 127.0 / most) } else { (0.0, 0.0) };
-        let bys = V::splat(by);
-        let middle = V::splat(128.0);
+        let range = above + below;
+        // Not a number, or nothing but zeros: all of it counts as zero.
+        let (scale, by) =
+            if range > 1e-30 && range < 1e30 { (range / 255.0, 255.0 / range) } else { (0.0, 0.0) };
+        let zero = (below * by).round_ties_even();
+        let (bys, zeros, most) = (V::splat(by), V::splat(zero), V::splat(255.0));
         for j in (0..whole).step_by(V::WIDTH) {
-            V::load(x.add(j)).mul(bys).round().add(middle).store_bytes(to.add(j));
+            // Both roundings may have gone up: then the greatest would be 256.
+            V::load(x.add(j)).mul(bys).round().add(zeros).min(most).store_bytes(to.add(j));
         }
         for j in whole..width {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 255")]
-            let byte = ((*x.add(j) * by).round_ties_even() + 128.0) as u8;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 255")]
+            let byte = ((*x.add(j) * by).round_ties_even() + zero).min(255.0) as u8;
             *to.add(j) = byte;
         }
-        scale
+        (scale, zero)
     }
 }
 
@@ -232,6 +239,7 @@ pub(crate) use x86::{Avx2Dots, Avx512VnniDots, AvxVnniDots};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Dots;
+    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::x86_64::*;
 
     macro_rules! vnni {
@@ -352,6 +360,7 @@ pub(crate) use arm::NeonDots;
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use super::Dots;
+    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::aarch64::*;
 
     /// Four columns by NEON, in words of 16 bits.

@@ -203,7 +203,7 @@ unsafe fn gelu_tanh<V: Lanes>(x: V) -> V {
     // SAFETY: the caller keeps the contract of `Lanes`.
     unsafe {
         let cube = x.mul(x).mul(x);
-        let inner = cube.mul_add(V::splat(0.044_715), x).mul(V::splat(-1.595_769_1));
+        let inner = cube.mul_add(V::splat(0.044_715), x).mul(V::splat(-1.595_769_2));
         x.div(exp(inner).add(V::splat(1.0)))
     }
 }

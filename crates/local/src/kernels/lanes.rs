@@ -44,6 +44,7 @@ macro_rules! lanes {
         impl Lanes for $name {
             const WIDTH: usize = $width;
             $(
+                #[allow(unused_unsafe, reason = "not every type needs it for all of its functions")]
                 #[inline(always)]
                 unsafe fn $function($($argument)*) $(-> $out)? {
                     // SAFETY: the caller keeps the trait's contract: the processor has these instructions, and
@@ -77,8 +78,8 @@ impl Plain {
     }
     #[inline(always)]
     fn reduced(self, f: impl Fn(f32, f32) -> f32) -> f32 {
-        let [a, b, c, d, e, g, h, i] = self.0;
-        f(f(f(a, e), f(c, h)), f(f(b, g), f(d, i)))
+        let [zero, one, two, three, four, five, six, seven] = self.0;
+        f(f(f(zero, four), f(two, six)), f(f(one, five), f(three, seven)))
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -130,6 +131,7 @@ pub(crate) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::Lanes;
+    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::x86_64::*;
 
     /// Sixteen floats: AVX-512 F, BW and VL.
@@ -210,6 +212,7 @@ pub(crate) use arm::Neon;
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use super::Lanes;
+    #[expect(clippy::wildcard_imports, reason = "intrinsics have names of their own")]
     use std::arch::aarch64::*;
 
     /// Four floats: NEON, which every 64-bit Arm processor has.

@@ -101,7 +101,7 @@ pub(crate) struct Kernels {
     soften: unsafe fn(*mut f32, usize, usize, usize, *mut f32),
     scale: unsafe fn(*mut f32, usize, f32),
     add_norm: unsafe fn(*mut f32, *const f32, *const f32, *const f32, usize, f32),
-    quantise: unsafe fn(*const f32, usize, *mut u8) -> f32,
+    quantise: unsafe fn(*const f32, usize, *mut u8) -> (f32, f32),
 }
 
 /// Compiles all kernels for one instruction set.
@@ -147,7 +147,7 @@ macro_rules! kernels {
                 unsafe { float::add_norm::<$lanes>(x, y, gain, offset, width, epsilon) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn quantise(x: *const f32, width: usize, to: *mut u8) -> f32 {
+            unsafe fn quantise(x: *const f32, width: usize, to: *mut u8) -> (f32, f32) {
                 // SAFETY: as the caller vouches; the features are those of the lanes.
                 unsafe { byte::quantise::<$lanes>(x, width, to) }
             }
@@ -254,7 +254,7 @@ impl Kernels {
     pub(crate) fn byte_product(
         &self,
         a: &[u8],
-        scales: &[f32],
+        scales: &[[f32; 2]],
         b: &BytePanels,
         c: &mut RowsMut<'_>,
         activation: Activation,
@@ -265,13 +265,13 @@ impl Kernels {
         let of = ByteProduct {
             a: a.as_ptr(),
             a_stride: depth,
-            a_scale: scales.as_ptr(),
+            a_scale: scales.as_ptr().cast(),
             rows: c.count,
             groups: b.groups,
             quads: b.quads,
             b: b.data.as_ptr(),
             b_scale: b.scales.as_ptr(),
-            correction: b.corrections.as_ptr(),
+            b_sum: b.sums.as_ptr(),
             panels: b.panels,
             bias: b.bias.as_ptr(),
             c: c.data.as_mut_ptr(),
@@ -283,12 +283,12 @@ impl Kernels {
         unsafe { (self.byte_product)(&of) }
     }
 
-    /// Quantises rows for [`Self::byte_product`] with `b`: each group of each row has a scale of its own.
+    /// Quantises rows for [`Self::byte_product`] with `b`: each group of each row has a scale and a zero of its own.
     ///
     /// # Panics
     ///
     /// Where the shapes do not fit, which is a fault of the caller.
-    pub(crate) fn quantise(&self, x: Rows<'_>, b: &BytePanels, to: &mut [u8], scales: &mut [f32]) {
+    pub(crate) fn quantise(&self, x: Rows<'_>, b: &BytePanels, to: &mut [u8], scales: &mut [[f32; 2]]) {
         let group = b.quads * 4;
         let depth = b.groups * group;
         assert!(x.width == b.depth && x.width <= depth, "shapes of quantising");
@@ -298,9 +298,9 @@ impl Kernels {
             for ((part, to), scale) in row.chunks(group).zip(to.chunks_exact_mut(group)).zip(scales) {
                 // SAFETY: `part` is at most as long as `to`; the processor has the instructions by the invariant
                 // of `Kernels`.
-                *scale = unsafe { (self.quantise)(part.as_ptr(), part.len(), to.as_mut_ptr()) };
+                *scale = unsafe { (self.quantise)(part.as_ptr(), part.len(), to.as_mut_ptr()) }.into();
                 // Weights are zero there; any byte would do.
-                to.iter_mut().skip(part.len()).for_each(|byte| *byte = 128);
+                to.iter_mut().skip(part.len()).for_each(|byte| *byte = 0);
             }
         }
     }

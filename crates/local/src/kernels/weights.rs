@@ -68,12 +68,13 @@ pub(crate) struct FloatLinear {
 
 /// Packed bytes with a scale for each column and group of inputs.
 ///
-/// Invariant: `data` holds `panels * groups * quads * width * 4` bytes, `scales` and `corrections` hold
+/// Invariant: `data` holds `panels * groups * quads * width * 4` bytes, `scales` and `sums` hold
 /// `panels * groups * width`, `bias` holds `panels * width`.
 pub(crate) struct BytePanels {
     pub(super) data: Vec<i8>,
     pub(super) scales: Vec<f32>,
-    pub(super) corrections: Vec<i32>,
+    /// Of each column and group: all weights, added up.
+    pub(super) sums: Vec<f32>,
     pub(super) bias: Vec<f32>,
     pub(super) depth: usize,
     pub(super) width: usize,
@@ -86,7 +87,7 @@ pub(crate) struct BytePanels {
 #[derive(Default)]
 pub(crate) struct ByteScratch {
     bytes: Vec<u8>,
-    scales: Vec<f32>,
+    scales: Vec<[f32; 2]>,
 }
 
 impl Linear {
@@ -126,7 +127,7 @@ impl Linear {
             Self::Byte(panels) => {
                 let depth = panels.groups * panels.quads * 4;
                 scratch.bytes.resize(scratch.bytes.len().max(x.count * depth), 0);
-                scratch.scales.resize(scratch.scales.len().max(x.count * panels.groups), 0.0);
+                scratch.scales.resize(scratch.scales.len().max(x.count * panels.groups), [0.0; 2]);
                 kernels.quantise(x, panels, &mut scratch.bytes, &mut scratch.scales);
                 kernels.byte_product(&scratch.bytes, &scratch.scales, panels, c, activation);
             }
@@ -172,30 +173,30 @@ impl BytePanels {
         let (groups, quads) = (depth.div_ceil(group), group / 4);
         let mut data = vec![0_i8; panels * groups * quads * width * 4];
         let mut scales = vec![0.0_f32; panels * groups * width];
-        let mut corrections = vec![0_i32; panels * groups * width];
+        let mut sums = vec![0.0_f32; panels * groups * width];
         for (column, row) in matrix.chunks_exact(depth.max(1)).enumerate() {
             let (panel, lane) = (column / width, column % width);
             for (number, part) in row.chunks(group).enumerate() {
                 let most = part.iter().fold(0.0_f32, |most, weight| most.max(weight.abs()));
                 let by = if most > 0.0 { 127.0 / most } else { 0.0 };
-                let mut sum = 0;
+                let mut total = 0.0;
                 let start = (panel * groups + number) * quads * width * 4;
                 for (quad, four) in part.chunks(4).enumerate() {
                     let to = data.iter_mut().skip(start + (quad * width + lane) * 4);
                     for (to, weight) in to.zip(four) {
                         *to = (weight * by).round_ties_even().clamp(-127.0, 127.0) as i8;
-                        sum += i32::from(*to);
+                        total += f32::from(*to);
                     }
                 }
                 let at = (panel * groups + number) * width + lane;
-                if let (Some(scale), Some(correction)) = (scales.get_mut(at), corrections.get_mut(at)) {
+                if let (Some(scale), Some(sum)) = (scales.get_mut(at), sums.get_mut(at)) {
                     *scale = most / 127.0;
-                    *correction = sum * 128;
+                    *sum = total;
                 }
             }
         }
         let mut padded = vec![0.0; panels * width];
         padded.iter_mut().zip(bias).for_each(|(to, from)| *to = *from);
-        Self { data, scales, corrections, bias: padded, depth, width, panels, groups, quads }
+        Self { data, scales, sums, bias: padded, depth, width, panels, groups, quads }
     }
 }

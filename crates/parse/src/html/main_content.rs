@@ -7,9 +7,30 @@ use super::tree::{Id, Node, Tree};
 const LEAST_SHARE: f64 = 0.25;
 /// Words in an element's class or id that say that it is no content.
 const FURNITURE: [&str; 24] = [
-    "nav", "navbar", "navigation", "menu", "sidebar", "footer", "breadcrumb", "breadcrumbs", "cookie", "cookies",
-    "consent", "advert", "advertisement", "ads", "banner", "share", "sharing", "social", "related", "pagination",
-    "pager", "skip", "newsletter", "toolbar",
+    "nav",
+    "navbar",
+    "navigation",
+    "menu",
+    "sidebar",
+    "footer",
+    "breadcrumb",
+    "breadcrumbs",
+    "cookie",
+    "cookies",
+    "consent",
+    "advert",
+    "advertisement",
+    "ads",
+    "banner",
+    "share",
+    "sharing",
+    "social",
+    "related",
+    "pagination",
+    "pager",
+    "skip",
+    "newsletter",
+    "toolbar",
 ];
 
 /// The roots of the page's content, in order, and what of them to leave out.
@@ -57,16 +78,17 @@ pub(super) fn find(tree: &Tree) -> Content {
 /// Whether nobody sees it, or it is no text.
 pub(super) fn is_unseen(node: &Node) -> bool {
     const NEVER: [&str; 24] = [
-        "head", "script", "style", "template", "noscript", "iframe", "object", "embed", "canvas", "audio", "video",
-        "svg", "select", "input", "textarea", "button", "datalist", "map", "noframes", "noembed", "rt", "rp", "title",
-        "dialog",
+        "head", "script", "style", "template", "noscript", "iframe", "object", "embed", "canvas", "audio",
+        "video", "svg", "select", "input", "textarea", "button", "datalist", "map", "noframes", "noembed",
+        "rt", "rp", "title", "dialog",
     ];
     if NEVER.contains(&node.name()) {
         return true;
     }
     let style = node.get("style").unwrap_or_default();
     let is_styled_away = !style.is_empty() && {
-        let style: String = style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+        let style: String =
+            style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
         style.contains("display:none") || style.contains("visibility:hidden")
     };
     node.get("hidden").is_some_and(|hidden| hidden != "until-found") || is_styled_away
@@ -76,7 +98,10 @@ pub(super) fn is_unseen(node: &Node) -> bool {
 pub(super) fn is_furniture(tree: &Tree, id: Id, is_guessed: bool) -> bool {
     let node = tree.node(id);
     match node.get("role") {
-        Some("navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist") => {
+        Some(
+            "navigation" | "banner" | "contentinfo" | "search" | "menu" | "menubar" | "toolbar" | "tablist"
+            | "doc-backlink",
+        ) => {
             return true;
         }
         _ => {}
@@ -88,7 +113,11 @@ pub(super) fn is_furniture(tree: &Tree, id: Id, is_guessed: bool) -> bool {
         _ => return false,
     }
     let names = [node.get("class"), node.get("id")].into_iter().flatten();
-    let words = |name: &str| name.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphanumeric()).any(|word| FURNITURE.contains(&word));
+    let words = |name: &str| {
+        name.to_ascii_lowercase()
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| FURNITURE.contains(&word))
+    };
     if !names.into_iter().any(words) {
         return false;
     }
@@ -140,7 +169,9 @@ fn visible_length(tree: &Tree, id: Id, without_furniture: bool) -> usize {
         let node = tree.node(id);
         if let Some(text) = node.as_text() {
             length += text.trim().len();
-        } else if !is_unseen(node) && !(without_furniture && matches!(node.name(), "nav" | "aside" | "footer" | "header")) {
+        } else if !is_unseen(node)
+            && !(without_furniture && matches!(node.name(), "nav" | "aside" | "footer" | "header"))
+        {
             left.extend(node.children());
         }
     }

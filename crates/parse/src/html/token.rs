@@ -22,7 +22,8 @@ pub(super) struct Tokens<'a> {
 }
 
 /// Elements that hold text and no elements; in the last two, references count.
-const RAW: [&str; 9] = ["script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext", "textarea", "title"];
+const RAW: [&str; 9] =
+    ["script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext", "textarea", "title"];
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(html: &'a str) -> Self {
@@ -39,7 +40,11 @@ impl<'a> Tokens<'a> {
     fn raw_text(&mut self, name: &'static str) -> Token<'a> {
         let length = find_end(self.rest, name).unwrap_or(self.rest.len());
         let text = self.take(length);
-        if matches!(name, "textarea" | "title") { Token::Text(resolve(text)) } else { Token::Text(Cow::Borrowed(text)) }
+        if matches!(name, "textarea" | "title") {
+            Token::Text(resolve(text))
+        } else {
+            Token::Text(Cow::Borrowed(text))
+        }
     }
 
     /// What begins with `<`, if it is a tag; comments and the like are passed over.
@@ -74,7 +79,8 @@ impl<'a> Tokens<'a> {
             }
             return Some(Token::Text(Cow::Borrowed(self.take(1))));
         }
-        let end = named.find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>').unwrap_or(named.len());
+        let end =
+            named.find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>').unwrap_or(named.len());
         let (name, tail) = named.split_at_checked(end).unwrap_or((named, ""));
         let length = tag_end(tail);
         let attributes = tail.get(..length).unwrap_or_default();
@@ -184,7 +190,9 @@ fn reference(after: &str) -> Option<(Cow<'static, str>, usize)> {
         let code = u32::from_str_radix(digits.get(..length.min(8))?, radix).ok()?;
         // Numbers 128 to 159 are meant in Windows' code page.
         let character = match u8::try_from(code) {
-            Ok(byte @ 0x80..=0x9F) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.into_owned(),
+            Ok(byte @ 0x80..=0x9F) => {
+                encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0.into_owned()
+            }
             _ => char::from_u32(code).filter(|c| *c != '\0').unwrap_or('\u{FFFD}').to_string(),
         };
         let semicolon = usize::from(digits.get(length..)?.starts_with(';'));
@@ -205,7 +213,8 @@ pub(super) fn attributes(text: &str) -> Vec<(String, String)> {
     let mut attributes = Vec::new();
     let mut rest = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
     while !rest.is_empty() && attributes.len() < 64 {
-        let end = rest.char_indices().skip(1).find(|(_, c)| c.is_ascii_whitespace() || matches!(c, '=' | '/'));
+        let end =
+            rest.char_indices().skip(1).find(|(_, c)| c.is_ascii_whitespace() || matches!(c, '=' | '/'));
         let (name, after) = rest.split_at_checked(end.map_or(rest.len(), |(at, _)| at)).unwrap_or((rest, ""));
         let mut after = after.trim_start();
         let mut value = "";

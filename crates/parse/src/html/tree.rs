@@ -54,23 +54,69 @@ pub(super) struct Tree {
 
 /// Attributes that are looked at.
 const KEPT: [&str; 15] = [
-    "class", "id", "role", "hidden", "style", "aria-hidden", "lang", "xml:lang", "name", "property", "content",
-    "colspan", "start", "aria-label", "open",
+    "class",
+    "id",
+    "role",
+    "hidden",
+    "style",
+    "aria-hidden",
+    "lang",
+    "xml:lang",
+    "name",
+    "property",
+    "content",
+    "colspan",
+    "start",
+    "aria-label",
+    "open",
 ];
 const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
 ];
 /// Elements before which a paragraph ends.
 const BLOCKS: [&str; 34] = [
-    "address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div", "dl", "fieldset",
-    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "main",
-    "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "center",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hgroup",
+    "hr",
+    "main",
+    "menu",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "ul",
 ];
 
 impl Tree {
     pub(super) fn new(html: &str) -> Self {
         let root = Node { name: "#root".to_owned(), ..Node::default() };
-        let mut builder = Builder { tree: Self { nodes: vec![root], none: Node::default() }, open: vec![Id::ROOT] };
+        let mut builder =
+            Builder { tree: Self { nodes: vec![root], none: Node::default() }, open: vec![Id::ROOT] };
         for token in Tokens::new(html) {
             match token {
                 Token::Open { name, attributes, is_closed } => builder.open(&name, attributes, is_closed),
@@ -142,10 +188,14 @@ impl Builder {
             "dt" | "dd" => self.end(&["dt", "dd"], &["dl"]),
             "tr" => self.end(&["tr", "td", "th"], &["table"]),
             "td" | "th" => self.end(&["td", "th"], &["tr", "table"]),
-            "thead" | "tbody" | "tfoot" => self.end(&["thead", "tbody", "tfoot", "tr", "td", "th", "caption"], &["table"]),
+            "thead" | "tbody" | "tfoot" => {
+                self.end(&["thead", "tbody", "tfoot", "tr", "td", "th", "caption"], &["table"])
+            }
             "option" => self.end(&["option"], &["select"]),
             "rt" | "rp" => self.end(&["rt", "rp"], &["ruby"]),
-            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.end(&["h1", "h2", "h3", "h4", "h5", "h6"], &["div"]),
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.end(&["h1", "h2", "h3", "h4", "h5", "h6"], &["div"])
+            }
             "body" => self.end(&["head", "title"], &[]),
             _ => {}
         }
@@ -155,7 +205,8 @@ impl Builder {
         let mut kept = attributes(given);
         kept.retain(|(name, _)| KEPT.contains(&name.as_str()));
         let id = self.add(Node { name: name.to_owned(), attributes: kept, ..Node::default() });
-        let is_foreign = matches!(name, "path" | "circle" | "rect" | "line" | "use" | "polygon" | "g" | "svg");
+        let is_foreign =
+            matches!(name, "path" | "circle" | "rect" | "line" | "use" | "polygon" | "g" | "svg");
         if !VOID.contains(&name) && !(is_closed && is_foreign) && self.open.len() < DEEPEST {
             self.open.push(id);
         }
@@ -168,7 +219,8 @@ impl Builder {
             return;
         }
         // What belongs to a cell does not close what is around its table.
-        let barrier: &[&str] = if matches!(name, "table" | "body" | "html") { &[] } else { &["table", "td", "th"] };
+        let barrier: &[&str] =
+            if matches!(name, "table" | "body" | "html") { &[] } else { &["table", "td", "th"] };
         let barrier = if matches!(name, "td" | "th" | "tr" | "tbody" | "thead" | "tfoot" | "caption") {
             &["table"]
         } else {

@@ -2,6 +2,7 @@
 
 use super::main_content::{Content, is_furniture, is_unseen};
 use super::tree::{Id, Tree};
+use crate::Language;
 use crate::markdown::{Writer, one_line};
 
 /// Rows and columns that a cell may reach over at most.
@@ -9,7 +10,14 @@ const WIDEST_SPAN: usize = 64;
 
 /// Writes the content.
 pub(super) fn write(tree: &Tree, content: Content, writer: &mut Writer) {
-    let mut writing = Writing { tree, writer, line: String::new(), marks: Vec::new(), quotes: 0, is_guessed: content.is_guessed };
+    let mut writing = Writing {
+        tree,
+        writer,
+        line: String::new(),
+        marks: Vec::new(),
+        quotes: 0,
+        is_guessed: content.is_guessed,
+    };
     for root in content.roots {
         writing.block(root);
         writing.flush();
@@ -110,9 +118,10 @@ impl Writing<'_> {
                 self.separate(id);
                 self.quotes -= 1;
             }
-            "address" | "article" | "aside" | "center" | "details" | "div" | "fieldset" | "figcaption" | "figure"
-            | "footer" | "form" | "header" | "hgroup" | "hr" | "legend" | "li" | "main" | "nav" | "p" | "section"
-            | "summary" | "body" | "html" | "#root" | "tr" | "caption" | "thead" | "tbody" | "tfoot" => self.separate(id),
+            "address" | "article" | "aside" | "center" | "details" | "div" | "fieldset" | "figcaption"
+            | "figure" | "footer" | "form" | "header" | "hgroup" | "hr" | "legend" | "li" | "main"
+            | "nav" | "p" | "section" | "summary" | "body" | "html" | "#root" | "tr" | "caption"
+            | "thead" | "tbody" | "tfoot" => self.separate(id),
             // Words in two cells of a table that is none are two words.
             "td" | "th" | "option" => {
                 self.children(id);
@@ -155,7 +164,10 @@ impl Writing<'_> {
             let node = self.tree.node(id);
             let class = node.get("class").unwrap_or_default();
             let named = class.split_whitespace().find_map(|class| {
-                class.strip_prefix("language-").or_else(|| class.strip_prefix("lang-")).or_else(|| class.strip_prefix("highlight-source-"))
+                let prefixed = ["language-", "lang-", "highlight-source-"]
+                    .iter()
+                    .find_map(|prefix| class.strip_prefix(prefix));
+                prefixed.or_else(|| Language::named(class).map(Language::name))
             });
             if let Some(named) = named {
                 named.clone_into(&mut language);
@@ -194,7 +206,23 @@ impl Writing<'_> {
                 text.push_str(part);
                 continue;
             }
-            let separates = matches!(node.name(), "br" | "p" | "div" | "li" | "tr" | "td" | "th" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "dd" | "dt");
+            let separates = matches!(
+                node.name(),
+                "br" | "p"
+                    | "div"
+                    | "li"
+                    | "tr"
+                    | "td"
+                    | "th"
+                    | "h1"
+                    | "h2"
+                    | "h3"
+                    | "h4"
+                    | "h5"
+                    | "h6"
+                    | "dd"
+                    | "dt"
+            );
             if separates {
                 text.push(' ');
             }
@@ -245,7 +273,8 @@ impl Writing<'_> {
                             return (Vec::new(), true);
                         }
                         row.push(self.inline(*cell));
-                        let span = cell_node.get("colspan").and_then(|span| span.trim().parse().ok()).unwrap_or(1);
+                        let span =
+                            cell_node.get("colspan").and_then(|span| span.trim().parse().ok()).unwrap_or(1);
                         row.resize(row.len() + usize::clamp(span, 1, WIDEST_SPAN) - 1, String::new());
                     }
                     widest = widest.max(row.len());

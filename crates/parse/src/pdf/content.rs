@@ -1,6 +1,6 @@
 //! What a page's content shows: pieces of text and where they stand.
 
-use super::font::{Fonts, Font};
+use super::font::{Font, Fonts};
 use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_syntax::object::{Dict, Name, Object, Stream};
@@ -24,7 +24,14 @@ impl Matrix {
     /// This one first, then `other`.
     fn then(self, other: Self) -> Self {
         let ([a, b, c, d, e, f], [p, q, r, s, t, u]) = (self.0, other.0);
-        Self([a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u])
+        Self([
+            a * p + b * r,
+            a * q + b * s,
+            c * p + d * r,
+            c * q + d * s,
+            e * p + f * r + t,
+            e * q + f * s + u,
+        ])
     }
 
     fn moved(self, x: f64, y: f64) -> Self {
@@ -50,6 +57,8 @@ pub(super) struct Piece {
     pub(super) mark: Option<i64>,
     /// Glyphs that stand for nothing known.
     pub(super) unknown: usize,
+    /// Whether it is said to be none of the document's text: a page's number, a running head.
+    pub(super) is_artifact: bool,
     /// Whether nobody sees it.
     pub(super) is_invisible: bool,
 }
@@ -189,7 +198,11 @@ impl Reader<'_> {
                             Object::Number(by) => {
                                 let by = -by.as_f64() / 1000.0 * state.size;
                                 let is_vertical = state.font.as_ref().is_some_and(|font| font.is_vertical());
-                                text = if is_vertical { text.moved(0.0, by) } else { text.moved(by * state.scale, 0.0) };
+                                text = if is_vertical {
+                                    text.moved(0.0, by)
+                                } else {
+                                    text.moved(by * state.scale, 0.0)
+                                };
                             }
                             _ => {}
                         }
@@ -202,7 +215,9 @@ impl Reader<'_> {
                         Object::Name(name) => resources.properties.get::<Dict<'_>>(name),
                         _ => None,
                     };
-                    let actual = inline.as_ref().and_then(|dict| dict.get::<hayro_syntax::object::String<'_>>(b"ActualText"));
+                    let actual = inline
+                        .as_ref()
+                        .and_then(|dict| dict.get::<hayro_syntax::object::String<'_>>(b"ActualText"));
                     marks.push(Mark {
                         id: inline.as_ref().and_then(|dict| dict.get::<i32>(b"MCID")).map(i64::from),
                         actual: actual.map(|text| super::text_string(&text)),
@@ -256,12 +271,14 @@ impl Reader<'_> {
         }
     }
 
-    fn show(&mut self, bytes: &[u8], state: &State, text: &mut Matrix, marks: &mut [Mark]) {
+    fn show(&mut self, bytes: &[u8], state: &State, at: &mut Matrix, marks: &mut [Mark]) {
         let Some(font) = &state.font else { return };
-        let whole = |text: &Matrix| {
-            Matrix([state.size * state.scale, 0.0, 0.0, state.size, 0.0, state.rise]).then(text.then(state.matrix)).0
+        let whole = |at: Matrix| {
+            Matrix([state.size * state.scale, 0.0, 0.0, state.size, 0.0, state.rise])
+                .then(at.then(state.matrix))
+                .0
         };
-        let [a, b, c, d, x, y] = whole(text);
+        let [a, b, c, d, x, y] = whole(*at);
         let turns = match (a.abs() >= b.abs(), a >= 0.0, b >= 0.0) {
             (true, true, _) => 0,
             (true, false, _) => 2,
@@ -271,28 +288,23 @@ impl Reader<'_> {
         let size = c.hypot(d);
         let mark = marks.iter().rev().find_map(|mark| mark.id);
         let (mut said, mut unknown) = (String::new(), 0);
-        let mut at = *text;
         for glyph in font.glyphs(bytes) {
             let spacing = state.character + if glyph.is_space { state.word } else { 0.0 };
             if font.is_vertical() {
-                at = at.moved(0.0, -state.size - spacing);
+                *at = at.moved(0.0, -state.size - spacing);
             } else {
-                at = at.moved((glyph.width * state.size + spacing) * state.scale, 0.0);
+                *at = at.moved((glyph.width * state.size + spacing) * state.scale, 0.0);
             }
             match glyph.text {
                 Some(text) => said.push_str(&text),
                 None => unknown += 1,
             }
         }
-        let [.., end_x, end_y] = whole(&at);
-        *text = at;
+        let [.., end_x, end_y] = whole(*at);
         // What stands for the glyphs is said once, where the first of them is.
         if let Some(actual) = marks.iter_mut().rev().find_map(|mark| mark.actual.as_mut()) {
             said = std::mem::take(actual);
             unknown = 0;
-        }
-        if marks.iter().any(|mark| mark.is_artifact) && mark.is_none() && said.trim().is_empty() {
-            return;
         }
         if !(x.is_finite() && y.is_finite() && end_x.is_finite() && end_y.is_finite() && size.is_finite()) {
             return;
@@ -305,8 +317,10 @@ impl Reader<'_> {
             2 => (-x, -y, -end_x),
             _ => (-y, x, -end_y),
         };
-        let (is_bold, is_invisible) = (font.is_bold(), state.mode == 3);
-        let end = end.max(x);
-        self.shown.pieces.push(Piece { text: said, x, y, end, size, is_bold, turns, mark, unknown, is_invisible });
+        let (is_bold, is_invisible, end) = (font.is_bold(), state.mode == 3, end.max(x));
+        let is_artifact = marks.iter().any(|mark| mark.is_artifact);
+        let text = said;
+        let piece = Piece { text, x, y, end, size, is_bold, turns, mark, unknown, is_artifact, is_invisible };
+        self.shown.pieces.push(piece);
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Font {
     kind: Kind,
     to_unicode: Option<CMap>,
     is_bold: bool,
+    /// Whether its signs are pictures: what stands for nothing in it is a bullet.
+    has_signs: bool,
 }
 
 enum Kind {
@@ -85,20 +87,25 @@ impl Fonts {
             let data = stream.decoded().ok()?;
             CMap::parse(&data, load_embedded)
         });
-        let name = dict.get::<Name<'_>>(b"BaseFont").map(|name| name.as_str().to_lowercase()).unwrap_or_default();
+        let name =
+            dict.get::<Name<'_>>(b"BaseFont").map(|name| name.as_str().to_lowercase()).unwrap_or_default();
         let is_bold = ["bold", "black", "heavy", "-bd", ",bd"].iter().any(|bold| name.contains(bold));
         let kind = match dict.get::<Name<'_>>(b"Subtype").as_deref() {
             Some(b"Type0") => self.composite(dict),
             _ => simple(dict, &name),
         };
-        Font { kind, to_unicode, is_bold }
+        let has_signs = ["symbol", "dingbats", "wingdings"].iter().any(|signs| name.contains(signs));
+        Font { kind, to_unicode, is_bold, has_signs }
     }
 
     fn composite(&mut self, dict: &Dict<'_>) -> Kind {
-        let descendant = dict.get::<Array<'_>>(b"DescendantFonts").and_then(|array| array.iter::<Dict<'_>>().next());
+        let descendant =
+            dict.get::<Array<'_>>(b"DescendantFonts").and_then(|array| array.iter::<Dict<'_>>().next());
         let descendant = descendant.unwrap_or_default();
         let mut family = descendant.get::<Dict<'_>>(b"CIDSystemInfo").map(|info| {
-            let text = |key: &[u8]| info.get::<Bytes<'_>>(key).map(|text| text.as_bytes().to_vec()).unwrap_or_default();
+            let text = |key: &[u8]| {
+                info.get::<Bytes<'_>>(key).map(|text| text.as_bytes().to_vec()).unwrap_or_default()
+            };
             CidFamily::from_registry_ordering(&text(b"Registry"), &text(b"Ordering"))
         });
         let mut is_vertical = false;
@@ -174,7 +181,9 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
     let is_symbolic = descriptor.get::<i32>(b"Flags").is_some_and(|flags| flags & 4 != 0);
     let (base, differences) = match &encoding {
         Some(Object::Name(name)) => (Some(name.clone()), None),
-        Some(Object::Dict(dict)) => (dict.get::<Name<'_>>(b"BaseEncoding"), dict.get::<Array<'_>>(b"Differences")),
+        Some(Object::Dict(dict)) => {
+            (dict.get::<Name<'_>>(b"BaseEncoding"), dict.get::<Array<'_>>(b"Differences"))
+        }
         _ => (None, None),
     };
     let mut letters: Vec<Option<String>> = match base.as_deref() {
@@ -183,7 +192,8 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
         _ if name.contains("symbol") && !name.contains("segoe") => glyphs::symbol(),
         _ if name.contains("dingbats") => vec![None; 256],
         // A font that brings its own signs says in itself what they are; where it does not, they are letters.
-        _ => built_in(&descriptor).unwrap_or_else(|| if is_symbolic { glyphs::win_ansi() } else { glyphs::standard() }),
+        _ => built_in(&descriptor)
+            .unwrap_or_else(|| if is_symbolic { glyphs::win_ansi() } else { glyphs::standard() }),
     };
     let mut code = 0_usize;
     for object in differences.iter().flat_map(|array| array.iter::<Object<'_>>()) {
@@ -201,18 +211,17 @@ fn simple(dict: &Dict<'_>, name: &str) -> Kind {
     // Widths of Type 3 are in its own space.
     let scale = dict.get::<[f64; 6]>(b"FontMatrix").map_or(0.001, |[a, ..]| a.abs());
     let missing = descriptor.get::<f64>(b"MissingWidth").unwrap_or(0.0);
-    let first = dict.get::<i32>(b"FirstChar").and_then(|first| usize::try_from(first).ok()).unwrap_or(0).min(256);
+    let first =
+        dict.get::<i32>(b"FirstChar").and_then(|first| usize::try_from(first).ok()).unwrap_or(0).min(256);
     let given = dict.get::<Array<'_>>(b"Widths");
-    // The fourteen fonts that every reader has may come without widths; half an em is about right.
-    let mut widths = vec![if given.is_some() { missing * scale } else { standard_width(name) }; 256];
-    for (width, given) in widths.iter_mut().skip(first).zip(given.iter().flat_map(|array| array.iter::<f64>())) {
+    // The fourteen fonts that every reader has may come without widths.
+    let mut widths = if given.is_some() { vec![missing * scale; 256] } else { glyphs::standard_widths(name) };
+    for (width, given) in
+        widths.iter_mut().skip(first).zip(given.iter().flat_map(|array| array.iter::<f64>()))
+    {
         *width = given * scale;
     }
     Kind::Simple { letters, widths }
-}
-
-fn standard_width(name: &str) -> f64 {
-    if name.contains("courier") { 0.6 } else { 0.5 }
 }
 
 /// The encoding that a Type 1 font has in its clear text: `dup 65 /A put`.
@@ -254,7 +263,9 @@ impl Font {
             Kind::Simple { letters, widths } => bytes
                 .iter()
                 .map(|byte| Glyph {
-                    text: self.unicode(u32::from(*byte)).or_else(|| letters.get(usize::from(*byte)).cloned().flatten()),
+                    text: self
+                        .unicode(u32::from(*byte))
+                        .or_else(|| letters.get(usize::from(*byte)).cloned().flatten()),
                     width: widths.get(usize::from(*byte)).copied().unwrap_or(0.0),
                     is_space: *byte == b' ',
                 })
@@ -284,20 +295,26 @@ impl Font {
 
     /// What the font says that a code stands for.
     fn unicode(&self, code: u32) -> Option<String> {
-        text_of(self.to_unicode.as_ref()?.lookup_bf_string(code)?)
+        let mapped = self.to_unicode.as_ref()?.lookup_bf_string(code)?;
+        if self.has_signs && matches!(mapped, BfString::Char('\u{E000}'..='\u{F8FF}')) {
+            return Some("•".to_owned());
+        }
+        text_of(mapped)
     }
 }
 
 impl Composite {
     /// The next code, how many bytes it has, and its character's number.
     fn next(&self, bytes: &[u8]) -> (u32, usize, u32) {
-        let code = |length: usize| bytes.iter().take(length).fold(0_u32, |code, byte| code << 8 | u32::from(*byte));
+        let code =
+            |length: usize| bytes.iter().take(length).fold(0_u32, |code, byte| code << 8 | u32::from(*byte));
         let two = bytes.len().min(2);
         match &self.codes {
             Codes::Identity => (code(two), two, code(two)),
             Codes::Mapped(map) | Codes::Unicode(map) => {
                 for length in 1..=bytes.len().min(4) {
-                    let cid = u8::try_from(length).ok().and_then(|bytes| map.lookup_cid_code(code(length), bytes));
+                    let cid =
+                        u8::try_from(length).ok().and_then(|bytes| map.lookup_cid_code(code(length), bytes));
                     if let Some(cid) = cid {
                         return (utf16(code(length), length, &self.codes), length, cid);
                     }
@@ -324,6 +341,7 @@ fn text_of(mapped: BfString) -> Option<String> {
         BfString::Char(c) => c.to_string(),
         BfString::String(text) => text,
     };
-    let is_text = |c: char| c != '\0' && c != '\u{FFFD}' && c != '\u{FFFF}' && !('\u{E000}'..='\u{F8FF}').contains(&c);
+    let is_text =
+        |c: char| c != '\0' && c != '\u{FFFD}' && c != '\u{FFFF}' && !('\u{E000}'..='\u{F8FF}').contains(&c);
     text.chars().all(is_text).then_some(text)
 }

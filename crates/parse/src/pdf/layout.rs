@@ -17,6 +17,32 @@ pub(super) enum Block {
     Lines(Vec<Line>),
     /// Rows of cells.
     Table(Vec<Vec<String>>),
+    /// A heading that is said to be one, of a level from 1.
+    Heading(usize, Vec<Line>),
+    /// A paragraph that is said to be one.
+    Paragraph(Vec<Line>),
+    /// An item of a list that is said to be one, at a depth from 0.
+    Item {
+        /// How many lists it is in, less one.
+        depth: usize,
+        /// What stands before it.
+        mark: String,
+        /// Its lines.
+        lines: Vec<Line>,
+    },
+}
+
+impl Block {
+    /// The lines that it is made of; a table is made of none.
+    pub(super) fn lines(&self) -> &[Line] {
+        match self {
+            Self::Lines(lines)
+            | Self::Heading(_, lines)
+            | Self::Paragraph(lines)
+            | Self::Item { lines, .. } => lines,
+            Self::Table(_) => &[],
+        }
+    }
 }
 
 /// A line of text, or the part of it in one column.
@@ -44,6 +70,24 @@ pub(super) fn arrange(pieces: Vec<Piece>) -> Vec<Block> {
         order(runs(pieces), 0, &mut blocks);
     }
     blocks
+}
+
+/// The lines of text whose order is known.
+pub(super) fn flow(pieces: Vec<Piece>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for run in runs(unprinted_twice(pieces)) {
+        match lines.last_mut() {
+            Some(last) if (run.y - last.y).abs() < 0.4 * run.size.min(last.size) && run.x >= last.x => {
+                let gap = run.x - last.end;
+                join(last, &run.text, gap);
+                last.end = last.end.max(run.end);
+                last.size = last.size.max(run.size);
+                last.is_bold &= run.is_bold;
+            }
+            _ => lines.push(run),
+        }
+    }
+    lines
 }
 
 /// Leaves out what is printed twice on one place to look bold or to throw a shadow.
@@ -101,8 +145,12 @@ fn follows(last: &Line, piece: &Piece) -> bool {
 
 /// Appends text, with a space where there is one to be seen.
 fn join(last: &mut Line, text: &str, gap: f64) {
-    let has_space = last.text.ends_with(char::is_whitespace) || text.starts_with(char::is_whitespace);
-    if gap > 0.18 * last.size && !has_space {
+    let (before, after) = (last.text.chars().next_back(), text.chars().next());
+    let is_space = |c: Option<char>| c.is_some_and(char::is_whitespace);
+    let is_wide = |c: Option<char>| c.is_some_and(|c| c >= '\u{1100}');
+    // Between East Asian and other letters, programs leave a quarter of an em that is no space.
+    let least = if is_wide(before) == is_wide(after) { 0.18 } else { 0.32 };
+    if gap > least * last.size && !is_space(before) && !is_space(after) {
         last.text.push(' ');
     }
     last.text.push_str(text);
@@ -141,7 +189,10 @@ fn rows(mut lines: Vec<Line>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for line in lines {
         match rows.last_mut() {
-            Some(row) if line.y - row.y < 0.4 * line.size.min(row.lines.first().map_or(line.size, |first| first.size)) => {
+            Some(row)
+                if line.y - row.y
+                    < 0.4 * line.size.min(row.lines.first().map_or(line.size, |first| first.size)) =>
+            {
                 row.lines.push(line);
             }
             _ => rows.push(Row { y: line.y, lines: vec![line] }),
@@ -152,10 +203,17 @@ fn rows(mut lines: Vec<Line>) -> Vec<Row> {
         let mut joined: Vec<Line> = Vec::with_capacity(row.lines.len());
         for line in std::mem::take(&mut row.lines) {
             match joined.last_mut() {
-                Some(last) if belongs(last, &line) => {
+                Some(last)
+                    if is_mark(last.text.trim()) && line.x - last.end < 4.0 * last.size.max(line.size) =>
+                {
+                    // A mark that is a letter is a bullet in a font of its own.
+                    let mark = if last.text.trim() == "o" { "•" } else { last.text.trim() };
+                    last.text = format!("{mark} {}", line.text.trim_start());
+                    (last.end, last.size, last.is_bold) = (last.end.max(line.end), line.size, line.is_bold);
+                }
+                Some(last) if line.x - last.end < 0.9 * last.size.max(line.size) => {
                     let gap = line.x - last.end;
-                    let text = if gap > 0.18 * last.size { line.text.trim_start() } else { &line.text };
-                    join(last, text, gap);
+                    join(last, &line.text, gap);
                     last.end = last.end.max(line.end);
                     last.size = last.size.max(line.size);
                     last.is_bold &= line.is_bold;
@@ -166,13 +224,6 @@ fn rows(mut lines: Vec<Line>) -> Vec<Row> {
         row.lines = joined;
     }
     rows
-}
-
-/// Whether two parts of a row are one text: close to each other, or an item's mark and the item.
-fn belongs(last: &Line, line: &Line) -> bool {
-    let gap = line.x - last.end;
-    let size = last.size.max(line.size);
-    gap < 0.9 * size || (gap < 4.0 * size && is_mark(last.text.trim()))
 }
 
 /// Whether a text is the mark of an item: a bullet, `1.`, `(a)`.
@@ -193,7 +244,28 @@ pub(super) fn is_mark(text: &str) -> bool {
 
 /// Whether a character is a bullet.
 pub(super) fn is_bullet(c: char) -> bool {
-    matches!(c, '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '·' | '–' | '-' | '*' | 'o' | '\u{F0B7}' | '❖' | '➢' | '✓')
+    matches!(
+        c,
+        '•' | '◦'
+            | '▪'
+            | '▫'
+            | '■'
+            | '□'
+            | '●'
+            | '○'
+            | '‣'
+            | '⁃'
+            | '∙'
+            | '·'
+            | '–'
+            | '-'
+            | '*'
+            | 'o'
+            | '\u{F0B7}'
+            | '❖'
+            | '➢'
+            | '✓'
+    )
 }
 
 /// Writes lines as blocks: columns one after the other, what is above and below them before and after.
@@ -334,7 +406,8 @@ fn continues(table: &[Row], next: &Row) -> bool {
     let distance = next.y - last.y;
     match next.lines.as_slice() {
         [only] => {
-            let second = table.iter().filter_map(|row| row.lines.get(1)).map(|line| line.x).min_by(f64::total_cmp);
+            let second =
+                table.iter().filter_map(|row| row.lines.get(1)).map(|line| line.x).min_by(f64::total_cmp);
             distance < 1.6 * size && second.is_some_and(|second| only.x > second - size)
         }
         _ => distance < 4.5 * size,
@@ -346,7 +419,8 @@ fn cells(rows: &[Row]) -> Option<Vec<Vec<String>>> {
     if rows.iter().filter(|row| row.lines.len() > 1).count() < 2 {
         return None;
     }
-    let mut spans: Vec<(f64, f64)> = rows.iter().flat_map(|row| &row.lines).map(|line| (line.x, line.end)).collect();
+    let mut spans: Vec<(f64, f64)> =
+        rows.iter().flat_map(|row| &row.lines).map(|line| (line.x, line.end)).collect();
     spans.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut columns: Vec<(f64, f64)> = Vec::new();
     for (start, end) in spans {

@@ -20,6 +20,14 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
         for block in blocks {
             match block {
                 Block::Table(rows) => writer.table(&rows),
+                Block::Heading(level, lines) => writer.heading(level, &shape.text(&lines, &mut joined)),
+                Block::Item { depth, mark, lines } => {
+                    writer.item(depth, &mark, &shape.text(&lines, &mut joined))
+                }
+                Block::Paragraph(lines) if shape.has_headings => {
+                    writer.paragraph(&shape.text(&lines, &mut joined))
+                }
+                Block::Paragraph(lines) => shape.write(&lines, writer, &mut joined),
                 Block::Lines(lines) => {
                     for paragraph in paragraphs(lines) {
                         shape.write(&paragraph, writer, &mut joined);
@@ -27,7 +35,7 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
                 }
             }
             if writer.is_full() {
-                break;
+                return Vec::new();
             }
         }
     }
@@ -50,10 +58,7 @@ fn remove_running(pages: &mut [Vec<Block>]) -> usize {
         (text, place)
     };
     let edges = |blocks: &[Block]| {
-        let mut lines: Vec<&Line> = blocks.iter().flat_map(|block| match block {
-            Block::Lines(lines) => lines.as_slice(),
-            Block::Table(_) => &[],
-        }).collect();
+        let mut lines: Vec<&Line> = blocks.iter().flat_map(Block::lines).collect();
         lines.sort_by(|a, b| a.y.total_cmp(&b.y));
         let mut edges: HashSet<(String, i64)> = lines.iter().take(2).map(|line| key(line)).collect();
         edges.extend(lines.iter().rev().take(2).map(|line| key(line)));
@@ -88,10 +93,13 @@ fn remove_running(pages: &mut [Vec<Block>]) -> usize {
 
 /// Cuts lines into paragraphs.
 fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
-    let mut steps: Vec<f64> = lines.windows(2).filter_map(|pair| match pair {
-        [a, b] if b.y > a.y => Some(b.y - a.y),
-        _ => None,
-    }).collect();
+    let mut steps: Vec<f64> = lines
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [a, b] if b.y > a.y => Some(b.y - a.y),
+            _ => None,
+        })
+        .collect();
     steps.sort_by(f64::total_cmp);
     // Most lines of a text follow a line of their paragraph; of few lines, the closest two do.
     let step = steps.get(steps.len() / 3).copied().unwrap_or(0.0);
@@ -99,18 +107,27 @@ fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
     let left = lines.iter().map(|line| line.x).min_by(f64::total_cmp).unwrap_or(0.0);
     let mut paragraphs: Vec<Vec<Line>> = Vec::new();
     for line in lines {
-        let is_new = match paragraphs.last().and_then(|paragraph| Some((paragraph.first()?, paragraph.last()?))) {
-            None => true,
-            Some((first, last)) => {
-                let distance = line.y - last.y;
-                let size = line.size.max(last.size).max(0.1);
-                let is_other_size = (line.size - last.size).abs() > 0.08 * size;
-                let is_far = distance > (1.3 * step).max(1.05 * size) || distance > 2.2 * size || distance < -0.5 * size;
-                let is_indented = line.x > last.x + 0.8 * size && last.x < left + 0.8 * size && !is_item(first);
-                let is_short = last.end < right - 0.25 * (right - left) && ends_sentence(&last.text);
-                is_other_size || line.is_bold != last.is_bold || is_far || is_indented || is_short || is_item(&line)
-            }
-        };
+        let is_new =
+            match paragraphs.last().and_then(|paragraph| Some((paragraph.first()?, paragraph.last()?))) {
+                None => true,
+                Some((first, last)) => {
+                    let distance = line.y - last.y;
+                    let size = line.size.max(last.size).max(0.1);
+                    let is_other_size = (line.size - last.size).abs() > 0.08 * size;
+                    let is_far = distance > (1.3 * step).max(1.05 * size)
+                        || distance > 2.2 * size
+                        || distance < -0.5 * size;
+                    let is_indented =
+                        line.x > last.x + 0.8 * size && last.x < left + 0.8 * size && !is_item(first);
+                    let is_short = last.end < right - 0.25 * (right - left) && ends_sentence(&last.text);
+                    is_other_size
+                        || line.is_bold != last.is_bold
+                        || is_far
+                        || is_indented
+                        || is_short
+                        || is_item(&line)
+                }
+            };
         match paragraphs.last_mut() {
             Some(last) if !is_new => last.push(line),
             _ => paragraphs.push(vec![line]),
@@ -120,7 +137,10 @@ fn paragraphs(lines: Vec<Line>) -> Vec<Vec<Line>> {
 }
 
 fn ends_sentence(text: &str) -> bool {
-    text.trim_end().ends_with(['.', '!', '?', ':', '。', '！', '？', '”', '"'])
+    // Behind the point, a note's mark may stand.
+    text.trim_end()
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .ends_with(['.', '!', '?', ':', '。', '！', '？', '”', '"'])
 }
 
 /// Whether a line begins an item of a list.
@@ -135,7 +155,8 @@ fn is_item(line: &Line) -> bool {
 fn number_of(text: &str) -> Option<(&str, &str)> {
     let (mark, rest) = text.split_once(' ')?;
     let digits = mark.strip_suffix(['.', ')'])?;
-    let is_number = !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then_some((digits, rest))
 }
 
@@ -147,6 +168,8 @@ struct Shape {
     sizes: Vec<f64>,
     /// Words that are written on one line somewhere.
     words: HashSet<String>,
+    /// Whether the document says which of its lines are headings.
+    has_headings: bool,
     /// Whether a line of Hangul that ends with a word ends with a space.
     keeps_spaces: bool,
 }
@@ -158,11 +181,7 @@ impl Shape {
         let mut letters: HashMap<i64, usize> = HashMap::new();
         let mut words = HashSet::new();
         let (mut ends, mut spaced) = (0_usize, 0_usize);
-        let lines = pages.iter().flatten().flat_map(|block| match block {
-            Block::Lines(lines) => lines.as_slice(),
-            Block::Table(_) => &[],
-        });
-        for line in lines {
+        for line in pages.iter().flatten().flat_map(Block::lines) {
             *letters.entry(rounded(line.size)).or_default() += line.text.len();
             let mut parts = line.text.split_whitespace().peekable();
             // The first and the last word of a line may be parts of one.
@@ -177,13 +196,15 @@ impl Shape {
                 spaced += usize::from(line.text.ends_with(' '));
             }
         }
-        let body = letters.iter().max_by_key(|(size, count)| (**count, -**size)).map_or(20, |(size, _)| *size);
+        let body =
+            letters.iter().max_by_key(|(size, count)| (**count, -**size)).map_or(20, |(size, _)| *size);
         let mut sizes: Vec<i64> = letters.keys().copied().filter(|size| *size * 100 >= body * 113).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         #[expect(clippy::cast_precision_loss, reason = "sizes of letters")]
         let points = |size: i64| size as f64 / 2.0;
         let sizes = sizes.into_iter().map(points).collect();
-        Self { body: points(body), sizes, words, keeps_spaces: spaced * 5 > ends }
+        let has_headings = pages.iter().flatten().any(|block| matches!(block, Block::Heading(..)));
+        Self { body: points(body), sizes, words, has_headings, keeps_spaces: spaced * 5 > ends }
     }
 
     fn write(&self, lines: &[Line], writer: &mut Writer, joined: &mut usize) {
@@ -196,7 +217,9 @@ impl Shape {
         }
         let mut characters = text.chars();
         let first = characters.next();
-        if first.is_some_and(|c| is_bullet(c) && c != 'o') && characters.next().is_some_and(char::is_whitespace) {
+        if first.is_some_and(|c| is_bullet(c) && c != 'o')
+            && characters.next().is_some_and(char::is_whitespace)
+        {
             return writer.item(0, "-", characters.as_str());
         }
         match number_of(&text) {
@@ -251,7 +274,8 @@ impl Shape {
                 // A word that is written with its hyphen elsewhere keeps it, and so do names and numbers.
                 let whole = bare(&format!("{}{tail}", head.trim_end_matches(last))).to_lowercase();
                 let hyphened = bare(&format!("{head}{tail}")).to_lowercase();
-                let is_word = first.is_lowercase() && head.chars().rev().nth(1).is_some_and(char::is_lowercase);
+                let is_word =
+                    first.is_lowercase() && head.chars().rev().nth(1).is_some_and(char::is_lowercase);
                 if self.words.contains(&whole) || (is_word && !self.words.contains(&hyphened)) {
                     text.pop();
                     *joined += 1;

@@ -80,7 +80,8 @@ impl Format {
     /// The section for a number, and whether the sign is still to be written.
     fn choose(&self, number: f64) -> Option<(&Section, bool)> {
         if self.sections.iter().any(|section| section.condition.is_some()) {
-            let meets = |section: &&Section| section.condition.is_none_or(|condition| condition.holds(number));
+            let meets =
+                |section: &&Section| section.condition.is_none_or(|condition| condition.holds(number));
             return self.sections.iter().find(meets).map(|section| (section, true));
         }
         let numeric = self.sections.len().min(3);
@@ -115,7 +116,8 @@ fn write_number(section: &Section, number: f64) -> String {
         return general(number);
     }
     let point = tokens.iter().position(|token| *token == Token::Point).unwrap_or(tokens.len());
-    let exponent_at = tokens.iter().position(|token| matches!(token, Token::Exponent(_))).unwrap_or(tokens.len());
+    let exponent_at =
+        tokens.iter().position(|token| matches!(token, Token::Exponent(_))).unwrap_or(tokens.len());
     let is_digit = |token: &&Token| matches!(token, Token::Digit(_));
     let places = tokens.iter().take(exponent_at).skip(point).filter(is_digit).count().min(30);
     let (mantissa, exponent) = match exponent_at < tokens.len() && number != 0.0 {
@@ -149,7 +151,13 @@ fn write_number(section: &Section, number: f64) -> String {
             Token::Point if has_fraction => text.push('.'),
             Token::Digit(_) => text.extend(fraction.next()),
             Token::Exponent(signed) => {
-                let sign = if exponent < 0 { "-" } else if *signed { "+" } else { "" };
+                let sign = if exponent < 0 {
+                    "-"
+                } else if *signed {
+                    "+"
+                } else {
+                    ""
+                };
                 let _ = write!(text, "E{sign}{:02}", exponent.abs());
                 break;
             }

@@ -6,6 +6,7 @@ use crate::package::Package;
 use crate::properties::{self, Properties};
 use crate::xml::{Events, Node, Tag};
 use crate::{Layout, Limits, Parsed, Unfit};
+use std::collections::HashSet;
 
 /// Repeated cells that hold something are written so often at most.
 const MOST_REPEATS: u32 = 1_000;
@@ -32,7 +33,10 @@ pub(crate) fn parse(package: &mut Package<'_>, limits: &Limits) -> Result<Parsed
                 "annotation" | "tracked-changes" => events.skip()?,
                 _ => reading.open(&tag),
             },
-            Node::Close(tag) => reading.close(tag.name(), &mut writer),
+            Node::Close(tag) => {
+                reading.close(tag.name(), &mut writer);
+                reading.cells.check(limits)?;
+            }
             Node::Text(text) => {
                 if reading.in_text {
                     reading.text.push_str(&text);
@@ -48,7 +52,8 @@ pub(crate) fn parse(package: &mut Package<'_>, limits: &Limits) -> Result<Parsed
         Some(xml) => properties::read(&xml, format)?,
         None => Properties::default(),
     };
-    Ok(Parsed { text, layout: Layout::Markdown, title, pages, metadata, notes: Vec::new() })
+    let notes = super::xlsx::hidden_note(&reading.hidden);
+    Ok(Parsed { text, layout: Layout::Markdown, title, pages, metadata, notes })
 }
 
 #[derive(Default)]
@@ -61,6 +66,11 @@ struct Reading {
     columns: u32,
     text: String,
     in_text: bool,
+    /// The style that is being defined, and those whose tables nobody sees.
+    style: String,
+    unseen: HashSet<String>,
+    is_unseen: bool,
+    hidden: Vec<String>,
 }
 
 impl Reading {
@@ -69,8 +79,14 @@ impl Reading {
         match tag.name() {
             "table" => {
                 self.sheet = tag.get("name").unwrap_or_default().into_owned();
+                self.is_unseen =
+                    tag.get("style-name").is_some_and(|style| self.unseen.contains(style.as_ref()));
                 self.cells = Cells::default();
                 self.row = 0;
+            }
+            "style" => self.style = tag.get("name").unwrap_or_default().into_owned(),
+            "table-properties" if tag.get("display").as_deref() == Some("false") => {
+                self.unseen.insert(self.style.clone());
             }
             "table-row" => {
                 self.rows = repeated("number-rows-repeated");
@@ -98,8 +114,11 @@ impl Reading {
             "table-cell" | "covered-table-cell" => {
                 if !self.text.trim().is_empty() {
                     for row in 0..self.rows.min(MOST_REPEATS) {
-                        for column in 0..self.columns.min(MOST_REPEATS / self.rows.clamp(1, MOST_REPEATS)).max(1) {
-                            let (row, column) = (self.row.saturating_add(row), self.column.saturating_add(column));
+                        for column in
+                            0..self.columns.min(MOST_REPEATS / self.rows.clamp(1, MOST_REPEATS)).max(1)
+                        {
+                            let (row, column) =
+                                (self.row.saturating_add(row), self.column.saturating_add(column));
                             self.cells.put(row, column, self.text.clone());
                         }
                     }
@@ -108,6 +127,10 @@ impl Reading {
                 self.column = self.column.saturating_add(self.columns);
             }
             "table-row" => self.row = self.row.saturating_add(self.rows),
+            "table" if self.is_unseen => {
+                self.cells = Cells::default();
+                self.hidden.push(std::mem::take(&mut self.sheet));
+            }
             "table" => std::mem::take(&mut self.cells).write(&self.sheet, writer),
             _ => {}
         }

@@ -26,7 +26,8 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
         let mut cells = Cells::default();
         let (top, left) = range.start().unwrap_or_default();
         for (row, column, data) in range.used_cells() {
-            let at = |base: u32, offset: usize| base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+            let at =
+                |base: u32, offset: usize| base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
             cells.put(at(top, row), at(left, column), text(data));
         }
         cells.write(&sheet.name, &mut writer);

@@ -30,11 +30,12 @@ pub(crate) fn parse(package: &mut Package<'_>, main: &str, limits: &Limits) -> R
     let mut notes = Vec::new();
     let looks = Looks { strings, styles, epoch: book.epoch };
     for sheet in &book.sheets {
-        let Some(xml) = relations.get(&sheet.relation).map(|part| package.find(part)).transpose()?.flatten() else {
+        let Some(xml) = relations.get(&sheet.relation).map(|part| package.find(part)).transpose()?.flatten()
+        else {
             notes.push(format!("the sheet {} is missing", sheet.name));
             continue;
         };
-        looks.read_sheet(&xml, format)?.write(&sheet.name, &mut writer);
+        looks.read_sheet(&xml, format, limits)?.write(&sheet.name, &mut writer);
         if writer.is_full() {
             break;
         }
@@ -70,7 +71,9 @@ fn read_book(xml: &str, format: &'static str) -> Result<Book, Unfit> {
     while let Some(node) = events.next()? {
         let Node::Open(tag) = node else { continue };
         match tag.name() {
-            "workbookPr" if matches!(tag.get("date1904").as_deref(), Some("1" | "true")) => book.epoch = Epoch::Y1904,
+            "workbookPr" if matches!(tag.get("date1904").as_deref(), Some("1" | "true")) => {
+                book.epoch = Epoch::Y1904
+            }
             "sheet" => {
                 let name = tag.get("name").unwrap_or_default().into_owned();
                 if tag.get("state").is_some_and(|state| state != "visible") {
@@ -122,7 +125,8 @@ fn read_styles(xml: &str, format: &'static str) -> Result<Vec<Format>, Unfit> {
                 "cellXfs" => in_cells = true,
                 "xf" if in_cells => {
                     let id = tag.number("numFmtId").unwrap_or(0);
-                    formats.push(codes.get(&id).map_or_else(|| Format::built_in(id), |code| Format::new(code)));
+                    formats
+                        .push(codes.get(&id).map_or_else(|| Format::built_in(id), |code| Format::new(code)));
                 }
                 _ => {}
             },
@@ -141,7 +145,7 @@ struct Looks {
 }
 
 impl Looks {
-    fn read_sheet(&self, xml: &str, format: &'static str) -> Result<Cells, Unfit> {
+    fn read_sheet(&self, xml: &str, format: &'static str, limits: &Limits) -> Result<Cells, Unfit> {
         let mut cells = Cells::default();
         let (mut row, mut column) = (0_u32, 0_u32);
         let mut events = Events::new(xml, format);
@@ -158,6 +162,7 @@ impl Looks {
                     }
                     let text = self.read_cell(&tag, &mut events)?;
                     cells.put(row, column, text);
+                    cells.check(limits)?;
                     column = column.saturating_add(1);
                 }
                 Node::Close(tag) if tag.name() == "row" => row = row.saturating_add(1),
@@ -185,14 +190,23 @@ impl Looks {
             }
         }
         Ok(match kind.as_str() {
-            "s" => value.trim().parse::<usize>().ok().and_then(|at| self.strings.get(at)).cloned().unwrap_or_default(),
+            "s" => value
+                .trim()
+                .parse::<usize>()
+                .ok()
+                .and_then(|at| self.strings.get(at))
+                .cloned()
+                .unwrap_or_default(),
             "inlineStr" => inline,
             "b" => if value.trim() == "1" { "TRUE" } else { "FALSE" }.to_owned(),
             "str" | "e" | "d" => value,
             _ => match value.trim().parse::<f64>() {
                 Ok(number) => {
                     let format = style.and_then(|style| self.styles.get(style));
-                    format.map_or_else(|| super::numbers::general(number), |format| format.write(number, self.epoch))
+                    format.map_or_else(
+                        || super::numbers::general(number),
+                        |format| format.write(number, self.epoch),
+                    )
                 }
                 Err(_) => value,
             },
@@ -218,7 +232,8 @@ mod tests {
 
     #[test]
     fn references_are_places() {
-        let check = |reference: &str, expect: Option<(u32, u32)>| assert_eq!(place(reference), expect, "{reference}");
+        let check =
+            |reference: &str, expect: Option<(u32, u32)>| assert_eq!(place(reference), expect, "{reference}");
         check("A1", Some((0, 0)));
         check("AB12", Some((11, 27)));
         check("XFD1048576", Some((1_048_575, 16_383)));

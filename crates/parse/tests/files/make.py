@@ -92,6 +92,8 @@ def libreoffice():
     soffice(HERE / "pandoc.docx", "odt", "tmp.odt")
     soffice(HERE / "tmp.odt", "docx:MS Word 2007 XML", "libreoffice.docx")
     soffice(HERE / "tmp.odt", "pdf", "libreoffice.pdf")
+    tagged = 'pdf:writer_pdf_Export:{"UseTaggedPDF":{"type":"boolean","value":"true"}}'
+    soffice(HERE / "tmp.odt", tagged, "libreoffice-tagged.pdf")
     soffice(HERE / "pandoc.pptx", "pdf", "slides.pdf")
     soffice(HERE / "xlsxwriter.xlsx", "ods", "libreoffice.ods")
     soffice(HERE / "xlsxwriter.xlsx", "xls:MS Excel 97", "libreoffice.xls")

@@ -54,6 +54,7 @@ fn files_of_other_programs_come_out_right() {
         "records.jsonl",
         "chromium.pdf",
         "libreoffice.pdf",
+        "libreoffice-tagged.pdf",
         "weasyprint.pdf",
         "slides.pdf",
         "columns.pdf",

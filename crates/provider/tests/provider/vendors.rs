@@ -6,7 +6,7 @@ use crate::server::{Server, Step, whole};
 use crate::{JSON, Spans, WAYS, Way, ask_in, attribute, provider, streamed};
 use hanok_base::{
     CallContext, Dialect, EmbedInput, EmbedRequest, Object, Provider, ProviderError, RawBody, RawCall,
-    ResponseBytes, Route,
+    RerankRequest, ResponseBytes, Route,
 };
 use hanok_provider::{Auth, MaxTokens, Models, ProviderConfig, Rerank, StreamUsage, VENDORS, Vendor};
 use hanok_wire::codec;
@@ -279,6 +279,90 @@ async fn vendors_rerank_where_they_do() {
         assert_eq!(seen.body, body.as_bytes());
         case.check_key(&seen.head);
     }
+}
+
+#[tokio::test]
+async fn rerankings_of_every_shape_are_read_in_types() {
+    let mut seen_shapes = 0;
+    for case in cases().filter(|case| case.expect["rerank"].is_string()) {
+        let (name, answer) = (case.name(), case.file("rerank.json"));
+        let request = RerankRequest {
+            model: "r".into(),
+            query: "capital?".into(),
+            documents: vec!["Busan has a harbour.".into(), "Seoul is the capital.".into()],
+            top_n: None,
+        };
+        let server = Server::once(whole("200 OK", JSON, &answer)).await;
+        let spans = Spans::default();
+        let response = provider(case.config(&server)).rerank(&spans.context(), &request).await.unwrap();
+        let best = usize::from(name != "voyage");
+        assert_eq!((response.ranked.len(), response.ranked[0].0), (2, best), "{name}: {response:?}");
+        assert!(response.ranked[0].1 > response.ranked[1].1, "{name}: {response:?}");
+        let body: Value = serde_json::from_slice(&server.seen()[0].body).unwrap();
+        let texts = if name == "tei" { "texts" } else { "documents" };
+        assert_eq!(
+            (&body["query"], body[texts].as_array().unwrap().len()),
+            (&"capital?".into(), 2),
+            "{body}"
+        );
+        assert_eq!(body["model"] == "r", name != "tei", "{body}");
+        let span = spans.only();
+        assert_eq!(span.operation, hanok_base::Operation::Rerank);
+        let tokens = attribute(&span, "gen_ai.usage.input_tokens").and_then(|tokens| tokens.as_u64());
+        assert_eq!(tokens, response.usage.input, "{name}");
+        assert!(tokens.is_some() || !answer.contains("total_tokens"), "{name}");
+        seen_shapes += 1;
+    }
+    assert!(seen_shapes >= 4, "{seen_shapes}");
+
+    let check = async |body: &str, expect: &str| {
+        let case = cases().find(|case| case.name() == "jina").unwrap();
+        let request = RerankRequest {
+            model: "r".into(),
+            query: "q".into(),
+            documents: vec!["a".into(), "b".into()],
+            top_n: None,
+        };
+        let server = Server::once(whole("200 OK", JSON, body)).await;
+        let spans = Spans::default();
+        let error = provider(case.config(&server)).rerank(&spans.context(), &request).await.unwrap_err();
+        assert_eq!(error.kind, hanok_base::ProviderErrorKind::Decode);
+        assert!(error.message.contains(expect), "{error}");
+        assert!(matches!(spans.only().status, hanok_base::SpanStatus::Error(_)));
+    };
+    check(r#"{"results":[{"index":1,"relevance_score":1}]}"#, "ranks 1 of 2").await;
+    check(r#"{"results":[{"index":7,"relevance_score":1}]}"#, "no document's").await;
+}
+
+#[tokio::test]
+async fn vendors_are_told_what_vectors_are_for_in_their_own_words() {
+    let check = async |vendor: &str, member: &str, task: &str, expect: Option<&str>| {
+        let case = cases().find(|case| case.name() == vendor).unwrap();
+        let server = Server::once(whole("200 OK", JSON, &case.file("embeddings.json"))).await;
+        let request = EmbedRequest {
+            model: "e".into(),
+            inputs: ["Busan", "Seoul"].map(|text| EmbedInput::Text(text.to_owned())).into(),
+            dimensions: None,
+            task: Some(task.to_owned()),
+            user: None,
+            dialect: None,
+            extra: Object::new(),
+        };
+        let cx = CallContext::unrecorded().attempt(false);
+        let provider = provider(case.config(&server));
+        provider.embed(&cx, &request).await.unwrap();
+        let body: Value = serde_json::from_slice(&server.seen()[0].body).unwrap();
+        let told = body.pointer(member).and_then(Value::as_str);
+        assert_eq!(told, expect, "{vendor}: {body}");
+        assert_eq!(cx.degradations().is_empty(), expect.is_some(), "{vendor}");
+        assert_eq!(provider.capabilities(&"e".into()).embed_limits.tasks, vendor != "openai", "{vendor}");
+    };
+    check("voyage", "/input_type", "RETRIEVAL_QUERY", Some("query")).await;
+    check("voyage", "/input_type", "RETRIEVAL_DOCUMENT", Some("document")).await;
+    check("jina", "/task", "RETRIEVAL_DOCUMENT", Some("retrieval.passage")).await;
+    check("gemini", "/requests/0/taskType", "RETRIEVAL_QUERY", Some("RETRIEVAL_QUERY")).await;
+    check("openai", "/task", "RETRIEVAL_QUERY", None).await;
+    check("voyage", "/input_type", "CLUSTERING", None).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A chat model that puts passages in order: it sees them all at once, numbered, and answers with their numbers.
 //!
 //! More passages than go into one prompt are put in order window by window, from the last to the first, each
-//! window overlapping the next by half, so that the best of all rise to the front (RankGPT, arXiv 2304.09542).
+//! window overlapping the next by half, so that the best of all rise to the front (`RankGPT`, arXiv 2304.09542).
 
 use super::order::{read, schema};
 use crate::model::{ChatModel, Fence};

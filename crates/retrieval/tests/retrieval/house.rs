@@ -110,3 +110,8 @@ pub(crate) fn recorded() -> (CallContext, Arc<Mutex<Vec<Span>>>) {
     let caller = Caller { key_name: None, base_url: "http://127.0.0.1:4141".into(), ..Caller::default() };
     (CallContext::new(Box::new(Keep(kept.clone())), Arc::new(caller)), kept)
 }
+
+/// What a span says under a name.
+pub(crate) fn attribute(span: &Span, key: &str) -> Option<serde_json::Value> {
+    span.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+}

@@ -11,9 +11,15 @@ mod following;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod lying;
+#[cfg(test)]
 mod measures;
 #[cfg(test)]
+mod models;
+#[cfg(test)]
 mod rates;
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod setting;
 #[cfg(test)]

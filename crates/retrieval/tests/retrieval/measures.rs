@@ -1,7 +1,7 @@
 //! The search and the decision "nothing found" on public collections, where they are at hand.
 
 use crate::house::House;
-use hanok_retrieval::evaluate;
+use hanok_retrieval::{Equipment, evaluate};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ fn lines(dir: &std::path::Path, file: &str) -> Vec<(String, String, String)> {
 async fn the_ranking_is_that_of_a_strong_bm25() {
     for (name, bar) in [("cranfield", 0.382), ("ko-autorag", 0.920)] {
         let Some(dir) = collection(name) else { return };
-        let report = evaluate(&dir).await.unwrap();
+        let report = evaluate(&dir, Equipment::default(), &|_| {}).await.unwrap();
         println!("{name}: {}", serde_json::to_string(&report).unwrap());
         assert!(report.ndcg_at_10 > bar - 0.01, "{name}: {report:?}");
     }

@@ -3,6 +3,7 @@
 //! The samples are made up.
 
 mod gateway;
+mod knowledge;
 mod records;
 
 use hanok_base::Timestamp;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
-const ASSETS: [&str; 16] = [
+const ASSETS: [&str; 18] = [
     "tokens.css",
     "app.css",
     "mark.svg",
@@ -34,6 +35,8 @@ const ASSETS: [&str; 16] = [
     "list-page.js",
     "settings.js",
     "keys.js",
+    "knowledge.js",
+    "chunks.js",
 ];
 
 fn main() -> io::Result<()> {
@@ -41,7 +44,7 @@ fn main() -> io::Result<()> {
         eprintln!("usage: ui_preview FOLDER");
         return Ok(());
     };
-    for below in ["assets", "traces", "sources", "sessions"] {
+    for below in ["assets", "traces", "sources", "sessions", "knowledge"] {
         fs::create_dir_all(folder.join(below))?;
     }
     for name in ASSETS {
@@ -52,6 +55,7 @@ fn main() -> io::Result<()> {
         pages(&folder, lang)?;
         gateway::pages(&folder, lang)?;
         records::pages(&folder, lang)?;
+        knowledge::pages(&folder, lang)?;
     }
     Ok(())
 }
@@ -438,6 +442,7 @@ impl Samples {
             heading: self.say("Refund policy > Damaged items", "환불 정책 > 파손 상품"),
             text: [before, quote, after].concat(),
             from: None,
+            ..SourceView::default()
         }
     }
 }

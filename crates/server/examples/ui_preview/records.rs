@@ -1,11 +1,11 @@
 //! Samples of costs, sessions and settings.
 
 use super::{Samples, save};
-use hanok_base::Timestamp;
+use hanok_base::{Payloads, Timestamp};
 use hanok_server::ui::view::{MessageView, PartView, ScoreView, Tab};
 use hanok_server::ui::view_costs::{CostsView, GroupBy, GroupView, Measure, Range, Sums};
 use hanok_server::ui::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
-use hanok_server::ui::view_settings::{Backup, RecordsView, Setting, SettingsView};
+use hanok_server::ui::view_settings::{BackupView, KeptView, RecordsView, RetentionView, SettingsView};
 use hanok_server::ui::{self, Lang};
 use std::io;
 use std::path::Path;
@@ -30,19 +30,27 @@ pub(super) fn pages(folder: &Path, lang: Lang) -> io::Result<()> {
             spans: 1_204_881,
             file_bytes: 612_000_000,
             folder: "/home/alice/refund-desk/.hanok".into(),
-            retention: Some(Setting {
-                now: vec!["90 d, 20 GB".into(), "refund-desk: 30 d".into()],
-                change: "[retention]\ndays = 90\nmax_size = \"20GB\"\n\n[projects.refund-desk.retention]\ndays = 30".into(),
-            }),
-            redaction: Some(Setting {
-                now: Vec::new(),
-                change: "[redaction]\npii = [\"email\", \"phone_kr\", \"rrn_kr\"]".into(),
-            }),
-            payloads: Some(Setting { now: vec!["ci: errors".into()], ..Setting::default() }),
-            backup: Some(Backup {
-                last: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into())),
+            retention: RetentionView {
+                days: Some(90.0),
+                projects: vec![("refund-desk".into(), 30.0)],
+                most_bytes: Some(20_000_000_000),
+                last: Some((Timestamp(1_763_600_000_000_000_000), 1_204)),
+            },
+            kept: KeptView { secrets: true, rate: 1.0, ..KeptView::default() },
+            projects: vec![(
+                "ci".into(),
+                KeptView {
+                    secrets: true,
+                    pii: vec!["email", "phone_kr", "rrn_kr"],
+                    payloads: Payloads::Errors,
+                    rate: 0.25,
+                    always: vec!["errors".into(), "slow>10s".into()],
+                },
+            )],
+            backup: BackupView {
+                last: Some((Timestamp(1_763_600_000_000_000_000), "/backups/hanok.db".into(), 598_000_000)),
                 command: "hanok db backup ~/backups/hanok.db".into(),
-            }),
+            },
         };
         ui::settings_page(page, &SettingsView { records: Some(records), file: "hanok.toml".into() })
             .into_string()

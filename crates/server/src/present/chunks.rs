@@ -3,25 +3,29 @@
 use super::documents;
 use crate::House;
 use crate::ui::view::SourceView;
-use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, PieceView};
+use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, Knobs, PieceView};
+use hanok_base::{CallContext, CollectionName, EmbedKind, Embedder};
 use hanok_retrieval::LibraryError;
 use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Piece, preview, tokens};
 use hanok_store::documents::{NewChunk, Source, SourceSummary};
 use std::ops::Range;
+use std::sync::Arc;
+use tokio::runtime::Handle;
 
-/// A document cut as it is and as `tried` says; `Err` inside names what is wrong with that.
+/// A document cut as it is and as `tried` says; where that cannot be, why and as what it was said.
 pub(crate) async fn chunks(
     house: &House,
     source: Source,
     used: &Chunking,
-    tried: Result<Chunking, String>,
+    tried: Result<Chunking, (Knobs, String)>,
+    meaning: Option<Meaning>,
     from: Option<usize>,
 ) -> Result<ChunksView, LibraryError> {
     let Source { summary, text } = source;
     let kept = house.library.chunks_of(summary.id).await?;
     let (previous, next) = neighbours(house, &summary).await?;
     let tally = house.library.tally(&summary.collection).await?;
-    let layout = Layout::named(&summary.meta.layout).unwrap_or_default();
+    let layout = layout_of(&summary);
     let mut view = ChunksView {
         indexed_at: summary.indexed_at,
         bytes: summary.size,
@@ -35,6 +39,7 @@ pub(crate) async fn chunks(
         ..ChunksView::default()
     };
     // Cutting a long text takes a while.
+    let runtime = Handle::current();
     let ran = tokio::task::spawn_blocking(move || {
         let piece = |chunk: NewChunk| Piece {
             heading: chunk.heading,
@@ -44,19 +49,23 @@ pub(crate) async fn chunks(
         };
         let used = of(&text, kept.into_iter().map(piece).collect());
         let tried = tried.map(|chunking| {
-            let pieces = preview(&text, layout, &chunking, None);
-            (documents::knobs(&chunking), chunking.by, of(&text, pieces))
+            let pieces = pieces_of(&text, layout, &chunking, meaning.as_ref(), &runtime);
+            let blind = chunking.by == Chunker::Semantic && meaning.is_none();
+            (documents::knobs(&chunking), blind, of(&text, pieces))
         });
         (text, used, tried)
     });
     let (text, used, tried) = ran.await.map_err(|error| LibraryError::Worker(error.into()))?;
     (view.used.pieces, view.used.damage) = used;
     match tried {
-        Ok((knobs, by, (pieces, damage))) => {
-            view.hint = (by == Chunker::Semantic).then_some(Hint::NoEmbedder);
+        Ok((knobs, blind, (pieces, damage))) => {
+            view.hint = blind.then_some(Hint::NoEmbedder);
             view.tried = CutView { knobs, pieces, damage };
         }
-        Err(error) => view.error = Some(error),
+        Err((knobs, error)) => {
+            view.tried.knobs = knobs;
+            view.error = Some(error);
+        }
     }
     view.source = SourceView {
         id: summary.id.to_string(),
@@ -68,6 +77,52 @@ pub(crate) async fn chunks(
         ..SourceView::default()
     };
     Ok(view)
+}
+
+/// How a document's text is laid out; by its name where that was not noted.
+pub(crate) fn layout_of(summary: &SourceSummary) -> Layout {
+    let lower = summary.path.to_ascii_lowercase();
+    let markdown = [".md", ".markdown"].iter().any(|end| lower.ends_with(end));
+    let by_name = if markdown { Layout::Markdown } else { Layout::Plain };
+    Layout::named(&summary.meta.layout).unwrap_or(by_name)
+}
+
+/// What a cut by meaning compares sentences by.
+pub(crate) struct Meaning {
+    cx: CallContext,
+    embedder: Arc<dyn Embedder>,
+}
+
+impl Meaning {
+    /// That of a collection, its calls recorded under `cx`; `None` where it has no embedder.
+    pub(crate) fn of(house: &House, collection: &CollectionName, cx: CallContext) -> Option<Self> {
+        Some(Self { cx, embedder: house.library.equipment(collection).embedder? })
+    }
+
+    /// The vectors of some texts; `None` where they cannot be made. Blocks, so that it is for a thread that may.
+    fn vectors(&self, runtime: &Handle, texts: &[&str]) -> Option<Vec<Vec<f32>>> {
+        match runtime.block_on(self.embedder.embed(&self.cx, texts, EmbedKind::Document)) {
+            Ok(vectors) => Some(vectors),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "sentences could not be embedded");
+                None
+            }
+        }
+    }
+}
+
+/// What a text would be cut into; blocks.
+pub(crate) fn pieces_of(
+    text: &str,
+    layout: Layout,
+    chunking: &Chunking,
+    meaning: Option<&Meaning>,
+    runtime: &Handle,
+) -> Vec<Piece> {
+    match meaning {
+        Some(meaning) => preview(text, layout, chunking, Some(&|texts| meaning.vectors(runtime, texts))),
+        None => preview(text, layout, chunking, None),
+    }
 }
 
 /// What is tried where nothing was asked for: another chunker, or the same in smaller pieces.

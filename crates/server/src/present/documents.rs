@@ -3,7 +3,8 @@
 use crate::House;
 use crate::door::Visitor;
 use crate::ui::view_knowledge::{
-    CollectionPage, CollectionRow, DocumentAbout, DocumentRow, FoundView, Knobs, KnowledgeView, SearchView,
+    CollectionPage, CollectionRow, DocumentAbout, DocumentRow, EmbedderView, FoundView, Knobs, KnowledgeView,
+    SearchView,
 };
 use hanok_base::{CollectionName, Hit, Readers, Timestamp};
 use hanok_retrieval::{Chunking, CollectionInfo, LibraryError};
@@ -35,9 +36,19 @@ async fn row(house: &House, info: CollectionInfo) -> Result<CollectionRow, Libra
         failed: tally.skipped,
         paths: paths.into_iter().flatten().map(|path| path.display().to_string()).collect(),
         chunking: knobs(&chunking_of(house, &info.name).await?),
-        embedder: None,
+        embedder: embedder(house, &info.name).await?,
         name: info.name.to_string(),
     })
+}
+
+/// What makes a collection's vectors, and how far it is.
+async fn embedder(house: &House, name: &CollectionName) -> Result<Option<EmbedderView>, LibraryError> {
+    let Some(embedder) = house.library.equipment(name).embedder else {
+        return Ok(None);
+    };
+    let done = house.library.embedded(name).await?.unwrap_or_default();
+    let id = embedder.id().to_owned();
+    Ok(Some(EmbedderView { id, embedded: done.embedded, chunks: done.chunks }))
 }
 
 /// How a collection is cut.

@@ -11,7 +11,7 @@ mod settings;
 mod trace;
 mod usage;
 
-pub(crate) use chunks::{another, chunks};
+pub(crate) use chunks::{Meaning, another, chunks};
 pub(crate) use costs::costs;
 pub(crate) use gateway::models;
 pub(crate) use pane::span_pane;

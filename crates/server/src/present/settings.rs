@@ -20,7 +20,8 @@ pub(crate) async fn settings(house: &House, visitor: &Visitor) -> Result<Setting
     let counts = house.traces.counts().await?;
     let audit = house.traces.audit(LOOKED_AT).await?;
     let policies = house.traces.policies();
-    let folder = house.traces.store().folder().to_owned();
+    let folder = house.traces.store().folder();
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let standard = kept(&policies.default);
     let mut projects: Vec<(String, KeptView)> =
         policies.projects.iter().map(|(name, policy)| (name.clone(), kept(policy))).collect();

@@ -89,7 +89,7 @@ fn take(page: &Page, view: &ChunksView, knobs: &Knobs) -> Markup {
     let k = &page.texts().knowledge;
     let mut set = format!("by = \"{}\", size = {}, overlap = {}", knobs.by, knobs.size, knobs.overlap);
     if !matches!(knobs.parents.as_str(), "" | "none") {
-        set.push_str(&format!(", parents = \"{}\"", knobs.parents));
+        set = format!("{set}, parents = \"{}\"", knobs.parents);
     }
     let lines = format!("[collections.{}]\nchunking = {{ {set} }}", toml_key(&view.source.collection));
     html! {

@@ -104,7 +104,7 @@ fn collection_row(page: &Page, row: &CollectionRow) -> Markup {
             td.num.desk { (format::count(row.chunks)) }
             td.num.desk { @if row.failed > 0 { a.bad href={ (place) "#failures" } { (format::count(row.failed)) } } @else { span.dim { "0" } } }
             td.opt.soft.nowrap { (cut_by(page, row)) }
-            td.desk.soft.cut { @if let Some(embedder) = &row.embedder { (embedder.id) } @else { span.dim { (k.words_only) } } }
+            td.desk.soft.nowrap { @if let Some(embedder) = &row.embedder { span.model.cut { (embedder.id) } } @else { span.dim { (k.words_only) } } }
             td data-state { (state(page, row)) }
         }
     }
@@ -350,7 +350,7 @@ pub(super) fn about(page: &Page, about: &DocumentAbout) -> Markup {
     html! {
         @if !about.format.is_empty() { div { dt { (k.format) } dd { (about.format) } } }
         @if let Some(pages) = about.pages { div { dt { (k.pages) } dd { (format::count(pages)) } } }
-        div { dt { (page.texts().state) } dd { (trust(page, about.trust)) } }
+        div { dt { (k.trust) } dd { (trust(page, about.trust)) } }
         @if !about.readers.is_empty() { div { dt { (k.readers) } dd { (about.readers.join(", ")) } } }
         @for (name, value) in &about.metadata { div { dt { (name) } dd { (format::cut(value, 80)) } } }
     }

@@ -7,7 +7,7 @@ use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::start::shell_quoted;
 use super::text::fill;
 use super::view_knowledge::{FoundView, SearchView};
-use hanok_base::Vote;
+use hanok_base::{Trust, Vote};
 use maud::{Markup, html};
 
 /// How many hits may be asked for.
@@ -49,7 +49,7 @@ fn form(page: &Page, view: &SearchView) -> Markup {
             div.filter {
                 (Icon::Find.draw())
                 input #filter-q type="search" name="q" value=(view.query) aria-label=(k.query) placeholder=(k.query_example)
-                    aria-invalid=[wrong(view.error.is_some() && !view.filter_wrong)] autocomplete="off" autofocus[view.query.is_empty()];
+                    aria-invalid=[wrong(view.error.is_some() && !view.filter_wrong)] autocomplete="off";
                 button.btn.btn-main.btn-sm type="submit" { (k.search) }
                 kbd.desk { "/" }
             }
@@ -172,11 +172,12 @@ fn hit_row(page: &Page, n: usize, hit: &FoundView) -> Markup {
                     a.strong href=(place) { (format::file_name(&hit.source)) }
                     @if !hit.heading.is_empty() { span.soft { (hit.heading) } }
                     @if let Some((from, to)) = hit.pages { span.badge { (pages(page, from, to)) } }
-                    (trust(page, hit.trust))
+                    @if hit.trust == Trust::Trusted { (trust(page, hit.trust)) }
                 }
                 p.hit-text { (format::cut(hit.text.trim(), 900)) }
                 p.meta.dim {
                     span.mono { (hit.source) } " · " (fill(t.bytes_range, &[("start", &start), ("end", &end)]))
+                    @if hit.trust == Trust::Untrusted { " · " (k.untrusted) }
                     @if let Some(at) = hit.indexed_at { " · " (k.indexed_at) " " (format::moment(at)) }
                     @for (name, value) in &hit.metadata { " · " span.mono { (name) "=" (format::cut(value, 40)) } }
                     " · " a href=(chunks) { (k.see_chunks) span.vh { " " (hit.source) } }

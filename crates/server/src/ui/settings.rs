@@ -148,9 +148,8 @@ fn sampling(page: &Page, view: &RecordsView) -> Markup {
             @if !kept.always.is_empty() { " " (r.sampled_always) @for rule in &kept.always { " " code { (rule) } } }
         } }
     };
-    let differs = |kept: &KeptView| {
-        kept.rate < view.kept.rate || kept.rate > view.kept.rate || kept.always != view.kept.always
-    };
+    let differs =
+        |kept: &KeptView| (kept.rate - view.kept.rate).abs() > 1e-9 || kept.always != view.kept.always;
     setting(
         page,
         r.sampling,
@@ -170,12 +169,15 @@ fn setting(
     differs: &dyn Fn(&KeptView) -> bool,
     lines: &str,
 ) -> Markup {
+    let own: Vec<_> = view.projects.iter().filter(|(_, kept)| differs(kept)).collect();
     html! {
         dt { (name) }
         dd {
-            ul.points {
-                li { (said(&view.kept)) }
-                @for (name, kept) in view.projects.iter().filter(|(_, kept)| differs(kept)) { li { (of_project(page, name)) (said(kept)) } }
+            @if own.is_empty() { (said(&view.kept)) } @else {
+                ul.points {
+                    li { (said(&view.kept)) }
+                    @for (name, kept) in own { li { (of_project(page, name)) (said(kept)) } }
+                }
             }
             (change(page, lines))
         }

@@ -236,6 +236,7 @@ fn record_pages(
 }
 
 /// The pages on documents, filled the same way.
+#[expect(clippy::too_many_lines, reason = "one sample of everything")]
 fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
     let evil = || EVIL.to_owned();
     let page = |path: &str| Page { csrf: evil(), ..Page::new(lang, theme, path, "from=1&q=a", evil()) };

@@ -255,7 +255,7 @@ fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result
     let mut names = Values { conn, texts: Texts::default() };
     let group = |cells: &mut Cells, at: usize, values| {
         let first = at * buckets.count;
-        let each = if buckets.count > 1 {
+        let each = if buckets.apart {
             (first..first + buckets.count).map(|cell| cells.stats(cell)).collect()
         } else {
             Vec::new()
@@ -273,7 +273,7 @@ fn stats(conn: &Connection, project: Option<&str>, query: &StatsQuery) -> Result
     let grouped = !query.group_by.is_empty();
     Ok(Stats {
         since: Timestamp(buckets.first_ms.saturating_mul(1_000_000)),
-        bucket_ms: if buckets.count > 1 { buckets.width_ms } else { 0 },
+        bucket_ms: if buckets.apart { buckets.width_ms } else { 0 },
         total: group(&mut cells, total, Vec::new()),
         groups: told,
         others: Some(others).filter(|others| grouped && others.sums.calls > 0),
@@ -348,6 +348,8 @@ fn greatest(
 
 /// The stretches of time.
 struct Buckets {
+    /// Whether they are told one by one.
+    apart: bool,
     first_ms: i64,
     width_ms: i64,
     count: usize,
@@ -365,7 +367,7 @@ impl Buckets {
         let end = if filter.end_ms == i64::MAX { latest.max(first) } else { filter.end_ms.max(first) };
         let most = i64::try_from(most.clamp(1, 1_000)).unwrap_or(1);
         if most == 1 {
-            return Self { first_ms: first, width_ms: i64::MAX, count: 1 };
+            return Self { apart: false, first_ms: first, width_ms: i64::MAX, count: 1 };
         }
         let count = |width: i64| {
             let begin = first.div_euclid(width).saturating_mul(width);
@@ -379,6 +381,7 @@ impl Buckets {
             if count(width) <= most { width } else { width.saturating_add(DAY_MS) }
         });
         Self {
+            apart: true,
             first_ms: first.div_euclid(width).saturating_mul(width),
             width_ms: width,
             count: usize::try_from(count(width)).unwrap_or(1).clamp(1, 1_001),

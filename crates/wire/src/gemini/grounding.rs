@@ -89,12 +89,20 @@ fn citation(chunk: &Value, (start_index, end_index): (usize, usize)) -> Citation
 }
 
 /// A quote, where the chunk tells from where: only Hanok does.
-fn quote(source: &Value, text: String) -> Option<Quote> {
-    let told = source.get("customMetadata")?.as_array()?;
+fn quote(chunk: &Value, text: String) -> Option<Quote> {
+    let told = chunk.get("customMetadata")?.as_array()?;
     let of = |key: &str| told.iter().find(|item| item.get("key").and_then(Value::as_str) == Some(key));
     let number = |key: &str| usize::try_from(whole(of(key)?.get("numericValue")?)?).ok();
     let source = of("source")?.get("stringValue")?.as_str()?.to_owned();
-    Some(Quote { source, start: number("start")?, end: number("end")?, text })
+    let page = |page: usize| u32::try_from(page).ok();
+    let first = page_of(chunk).and_then(page);
+    let pages = first.map(|first| (first, number("last_page").and_then(page).unwrap_or(first)));
+    Some(Quote { source, start: number("start")?, end: number("end")?, text, pages })
+}
+
+/// The page a chunk is from.
+fn page_of(chunk: &Value) -> Option<usize> {
+    usize::try_from(whole(chunk.get("pageNumber")?)?).ok()
 }
 
 /// The metadata that tell these citations of `text`; `None` where there are none.
@@ -131,16 +139,25 @@ fn encode_chunk(citation: &Citation) -> Value {
     let (uri, title) = (citation.url.as_str(), citation.title.as_str());
     match &citation.quote {
         None => json!({ "web": { "uri": uri, "title": title } }),
-        Some(Quote { source, start, end, text }) => json!({ "retrievedContext": {
-            "uri": uri,
-            "title": title,
-            "text": text,
-            "customMetadata": [
-                { "key": "source", "stringValue": source },
-                { "key": "start", "numericValue": start },
-                { "key": "end", "numericValue": end },
-            ],
-        } }),
+        Some(Quote { source, start, end, text, pages }) => {
+            let mut context = json!({
+                "uri": uri,
+                "title": title,
+                "text": text,
+                "customMetadata": [
+                    { "key": "source", "stringValue": source },
+                    { "key": "start", "numericValue": start },
+                    { "key": "end", "numericValue": end },
+                ],
+            });
+            if let (Some((first, last)), Some(object)) = (pages, context.as_object_mut()) {
+                object.insert("pageNumber".into(), (*first).into());
+                if let (true, Some(Value::Array(told))) = (last != first, object.get_mut("customMetadata")) {
+                    told.push(json!({ "key": "last_page", "numericValue": last }));
+                }
+            }
+            json!({ "retrievedContext": context })
+        }
     }
 }
 
@@ -179,7 +196,8 @@ mod tests {
     #[test]
     fn there_and_back() {
         let text = "한옥은 집. It is a house.";
-        let quote = Quote { source: "a.md".into(), start: 3, end: 9, text: "옥은".into() };
+        let quote =
+            Quote { source: "a.md".into(), start: 3, end: 9, text: "옥은".into(), pages: Some((2, 3)) };
         let of = |start_index, end_index, url: &str, quote: Option<&Quote>| Citation {
             start_index,
             end_index,

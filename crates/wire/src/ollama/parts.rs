@@ -4,8 +4,7 @@ use super::stamp::is_made;
 use super::{Form, is_own};
 use crate::depth::{self, DEEPEST};
 use crate::error::WireError;
-use crate::{signature, take};
-use hanok_base::chat::Quote;
+use crate::{quote, signature, take};
 use hanok_base::{Citation, Dialect, Media, MediaSource, Object, Part, Reasoning, Signature, ToolCall};
 use serde_json::{Value, json};
 
@@ -156,12 +155,7 @@ fn citation(value: Value) -> Option<Part> {
         take::count(object, name).ok().flatten().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };
     let text = |object: &mut Object, name: &str| take::string(object, name).ok().flatten();
-    let quote = text(&mut object, "quote").map(|quote| Quote {
-        source: text(&mut object, "source").unwrap_or_default(),
-        start: index(&mut object, "start"),
-        end: index(&mut object, "end"),
-        text: quote,
-    });
+    let quote = quote::take(&mut object);
     Some(Part::Citation(Citation {
         start_index: index(&mut object, "start_index"),
         end_index: index(&mut object, "end_index"),
@@ -179,10 +173,7 @@ pub(super) fn encode_citation(citation: &Citation) -> Value {
     object.insert("url".into(), citation.url.as_str().into());
     object.insert("title".into(), citation.title.as_str().into());
     if let Some(quote) = &citation.quote {
-        object.insert("source".into(), quote.source.as_str().into());
-        object.insert("start".into(), quote.start.into());
-        object.insert("end".into(), quote.end.into());
-        object.insert("quote".into(), quote.text.as_str().into());
+        quote::put(quote, &mut object);
     }
     object.into()
 }

@@ -3,8 +3,7 @@
 use super::parts::{Form, Reader};
 use super::{fault, parts, reasoning, usage};
 use crate::error::WireError;
-use crate::take;
-use hanok_base::chat::Quote;
+use crate::{quote, take};
 use hanok_base::{ChatResponse, Choice, Citation, Dialect, FinishReason, Message, Object, Part, Role};
 use serde_json::Value;
 
@@ -112,15 +111,7 @@ pub(super) fn annotation(value: Value) -> Part {
         take::count(object, name).ok().flatten().and_then(|n| usize::try_from(n).ok())
     };
     let text = |object: &mut Object, name: &str| take::string(object, name).ok().flatten();
-    let quotes = |object: &Object| object.get("quote").is_some_and(Value::is_string);
-    let quoting =
-        if quotes(&inner) { Some(&mut inner) } else { Some(&mut outer).filter(|outer| quotes(outer)) };
-    let quote = quoting.map(|object| Quote {
-        source: text(object, "source").unwrap_or_default(),
-        start: index(object, "start").unwrap_or(0),
-        end: index(object, "end").unwrap_or(0),
-        text: text(object, "quote").unwrap_or_default(),
-    });
+    let quote = quote::take(&mut inner).or_else(|| quote::take(&mut outer));
     Part::Citation(Citation {
         start_index: index(&mut inner, "start_index").unwrap_or(0),
         end_index: index(&mut inner, "end_index").unwrap_or(0),
@@ -140,10 +131,7 @@ fn encode_annotation(citation: &Citation, own: bool) -> Value {
     inner.insert("title".into(), citation.title.as_str().into());
     let mut quoted = Object::new();
     if let Some(quote) = &citation.quote {
-        quoted.insert("source".into(), quote.source.as_str().into());
-        quoted.insert("start".into(), quote.start.into());
-        quoted.insert("end".into(), quote.end.into());
-        quoted.insert("quote".into(), quote.text.as_str().into());
+        quote::put(quote, &mut quoted);
     }
     inner.extend(quoted.clone());
     inner.extend(citation.extra.clone().into_iter().filter(|_| own));

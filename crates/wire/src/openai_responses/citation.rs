@@ -3,8 +3,7 @@
 //! The dialect counts from the beginning of the text part that is annotated, [`Citation`] from the beginning
 //! of the answer's text.
 
-use crate::take;
-use hanok_base::chat::Quote;
+use crate::{quote, take};
 use hanok_base::{Citation, Dialect, Object, Part};
 use serde_json::Value;
 
@@ -23,12 +22,7 @@ pub(super) fn decode(value: Value, base: usize) -> Part {
         take::count(object, name).ok().flatten().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     };
     let text = |object: &mut Object, name: &str| take::string(object, name).ok().flatten();
-    let quote = object.get("quote").is_some_and(Value::is_string).then(|| Quote {
-        source: text(&mut object, "source").unwrap_or_default(),
-        start: index(&mut object, "start"),
-        end: index(&mut object, "end"),
-        text: text(&mut object, "quote").unwrap_or_default(),
-    });
+    let quote = quote::take(&mut object);
     Part::Citation(Citation {
         start_index: index(&mut object, "start_index").saturating_add(base),
         end_index: index(&mut object, "end_index").saturating_add(base),
@@ -49,10 +43,7 @@ pub(super) fn encode(citation: &Citation, base: usize, own: bool, quotes: bool) 
     object.insert("url".into(), citation.url.as_str().into());
     object.insert("title".into(), citation.title.as_str().into());
     if let (true, Some(quote)) = (quotes, &citation.quote) {
-        object.insert("source".into(), quote.source.as_str().into());
-        object.insert("start".into(), quote.start.into());
-        object.insert("end".into(), quote.end.into());
-        object.insert("quote".into(), quote.text.as_str().into());
+        quote::put(quote, &mut object);
     }
     if own {
         object.extend(citation.extra.clone());

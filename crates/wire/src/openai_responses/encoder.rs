@@ -7,7 +7,7 @@
 
 use super::events::Writer;
 use super::items::{ITEMS, LOGPROBS};
-use super::response::{self, End, LATE, Shape};
+use super::response::{self, End, HANOK, LATE, Shape};
 use super::{citation, fault, usage};
 use crate::codec::{StreamEncoder, StreamOptions};
 use hanok_base::{
@@ -36,6 +36,8 @@ pub(super) struct Encoder {
     finish: Option<FinishReason>,
     usage: Usage,
     late: Object,
+    /// Whether the answer is one of Hanok's own.
+    ours: bool,
 }
 
 struct Call {
@@ -145,6 +147,7 @@ impl Encoder {
             finish: None,
             usage: Usage::default(),
             late: Object::new(),
+            ours: false,
         }
     }
 
@@ -315,7 +318,15 @@ impl Encoder {
         }
     }
 
+    /// Notes what Hanok says of an answer of its own.
+    fn told(&mut self, extra: &Object) {
+        if let (true, Some(told)) = (self.ours, extra.get(HANOK)) {
+            self.late.insert(HANOK.to_owned(), told.clone());
+        }
+    }
+
     fn extra(&mut self, extra: &Object) {
+        self.told(extra);
         // The members of another dialect mean nothing here.
         if !self.own {
             return;
@@ -360,6 +371,8 @@ impl StreamEncoder for Encoder {
         match event {
             StreamEvent::Start { id, model, created, dialect, extra } => {
                 self.own = *dialect == Some(OWN);
+                self.ours = dialect.is_none();
+                self.told(extra);
                 let extra = self.own.then_some(extra);
                 self.start(id.as_str(), model.as_str(), *created, extra, out);
             }

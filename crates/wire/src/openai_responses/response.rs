@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 pub(super) const NO_ANSWER: &str = "is missing: this is no response";
 /// Members of a response that are known only at its end, so that they are with the choice: a stream's head
 /// comes before.
-pub(super) const LATE: [&str; 2] = ["service_tier", "completed_at"];
+pub(super) const LATE: [&str; 3] = ["service_tier", "completed_at", HANOK];
+/// Hanok's own word on an answer that it made itself.
+pub(super) const HANOK: &str = "hanok";
 
 pub(super) fn decode(body: &[u8]) -> Result<ChatResponse, WireError> {
     let mut extra = take::object(body)?;
@@ -280,5 +282,10 @@ pub(super) fn encode(response: &ChatResponse, request: &[u8]) -> Vec<u8> {
         usage: usage::encode(&response.usage),
     };
     let late = choice.filter(|_| own).map_or(&nothing, |choice| &choice.extra);
-    Value::Object(shape.object(end, late)).to_string().into_bytes()
+    let mut object = shape.object(end, late);
+    if response.dialect.is_none() {
+        let told = choice.and_then(|choice| choice.extra.get(HANOK)).or_else(|| response.extra.get(HANOK));
+        object.extend(told.map(|told| (HANOK.to_owned(), told.clone())));
+    }
+    Value::Object(object).to_string().into_bytes()
 }

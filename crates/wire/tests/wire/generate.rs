@@ -100,12 +100,9 @@ fn calls() -> impl Strategy<Value = Vec<Part>> {
 }
 
 fn citation() -> impl Strategy<Value = Part> {
-    let quote = (text(), 0..900_usize, 0..900_usize, text()).prop_map(|(source, start, end, text)| Quote {
-        source,
-        start,
-        end,
-        text,
-    });
+    let pages = option::of((1..90_u32, 0..9_u32).prop_map(|(first, more)| (first, first + more)));
+    let quote = (text(), 0..900_usize, 0..900_usize, text(), pages)
+        .prop_map(|(source, start, end, text, pages)| Quote { source, start, end, text, pages });
     (0..90_usize, 0..90_usize, text(), text(), option::of(quote), extra("content")).prop_map(
         |(start_index, end_index, url, title, quote, extra)| {
             Part::Citation(Citation { start_index, end_index, url, title, quote, extra })

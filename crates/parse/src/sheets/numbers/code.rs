@@ -130,7 +130,8 @@ pub(super) fn parse(code: &str) -> Vec<Section> {
                 rest = rest.get(1..).unwrap_or_default();
             }
             'y' | 'Y' | 'm' | 'M' | 'd' | 'D' | 'h' | 'H' | 's' | 'S' | 'a' | 'A' | 'e' | 'E' => {
-                let more = rest.len() - rest.trim_start_matches(|next: char| next.eq_ignore_ascii_case(&c)).len();
+                let more =
+                    rest.len() - rest.trim_start_matches(|next: char| next.eq_ignore_ascii_case(&c)).len();
                 rest = rest.get(more..).unwrap_or_default();
                 let letter = match c.to_ascii_lowercase() {
                     'e' => 'y',
@@ -174,10 +175,11 @@ fn finish(mut section: Section) -> Section {
         // An `m` next to hours or seconds is minutes.
         let mut last = ' ';
         for at in 0..section.tokens.len() {
-            let following = section.tokens.get(at + 1..).unwrap_or_default().iter().find_map(|token| match token {
-                Token::Date(letter, _) | Token::Elapsed(letter) => Some(*letter),
-                _ => None,
-            });
+            let following =
+                section.tokens.get(at + 1..).unwrap_or_default().iter().find_map(|token| match token {
+                    Token::Date(letter, _) | Token::Elapsed(letter) => Some(*letter),
+                    _ => None,
+                });
             match section.tokens.get_mut(at) {
                 Some(Token::Date(letter, count)) => {
                     if *letter == 'm' && *count <= 2 && (last == 'h' || following == Some('s')) {

@@ -305,7 +305,8 @@ fn why_it_ended() {
 /// A citation of ours stands on the text before it, and says all that it said.
 #[test]
 fn own_citations() {
-    let quote = Quote { source: "docs/안내.md".into(), start: 10, end: 22, text: "하늘은".into() };
+    let quote =
+        Quote { source: "docs/안내.md".into(), start: 10, end: 22, text: "하늘은".into(), pages: None };
     let ours = Citation {
         start_index: 0,
         end_index: 5,

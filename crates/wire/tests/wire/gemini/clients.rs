@@ -198,7 +198,13 @@ fn foreign_signatures() {
 
 #[test]
 fn verified_citations() {
-    let quote = Quote { source: "guide.md".into(), start: 12, end: 30, text: "나무로 지은".into() };
+    let quote = Quote {
+        source: "guide.md".into(),
+        start: 12,
+        end: 30,
+        text: "나무로 지은".into(),
+        pages: Some((4, 4)),
+    };
     let cited = Citation {
         start_index: 4,
         end_index: 10,

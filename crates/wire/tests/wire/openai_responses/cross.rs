@@ -326,7 +326,7 @@ fn answers_of_chat() {
 /// Our own citations keep their quotes, and count from the text they are in.
 #[test]
 fn citations_with_quotes() {
-    let quote = Quote { source: "a.md".to_owned(), start: 3, end: 8, text: "서울".to_owned() };
+    let quote = Quote { source: "a.md".to_owned(), start: 3, end: 8, text: "서울".to_owned(), pages: None };
     let cited = Citation {
         start_index: 4,
         end_index: 6,
