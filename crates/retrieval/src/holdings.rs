@@ -20,9 +20,10 @@ impl Library {
     }
 
     /// How a collection's documents are taken in; the defaults of a collection there is not.
-    #[expect(clippy::unused_async, reason = "a store that does not keep settings in memory has to be asked")]
     pub async fn settings_of(&self, collection: &CollectionName) -> Result<Settings, LibraryError> {
-        Ok(self.settings(collection).map(|settings| (*settings).clone()).unwrap_or_default())
+        let found = self.store.documents().collections().await?;
+        let found = found.iter().find(|known| known.name == *collection);
+        Ok(found.map(|known| Settings::of(&known.settings)).unwrap_or_default())
     }
 
     /// The chunks of a document, in their order.
