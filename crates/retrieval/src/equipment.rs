@@ -49,7 +49,7 @@ pub enum Fusion {
 }
 
 impl Fusion {
-    /// What the dense leg counts, of 1, where it knows the texts well: chosen on the training questions of SciFact,
+    /// What the dense leg counts, of 1, where it knows the texts well: chosen on the training questions of `SciFact`,
     /// where anything between 0.45 and 0.6 does as well.
     pub const DENSE: f64 = 0.55;
 }

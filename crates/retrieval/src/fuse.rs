@@ -2,7 +2,7 @@
 
 use crate::equipment::Fusion;
 use hanok_index::Found;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A place in a leg's list.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,9 +98,9 @@ fn best(list: &[(Found, Place)]) -> f64 {
 }
 
 fn placed(list: &[Found]) -> Vec<(Found, Place)> {
-    let mut best: HashMap<u64, ()> = HashMap::with_capacity(list.len());
+    let mut best: HashSet<u64> = HashSet::with_capacity(list.len());
     // A chunk with several vectors stands where its best one stands.
-    let once = list.iter().filter(|found| best.insert(found.key, ()).is_none());
+    let once = list.iter().filter(|found| best.insert(found.key));
     once.enumerate().map(|(at, found)| (*found, Place { rank: at + 1, score: found.score })).collect()
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Shelf {
     /// Held by the one run that embeds.
     pub(crate) embedding: tokio::sync::Mutex<()>,
     /// What the last conditions admitted, and at which generation.
-    admitted: Mutex<Option<(SourceQuery, u64, Arc<HashSet<u64>>)>>,
+    admitted: Mutex<Option<LastAdmitted>>,
     /// Held by the one run that indexes.
     pub(crate) running: tokio::sync::Mutex<()>,
     pub(crate) found: AtomicU64,
@@ -69,6 +69,9 @@ pub(crate) struct Shelf {
     pub(crate) indexing: AtomicBool,
     pub(crate) settings: RwLock<Arc<Settings>>,
 }
+
+/// Conditions, the generation they were asked at, and the documents that meet them.
+type LastAdmitted = (SourceQuery, u64, Arc<HashSet<u64>>);
 
 impl Shelf {
     /// The store's generation the index is at; `None` when it follows no history of this collection.

@@ -9,12 +9,12 @@ pub(crate) const CIRCLE: usize = 60;
 /// How many nearest texts each asks.
 const ASKED: usize = 3;
 /// How much of a score is the neighbours', where vectors are trusted fully. Both were chosen on the training questions of
-/// SciFact.
+/// `SciFact`.
 const SHARE: f64 = 0.25;
 
 /// Gives the best of `chunks`, best first, a share of their neighbours' scores, and orders them anew; `trust` is that in
 /// the vectors, 0 to 1. Afterwards the best score before is 1, and that of the last of the circle 0.
-pub(crate) fn regard(chunks: &mut Vec<Fused>, vectors: &HashMap<u64, Vec<f32>>, trust: f64) {
+pub(crate) fn regard(chunks: &mut [Fused], vectors: &HashMap<u64, Vec<f32>>, trust: f64) {
     let share = SHARE * trust.clamp(0.0, 1.0);
     let circle = chunks.len().min(CIRCLE);
     let ends = chunks.first().zip(chunks.get(circle.saturating_sub(1)));

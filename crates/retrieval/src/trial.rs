@@ -20,8 +20,10 @@ const PROBES: usize = 128;
 const FEWEST: usize = 8;
 /// Texts embedded together.
 const BATCH: usize = 32;
-/// How wide a passage must be to be a question, and what is left of its chunk to be an answer.
+/// How wide a sentence must be to be the passage; where none is, half of the chunk is.
 const PASSAGE: usize = 40;
+/// How wide a passage and the rest must be to be about something.
+const LEAST: usize = 12;
 /// How wide both are at most: what an embedder takes, and as much as it needs.
 const WIDEST: usize = 700;
 /// The share of what words find that vectors must find to count in full, and at which they count nothing.
@@ -140,7 +142,7 @@ fn parted(text: &str) -> Option<(String, String)> {
         }
     };
     let (passage, rest) = (beginning(passage.trim()), beginning(rest.trim()));
-    (width(&passage) >= PASSAGE / 2 && width(&rest) >= PASSAGE).then_some((passage, rest))
+    (width(&passage) >= LEAST && width(&rest) >= LEAST).then_some((passage, rest))
 }
 
 fn beginning(text: &str) -> String {

@@ -114,7 +114,7 @@ pub async fn tune(
                 tried.reason =
                     format!("no better than what is in use ({now:.4}) on the questions that choose");
             } else if train_mean < winner {
-                tried.reason = "another change of its kind is better".to_owned();
+                "another change of its kind is better".clone_into(&mut tried.reason);
             } else if train.len() < FEWEST || held.len() < FEWEST {
                 tried.reason = format!("too few questions to prove it: each half needs {FEWEST}");
             } else {
@@ -136,7 +136,7 @@ pub async fn tune(
 
 fn decide(tried: &mut Tried, compared: Option<PairedDifference>) {
     let Some(compared) = compared else {
-        tried.reason = "the held-out questions say nothing".to_owned();
+        "the held-out questions say nothing".clone_into(&mut tried.reason);
         return;
     };
     let difference = compared.difference;

@@ -52,7 +52,9 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
         let verdict = if tried.adopted { "adopted" } else { "refused" };
         output::line(format!("{verdict}  {:<28} {:.4}  {}", tried.change, tried.train, tried.reason))?;
         if let Some((mean, low, high)) = tried.held_out {
-            output::line(format!("         on the held-out questions {mean:+.4}, 95 % from {low:+.4} to {high:+.4}"))?;
+            output::line(format!(
+                "         on the held-out questions {mean:+.4}, 95 % from {low:+.4} to {high:+.4}"
+            ))?;
         }
     }
     if report.adopted.is_empty() {

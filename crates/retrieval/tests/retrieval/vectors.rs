@@ -113,7 +113,7 @@ async fn vectors_follow_the_documents_and_no_text_is_embedded_twice() {
     assert!(found.hits[0].about.votes.iter().all(|vote| !vote.reason.is_empty()), "{found:?}");
 
     embedder.given.lock().clear();
-    house.write("d7.txt", "The umbrella is new here and nobody knows it.".to_owned());
+    house.write("d7.txt", "The umbrella is new here and nobody knows it.");
     std::fs::remove_file(house.docs().join("d8.txt")).unwrap();
     house.sync().await;
     embed(&house.library).await;
