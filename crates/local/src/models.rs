@@ -199,7 +199,7 @@ impl Models {
 
     /// Begins to take in a model of this name: into a folder aside, which keeps what came of an earlier attempt.
     pub fn stage(&self, name: &str) -> Result<Staged, LocalError> {
-        let name = checked(name.rsplit('/').next().unwrap_or(name))?;
+        let name = checked(name)?;
         let to = self.folder.join(&name);
         if to.exists() {
             return Err(LocalError::Exists(name));

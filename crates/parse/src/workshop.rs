@@ -282,6 +282,8 @@ impl Worker {
         let mut child = Command::new(program)
             .arg("parse-documents")
             .env_clear()
+            // The binary's allocator would set a gibibyte of addresses aside before the child limits itself.
+            .env("MIMALLOC_ARENA_RESERVE", "65536")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

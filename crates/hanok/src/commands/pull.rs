@@ -41,7 +41,8 @@ pub(crate) async fn run(effective: Effective, pull: Pull) -> anyhow::Result<Exit
     let model = if from.join("config.json").is_file() {
         models.adopt(from, pull.name.as_deref(), effective.config.local.options())?
     } else if let Some(repository) = repository(&wanted) {
-        let staged = models.stage(pull.name.as_deref().unwrap_or(&wanted))?;
+        let last = wanted.rsplit('/').next().unwrap_or(&wanted);
+        let staged = models.stage(pull.name.as_deref().unwrap_or(last))?;
         Hub::new(&effective)?.pull(&repository, staged, RETRIES).await?
     } else if from.is_dir() {
         bail!("{wanted} holds no config.json: it is no folder of a model");

@@ -167,7 +167,7 @@ fn case() -> Case {
 
 async fn pull(case: &Case, endpoint: &str, retries: u32) -> anyhow::Result<Installed> {
     let hub = Hub::at(&case.effective, endpoint, Some("secret"))?;
-    hub.pull("owner/tiny", case.models.stage("owner/tiny")?, retries).await
+    hub.pull("owner/tiny", case.models.stage("tiny")?, retries).await
 }
 
 fn sum_of(bytes: &[u8]) -> String {

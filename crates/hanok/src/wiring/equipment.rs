@@ -3,7 +3,7 @@
 use crate::config::{self, Effective};
 use anyhow::{Context as _, bail};
 use hanok_base::{Embedder, Legs, ModelName, Provider, Reranker};
-use hanok_local::{CrossEncoder, Options, TextEmbedder};
+use hanok_local::{CrossEncoder, TextEmbedder};
 use hanok_retrieval::{Equipment, Fusion, Library, ListwiseReranker, ProviderEmbedder, ProviderReranker};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,8 @@ pub(crate) async fn local_embedder(
     folder: Option<PathBuf>,
 ) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
     let Some(folder) = folder.or_else(|| pulled(&effective.data.value)) else { return Ok(None) };
-    let opened =
-        tokio::task::spawn_blocking(move || TextEmbedder::open(&folder, Options::default())).await??;
+    let options = effective.config.local.options();
+    let opened = tokio::task::spawn_blocking(move || TextEmbedder::open(&folder, options)).await??;
     Ok(Some(Arc::new(opened)))
 }
 
@@ -113,8 +113,8 @@ impl Models<'_> {
         }
         if let Some(folder) = self.folder(name) {
             let shown = folder.display().to_string();
-            let open =
-                tokio::task::spawn_blocking(move || CrossEncoder::open(&folder, Options::default())).await?;
+            let options = self.effective.config.local.options();
+            let open = tokio::task::spawn_blocking(move || CrossEncoder::open(&folder, options)).await?;
             return Ok(Some(Arc::new(open.with_context(|| format!("rerank: {shown}"))?)));
         }
         let Some(gateway) = self.gateway.clone() else { return Ok(None) };
