@@ -9,8 +9,10 @@ use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{CollectionName, Dialect, ErrorKind, Problem, RetrievalError, SourceId, Timestamp, TraceId};
-use hanok_retrieval::{Cancel, LibraryError, SyncReport};
+use hanok_base::{
+    CallContext, CollectionName, Dialect, ErrorKind, Problem, RetrievalError, SourceId, Timestamp, TraceId,
+};
+use hanok_retrieval::{Cancel, Library, LibraryError, SyncReport};
 use hanok_store::HealthState;
 use hanok_store::documents::Source;
 use hanok_trace::{TraceError, TraceFilter, parse_filter};
@@ -19,6 +21,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Most hits of one search, most traces of one page.
@@ -146,17 +149,40 @@ pub(crate) fn begin_indexing(
     name: CollectionName,
     paths: Vec<PathBuf>,
 ) -> JoinHandle<Result<SyncReport, LibraryError>> {
-    let (library, mut stopping) = (house.library.clone(), house.stopping.clone());
+    let (library, stopping) = (house.library.clone(), house.stopping.clone());
     tokio::spawn(async move {
         let cancel = Cancel::default();
-        let run = library.sync(&name, &paths, &(), &cancel);
-        tokio::pin!(run);
-        tokio::select! {
-            done = &mut run => return done,
-            _ = stopping.wait_for(|stop| *stop) => cancel.cancel(),
-        }
-        run.await
+        let report = until(stopping.clone(), &cancel, library.sync(&name, &paths, &(), &cancel)).await?;
+        // Words can be searched for now; vectors take their time, and nobody waits for them.
+        tokio::spawn(embed(library, name, stopping));
+        Ok(report)
     })
+}
+
+impl House {
+    /// Makes, behind what else goes on, the vectors that collections lack: after what they are searched with changed.
+    pub fn embed_behind(&self) {
+        for collection in self.library.collections() {
+            tokio::spawn(embed(self.library.clone(), collection.name, self.stopping.clone()));
+        }
+    }
+}
+
+async fn embed(library: Arc<Library>, name: CollectionName, stopping: watch::Receiver<bool>) {
+    let (cancel, cx) = (Cancel::default(), CallContext::unrecorded());
+    if let Err(error) = until(stopping, &cancel, library.embed(&cx, &name, &|_| {}, &cancel)).await {
+        tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
+    }
+}
+
+/// What `run` gives, which is asked to end when the server is.
+async fn until<T>(mut stopping: watch::Receiver<bool>, cancel: &Cancel, run: impl Future<Output = T>) -> T {
+    tokio::pin!(run);
+    tokio::select! {
+        done = &mut run => return done,
+        _ = stopping.wait_for(|stop| *stop) => cancel.cancel(),
+    }
+    run.await
 }
 
 pub(crate) fn library_problem(error: &LibraryError) -> Problem {

@@ -81,6 +81,8 @@ async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>)
     }
     rooms.route(&new)?;
     wiring::take_in(&rooms.library, &new).await?;
+    rooms.equip(&new).await?;
+    house.embed_behind();
     if let (Some(tls), Some((chain, key))) = (tls, certificate) {
         tls.replace(&chain, &key)?;
     }
