@@ -136,7 +136,8 @@ mod tests {
         check(scores, 0.0, &[1, 2, 3]);
         check(scores, 1.0, &[3, 2, 4]);
         check(scores, 0.1, &[1, 2, 3, 4]);
-        check(Fusion::Rrf { k: 60.0 }, 0.5, &[2, 3, 1, 4]);
+        // 3: 1/63 + 1/61; 2: 2/62; 1: 1/61; 4: 1/63.
+        check(Fusion::Rrf { k: 60.0 }, 0.5, &[3, 2, 1, 4]);
         assert!((dense_weight(scores, 0.5) - 0.25).abs() < 1e-9);
         let none: &[Found] = &[];
         assert_eq!(fuse(none, &dense, Fusion::default(), 0.1).len(), 3);

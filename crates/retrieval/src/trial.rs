@@ -119,7 +119,7 @@ async fn embed(
 fn parted(text: &str) -> Option<(String, String)> {
     let text = text.trim();
     let mut starts: Vec<usize> = vec![0];
-    starts.extend(sentence_ends(text));
+    starts.extend(sentence_ends(text).into_iter().filter(|end| *end < text.len()));
     let sentences: Vec<&str> = starts
         .iter()
         .zip(starts.iter().skip(1).chain([&text.len()]))
