@@ -193,20 +193,13 @@ pub(crate) fn best_by_words(
     if terms.is_empty() {
         return Ok((Vec::new(), terms));
     }
-    let Some(admitted) = admitted else {
-        return Ok((shelf.index.search(&terms, limit)?, terms));
-    };
-    let mut depth = limit.saturating_mul(4);
-    loop {
-        let found = shelf.index.search(&terms, depth)?;
-        let all = found.len() < depth;
-        let found: Vec<Found> =
-            found.into_iter().filter(|found| admitted.contains(&found.group)).take(limit).collect();
-        if all || found.len() == limit {
-            return Ok((found, terms));
+    let found = match admitted {
+        None => shelf.index.search(&terms, limit)?,
+        Some(admitted) => {
+            shelf.index.search_where(&terms, limit, Some(&|group| admitted.contains(&group)))?
         }
-        depth = depth.saturating_mul(4);
-    }
+    };
+    Ok((found, terms))
 }
 
 /// The best chunks by their vectors.
