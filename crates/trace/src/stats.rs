@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(parse_dimensions("model,user,tag"), Err(AskError::TooMany(3)));
         let error = parse_dimensions("colour").unwrap_err().to_string();
         assert!(
-            error.starts_with("calls cannot be grouped by `colour`; known are model, provider"),
+            error.starts_with("calls cannot be grouped by `colour`; known are model, asked, provider"),
             "{error}"
         );
         assert_eq!(parse_rank("cost"), Ok(Rank::Cost));
