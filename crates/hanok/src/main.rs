@@ -1,6 +1,8 @@
 //! The binary: command line, configuration, wiring. It alone constructs concrete types; what they do is in
 //! the rooms.
 
+#[cfg(unix)]
+mod allocator;
 mod cli;
 mod commands;
 mod config;
@@ -20,6 +22,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    #[cfg(unix)]
+    if matches!(cli.command, cli::Command::Up(_)) {
+        allocator::give_back_soon();
+    }
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
