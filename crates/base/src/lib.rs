@@ -6,12 +6,13 @@
 //!
 //! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`rate`], [`error`],
 //! [`span`],
-//! [`context`], [`provider`], [`retrieval`].
+//! [`context`], [`provider`], [`retrieval`], [`evaluation`].
 
 pub mod chat;
 pub mod context;
 pub mod embed;
 pub mod error;
+pub mod evaluation;
 pub mod ids;
 pub mod provider;
 pub mod rate;
@@ -32,6 +33,9 @@ pub use embed::{
     Reranker,
 };
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
+pub use evaluation::{
+    ExampleSource, Output, Sample, SampleScore, ScoreValue, Scorer, Task, TaskError, Verdict,
+};
 pub use ids::{CollectionName, ModelName, ProviderName, ResponseId, SpanId, TraceId};
 pub use provider::{
     BoxFuture, ByteStream, Capabilities, Dialect, Dialects, ModelInfo, Provider, RawBody, RawCall,

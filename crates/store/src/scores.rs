@@ -21,32 +21,21 @@ pub enum ScoreTarget {
     Session(String),
 }
 
-/// What a score says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ScoreValue {
-    /// How much.
-    Number(f64),
-    /// Yes or no.
-    Truth(bool),
-    /// In a word.
-    Label(String),
+pub use hanok_base::ScoreValue;
+
+fn columns(value: &ScoreValue) -> (i64, Option<f64>, Option<&str>) {
+    match value {
+        ScoreValue::Number(number) => (0, Some(*number), None),
+        ScoreValue::Truth(yes) => (1, Some(f64::from(u8::from(*yes))), None),
+        ScoreValue::Label(label) => (2, None, Some(label)),
+    }
 }
 
-impl ScoreValue {
-    fn columns(&self) -> (i64, Option<f64>, Option<&str>) {
-        match self {
-            Self::Number(number) => (0, Some(*number), None),
-            Self::Truth(yes) => (1, Some(f64::from(u8::from(*yes))), None),
-            Self::Label(label) => (2, None, Some(label)),
-        }
-    }
-
-    fn read(kind: i64, value: Option<f64>, label: Option<String>) -> Self {
-        match (kind, value, label) {
-            (1, Some(value), _) => Self::Truth(value > 0.5),
-            (_, Some(value), _) => Self::Number(value),
-            (_, None, label) => Self::Label(label.unwrap_or_default()),
-        }
+fn read_value(kind: i64, value: Option<f64>, label: Option<String>) -> ScoreValue {
+    match (kind, value, label) {
+        (1, Some(value), _) => ScoreValue::Truth(value > 0.5),
+        (_, Some(value), _) => ScoreValue::Number(value),
+        (_, None, label) => ScoreValue::Label(label.unwrap_or_default()),
     }
 }
 
@@ -289,7 +278,7 @@ fn put(tx: &Transaction<'_>, scope: &Scope, score: Score) -> Result<Option<Score
         Some(project) => some(project),
         None => score.project.clone().or(of_trace.flatten()),
     };
-    let (kind, value, label) = score.value.columns();
+    let (kind, value, label) = columns(&score.value);
     let (span_id, session) = match &score.target {
         ScoreTarget::Trace(_) => (None, None),
         ScoreTarget::Span(_, span) => (Some(i64::from_be_bytes(*span.as_bytes())), None),
@@ -348,7 +337,7 @@ fn score(row: &Row<'_>) -> rusqlite::Result<Score> {
             (None, _) => ScoreTarget::Session(session.unwrap_or_default()),
         },
         name: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-        value: ScoreValue::read(row.get(7)?, row.get(8)?, row.get(9)?),
+        value: read_value(row.get(7)?, row.get(8)?, row.get(9)?),
         comment: row.get(10)?,
         source: row.get(11)?,
         author: row.get(12)?,

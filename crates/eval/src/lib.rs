@@ -1,0 +1,3 @@
+//! Evals: datasets, scorers, judges, experiments, and what their numbers are worth.
+//!
+//! Deliberately not here: what is tried (a [`Task`](hanok_base::Task)), the formulas (`hanok-stats`), SQL, pages.
