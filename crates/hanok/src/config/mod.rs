@@ -272,6 +272,13 @@ pub(crate) struct Collection {
     /// Hits of one document at most.
     #[serde(default)]
     pub(crate) per_source: Option<usize>,
+    /// What a model does with a question to `hanok/ask` before this collection is searched for it; as `[answers]`
+    /// says when absent.
+    #[serde(default)]
+    pub(crate) query: Option<Vec<String>>,
+    /// Chunks of this collection that are read for an answer, 1 to 50; as `[answers]` says when absent.
+    #[serde(default)]
+    pub(crate) top_k: Option<usize>,
 }
 
 /// How legs become one list.
