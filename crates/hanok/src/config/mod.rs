@@ -6,6 +6,7 @@ mod governance;
 mod load;
 mod local;
 mod model;
+mod told;
 mod units;
 
 pub(crate) use documents::Documents;
@@ -14,6 +15,7 @@ pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction
 pub(crate) use load::{ConfigError, parse};
 pub(crate) use local::Local;
 pub(crate) use model::{Model, Rule, Target};
+pub(crate) use told::{Told, hide};
 pub(crate) use units::{Dollars, Seconds, Size};
 
 use schemars::JsonSchema;

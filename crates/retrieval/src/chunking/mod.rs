@@ -183,10 +183,24 @@ impl Chunking {
         format!("{VERSION} {} {size} {whole:?} {overlap:?} {parents:?} {parent_size:?}", by.name())
     }
 
-    fn measures(&self) -> Measures {
+    /// These settings with what they leave open as it is followed; no `parent_size` where there are no parents.
+    #[must_use]
+    pub fn filled(&self) -> Self {
         let size = self.size.clamp(16, 8000);
-        let whole = self.whole.unwrap_or(size * 5 / 2).clamp(size, 32_000);
-        let overlap = self.overlap.unwrap_or(size / 4).min(size / 2);
+        let parent_size = self.parent_size.unwrap_or(size * 4).clamp(size, 32_000);
+        Self {
+            by: self.by,
+            size,
+            whole: Some(self.whole.unwrap_or(size * 5 / 2).clamp(size, 32_000)),
+            overlap: Some(self.overlap.unwrap_or(size / 4).min(size / 2)),
+            parents: self.parents,
+            parent_size: (self.parents != Parents::None).then_some(parent_size),
+        }
+    }
+
+    fn measures(&self) -> Measures {
+        let Self { size, whole, overlap, .. } = self.filled();
+        let (whole, overlap) = (whole.unwrap_or(size), overlap.unwrap_or(0));
         Measures {
             size: size * TOKEN,
             whole: whole * TOKEN,
@@ -209,11 +223,9 @@ pub fn preview(text: &str, layout: Layout, chunking: &Chunking, embed: Option<Em
 /// Cuts a text.
 pub(crate) fn cut(text: &str, layout: Layout, chunking: &Chunking, embed: Option<Embed<'_>>) -> Cut {
     let measures = chunking.measures();
-    if chunking.parents == Parents::None {
+    let Some(parent) = chunking.filled().parent_size.map(|size| size * TOKEN) else {
         return by(text, layout, chunking.by, measures, embed);
-    }
-    let parent = chunking.parent_size.unwrap_or(chunking.size.saturating_mul(4)) * TOKEN;
-    let parent = parent.clamp(measures.size, 32_000 * TOKEN);
+    };
     // Parents do not overlap, so that each child has one.
     let around = Measures { size: parent, whole: parent, unbroken: parent, overlap: 0 };
     let family = by(text, layout, chunking.by, around, embed);
