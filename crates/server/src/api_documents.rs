@@ -281,6 +281,43 @@ pub(crate) fn source_value(library: &Library, source: &SourceSummary) -> Value {
     })
 }
 
+/// What is to be removed: a document, or all below a folder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveQuery {
+    collection: Option<String>,
+    /// As the list of documents names it.
+    source: String,
+    /// Where that is on this machine, if it is a path.
+    path: Option<String>,
+}
+
+pub(crate) async fn delete_sources(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<RemoveQuery>,
+) -> Response {
+    if let Err(problem) = visitor.must_be_admin() {
+        return failed(&problem);
+    }
+    let name = query.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
+    if house.library.coverage(&name).is_none() {
+        return failed(&no_collection(name.as_str()));
+    }
+    let names: Vec<&str> = query.path.iter().map(String::as_str).chain([query.source.as_str()]).collect();
+    match house.library.remove_named(&name, &names).await {
+        Ok(gone) if gone.is_empty() => failed(&no_source(&query.source)),
+        Ok(gone) => reply::json(&json!({ "collection": name, "deleted": gone })),
+        Err(error) => failed(&library_problem(&error)),
+    }
+}
+
+fn no_source(name: &str) -> Problem {
+    Problem::new(ErrorKind::NotFound, "source_not_found", format!("there is no document `{name}`"))
+        .hint("`GET /api/sources` lists the documents of a collection")
+        .param("source")
+}
+
 pub(crate) async fn delete_source(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
