@@ -158,6 +158,9 @@ pub(crate) struct Index {
     /// The collection; all configured ones when neither this nor a path is given
     #[arg(long, value_name = "NAME")]
     pub(crate) collection: Option<String>,
+    /// Remove this document, or all below this folder, from the collection; its file stays. May be given again
+    #[arg(long, value_name = "SOURCE", conflicts_with = "paths")]
+    pub(crate) remove: Vec<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -7,7 +7,7 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
+//! like its files), `way` (how its texts are cut now), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
 //! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
@@ -54,6 +54,7 @@ pub mod tune;
 mod verbs;
 mod verify;
 mod watch;
+mod way;
 mod words;
 
 pub use ask::AskAnswerer;
@@ -77,3 +78,4 @@ pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
 pub use tune::{Question, TuneReport, tune};
 pub use watch::Watched;
+pub use way::Comparison;

@@ -283,7 +283,7 @@ pub(crate) async fn source(
     Path(id): Path,
 ) -> Response {
     match find_source(&house, &visitor, &id).await {
-        Ok(source) => reply::json(&source_value(&source.summary)),
+        Ok(source) => reply::json(&source_value(&house.library, &source.summary)),
         Err(problem) => failed(&problem),
     }
 }

@@ -36,6 +36,12 @@ pub(crate) async fn local_embedder(
     Ok(Some(Arc::new(opened)))
 }
 
+/// The model that makes the vectors of a collection that names none, where one was pulled.
+pub(crate) fn default_embedder(effective: &Effective) -> Option<String> {
+    let folder = pulled(&effective.data.value)?;
+    Some(folder.file_name()?.to_string_lossy().into_owned())
+}
+
 /// Legs and fusion of the configuration in the library's words.
 pub(crate) fn legs(legs: config::Legs) -> Legs {
     match legs {

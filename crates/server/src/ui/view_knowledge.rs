@@ -214,6 +214,19 @@ pub struct CutView {
     pub pieces: Vec<PieceView>,
     /// What was kept whole, and what was not.
     pub damage: Damage,
+    /// What sentences were compared by, where it is cut by meaning.
+    pub compared: Option<ComparedBy>,
+}
+
+/// What sentences were compared by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComparedBy {
+    /// The vectors of this embedder.
+    Vectors(String),
+    /// Their words.
+    Words,
+    /// Other settings or another embedder, till the next run.
+    Former,
 }
 
 /// One chunk.
