@@ -3,6 +3,7 @@
 //! The store keeps every vector under the hash of the text it is of, so that a text is embedded once, whatever
 //! becomes of the index, of the chunk's id or of the run; the index is filled from there and can always be built again.
 
+use crate::equipment::Readiness;
 use crate::error::{LibraryError, blocking};
 use crate::follow::Mark;
 use crate::library::{Library, Shelf};
@@ -101,6 +102,8 @@ impl Library {
     /// nothing is done. What is embedded already is not embedded again. Until all of it is, searches ask the vectors
     /// of the embedder before, and afterwards the new ones. One run of a collection at a time; a second one waits.
     ///
+    /// Nothing is done while what it is to be searched with is still being opened, or cannot be.
+    ///
     /// `tell` hears how far it is. The embedder's calls are recorded under `cx`.
     pub async fn embed(
         &self,
@@ -112,6 +115,10 @@ impl Library {
         let Some(shelf) = self.shelf(collection) else { return Ok(()) };
         let _one_at_a_time = shelf.embedding.lock().await;
         let equipment = self.equipment(collection);
+        if equipment.readiness != Readiness::Ready {
+            // Which embedder it is to have is not known yet; whoever opens it has all embedded then.
+            return Ok(());
+        }
         let Some(embedder) = equipment.embedder.clone() else {
             *shelf.dense.write() = None;
             self.store.vectors().sweep().await?;

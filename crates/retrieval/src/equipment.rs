@@ -18,6 +18,21 @@ pub struct Equipment {
     pub fusion: Fusion,
     /// Hits of one document at most; `None` for any number.
     pub per_source: Option<usize>,
+    /// Whether this is what the collection is to have.
+    pub readiness: Readiness,
+}
+
+/// Whether a collection has what it is to be searched with. Opening a model takes its time, and nobody waits for it:
+/// until it is there, and where it cannot be had, searches go on with what there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Readiness {
+    /// It has it.
+    #[default]
+    Ready,
+    /// It is being opened.
+    Opening,
+    /// It could not be opened, with the reason.
+    Failed(String),
 }
 
 impl fmt::Debug for Equipment {
@@ -28,6 +43,7 @@ impl fmt::Debug for Equipment {
             .field("legs", &self.legs)
             .field("fusion", &self.fusion)
             .field("per_source", &self.per_source)
+            .field("readiness", &self.readiness)
             .finish()
     }
 }

@@ -61,7 +61,7 @@ pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
 pub use dense::Embedded;
 pub use describe::Rule;
 pub use embedder::ProviderEmbedder;
-pub use equipment::{Equipment, Fusion};
+pub use equipment::{Equipment, Fusion, Readiness};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;

@@ -2,7 +2,7 @@
 
 use crate::chunking::gather;
 use crate::dense::Dense;
-use crate::equipment::Equipment;
+use crate::equipment::{Equipment, Readiness};
 use crate::error::{LibraryError, blocking};
 use crate::filter::conditions;
 use crate::follow::{Follower, Mark};
@@ -267,10 +267,19 @@ impl Library {
         Ok(())
     }
 
+    /// Says how it is with what a collection is to be searched with; what it is searched with now stays. Without a
+    /// name, of all that were not named.
+    pub fn set_readiness(&self, collection: Option<&CollectionName>, readiness: Readiness) {
+        self.equipment.write().entry(collection.cloned()).or_default().readiness = readiness;
+    }
+
     /// Takes the vectors that a collection is to have into use, if they are complete.
     async fn unpack(&self, name: &CollectionName, shelf: &Shelf) -> Result<(), LibraryError> {
-        let Some(embedder) = self.equipment(name).embedder else {
-            *shelf.dense.write() = None;
+        let equipment = self.equipment(name);
+        let Some(embedder) = equipment.embedder else {
+            if equipment.readiness == Readiness::Ready {
+                *shelf.dense.write() = None;
+            }
             return Ok(());
         };
         if shelf.dense.read().as_ref().is_some_and(|dense| dense.embedder.id() == embedder.id()) {

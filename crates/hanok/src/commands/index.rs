@@ -41,6 +41,7 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
     } else {
         let owned = Owned::take(&effective.data.value)?;
         let rooms = Rooms::open(&effective).await?;
+        rooms.equip(&effective).await?;
         rooms.library.catch_up().await?;
         let cancel = Cancel::default();
         let interrupted = cancel.clone();

@@ -13,7 +13,7 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
-pub(crate) use equipment::{equip, legs, local_embedder};
+pub(crate) use equipment::{Equipper, Wish, equip_to_read, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
@@ -40,6 +40,8 @@ pub(crate) struct Rooms {
     pub(crate) traces: TraceStore,
     /// Documents.
     pub(crate) library: Arc<Library>,
+    /// What they are searched with.
+    pub(crate) equipper: Equipper,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
@@ -49,7 +51,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the data folder, which the caller must own, and wires everything.
+    /// Opens the data folder, which the caller must own, and wires everything but the models that collections are
+    /// searched with: those are opened by [`Rooms::equip`], or by the [`Equipper`] behind what goes on.
     pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
         let data = &effective.data.value;
         let store = Store::open(data, Options::default())?;
@@ -60,16 +63,17 @@ impl Rooms {
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
-        let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
+        let reached: Weak<Gateway> = Arc::downgrade(&gateway);
+        let equipper = Equipper::new(library.clone(), reached);
+        let rooms = Self { store, traces, library, equipper, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
-        rooms.equip(effective).await?;
         Ok(rooms)
     }
 
-    /// Gives every collection what the configuration says it is searched with.
+    /// Gives every collection what the configuration says it is searched with, for commands that wait for it.
     pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
-        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
-        equip(&self.library, effective, Some(gateway)).await
+        let wish = self.equipper.expect(effective);
+        self.equipper.equip(effective, wish).await.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Builds the routes of a configuration and puts them in place.

@@ -5,7 +5,7 @@ use hanok_base::{
     BoxFuture, CallContext, EmbedKind, Embedder, Legs, ProviderError, Readers, RetrievalError,
     Retriever as _, SearchQuery,
 };
-use hanok_retrieval::{Cancel, Equipment, Library, Question, tune};
+use hanok_retrieval::{Cancel, Equipment, Library, Question, Readiness, tune};
 use hanok_store::{Options, Store};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -161,6 +161,40 @@ async fn a_lost_index_is_filled_from_the_store_and_a_new_embedder_takes_over_whe
     let folders = std::fs::read_dir(data(&house).join("index").join("vectors")).unwrap().flatten();
     let of_collection: Vec<_> = folders.flat_map(|entry| std::fs::read_dir(entry.path()).unwrap()).collect();
     assert_eq!(of_collection.len(), 1, "the old ones are gone");
+}
+
+#[tokio::test]
+async fn words_serve_while_an_embedder_is_opened_and_where_it_cannot_be() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    let dense = SearchQuery { legs: Some(Legs::Dense), ..SearchQuery::new("gadget7", docs(), 5) };
+    for (readiness, says) in [
+        (Readiness::Opening, "is being opened"),
+        (Readiness::Failed("no such folder".into()), "no such folder"),
+    ] {
+        house.library.set_readiness(Some(&docs()), readiness);
+        embed(&house.library).await;
+        let found = search(&house.library, "gadget7").await;
+        assert_eq!(legs_of(&found.hits[0]), ["bm25"]);
+        let error = house.library.search(&CallContext::unrecorded(), &dense).await.unwrap_err();
+        let RetrievalError::Failed(reason) = error else { panic!("{error:?}") };
+        assert!(reason.to_string().contains(says), "{reason}");
+    }
+    let embedder = Words::new("words", false);
+    equip(&house.library, embedder.clone()).await;
+    assert_eq!(house.library.equipment(&docs()).readiness, Readiness::Ready);
+    embed(&house.library).await;
+    assert!(legs_of(&search(&house.library, "gadget7").await.hits[0]).contains(&"dense"));
+
+    // What it has serves on while another one is opened, and nothing is embedded that nobody asked for.
+    embedder.given.lock().clear();
+    house.write("d7.txt", "The umbrella is new here and nobody knows it.");
+    house.sync().await;
+    house.library.set_readiness(Some(&docs()), Readiness::Opening);
+    embed(&house.library).await;
+    assert!(embedder.given.lock().is_empty());
+    assert!(legs_of(&search(&house.library, "gadget8").await.hits[0]).contains(&"dense"));
 }
 
 #[tokio::test]
