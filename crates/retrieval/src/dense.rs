@@ -149,6 +149,7 @@ impl Library {
         }
         self.try_out(cx, &shelf, &dense).await?;
         let former = shelf.dense.write().replace(dense);
+        self.keep_serving(&shelf, &id, equipment.embedder_from).await?;
         if former.is_none_or(|former| former.embedder.id() != id) {
             self.store.vectors().forget_others(shelf.id, &id).await?;
             let kept = name_of(&id);

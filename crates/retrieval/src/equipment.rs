@@ -10,6 +10,9 @@ use std::sync::Arc;
 pub struct Equipment {
     /// Makes the vectors of the dense leg; without one, words alone are searched.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// What the embedder was opened from, in the words of whoever did: kept with its vectors, so that it can be opened
+    /// again when another one is to follow it.
+    pub embedder_from: Option<String>,
     /// Looks at the best hits once more.
     pub reranker: Option<Arc<dyn Reranker>>,
     /// Which legs a search has that does not say; `None` for all there are.
@@ -39,6 +42,7 @@ impl fmt::Debug for Equipment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Equipment")
             .field("embedder", &self.embedder.as_ref().map(|embedder| embedder.id().to_owned()))
+            .field("embedder_from", &self.embedder_from)
             .field("reranker", &self.reranker.as_ref().map(|reranker| reranker.id().to_owned()))
             .field("legs", &self.legs)
             .field("fusion", &self.fusion)

@@ -8,7 +8,7 @@
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
 //! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
-//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
+//! them), `former` (the embedder before), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
@@ -29,6 +29,7 @@ mod fetch;
 mod filter;
 mod fold;
 mod follow;
+mod former;
 mod fuse;
 mod git;
 mod holdings;
@@ -66,6 +67,7 @@ pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use fetch::Fetcher;
+pub use former::Serving;
 pub use intake::Intake;
 pub use library::{CollectionInfo, Library};
 pub use load::{on_disk, replaced};

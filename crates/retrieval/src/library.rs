@@ -68,6 +68,8 @@ pub(crate) struct Shelf {
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
     pub(crate) settings: RwLock<Arc<Settings>>,
+    /// Held while what is kept with the collection is changed.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
 }
 
 /// Conditions, the generation they were asked at, and the documents that meet them.
@@ -226,6 +228,7 @@ impl Library {
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
+            keeping: tokio::sync::Mutex::default(),
         };
         if let Some(generation) = shelf.generation() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;

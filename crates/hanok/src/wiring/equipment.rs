@@ -4,7 +4,7 @@ use crate::config::{self, Effective};
 use anyhow::{Context as _, bail};
 use hanok_base::{CollectionName, Embedder, Legs, ModelName, Provider, Reranker};
 use hanok_gateway::Gateway;
-use hanok_local::{CrossEncoder, TextEmbedder};
+use hanok_local::{CrossEncoder, Precision, TextEmbedder};
 use hanok_retrieval::{
     Equipment, Fusion, Library, ListwiseReranker, ProviderEmbedder, ProviderReranker, Readiness,
 };
@@ -57,6 +57,15 @@ impl Equipper {
                 failed.push(error);
             }
         }
+        for collection in self.library.collections() {
+            if let Err(error) = models.serve_former(&self.library, &collection.name).await {
+                tracing::warn!(
+                    collection = %collection.name,
+                    error = format!("{error:#}"),
+                    "words serve until there are new vectors: the embedder before cannot be opened"
+                );
+            }
+        }
         failed
     }
 }
@@ -90,7 +99,10 @@ async fn equip_one(
 ) -> anyhow::Result<()> {
     let effective = models.effective;
     let equipment = match name.and_then(|name| effective.config.collections.get_key_value(name.as_str())) {
-        None => Equipment { embedder: models.embedder(None).await?, ..Equipment::default() },
+        None => {
+            let (embedder, embedder_from) = models.embedder(None).await?.unzip();
+            Equipment { embedder, embedder_from, ..Equipment::default() }
+        }
         Some((name, collection)) => {
             models.equipment(collection).await.with_context(|| format!("collections.{name}"))?
         }
@@ -137,8 +149,10 @@ impl Models<'_> {
                 bail!("fusion: `dense` must be from 0 to 1, not {dense}")
             }
         };
+        let (embedder, embedder_from) = self.embedder(collection.embedder.as_deref()).await?.unzip();
         Ok(Equipment {
-            embedder: self.embedder(collection.embedder.as_deref()).await?,
+            embedder,
+            embedder_from,
             reranker: match &collection.rerank {
                 Some(name) => self.reranker(name).await?,
                 None => None,
@@ -150,7 +164,8 @@ impl Models<'_> {
         })
     }
 
-    async fn embedder(&mut self, name: Option<&str>) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    /// An embedder by its name in the configuration, and what it can be opened from again.
+    async fn embedder(&mut self, name: Option<&str>) -> anyhow::Result<Option<(Arc<dyn Embedder>, String)>> {
         let folder = match name {
             None => pulled(&self.effective.data.value),
             Some("none") => return Ok(None),
@@ -159,23 +174,49 @@ impl Models<'_> {
         let Some(folder) = folder else {
             return match name {
                 None => Ok(None),
-                Some(name) if name.contains('/') => {
-                    let model = ModelName::from(name);
-                    Ok(Some(Arc::new(ProviderEmbedder::new(self.gateway.clone(), model, None))))
-                }
+                Some(name) if name.contains('/') => Ok(Some((self.of_provider(name), name.to_owned()))),
                 Some(name) => bail!(
                     "embedder: there is no model `{name}`: pull one (hanok pull {name}), or name a folder or provider/model"
                 ),
             };
         };
+        let from = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()).display().to_string();
         if let Some(open) = self.embedders.get(&folder) {
-            return Ok(Some(open.clone()));
+            return Ok(Some((open.clone(), from)));
         }
         let shown = folder.display().to_string();
         let open = local_embedder(self.effective, Some(folder.clone())).await;
         let Some(open) = open.with_context(|| format!("embedder: {shown}"))? else { return Ok(None) };
         self.embedders.insert(folder, open.clone());
-        Ok(Some(open))
+        Ok(Some((open, from)))
+    }
+
+    fn of_provider(&self, name: &str) -> Arc<dyn Embedder> {
+        Arc::new(ProviderEmbedder::new(self.gateway.clone(), ModelName::from(name), None))
+    }
+
+    /// Has a collection that waits for new vectors searched by those of the embedder before.
+    async fn serve_former(&self, library: &Library, name: &CollectionName) -> anyhow::Result<()> {
+        let Some(former) = library.former(name).await? else { return Ok(()) };
+        let folder = PathBuf::from(&former.from);
+        let embedder = if folder.join("config.json").is_file() {
+            let mut options = self.effective.config.local.options();
+            // Vectors of another precision are another embedder's.
+            let precisions = [Precision::F32, Precision::Int8].into_iter();
+            options.precision = precisions
+                .into_iter()
+                .find(|precision| former.id.ends_with(&format!("/{}", precision.as_str())))
+                .unwrap_or(options.precision);
+            let opened = tokio::task::spawn_blocking(move || TextEmbedder::open(&folder, options)).await?;
+            Arc::new(opened.with_context(|| former.from.clone())?) as Arc<dyn Embedder>
+        } else {
+            self.of_provider(&former.from)
+        };
+        if embedder.id() != former.id {
+            bail!("{} is another embedder now", former.from);
+        }
+        library.serve(name, embedder).await?;
+        Ok(())
     }
 
     async fn reranker(&mut self, name: &str) -> anyhow::Result<Option<Arc<dyn Reranker>>> {

@@ -5,7 +5,7 @@ use hanok_base::{
     BoxFuture, CallContext, EmbedKind, Embedder, Legs, ProviderError, Readers, RetrievalError,
     Retriever as _, SearchQuery,
 };
-use hanok_retrieval::{Cancel, Equipment, Library, Question, Readiness, tune};
+use hanok_retrieval::{Cancel, Equipment, Library, Question, Readiness, Serving, tune};
 use hanok_store::{Options, Store};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -74,9 +74,10 @@ fn write(house: &House, count: usize) {
 }
 
 async fn equip(library: &Library, embedder: Arc<Words>) {
+    let embedder_from = Some(format!("from {}", embedder.id));
     let embedder: Arc<dyn Embedder> = embedder;
     library
-        .equip(Some(&docs()), Equipment { embedder: Some(embedder), ..Equipment::default() })
+        .equip(Some(&docs()), Equipment { embedder: Some(embedder), embedder_from, ..Equipment::default() })
         .await
         .unwrap();
 }
@@ -161,6 +162,38 @@ async fn a_lost_index_is_filled_from_the_store_and_a_new_embedder_takes_over_whe
     let folders = std::fs::read_dir(data(&house).join("index").join("vectors")).unwrap().flatten();
     let of_collection: Vec<_> = folders.flat_map(|entry| std::fs::read_dir(entry.path()).unwrap()).collect();
     assert_eq!(of_collection.len(), 1, "the old ones are gone");
+}
+
+#[tokio::test]
+async fn the_vectors_of_the_embedder_before_serve_after_a_restart_in_the_middle() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    let (old, new) = (Words::new("words", false), Words::new("words 2", false));
+    equip(&house.library, old.clone()).await;
+    embed(&house.library).await;
+    assert_eq!(house.library.former(&docs()).await.unwrap(), None);
+    equip(&house.library, new.clone()).await;
+    let stopped = Cancel::default();
+    stopped.cancel();
+    house.library.embed(&CallContext::unrecorded(), &docs(), &|_| {}, &stopped).await.unwrap();
+
+    let house = house.reopened().await;
+    equip(&house.library, new.clone()).await;
+    assert_eq!(legs_of(&search(&house.library, "gadget3").await.hits[0]), ["bm25"]);
+    let former = house.library.former(&docs()).await.unwrap().expect("the one before is known");
+    assert_eq!(former, Serving { id: "words".into(), from: "from words".into() });
+    assert!(!house.library.serve(&docs(), new.clone()).await.unwrap(), "its vectors are not complete");
+    assert!(house.library.serve(&docs(), old.clone()).await.unwrap());
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+    assert_eq!(house.library.former(&docs()).await.unwrap(), None, "one serves");
+
+    embed(&house.library).await;
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+    let house = house.reopened().await;
+    equip(&house.library, old).await;
+    let former = house.library.former(&docs()).await.unwrap().expect("another one by now");
+    assert_eq!(former.id, "words 2");
 }
 
 #[tokio::test]
