@@ -9,7 +9,7 @@ use crate::progress::{Embedding, Shown, said};
 use crate::wiring::{self, Equipper, Rooms, Wish};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CallContext, CollectionName, Timestamp, TraceId};
+use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
@@ -98,8 +98,8 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     let mut chores = chores(&effective, &rooms)?;
     let cancel = Cancel::default();
     let equipping = tokio::spawn(equip(rooms.equipper.clone(), effective.clone(), wish));
-    let library = rooms.library.clone();
-    let indexing = tokio::spawn(index(library, collections, watches, equipping, cancel.clone()));
+    let (library, traces) = (rooms.library.clone(), rooms.traces.clone());
+    let indexing = tokio::spawn(index(library, traces, collections, watches, equipping, cancel.clone()));
 
     let rooms = Arc::new(rooms);
     let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
@@ -238,6 +238,7 @@ async fn equip(equipper: Equipper, effective: Effective, wish: Wish) {
 /// Brings collections up to date, and then follows what changes until it is cancelled.
 async fn index(
     library: Arc<Library>,
+    traces: TraceStore,
     collections: Vec<(CollectionName, Vec<PathBuf>)>,
     watches: bool,
     equipping: JoinHandle<()>,
@@ -278,13 +279,13 @@ async fn index(
     }
     // Words of all collections first: they are searchable at once, and vectors take their time.
     for (name, changed) in changes {
-        embed(&library, &name, &cancel).await;
+        embed(&library, &traces, &name, &cancel).await;
         if watches {
-            let (library, cancel) = (library.clone(), cancel.clone());
+            let (library, traces, cancel) = (library.clone(), traces.clone(), cancel.clone());
             following.spawn(async move {
                 while !cancel.is_cancelled() {
                     if tokio::time::timeout(LOOK_UP, changed.notified()).await.is_ok() {
-                        embed(&library, &name, &cancel).await;
+                        embed(&library, &traces, &name, &cancel).await;
                     }
                 }
             });
@@ -297,10 +298,9 @@ async fn index(
 const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// Makes the vectors that a collection lacks.
-async fn embed(library: &Library, name: &CollectionName, cancel: &Cancel) {
+async fn embed(library: &Library, traces: &TraceStore, name: &CollectionName, cancel: &Cancel) {
     let shown = Embedding::new(name);
-    let cx = CallContext::unrecorded();
-    if let Err(error) = library.embed(&cx, name, &|embedded| shown.update(embedded), cancel).await {
+    if let Err(error) = library.embed(Some(traces), name, &|embedded| shown.update(embedded), cancel).await {
         tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
     }
     shown.end();

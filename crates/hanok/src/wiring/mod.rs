@@ -22,7 +22,7 @@ pub(crate) use providers::{infos as provider_infos, summaries as provider_summar
 use crate::config::Effective;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CallContext, CollectionName, ModelName};
+use hanok_base::{CollectionName, ModelName};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
@@ -105,8 +105,7 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
-            let cx = CallContext::unrecorded();
-            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
+            self.library.embed(Some(&self.traces), &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! The dense leg over a real store and index, with embedders whose every vector is known.
 
-use crate::house::{House, docs};
+use crate::house::{House, attribute, docs};
+use crate::scripted::Scripted;
 use hanok_base::{
-    BoxFuture, CallContext, EmbedKind, Embedder, Legs, ProviderError, Readers, RetrievalError,
-    Retriever as _, SearchQuery,
+    BoxFuture, CallContext, EmbedKind, Embedder, FinishedTrace, Legs, Place, ProviderError, Readers,
+    Recorder, RetrievalError, Retriever as _, SearchQuery, Span, SpanStatus, StoreUnavailable,
 };
-use hanok_retrieval::{Cancel, Equipment, Library, Question, Readiness, Serving, tune};
+use hanok_retrieval::{Cancel, Equipment, Library, ProviderEmbedder, Question, Readiness, Serving, tune};
 use hanok_store::{Options, Store};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -83,8 +84,7 @@ async fn equip(library: &Library, embedder: Arc<Words>) {
 }
 
 async fn embed(library: &Library) {
-    let cx = CallContext::unrecorded();
-    library.embed(&cx, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    library.embed(None, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
 }
 
 async fn search(library: &Library, text: &str) -> hanok_base::SearchResult {
@@ -176,7 +176,7 @@ async fn the_vectors_of_the_embedder_before_serve_after_a_restart_in_the_middle(
     equip(&house.library, new.clone()).await;
     let stopped = Cancel::default();
     stopped.cancel();
-    house.library.embed(&CallContext::unrecorded(), &docs(), &|_| {}, &stopped).await.unwrap();
+    house.library.embed(None, &docs(), &|_| {}, &stopped).await.unwrap();
 
     let house = house.reopened().await;
     equip(&house.library, new.clone()).await;
@@ -194,6 +194,50 @@ async fn the_vectors_of_the_embedder_before_serve_after_a_restart_in_the_middle(
     equip(&house.library, old).await;
     let former = house.library.former(&docs()).await.unwrap().expect("another one by now");
     assert_eq!(former.id, "words 2");
+}
+
+/// Keeps every trace that is recorded.
+#[derive(Default)]
+struct Traces(Arc<Mutex<Vec<Vec<Span>>>>);
+
+impl Recorder for Traces {
+    fn admit(&self) -> BoxFuture<'_, Result<Box<dyn Place>, StoreUnavailable>> {
+        struct Kept(Arc<Mutex<Vec<Vec<Span>>>>);
+        impl Place for Kept {
+            fn record(self: Box<Self>, trace: FinishedTrace) {
+                self.0.lock().push(trace.spans);
+            }
+        }
+        Box::pin(async { Ok(Box::new(Kept(self.0.clone())) as Box<dyn Place>) })
+    }
+}
+
+#[tokio::test]
+async fn what_is_embedded_by_a_provider_is_recorded() {
+    let house = House::new().await;
+    write(&house, 600);
+    house.sync().await;
+    let gateway = Scripted::new("");
+    let embedder = ProviderEmbedder::new(gateway.gateway(), "p/e".into(), None);
+    let equipment = Equipment { embedder: Some(Arc::new(embedder)), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    let traces = Traces::default();
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    let kept = std::mem::take(&mut *traces.0.lock());
+    let texts = |spans: &Vec<Span>| attribute(&spans[0], "hanok.texts").and_then(|texts| texts.as_u64());
+    let sizes: Vec<Option<u64>> = kept.iter().map(texts).collect();
+    assert_eq!(sizes, [Some(512), Some(88 + 256)], "600 texts, and those of the trial, none held for long");
+    assert!(kept.iter().all(|spans| spans[0].name == "embed docs" && spans[0].status == SpanStatus::Ok));
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    assert!(traces.0.lock().is_empty(), "nothing was embedded");
+
+    let gone = Scripted::new("").gateway();
+    let embedder = ProviderEmbedder::new(gone, "p/f".into(), None);
+    let equipment = Equipment { embedder: Some(Arc::new(embedder)), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap_err();
+    let failed = traces.0.lock()[0][0].status.clone();
+    assert!(matches!(&failed, SpanStatus::Error(why) if why.contains("shutting down")), "{failed:?}");
 }
 
 #[tokio::test]
