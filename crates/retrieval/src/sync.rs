@@ -540,7 +540,7 @@ fn placed(
     fetched: Fetched,
     known: Option<Stamp>,
     known_by: Option<String>,
-    ruled: Ruled,
+    ruled: Arc<Ruled>,
 ) -> Result<FoundFile, String> {
     let whole = |file, stamp, validator| {
         let (path, origin) = (url.to_owned(), Origin::Url);

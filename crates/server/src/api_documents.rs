@@ -148,6 +148,8 @@ pub(crate) async fn collections(State(house): State<Arc<House>>) -> Response {
                 "embedder": row.embedder.as_ref().map(|embedder| {
                     json!({ "id": embedder.id, "embedded": embedder.embedded, "chunks": embedder.chunks })
                 }),
+                "opening": row.opening,
+                "problem": row.problem,
             })
         })
         .collect();

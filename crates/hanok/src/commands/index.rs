@@ -8,7 +8,7 @@ use crate::progress::{Embedding, Shown, said};
 use crate::remote::Remote;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, bail};
-use hanok_base::{CallContext, CollectionName};
+use hanok_base::CollectionName;
 use hanok_retrieval::{Cancel, SyncReport, on_disk, replaced};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -44,6 +44,7 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
     } else {
         let owned = Owned::take(&effective.data.value)?;
         let rooms = Rooms::open(&effective).await?;
+        rooms.equip(&effective).await?;
         rooms.library.catch_up().await?;
         let cancel = Cancel::default();
         let interrupted = cancel.clone();
@@ -61,8 +62,8 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
             let report = rooms.library.sync(&name, &paths, &shown, &cancel).await?;
             shown.end(&report);
             let embedding = Embedding::new(&name);
-            let cx = CallContext::unrecorded();
-            rooms.library.embed(&cx, &name, &|embedded| embedding.update(embedded), &cancel).await?;
+            let tell = |embedded| embedding.update(embedded);
+            rooms.library.embed(Some(&rooms.traces), &name, &tell, &cancel).await?;
             embedding.end();
             reports.insert(name.to_string(), serde_json::to_value(&report)?);
         }

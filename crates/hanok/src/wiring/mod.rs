@@ -13,7 +13,7 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
-pub(crate) use equipment::{default_embedder, equip, legs, local_embedder};
+pub(crate) use equipment::{Equipper, Wish, default_embedder, equip_to_read, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
@@ -22,7 +22,7 @@ pub(crate) use providers::{infos as provider_infos, summaries as provider_summar
 use crate::config::{Config, Effective};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CallContext, CollectionName, ModelName, Object};
+use hanok_base::{CollectionName, ModelName, Object};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
@@ -41,6 +41,8 @@ pub(crate) struct Rooms {
     pub(crate) traces: TraceStore,
     /// Documents.
     pub(crate) library: Arc<Library>,
+    /// What they are searched with.
+    pub(crate) equipper: Equipper,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
@@ -50,7 +52,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the data folder, which the caller must own, and wires everything.
+    /// Opens the data folder, which the caller must own, and wires everything but the models that collections are
+    /// searched with: those are opened by [`Rooms::equip`], or by the [`Equipper`] behind what goes on.
     pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
         let data = &effective.data.value;
         let store = Store::open(data, Options::default())?;
@@ -61,16 +64,17 @@ impl Rooms {
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
-        let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
+        let reached: Weak<Gateway> = Arc::downgrade(&gateway);
+        let equipper = Equipper::new(library.clone(), reached);
+        let rooms = Self { store, traces, library, equipper, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
-        rooms.equip(effective).await?;
         Ok(rooms)
     }
 
-    /// Gives every collection what the configuration says it is searched with.
+    /// Gives every collection what the configuration says it is searched with, for commands that wait for it.
     pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
-        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
-        equip(&self.library, effective, Some(gateway)).await
+        let wish = self.equipper.expect(effective);
+        self.equipper.equip(effective, wish).await.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Builds the routes of a configuration and puts them in place.
@@ -102,8 +106,7 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
-            let cx = CallContext::unrecorded();
-            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
+            self.library.embed(Some(&self.traces), &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }

@@ -258,6 +258,8 @@ fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         paths: vec![evil()],
         chunking: knobs.clone(),
         embedder,
+        opening: true,
+        problem: Some(evil()),
     };
     let embedder = EmbedderView { id: evil(), embedded: 1, chunks: 2 };
     let document = DocumentRow {

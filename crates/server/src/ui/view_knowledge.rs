@@ -32,6 +32,10 @@ pub struct CollectionRow {
     pub chunking: Knobs,
     /// What makes its vectors; `None` where it is searched by words only.
     pub embedder: Option<EmbedderView>,
+    /// Whether what it is to be searched with is still being opened; what it has serves till then.
+    pub opening: bool,
+    /// Why what it is to be searched with cannot be opened.
+    pub problem: Option<String>,
 }
 
 /// What makes the vectors of a collection, and how far it is.
