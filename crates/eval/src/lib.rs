@@ -5,6 +5,7 @@
 mod json;
 pub mod judge;
 pub mod kit;
+pub mod process;
 pub mod scorer;
 
 pub use kit::{Kit, Prices, SourceTexts};
