@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: what is tried (a [`Task`](hanok_base::Task)), the formulas (`hanok-stats`), SQL, pages.
 
+pub mod calibration;
 mod json;
 pub mod judge;
 pub mod kit;

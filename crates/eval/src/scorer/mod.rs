@@ -19,9 +19,11 @@ mod subject;
 mod texts;
 
 pub use spec::{Common, Kind, ScorerSpec, SpecError};
-pub(crate) use subject::{Ask, Found, Frame, Rule};
+pub(crate) use subject::{Ask, Found, Frame, Rule, Subject};
+pub(crate) use texts::short;
 
 use crate::Kit;
+use crate::judge::{self, Judge, Judging};
 use hanok_base::{BoxFuture, CallContext, Output, Sample, SampleScore, Scorer};
 use serde_json::Value;
 use std::sync::Arc;
@@ -51,7 +53,7 @@ pub fn build(spec: &ScorerSpec, kit: &Kit) -> Result<Arc<dyn Scorer>, SpecError>
         Kind::Citations(spec) => ask(sources::Verbatim { sources: kit.sources.clone(), spec: *spec }),
         Kind::Command(spec) => ask(hook::Commanded::new(spec, kit.base.clone()).map_err(fault)?),
         Kind::Http(spec) => ask(hook::Posted::new(spec, &kit.network).map_err(fault)?),
-        Kind::Judge(_) => return Err(fault("judges are not offered yet".to_owned())),
+        Kind::Judge(spec) => ask(Judge::new(spec, kit).and_then(Judging::new).map_err(fault)?),
     };
     Ok(Arc::new(Framed { identity: identity(spec, kit), frame, work }))
 }
@@ -72,6 +74,9 @@ fn identity(spec: &ScorerSpec, kit: &Kit) -> Value {
         members.shift_remove("name");
         if let (Kind::Similarity(_), Some(embedder)) = (&spec.kind, &kit.embedder) {
             members.insert("embedder".to_owned(), embedder.id().into());
+        }
+        if let Kind::Judge(spec) = &spec.kind {
+            members.insert("judge".to_owned(), judge::identity(spec));
         }
     }
     identity
