@@ -6,6 +6,7 @@ pub mod calibration;
 mod json;
 pub mod judge;
 pub mod kit;
+pub mod probe;
 pub mod process;
 pub mod scorer;
 

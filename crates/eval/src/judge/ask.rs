@@ -177,7 +177,7 @@ fn told_in(span: &mut SpanScope, scale: &Scale, answered: &Answered) {
 }
 
 /// Two costs together; unknown only where both are.
-pub(super) fn add(a: Option<NanoDollars>, b: Option<NanoDollars>) -> Option<NanoDollars> {
+pub(crate) fn add(a: Option<NanoDollars>, b: Option<NanoDollars>) -> Option<NanoDollars> {
     match (a, b) {
         (Some(a), Some(b)) => Some(NanoDollars(a.0.saturating_add(b.0))),
         (one, None) | (None, one) => one,

@@ -14,6 +14,7 @@ pub struct Judge {
     spec: JudgeSpec,
     scale: Scale,
     members: Vec<Member>,
+    kit: Kit,
 }
 
 /// What one model of a judge said.
@@ -76,7 +77,7 @@ impl Judge {
             return Err(format!("the model `{}` is on the panel twice", twice.1));
         }
         let members = models.iter().map(|model| Member::new(model, kit)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { spec: spec.clone(), scale, members })
+        Ok(Self { spec: spec.clone(), scale, members, kit: kit.clone() })
     }
 
     /// What it may say.
@@ -93,6 +94,12 @@ impl Judge {
     /// judge is of the judge with this identity, and stale for any other.
     pub fn identity(&self) -> Value {
         identity(&self.spec)
+    }
+
+    /// The judge of pairs by the same rubric and models.
+    pub(crate) fn paired(&self) -> Result<Self, String> {
+        let spec = JudgeSpec { form: Form::Pairwise, levels: Vec::new(), ..self.spec.clone() };
+        Self::new(&spec, &self.kit)
     }
 
     /// What it says of a case. `repeat` asks the same again with another seed.

@@ -15,6 +15,7 @@ pub mod scale;
 mod scorer;
 pub mod spec;
 
+pub(crate) use ask::add as add_cost;
 pub use judge::{Judge, Judgement, Opinion, fingerprint, identity};
 pub use prompt::Case;
 pub use scale::Scale;
