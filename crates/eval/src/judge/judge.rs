@@ -104,7 +104,23 @@ impl Judge {
 
     /// What it says of a case. `repeat` asks the same again with another seed.
     pub async fn judge(&self, cx: &CallContext, case: &Case<'_>, repeat: u32) -> Judgement {
-        let asked = self.members.iter().map(|member| self.opinion(cx, member, case, repeat));
+        let case = match (self.spec.form, case.other) {
+            (Form::Pairwise, None) => {
+                let verdict = Verdict::Skipped("there is no other answer to compare with".to_owned());
+                return Judgement {
+                    verdict,
+                    level: None,
+                    reasoning: String::new(),
+                    opinions: Vec::new(),
+                    agreement: None,
+                    consistent: None,
+                    cost: None,
+                };
+            }
+            (Form::Pairwise, Some(_)) => *case,
+            _ => Case { other: None, ..*case },
+        };
+        let asked = self.members.iter().map(|member| self.opinion(cx, member, &case, repeat));
         let opinions = futures_util::future::join_all(asked).await;
         self.together(opinions)
     }
