@@ -392,6 +392,8 @@ fn keep(tx: &Transaction<'_>, experiment: i64, kept: &[Kept]) -> Result<(), Stor
                     new.trace.as_ref().map(TraceId::as_bytes),
                     now.0
                 ])?;
+                // Paid for, whoever's answer is kept.
+                cost = cost.saturating_add(new.cost.map_or(0, |cost| cost.0));
             }
             Kept::Scores(key, of, said) => {
                 scores.execute(params![key, of, said])?;
@@ -412,12 +414,12 @@ fn keep(tx: &Transaction<'_>, experiment: i64, kept: &[Kept]) -> Result<(), Stor
                 if is_new > 0 {
                     done += 1;
                     failed += i64::from(new.error.is_some());
-                    cost = cost.saturating_add(new.cost.0).saturating_add(new.scoring_cost.0);
+                    cost = cost.saturating_add(new.scoring_cost.0);
                 }
             }
         }
     }
-    if done > 0 {
+    if done > 0 || cost > 0 {
         tx.prepare_cached(
             "UPDATE experiments SET done = done + ?2, failed = failed + ?3, cost = cost + ?4 WHERE id = ?1",
         )?
