@@ -1,7 +1,7 @@
 //! Two runs over the same samples: whether one is better, and by how much.
 
 use crate::distribution::{binomial_cdf, t_cdf, t_quantile};
-use crate::interval::{Estimate, clustered_error, groups, variance};
+use crate::interval::{Estimate, clustered_error, groups, variance, z};
 use crate::percentile::mean;
 use crate::ranking::float;
 use std::hash::Hash;
@@ -43,6 +43,25 @@ pub fn tally(first: &[f64], second: &[f64], margin: f64) -> Tally {
 /// differ (`McNemar` 1947, exact). 1 where none differs.
 pub fn mcnemar_exact(wins: u64, losses: u64) -> f64 {
     if wins + losses == 0 { 1.0 } else { (2.0 * binomial_cdf(wins.min(losses), wins + losses, 0.5)).min(1.0) }
+}
+
+/// The difference of two paired shares, second less first: of `pairs` pairs, `wins` have yes in the second only and
+/// `losses` in the first only. The adjusted Wald interval of Bonett and Price (2012), which has a width even where no
+/// pair differs. `None` where there are more wins and losses than pairs, or no pair.
+pub fn difference_of_paired_shares(
+    wins: usize,
+    losses: usize,
+    pairs: usize,
+    confidence: f64,
+) -> Option<Estimate> {
+    if pairs == 0 || wins + losses > pairs {
+        return None;
+    }
+    let n = float(pairs) + 2.0;
+    let (up, down) = ((float(wins) + 1.0) / n, (float(losses) + 1.0) / n);
+    let reach = z(confidence) * ((up + down - (up - down).powi(2)) / n).sqrt();
+    let (value, middle) = ((float(wins) - float(losses)) / float(pairs), up - down);
+    Some(Estimate { value, low: (middle - reach).max(-1.0), high: (middle + reach).min(1.0), n: pairs })
 }
 
 /// Student's test of paired differences. `None` of fewer than two pairs or slices of unlike length.

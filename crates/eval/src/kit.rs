@@ -1,0 +1,37 @@
+//! What scorers and tasks are built with: the models, and ways out of the process.
+
+use hanok_base::{BoxFuture, Embedder, ModelName, NanoDollars, Provider, Usage};
+use hanok_net::ClientOptions;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a task or a scorer may ask for help. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Kit {
+    /// The gateway; `None` where no model may be asked.
+    pub models: Option<Arc<dyn Provider>>,
+    /// Makes vectors of texts.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// The documents that citations name.
+    pub sources: Option<Arc<dyn SourceTexts>>,
+    /// What calls cost.
+    pub prices: Option<Arc<dyn Prices>>,
+    /// How other servers are reached. Its egress rules are replaced: each endpoint may reach the host that the eval's
+    /// file names, and no other.
+    pub network: ClientOptions,
+    /// The folder of the eval's file, which its paths are relative to and its commands run in.
+    pub base: PathBuf,
+}
+
+/// The texts that citations quote from.
+pub trait SourceTexts: Send + Sync {
+    /// The extracted text of a document by the name a citation has for it; `None` where it is not known.
+    fn text<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Option<String>>;
+}
+
+/// Says what a call cost.
+pub trait Prices: Send + Sync {
+    /// The price of a chat: `asked` is the model as the request named it, `answered` as the provider did. `None` where
+    /// no price is known.
+    fn cost(&self, asked: &ModelName, answered: &ModelName, usage: &Usage) -> Option<NanoDollars>;
+}

@@ -1,0 +1,55 @@
+//! What an eval tries: built of its file's `[task]`.
+//!
+//! A task sees a row's input and nothing else of it: what would be right must not reach it.
+
+mod command;
+mod echo;
+mod http;
+mod model;
+mod retrieval;
+
+use crate::Kit;
+use crate::spec::TaskSpec;
+use hanok_base::{BoxFuture, Retriever, Task, TaskError};
+use std::sync::Arc;
+
+/// What tasks are made with, beside what scorers are.
+#[derive(Clone, Default)]
+pub struct Bench {
+    /// Models, the network, the folder.
+    pub kit: Kit,
+    /// Searches collections.
+    pub retriever: Option<Arc<dyn Retriever>>,
+    /// Says which version a prompt is in.
+    pub prompts: Option<Arc<dyn PromptVersions>>,
+}
+
+/// Says which version of a prompt a reference means now.
+pub trait PromptVersions: Send + Sync {
+    /// The version of `NAME`, `NAME@LABEL` or `NAME@VERSION`; an error in words.
+    fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>>;
+}
+
+/// A task, and how it is to be treated.
+#[derive(Clone)]
+pub struct BuiltTask {
+    /// The task.
+    pub task: Arc<dyn Task>,
+    /// Whether its answers hold for other experiments too: whether its identity says all that makes them.
+    pub is_cached: bool,
+    /// Whether its work is recorded as a trace.
+    pub is_traced: bool,
+}
+
+/// Builds a task.
+pub async fn build(spec: &TaskSpec, bench: &Bench) -> Result<BuiltTask, TaskError> {
+    let (task, is_cached, is_traced): (Arc<dyn Task>, bool, bool) = match spec {
+        TaskSpec::Echo(spec) => (Arc::new(echo::EchoTask::new(spec.clone())), false, false),
+        TaskSpec::Model(spec) => (Arc::new(model::ChatTask::of_model(spec, bench)?), true, true),
+        TaskSpec::Prompt(spec) => (Arc::new(model::ChatTask::of_prompt(spec, bench).await?), true, true),
+        TaskSpec::Retrieval(spec) => (Arc::new(retrieval::SearchTask::new(spec, bench)?), false, true),
+        TaskSpec::Http(spec) => (Arc::new(http::EndpointTask::new(spec, bench)?), false, true),
+        TaskSpec::Command(spec) => (Arc::new(command::ProgramTask::new(spec, bench)?), true, true),
+    };
+    Ok(BuiltTask { task, is_cached, is_traced })
+}
