@@ -12,7 +12,7 @@ pub(crate) fn read(text: &str, lenient: bool) -> Result<Value, String> {
     let whole = serde_json::from_str(text.trim());
     if let (Err(_), true) = (&whole, lenient) {
         let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
-        if let Some(found) = fenced(text).or_else(|| embedded(text)) {
+        if let Some(found) = fenced(text).or_else(|| embedded([text]).pop()) {
             return Ok(found);
         }
     }
@@ -31,23 +31,25 @@ fn fenced(text: &str) -> Option<Value> {
     })
 }
 
-/// The last object or array that stands in the text on its own, not within another one.
-fn embedded(text: &str) -> Option<Value> {
-    let mut last = None;
-    let mut from = 0;
-    while let Some(rest) = text.get(from..) {
-        let Some(at) = rest.find(['{', '[']) else { break };
-        let mut values =
-            serde_json::Deserializer::from_str(rest.get(at..).unwrap_or_default()).into_iter::<Value>();
-        from += at;
-        if let Some(Ok(value)) = values.next() {
-            from += values.byte_offset().max(1);
-            last = Some(value);
-        } else {
-            from += 1;
+/// The objects and arrays that stand in some texts on their own, in order; not those within others.
+pub(crate) fn embedded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
+    let mut found = Vec::new();
+    for text in texts {
+        let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let mut from = 0;
+        while let Some(at) = text.get(from..).and_then(|rest| rest.find(['{', '['])) {
+            from += at;
+            let rest = text.get(from..).unwrap_or_default();
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            if let Some(Ok(value)) = values.next() {
+                from += values.byte_offset().max(1);
+                found.push(value);
+            } else {
+                from += 1;
+            }
         }
     }
-    last
+    found
 }
 
 /// A path (RFC 9535).

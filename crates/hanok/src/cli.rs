@@ -689,9 +689,15 @@ pub(crate) struct EvalImport {
     /// The eval to write, which must not be there yet
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The model that is asked, where the file names none
+    /// The model that is asked and that judges, where the file names none of ours
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// Of several prompts, this one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) prompt: usize,
+    /// Of several providers, this one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) provider: usize,
 }
 
 /// `hanok dataset`

@@ -12,11 +12,12 @@
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
 //! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`], [`datasets`],
-//! [`evals`].
+//! [`evals`], [`annotations`] (what people say of outputs), [`judgements`] (what judges do, and what that is worth).
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
 mod admission;
+pub mod annotations;
 pub mod backup;
 mod blobs;
 pub mod check;
@@ -29,6 +30,7 @@ mod fact_columns;
 mod facts;
 pub mod family;
 mod insert;
+pub mod judgements;
 pub mod keys;
 mod labels;
 mod last_backup;
@@ -57,6 +59,9 @@ pub mod vectors;
 mod writer;
 
 pub use admission::{Place, Unavailable};
+pub use annotations::{
+    AnnotationItem, AnnotationLabel, Annotations, Eyes, ItemState, NewItem, NewQueue, Queue, QueueCounts,
+};
 pub use backup::{BackupError, Progress, backup, restore};
 pub use check::{Checked, check};
 pub use cursors::Cursors;
@@ -69,6 +74,7 @@ pub use evals::{
     ResultFilter, ResultPage, ResultRow, StoredAnswer,
 };
 pub use family::{Family, Kin};
+pub use judgements::{JudgeCheck, JudgeOpinion, Judgements, NewCheck, ScoringDay};
 pub use keys::{Budget, BudgetPeriod, Key, Keys, Limits, NewKey, Secret, hash_secret};
 pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};

@@ -18,6 +18,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0009_sources.sql"),
     include_str!("../migrations/0010_vectors.sql"),
     include_str!("../migrations/0012_evals.sql"),
+    include_str!("../migrations/0013_annotations.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.

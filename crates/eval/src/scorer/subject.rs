@@ -2,7 +2,7 @@
 
 use super::spec::{Common, ScorerSpec, SpecError};
 use crate::json;
-use hanok_base::{Output, Sample, SampleScore, ScoreValue, Verdict};
+use hanok_base::{BoxFuture, CallContext, NanoDollars, Output, Sample, SampleScore, ScoreValue, Verdict};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 use std::borrow::Cow;
@@ -54,6 +54,8 @@ pub(crate) struct Found {
     pub(crate) explanation: String,
     /// Further scores, by the names that follow the scorer's and a dot.
     pub(crate) parts: Vec<(String, Verdict)>,
+    /// What it cost to find out.
+    pub(crate) cost: Option<NanoDollars>,
 }
 
 impl Found {
@@ -75,7 +77,7 @@ impl Found {
     }
     /// Any verdict.
     pub(crate) fn of(verdict: Verdict, explanation: impl Into<String>) -> Self {
-        Self { verdict, explanation: explanation.into(), parts: Vec::new() }
+        Self { verdict, explanation: explanation.into(), parts: Vec::new(), cost: None }
     }
 }
 
@@ -83,6 +85,17 @@ impl Found {
 pub(crate) trait Rule: Send + Sync {
     /// What it finds.
     fn check(&self, subject: &Subject<'_>) -> Found;
+}
+
+/// Scores by asking somebody else.
+pub(crate) trait Ask: Send + Sync {
+    /// What it finds; spans go under `cx`.
+    fn ask<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        sample: &'a Sample,
+        subject: Subject<'a>,
+    ) -> BoxFuture<'a, Found>;
 }
 
 /// [`Common`], made ready.
@@ -162,15 +175,18 @@ impl Frame {
     /// The scores of a finding, under the scorer's name.
     pub(crate) fn scores(&self, found: Found) -> Vec<SampleScore> {
         let mut scores = Vec::with_capacity(1 + found.parts.len());
-        let score =
-            |name: String, verdict, explanation| SampleScore { name, verdict, explanation, cost: None };
-        scores.push(score(self.name.clone(), self.decided(found.verdict), found.explanation));
-        scores.extend(
-            found
-                .parts
-                .into_iter()
-                .map(|(part, verdict)| score(format!("{}.{part}", self.name), verdict, String::new())),
-        );
+        scores.push(SampleScore {
+            name: self.name.clone(),
+            verdict: self.decided(found.verdict),
+            explanation: found.explanation,
+            cost: found.cost,
+        });
+        scores.extend(found.parts.into_iter().map(|(part, verdict)| SampleScore {
+            name: format!("{}.{part}", self.name),
+            verdict,
+            explanation: String::new(),
+            cost: None,
+        }));
         scores
     }
 

@@ -6,14 +6,18 @@ use crate::output;
 use crate::wiring;
 use anyhow::Context as _;
 use hanok_eval::Spec;
-use hanok_eval::import::{self, Imported};
+use hanok_eval::import::{self, Choice, Imported};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Makes an eval of a file.
 pub(crate) fn import(command: &EvalImport) -> anyhow::Result<ExitCode> {
-    let Imported { toml, notes } = import::read(&command.file, command.model.as_deref())?;
+    let choice = Choice {
+        prompt: command.prompt.saturating_sub(1),
+        provider: command.provider.saturating_sub(1),
+    };
+    let Imported { toml, notes } = import::read(&command.file, command.model.as_deref(), choice)?;
     write_new(&command.output, &toml)?;
     for note in &notes {
         output::note(output::safe(&format!("note: {note}")));

@@ -148,7 +148,8 @@ impl Labels {
             )?
             .execute(params![seq, tags])?;
         }
-        tx.prepare_cached("DELETE FROM scores WHERE trace_id = ?1")?.execute([trace_id])?;
+        tx.prepare_cached("DELETE FROM scores WHERE trace_id = ?1")?.execute([&trace_id])?;
+        tx.prepare_cached("DELETE FROM annotation_items WHERE trace_id = ?1")?.execute([trace_id])?;
         self.sessions.extend(session);
         self.users.extend(user);
         Ok(Some(spans))

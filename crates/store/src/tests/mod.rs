@@ -1,6 +1,7 @@
 //! The store as a whole: records in and out, failures, and a process that is killed.
 
 mod accounts;
+mod annotations;
 mod copies;
 mod finding;
 mod outline;

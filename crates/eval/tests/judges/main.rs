@@ -1,0 +1,18 @@
+//! Scorers and judges through their public face, with scripted models.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    clippy::unnecessary_wraps,
+    reason = "a test's helpers fail by panicking, and compare what is exact"
+)]
+
+mod calibration;
+mod judges;
+mod probes;
+mod scorers;
+mod scripted;
