@@ -3,6 +3,7 @@
 mod check;
 mod documents;
 mod equipment;
+mod evals;
 mod export;
 mod governance;
 mod models;
@@ -14,6 +15,7 @@ mod shelf;
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
 pub(crate) use equipment::{Equipper, Wish, default_embedder, equip_to_read, legs, local_embedder};
+pub(crate) use evals::{EvalHouse, eval_file, evals_to_read};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
