@@ -207,7 +207,8 @@ impl Text {
                 if !last && begun.len() < self.prefill.len() && self.prefill.starts_with(begun) {
                     return false;
                 }
-                if !begun.starts_with(&self.prefill) && !(last && begun.is_empty()) {
+                let nothing = last && begun.is_empty();
+                if !nothing && !begun.starts_with(&self.prefill) {
                     self.held.insert_str(0, &self.prefill);
                 }
                 self.state = if self.open.is_empty() { State::Answering } else { State::Before };

@@ -170,20 +170,19 @@ impl Reader<'_> {
                 "tools" => data.tools = self.names(key, value)?,
                 "toolDefs" => data.tool_defs = self.tools(key, value, schemas)?,
                 _ if KNOWN.contains(&key.as_str()) => {}
-                _ => match key.rsplit_once('.') {
-                    Some((space, field)) => {
+                _ => {
+                    if let Some((space, field)) = key.rsplit_once('.') {
                         let fields = data.ext.entry(space).or_insert_with(|| Value::Object(Object::new()));
                         if let Value::Object(fields) = fields {
                             fields.insert(field.to_owned(), value.clone());
                         }
+                        continue;
                     }
-                    None => {
-                        let near = did_you_mean(key, KNOWN);
-                        if !near.is_empty() {
-                            notes.push(format!("`{key}` in the front matter is not known{near}"));
-                        }
+                    let near = did_you_mean(key, KNOWN);
+                    if !near.is_empty() {
+                        notes.push(format!("`{key}` in the front matter is not known{near}"));
                     }
-                },
+                }
             }
         }
         Ok((data, notes))

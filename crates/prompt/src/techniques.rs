@@ -89,7 +89,7 @@ impl Techniques {
                 "reasoning" => techniques.reasoning = member.thinking(value)?,
                 "input" => techniques.escaped = member.escaped(value)?,
                 "prefill" => {
-                    techniques.prefill = Some(member.text(&[], value)?).filter(|text| !text.is_empty())
+                    techniques.prefill = Some(member.text(&[], value)?).filter(|text| !text.is_empty());
                 }
                 "output" => techniques.output = member.checking(value)?,
                 other => {

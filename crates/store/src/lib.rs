@@ -11,7 +11,8 @@
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`].
+//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`],
+//! [`prompts`].
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
 
@@ -34,6 +35,7 @@ pub mod messages;
 pub mod metadata;
 mod names;
 pub mod outline;
+pub mod prompts;
 pub mod query;
 mod readers;
 pub mod removal;
@@ -64,6 +66,7 @@ pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};
+pub use prompts::{PromptLabel, PromptMove, PromptVersion, Prompts};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

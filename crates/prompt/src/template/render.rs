@@ -392,7 +392,9 @@ impl<'t> Renderer<'t> {
             },
             _ => {
                 let mut tag = String::new();
-                given(0).iter().for_each(|value| print(value, &mut tag));
+                if let Some(value) = given(0) {
+                    print(value, &mut tag);
+                }
                 let tag = element_name(&tag);
                 let attributes = self.env.attributes(call, scope)?;
                 self.write(&format!("<{tag}{attributes}>"), call.at)?;
@@ -575,7 +577,9 @@ impl<'t> Env<'t> {
         match call.helper() {
             Some("lookup") => {
                 let mut name = String::new();
-                given(1).iter().for_each(|value| print(value, &mut name));
+                if let Some(value) = given(1) {
+                    print(value, &mut name);
+                }
                 Ok(given(0).and_then(|value| member(value, &name)).cloned())
             }
             Some("json") => {
@@ -609,7 +613,9 @@ impl<'t> Env<'t> {
         let mut out = String::new();
         for (name, expr) in call.hash.iter().filter(|(name, _)| name != "tag") {
             let mut text = String::new();
-            self.eval(expr, scope)?.iter().for_each(|value| print(value, &mut text));
+            if let Some(value) = self.eval(expr, scope)? {
+                print(&value, &mut text);
+            }
             out.push(' ');
             out.push_str(&element_name(name));
             out.push_str("=\"");

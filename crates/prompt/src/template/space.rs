@@ -189,6 +189,10 @@ fn blank_after(body: &[Node], at: Option<usize>, root: bool) -> bool {
     space.contains('\n') || (root && body.get(next + 1).is_none() && rest.is_empty())
 }
 
+fn text_in(node: &mut Node) -> Option<&mut Text> {
+    if let Node::Text(text) = node { Some(text) } else { None }
+}
+
 fn indent_of(text: &str) -> &str {
     let rest = text.trim_end_matches([' ', '\t']);
     text.get(rest.len()..).unwrap_or_default()
@@ -196,7 +200,7 @@ fn indent_of(text: &str) -> &str {
 
 /// Strips the beginning: all white space, or what is left of the line.
 fn cut_start(node: Option<&mut Node>, all: bool) {
-    let Some(Node::Text(text)) = node else { return };
+    let Some(text) = node.and_then(text_in) else { return };
     if !all && text.right_stripped {
         return;
     }
@@ -213,7 +217,7 @@ fn cut_start(node: Option<&mut Node>, all: bool) {
 
 /// Strips the end: all white space, or the indentation; whether there was any.
 fn cut_end(node: Option<&mut Node>, all: bool) -> bool {
-    let Some(Node::Text(text)) = node else { return false };
+    let Some(text) = node.and_then(text_in) else { return false };
     if !all && text.left_stripped {
         return false;
     }

@@ -5,6 +5,7 @@ mod copies;
 mod finding;
 mod outline;
 mod packed;
+mod prompts;
 mod removal;
 mod stats;
 mod vectors;
