@@ -392,35 +392,3 @@ impl Choice {
         }
     }
 }
-
-/// A whole answer as the events of a stream.
-pub fn replayed(response: ChatResponse) -> Vec<StreamEvent> {
-    let ChatResponse { id, model, created, choices, usage, dialect, extra } = response;
-    let mut events = vec![StreamEvent::Start { id, model, created, dialect, extra }];
-    for one in choices {
-        let choice = one.index;
-        for (part, value) in one.message.parts.into_iter().enumerate() {
-            let (value, delta) = match value {
-                Part::Text(text) => (Part::Text(String::new()), Some(Delta::Text(text))),
-                Part::Reasoning(mut reasoning) if !reasoning.redacted => {
-                    let text = std::mem::take(&mut reasoning.text);
-                    (Part::Reasoning(reasoning), Some(Delta::Reasoning(text)))
-                }
-                Part::ToolCall(mut call) => {
-                    let arguments = std::mem::take(&mut call.arguments);
-                    (Part::ToolCall(call), Some(Delta::Arguments(arguments)))
-                }
-                other => (other, None),
-            };
-            events.push(StreamEvent::PartStart { choice, part, value });
-            events.extend(delta.map(|delta| StreamEvent::PartDelta { choice, part, delta }));
-            events.push(StreamEvent::PartEnd { choice, part });
-        }
-        if !one.extra.is_empty() {
-            events.push(StreamEvent::ChoiceExtra { choice, extra: one.extra });
-        }
-        events.push(StreamEvent::Finish { choice, reason: one.finish });
-    }
-    events.push(StreamEvent::Usage(usage));
-    events
-}

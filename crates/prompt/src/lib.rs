@@ -29,7 +29,7 @@ mod watch;
 #[cfg(test)]
 mod conformance;
 
-pub use answer::{Misfit, Reading, Splitter, replayed};
+pub use answer::{Misfit, Reading, Splitter};
 pub use diff::Diff;
 pub use error::{Place, PromptError};
 pub use library::{Found, Library, LibraryError, Listed, Saved};
