@@ -267,13 +267,11 @@ impl Shape {
         {
             return writer.item(indents.depth(lines), "-", characters.as_str());
         }
-        match number_of(&text) {
-            Some((number, rest)) => writer.item(indents.depth(lines), &format!("{number}."), rest),
-            None => {
-                indents.end();
-                writer.paragraph(&text);
-            }
+        if let Some((number, rest)) = number_of(&text) {
+            return writer.item(indents.depth(lines), &format!("{number}."), rest);
         }
+        indents.end();
+        writer.paragraph(&text);
     }
 
     /// The level of a heading.
