@@ -4,6 +4,7 @@ use crate::answer::Reading;
 use crate::error::{Fault, Place, PromptError};
 use crate::matter::{self, Metadata, Reader};
 use crate::picoschema::Schemas;
+use crate::settings;
 use crate::structured::Expected;
 use crate::techniques::Techniques;
 use crate::template::{Limits, Renderer, Template};
@@ -61,6 +62,13 @@ impl Prompt {
         let reader = Reader { file: &file, source, matter };
         let (data, notes) = reader.read(schemas)?;
         let techniques = Techniques::read(&data, &reader)?;
+        if let Some(name) = settings::misfit(&data.config) {
+            let value = data.config.get(name).map(ToString::to_string).unwrap_or_default();
+            let message = format!(
+                "{value} is no value of `{name}`; write a number, a text or a list as the setting wants it"
+            );
+            return Err(reader.wrong(&["config", name], message));
+        }
         let template = Template::parse(text).map_err(|fault| fault.in_file(&file, source, begins))?;
         let (used, parsed) = used_partials(&template, partials, &|at, name| {
             let message = format!("there is no partial `{name}`; a partial is a file named `_{name}.prompt`");

@@ -8,6 +8,7 @@ mod governance;
 mod models;
 mod money;
 mod network;
+mod prompts;
 mod providers;
 mod shelf;
 
@@ -17,6 +18,9 @@ pub(crate) use equipment::{equip, legs, local_embedder};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
+pub(crate) use prompts::{
+    examples as prompt_examples, library as prompts, library_to_read as prompts_to_read,
+};
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::Effective;
@@ -40,6 +44,10 @@ pub(crate) struct Rooms {
     pub(crate) traces: TraceStore,
     /// Documents.
     pub(crate) library: Arc<Library>,
+    /// Prompts.
+    pub(crate) prompts: Arc<hanok_prompt::Library>,
+    /// Where they have examples from.
+    pub(crate) examples: Arc<dyn hanok_base::ExampleSource>,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
@@ -58,9 +66,14 @@ impl Rooms {
         let library = Library::open(store.clone(), data).await?;
         take_in(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
-        let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
+        let prompts = prompts(effective, store.clone()).await?;
+        let examples = prompt_examples(effective);
+        let served = prompts::Served { library: prompts.clone(), examples: examples.clone() };
+        let gateway = Gateway::new(Routes::default()).keeping(shelf).prompting(Arc::new(served));
+        let gateway = Arc::new(gateway);
         let ledger = money::ledger(store.clone());
-        let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
+        let retention = Arc::default();
+        let rooms = Self { store, traces, library, prompts, examples, gateway, ledger, retention };
         rooms.route(effective)?;
         rooms.equip(effective).await?;
         Ok(rooms)
