@@ -367,7 +367,7 @@ def test_the_command_line(tmp_path):
         assert run("show", "count@production", "--json").json["version"] == version
         assert run("label", "count", "nothing", "--remove").code == 1
         (tmp_path / "rows.jsonl").write_text('{"what": "apples"}\n{"input": {"what": "pears"}}\n')
-        tried = run("test", "count@production", "--data", "rows.jsonl", "--json")
+        tried = run("test", "count@production", "--dataset", "rows.jsonl", "--json")
         assert tried.code == 1, "one of two does not fit"
         good, bad = tried.json["results"]
         assert good["value"] == {"n": 1} and "no JSON" in bad["error"]

@@ -464,7 +464,7 @@ pub(crate) enum Prompt {
     Label(PromptLabel),
     /// Try a prompt on variables, or on every row of a file, and show the answers
     #[command(after_help = "Examples:\n  hanok prompt test greet --var name=Ann\n  \
-        hanok prompt test classify@staging --data tickets.jsonl --model fast --model openai/gpt-5 --limit 10\n\n\
+        hanok prompt test classify@staging --dataset tickets.jsonl --model fast --model openai/gpt-5 --limit 10\n\n\
         Each line of the file: {\"name\": \"Ann\"}, or a dataset's row {\"input\": {\"name\": \"Ann\"}}. \
         Exit 1 where an answer does not come or does not fit the prompt's schema.")]
     Test(PromptTest),
@@ -507,7 +507,7 @@ pub(crate) struct PromptTest {
     pub(crate) filling: PromptFilling,
     /// A file of rows, JSON lines; each is tried, with the variables given otherwise beneath
     #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
+    pub(crate) dataset: Option<PathBuf>,
     /// The model [default: the prompt's own]; may be given again
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Vec<String>,

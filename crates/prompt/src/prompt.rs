@@ -7,12 +7,13 @@ use crate::picoschema::Schemas;
 use crate::settings;
 use crate::structured::Expected;
 use crate::techniques::Techniques;
-use crate::template::{Limits, Renderer, Template};
+use crate::template::{Limits, Named, Renderer, Template};
 use crate::turns::{Slot, slots};
 use crate::variables::{self, Input, Variable, Variables};
 use crate::version::VersionId;
 use hanok_base::Object;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -169,8 +170,9 @@ impl Prompt {
 
     /// The template's turns with these variables.
     pub(crate) fn turns(&self, variables: Variables, locals: &Object) -> Result<Vec<Slot>, PromptError> {
+        let steps = Cell::new(0);
         let escaped = self.techniques.escaped.as_deref();
-        let renderer = Renderer::new(&self.parsed, locals, Limits::default()).escaping(escaped);
+        let renderer = Renderer::new(&self.parsed, locals, &steps, Limits::default()).escaping(escaped);
         let pieces = renderer.render(&self.template, &Value::Object(variables));
         pieces.map(slots).map_err(|(partial, fault)| {
             let (file, place) = match &partial {
@@ -198,8 +200,8 @@ fn used_partials(
 ) -> Result<(Partials, BTreeMap<String, Template>), PromptError> {
     let (mut used, mut parsed) = (Partials::new(), BTreeMap::new());
     let mut wanted: Vec<String> = Vec::new();
-    for (name, at) in template.partials() {
-        if !partials.contains_key(name) && !template.has_fallback(name) {
+    for Named { name, at, has_fallback } in template.partials() {
+        if !partials.contains_key(name) && !has_fallback {
             return Err(missing(at, name));
         }
         wanted.push(name.to_owned());
@@ -212,7 +214,7 @@ fn used_partials(
         let Some(source) = partials.get(&name) else { continue };
         let template =
             Template::parse(source).map_err(|fault| fault.in_file(&format!("_{name}.prompt"), source, 0))?;
-        wanted.extend(template.partials().into_iter().map(|(name, _)| name.to_owned()));
+        wanted.extend(template.partials().into_iter().map(|named| named.name.to_owned()));
         used.insert(name.clone(), source.clone());
         parsed.insert(name, template);
     }

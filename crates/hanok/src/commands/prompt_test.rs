@@ -19,7 +19,7 @@ pub(crate) async fn run(effective: Effective, test: PromptTest) -> anyhow::Resul
     let checked = library.resolve(name, at).await?.prompt.metadata().output_schema.is_some();
     drop(library);
     let given = variables(&test.filling)?;
-    let mut rows = match &test.data {
+    let mut rows = match &test.dataset {
         Some(path) => rows(path)?,
         None => vec![Object::new()],
     };

@@ -49,8 +49,12 @@ fn streamed(reading: &Reading, parts: &[Part], size: usize) -> Vec<Part> {
     }
     events.push(StreamEvent::Finish { choice: 0, reason: FinishReason::Stop });
     let (mut splitter, mut collector, mut out) = (reading.splitter(), Collector::default(), Vec::new());
-    events.into_iter().for_each(|event| splitter.feed(event, &mut out));
-    out.into_iter().for_each(|event| collector.push(event));
+    for event in events {
+        splitter.feed(event, &mut out);
+    }
+    for event in out {
+        collector.push(event);
+    }
     collector.into_response().unwrap().choices.remove(0).message.parts
 }
 

@@ -53,6 +53,18 @@ fn nothing_is_exhausted() {
         json!({"a": list}),
         "steps",
     );
+    // Work that writes nothing counts, too.
+    let large: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    let given = json!({"a": list, "large": large});
+    for inside in [
+        "{{> p x=../large}}",
+        "{{#if (json ../large)}}{{/if}}",
+        "{{#ifEquals ../large ../large}}{{/ifEquals}}",
+    ] {
+        check(&format!("{{{{#each a}}}}{inside}{{{{/each}}}}"), &[("p", "")], given.clone(), "steps");
+    }
+    let many: Vec<String> = (0..200_000).map(|n| format!("{{{{#> p{n}}}}}{{{{/p{n}}}}}")).collect();
+    assert!(render(&many.concat(), &[], json!({})).is_ok());
     let long = "x".repeat(100_000);
     check("{{#each a}}{{../long}}{{/each}}", &[], json!({"a": list, "long": long}), "longer than");
     check("{{#each a}}{{media url=../long}}{{/each}}", &[], json!({"a": list, "long": long}), "longer than");
