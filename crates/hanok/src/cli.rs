@@ -511,9 +511,16 @@ pub(crate) struct Tune {
     /// A file of questions with the documents that answer them, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) queries: PathBuf,
-    /// A folder with a cross-encoder to try
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) reranker: Option<PathBuf>,
+    /// A reranker to try: a pulled cross-encoder or a folder with one, provider/model, or chat:MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) reranker: Option<String>,
+    /// What to try, of: chunker, size, fusion, legs, rerank [default: all]. Other chunkers and sizes embed texts anew
+    #[arg(long = "try", value_name = "WHAT,WHAT", value_delimiter = ',',
+        value_parser = ["chunker", "size", "fusion", "legs", "rerank"])]
+    pub(crate) kinds: Vec<String>,
+    /// Only say what is proved; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

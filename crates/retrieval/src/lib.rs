@@ -78,5 +78,5 @@ pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
-pub use tune::{Question, TuneReport, tune};
+pub use tune::{Kind, Member, Question, TuneReport, tune};
 pub use watch::Watched;

@@ -658,7 +658,7 @@ fn kept(piece: Piece) -> NewChunk {
 }
 
 /// A document as it is, cut as the settings say now.
-fn cut_again(source: Source, settings: &Settings) -> Result<NewSource, StoreError> {
+pub(crate) fn cut_again(source: Source, settings: &Settings) -> Result<NewSource, StoreError> {
     let Source { summary, text } = source;
     // Documents of an earlier version of the file have no layout.
     let layout = Layout::named(&summary.meta.layout).unwrap_or_else(|| {

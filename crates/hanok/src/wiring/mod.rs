@@ -13,7 +13,7 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
-pub(crate) use equipment::{Equipper, Wish, equip_to_read, legs, local_embedder};
+pub(crate) use equipment::{Equipper, Wish, equip_to_read, legs, local_embedder, reranker};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;

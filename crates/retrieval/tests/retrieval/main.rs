@@ -25,4 +25,6 @@ mod setting;
 #[cfg(test)]
 mod syncing;
 #[cfg(test)]
+mod tuning;
+#[cfg(test)]
 mod vectors;
