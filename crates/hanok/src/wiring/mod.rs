@@ -12,10 +12,11 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, provider_routes};
-pub(crate) use documents::{is_missing, take_in};
+pub(crate) use documents::{intake, is_missing, take_in};
 pub(crate) use equipment::{Equipper, Wish, equip_to_read, legs, local_embedder, reranker};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use money::prices;
 pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 

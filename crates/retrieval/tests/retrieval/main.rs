@@ -17,6 +17,8 @@ mod measures;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
+mod questioning;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod scripted;
