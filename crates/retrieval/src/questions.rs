@@ -212,36 +212,45 @@ pub async fn make_questions(
     Ok(mark)
 }
 
-/// A question to a chunk, and what it used.
+/// A question to a chunk, and what it used; its calls are one trace.
 async fn about(
     model: &ChatModel,
     recorder: Option<&dyn Recorder>,
     chunk: Chunk,
 ) -> Result<(Tried, Usage), LibraryError> {
-    let cx = context(recorder).await?;
-    let mut span = cx.span(Operation::Other, "make a question");
-    drop(cx);
+    let mut span = context(recorder).await?.span(Operation::Other, "make a question");
     span.set("hanok.document", chunk.document.as_str());
-    let mut one =
-        Tried { document: chunk.document, start: chunk.start, question: None, quote: None, refused: None };
     let cx = span.context().clone();
-    let (question, mut usage) = asked(model, &cx, WRITE, &chunk.text, String::new()).await?;
+    let answered = question_to(model, &cx, chunk).await;
+    match &answered {
+        Ok((one, _)) => span.set("hanok.accepted", one.question.is_some()),
+        Err(error) => span.fail("model_failed", error.to_string()),
+    }
+    span.finish();
+    answered
+}
+
+async fn question_to(
+    model: &ChatModel,
+    cx: &CallContext,
+    chunk: Chunk,
+) -> Result<(Tried, Usage), LibraryError> {
+    let Chunk { document, start, text } = chunk;
+    let mut one = Tried { document, start, question: None, quote: None, refused: None };
+    let (question, mut usage) = asked(model, cx, WRITE, &text, String::new()).await?;
     let question =
         question.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
     if question.chars().filter(|c| c.is_alphanumeric()).count() < 4 || question.chars().count() > LONGEST {
         one.refused = Some("the model wrote no question".to_owned());
-    } else {
-        let (answer, more) =
-            asked(model, &cx, ANSWER, &chunk.text, format!("\n\nThe question: {question}")).await?;
-        usage.input = usage.input.zip(more.input).map(|(a, b)| a + b);
-        usage.output = usage.output.zip(more.output).map(|(a, b)| a + b);
-        match quoted(&answer, &chunk.text) {
-            Some(quote) => (one.question, one.quote) = (Some(question), Some(quote.to_owned())),
-            None => one.refused = Some(format!("its answer is not in the chunk: {question}")),
-        }
+        return Ok((one, usage));
     }
-    span.set("hanok.accepted", one.question.is_some());
-    span.finish();
+    let (answer, more) = asked(model, cx, ANSWER, &text, format!("\n\nThe question: {question}")).await?;
+    usage.input = usage.input.zip(more.input).map(|(a, b)| a + b);
+    usage.output = usage.output.zip(more.output).map(|(a, b)| a + b);
+    match quoted(&answer, &text) {
+        Some(quote) => (one.question, one.quote) = (Some(question), Some(quote.to_owned())),
+        None => one.refused = Some(format!("its answer is not in the chunk: {question}")),
+    }
     Ok((one, usage))
 }
 

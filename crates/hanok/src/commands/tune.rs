@@ -27,6 +27,7 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
         bail!("there is no collection `{collection}`; there are: {}", known.join(", "));
     }
     let questions = questions(&command.queries)?;
+    must_be_whole(&effective, &library, &collection).await?;
     let gateway = wiring::equip_to_read(&library, &effective).await?;
     let reranker = match &command.reranker {
         None => None,
@@ -60,6 +61,27 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
     }
     show(&collection, &report, written.as_deref())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a collection that is being indexed: what serves would be measured by a part of its documents.
+async fn must_be_whole(
+    effective: &Effective,
+    library: &Library,
+    collection: &CollectionName,
+) -> anyhow::Result<()> {
+    let coverage = library.coverage(collection).unwrap_or_default();
+    let running = match ownership::running(&effective.data.value) {
+        Some(card) => {
+            let server = Remote::new(card, &effective.config)?;
+            let row = row_of(&server, collection).await?;
+            row.and_then(|row| row.get("indexing").and_then(Value::as_bool)).unwrap_or(false)
+        }
+        None => false,
+    };
+    if running || coverage.indexed < coverage.found {
+        bail!("`{collection}` is not indexed to its end: tune it once that is done (hanok index)");
+    }
+    Ok(())
 }
 
 fn questions(file: &Path) -> anyhow::Result<Vec<Question>> {
@@ -140,12 +162,17 @@ async fn adopt(
     Ok(Some(file))
 }
 
-/// Where a collection's documents are that a server was started with, if they are found from here, too.
-async fn paths_of(server: &Remote, collection: &CollectionName) -> anyhow::Result<Option<Vec<String>>> {
+/// What a server says of a collection.
+async fn row_of(server: &Remote, collection: &CollectionName) -> anyhow::Result<Option<Value>> {
     let listed = server.json(Method::GET, "/api/collections", None).await?;
     let all = listed.get("collections").and_then(Value::as_array).cloned().unwrap_or_default();
-    let row = all.iter().find(|row| row.get("name").and_then(Value::as_str) == Some(collection.as_str()));
-    let paths = row.and_then(|row| row.get("paths")).and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(all.into_iter().find(|row| row.get("name").and_then(Value::as_str) == Some(collection.as_str())))
+}
+
+/// Where a collection's documents are that a server was started with, if they are found from here, too.
+async fn paths_of(server: &Remote, collection: &CollectionName) -> anyhow::Result<Option<Vec<String>>> {
+    let row = row_of(server, collection).await?.unwrap_or_default();
+    let paths = row.get("paths").and_then(Value::as_array).cloned().unwrap_or_default();
     let paths: Vec<String> = paths.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     let found = !paths.is_empty() && !paths.iter().any(|path| wiring::is_missing(Path::new(path)));
     Ok(found.then_some(paths))
