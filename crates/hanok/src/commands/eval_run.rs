@@ -26,7 +26,8 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Runs an eval.
 pub(crate) async fn run(effective: Effective, command: EvalRun) -> anyhow::Result<ExitCode> {
-    let reports = command.report.iter().map(|report| Target::parse(report)).collect::<anyhow::Result<Vec<_>>>()?;
+    let reports =
+        command.report.iter().map(|report| Target::parse(report)).collect::<anyhow::Result<Vec<_>>>()?;
     let spec = Spec::read(&wiring::eval_file(&effective, &command.file))?;
     let options = Options {
         limit: command.limit,
@@ -120,7 +121,8 @@ fn foretell(prepared: &Prepared) {
         forecast.half_width * 100.0
     );
     if let (Some(baseline), Some(effect)) = (baseline, forecast.detectable) {
-        can += &format!("; beside experiment {}, a difference of {effect:.2} standard deviations", baseline.id);
+        can +=
+            &format!("; beside experiment {}, a difference of {effect:.2} standard deviations", baseline.id);
         if let Some(share) = forecast.detectable_share {
             can += &format!(" ({:.1} points where one row in five changes)", share * 100.0);
         }
@@ -220,7 +222,13 @@ impl Progress for Shown {
         let Ok(mut last) = self.last.lock() else { return };
         if last.elapsed() >= EVERY {
             *last = Instant::now();
-            output::note(format!("{}: {} of {} tries, {}", self.name, status.done, status.total, said.join(", ")));
+            output::note(format!(
+                "{}: {} of {} tries, {}",
+                self.name,
+                status.done,
+                status.total,
+                said.join(", ")
+            ));
         }
     }
 }

@@ -72,7 +72,11 @@ async fn ls(evals: &Experiments, name: String, limit: usize, as_json: bool) -> a
             experiment.done,
             total,
             if experiment.failed > 0 { format!(", {} failed", experiment.failed) } else { String::new() },
-            if experiment.cost.0 > 0 { format!(", ${:.4}", experiment.cost.dollars()) } else { String::new() },
+            if experiment.cost.0 > 0 {
+                format!(", ${:.4}", experiment.cost.dollars())
+            } else {
+                String::new()
+            },
         )))?;
     }
     Ok(())
@@ -159,7 +163,8 @@ fn result(row: &ResultRow) -> Value {
 fn told(row: &ResultRow) -> Vec<String> {
     let sample: Sample = serde_json::from_str(&row.sample).unwrap_or_default();
     let input = Value::Object(sample.input).to_string();
-    let mut lines = vec![output::styled("1", &output::safe(&format!("{} (repeat {})", sample.id, row.repeat + 1)))];
+    let mut lines =
+        vec![output::styled("1", &output::safe(&format!("{} (repeat {})", sample.id, row.repeat + 1)))];
     lines.push(format!("  input   {}", short(&input)));
     if let Some(expected) = &sample.expected {
         lines.push(format!("  wanted  {}", short(&expected.to_string())));
@@ -212,9 +217,15 @@ async fn diff(
     for row in &page.rows {
         let sample: Sample = serde_json::from_str(&row.sample).unwrap_or_default();
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
-        output::line(output::safe(&format!("{}  {} → {}", sample.id, number(row.before), number(row.after))))?;
+        output::line(output::safe(&format!(
+            "{}  {} → {}",
+            sample.id,
+            number(row.before),
+            number(row.after)
+        )))?;
         output::line(format!("  input   {}", short(&Value::Object(sample.input).to_string())))?;
-        let sides = [("before", &row.output_before, &row.error_before), ("now", &row.output_after, &row.error_after)];
+        let sides =
+            [("before", &row.output_before, &row.error_before), ("now", &row.output_after, &row.error_after)];
         for (when, said, error) in sides {
             let said = said.as_deref().and_then(|json| serde_json::from_str::<KeptOutput>(json).ok());
             let text = error.clone().or(said.map(|said| said.text)).unwrap_or_default();
@@ -226,7 +237,8 @@ async fn diff(
 
 /// What came of an eval, in lines.
 pub(crate) fn shown(ran: &Ran) -> Vec<String> {
-    let mut lines = vec![output::styled("1", &output::safe(&format!("experiment {}: {}", ran.experiment, ran.name)))];
+    let mut lines =
+        vec![output::styled("1", &output::safe(&format!("experiment {}: {}", ran.experiment, ran.name)))];
     lines.extend(numbers(&ran.report));
     if let Some(comparison) = &ran.comparison {
         lines.extend(compared(comparison));
@@ -238,7 +250,11 @@ pub(crate) fn shown(ran: &Ran) -> Vec<String> {
                 Outcome::Failed => output::styled("31", "failed   "),
                 Outcome::Undecided => output::styled("33", "undecided"),
             };
-            lines.push(format!("{outcome}  {}: {}", output::safe(&checked.check), output::safe(&checked.because)));
+            lines.push(format!(
+                "{outcome}  {}: {}",
+                output::safe(&checked.check),
+                output::safe(&checked.because)
+            ));
         }
         lines.push(format!("gate       {}", if gate.passed { "passed" } else { "failed" }));
     }
@@ -286,7 +302,11 @@ fn compared(comparison: &Comparison) -> Vec<String> {
         "beside experiment {}, over {} rows that both have{}",
         comparison.baseline,
         comparison.paired,
-        if comparison.unpaired > 0 { format!(" ({} are of one only)", comparison.unpaired) } else { String::new() }
+        if comparison.unpaired > 0 {
+            format!(" ({} are of one only)", comparison.unpaired)
+        } else {
+            String::new()
+        }
     )];
     for score in &comparison.scores {
         let mut line = format!(
