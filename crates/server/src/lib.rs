@@ -12,6 +12,7 @@
 
 mod api;
 mod api_documents;
+mod api_evals;
 mod api_keys;
 mod api_records;
 pub mod api_removal;
@@ -213,6 +214,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/collections/{name}/index", post(api_documents::index_collection))
         .route("/api/sources", get(api_documents::sources))
         .route("/api/index", post(api::index))
+        .route("/api/evals", post(api_evals::keep))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/audit", get(api_removal::audit))
