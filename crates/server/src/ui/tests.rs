@@ -12,8 +12,8 @@ use super::view_gateway::{
     Viewer,
 };
 use super::view_knowledge::{
-    ChunksView, CollectionPage, CollectionRow, CutView, Damage, DocumentAbout, DocumentRow, EmbedderView,
-    FoundView, Hint, Knobs, KnowledgeView, PieceView, SearchView,
+    ChunksView, CollectionPage, CollectionRow, ComparedBy, CutView, Damage, DocumentAbout, DocumentRow,
+    EmbedderView, FoundView, Hint, Knobs, KnowledgeView, PieceView, SearchView,
 };
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
 use super::view_settings::{BackupView, KeptView, RecordsView, RetentionView, SettingsView};
@@ -258,6 +258,8 @@ fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         paths: vec![evil()],
         chunking: knobs.clone(),
         embedder,
+        opening: true,
+        problem: Some(evil()),
     };
     let embedder = EmbedderView { id: evil(), embedded: 1, chunks: 2 };
     let document = DocumentRow {
@@ -311,6 +313,7 @@ fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         ..PieceView::default()
     };
     let cut = CutView {
+        compared: Some(ComparedBy::Words),
         knobs: knobs.clone(),
         pieces: vec![piece(0, 40), piece(30, 90), piece(33, 35), piece(80_000, usize::MAX)],
         damage: Damage { tables: 1, tables_cut: 1, code: 1, code_cut: 1, sentences_cut: 2 },
@@ -602,4 +605,24 @@ fn only_sources_of_this_server_become_relative() {
     check("https://example.com/sources/page", Some("https://example.com/sources/page"));
     check("javascript:alert(1)", None);
     check("data:text/html,x", None);
+}
+
+#[test]
+fn why_a_hit_stands_where_it_does_is_said_in_the_pages_language() {
+    let trial = hanok_retrieval::Trial { probes: 128, dense: 0.3, words: 0.314, trust: 1.0, chunks: 200 };
+    let vote =
+        |leg: &str, reason: String| Vote { leg: leg.to_owned(), rank: 1, score: 0.5, weight: 0.5, reason };
+    let votes = vec![vote("dense", trial.reason()), vote("neighbours", "how".to_owned())];
+    let view = SearchView {
+        query: "q".to_owned(),
+        hits: vec![FoundView { votes, ..FoundView::default() }],
+        ..SearchView::default()
+    };
+    let html = |lang| search_page(&Page::new(lang, Theme::System, "/search", "", ""), &view).into_string();
+    let (english, korean) = (html(Lang::En), html(Lang::Ko));
+    assert!(english.contains(&trial.reason()), "{english}");
+    for part in ["128", "0.30", "0.31", "이웃"] {
+        assert!(korean.contains(part), "{part}: {korean}");
+    }
+    assert!(!korean.contains("passages") && !korean.contains("neighbours"), "{korean}");
 }
