@@ -77,9 +77,9 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Of so many independent rows.
-    pub fn of(n: usize, confidence: f64) -> Self {
-        let detectable = minimum_detectable_effect(n, 1.0 - confidence, 0.8);
+    /// Of so many independent rows; differences only where they are `compared`.
+    pub fn of(n: usize, confidence: f64, compared: bool) -> Self {
+        let detectable = compared.then(|| minimum_detectable_effect(n, 1.0 - confidence, 0.8)).flatten();
         let half = hanok_stats::interval::wilson(n / 2, n.max(1), confidence);
         Self {
             n,
@@ -201,7 +201,7 @@ impl Experiments {
             repeats: spec.repeats,
             now: Timestamp::now(),
         };
-        let forecast = Forecast::of(clusters, confidence);
+        let forecast = Forecast::of(clusters, confidence, baseline.is_some());
         Ok(Prepared { spec, version, rows, forecast, resumed, baseline, plan, wish })
     }
 
@@ -428,7 +428,9 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
         let at = |message: String| FileError::at(&spec.path, line, message);
         if table.get("kind").and_then(Value::as_str) == Some("unsupported") {
             let why = table.get("why").and_then(Value::as_str).unwrap_or_default();
-            return Err(at(format!("this scorer is not supported: {why}; put another one in its place")).into());
+            return Err(
+                at(format!("this scorer is not supported: {why}; put another one in its place")).into()
+            );
         }
         let scorer: ScorerSpec =
             serde_json::from_value(Value::Object(table.clone())).map_err(|error| at(error.to_string()))?;

@@ -4,8 +4,8 @@ use super::Bench;
 use crate::spec::{ModelTask, PromptTask, SamplingSpec, TemplateMessage};
 use crate::template::{fill, only_text, text};
 use hanok_base::{
-    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object, Output,
-    OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
+    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object,
+    Output, OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -46,7 +46,8 @@ impl ChatTask {
         let made = |(role, text): (Role, &String)| TemplateMessage { role, content: text.clone() };
         messages.extend(system.chain(user).map(made));
         let identity = json!({
-            "kind": "model", "model": spec.model, "messages": messages, "sampling": spec.sampling,
+            "kind": "model", "model": spec.model, "stands_for": bench.aliases.get(&spec.model),
+            "messages": messages, "sampling": spec.sampling,
         });
         Ok(Self {
             models: bench.kit.models.clone().ok_or_else(no_models)?,

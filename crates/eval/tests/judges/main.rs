@@ -12,7 +12,9 @@
 )]
 
 mod calibration;
+mod imports;
 mod judges;
 mod probes;
+mod runs;
 mod scorers;
 mod scripted;

@@ -11,6 +11,7 @@ use hanok_eval::report::{junit, markdown};
 use hanok_eval::{Cancel, Options, Progress, Ran, Spec, Status};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -121,10 +122,13 @@ fn foretell(prepared: &Prepared) {
         forecast.half_width * 100.0
     );
     if let (Some(baseline), Some(effect)) = (baseline, forecast.detectable) {
-        can +=
-            &format!("; beside experiment {}, a difference of {effect:.2} standard deviations", baseline.id);
+        let _ = write!(
+            can,
+            "; beside experiment {}, a difference of {effect:.2} standard deviations",
+            baseline.id
+        );
         if let Some(share) = forecast.detectable_share {
-            can += &format!(" ({:.1} points where one row in five changes)", share * 100.0);
+            let _ = write!(can, " ({:.1} points where one row in five changes)", share * 100.0);
         }
         can += " is found 4 times in 5";
     }

@@ -14,6 +14,8 @@ use hanok_base::{
     Retriever, TraceId, Usage,
 };
 use hanok_eval::keeper::Wire;
+use hanok_eval::spec::TaskSpec;
+use hanok_eval::task::PromptVersions;
 use hanok_eval::{Bench, Experiments, Keeper, Prices, Runner, Spec};
 use hanok_store::{Options, Store};
 use hanok_trace::TraceStore;
@@ -47,7 +49,13 @@ impl EvalHouse {
         };
         let kinds = spec.scorers.iter().filter_map(|scorer| scorer.get("kind")?.as_str());
         let needs_models = !kinds.chain([spec.task.kind()]).all(is_plain);
-        let mut house = Self::open(effective, needs_models).await?;
+        let mut house = Self::open(effective, needs_models || spec.row_scorers).await?;
+        if let Some((Opened::Rooms(rooms), _)) = &house.here
+            && searches(&spec.task)
+        {
+            rooms.equip(effective).await?;
+            rooms.index_configured(effective).await?;
+        }
         house.bench.kit.base = spec.base();
         Ok(house)
     }
@@ -56,6 +64,9 @@ impl EvalHouse {
     pub(crate) async fn open(effective: &Effective, with_models: bool) -> anyhow::Result<Self> {
         let mut bench = Bench::default();
         bench.kit.network = network::outward(effective)?;
+        for (name, model) in &effective.config.models {
+            bench.aliases.insert(name.clone(), serde_json::to_value(model)?);
+        }
         let caller = Arc::new(Caller { admin: true, ..Caller::default() });
         if let Some(card) = ownership::running(&effective.data.value) {
             let remote = Arc::new(Remote::new(card, &effective.config)?);
@@ -71,11 +82,11 @@ impl EvalHouse {
         let owned = Owned::take(&effective.data.value)?;
         let (opened, traces) = if with_models {
             let rooms = Rooms::open(effective).await?;
-            rooms.index_configured(effective).await?;
             bench.kit.models = Some(rooms.gateway.clone() as Arc<dyn Provider>);
             bench.kit.embedder = super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>;
             bench.kit.prices = Some(Arc::new(Priced(rooms.traces.clone())));
             bench.retriever = Some(rooms.library.clone() as Arc<dyn Retriever>);
+            bench.prompts = Some(Arc::new(Versions(rooms.prompts.clone())));
             let traces = rooms.traces.clone();
             (Opened::Rooms(Box::new(rooms)), traces)
         } else {
@@ -106,6 +117,29 @@ impl EvalHouse {
             }
         }
         Ok(())
+    }
+}
+
+/// The versions of the house's prompts.
+struct Versions(Arc<hanok_prompt::Library>);
+
+impl PromptVersions for Versions {
+    fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(async move {
+            let (name, at) =
+                reference.split_once('@').map_or((reference, None), |(name, at)| (name, Some(at)));
+            let found = self.0.resolve(name, at).await.map_err(|error| error.to_string())?;
+            Ok(found.prompt.version().as_str().to_owned())
+        })
+    }
+}
+
+/// Whether a task searches the house's own collections.
+fn searches(task: &TaskSpec) -> bool {
+    match task {
+        TaskSpec::Retrieval(_) => true,
+        TaskSpec::Model(task) => task.model.starts_with("hanok/"),
+        _ => false,
     }
 }
 
