@@ -6,7 +6,8 @@
 //! Reading order: [`file`] (files people write), [`spec`] (an eval's file), `template`, [`dataset`] (rows), [`task`]
 //! (what is tried), [`output`] and [`score`] (as they are kept), [`keeper`] (where), [`run`] (the runner), [`report`]
 //! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order); [`scorer`], [`judge`],
-//! [`calibration`] and [`probe`] (what a judge is worth).
+//! [`calibration`] and [`probe`] (what a judge is worth), [`labels`]
+//! (what people say), [`lab`] (a judge held against them).
 
 pub mod calibration;
 pub mod dataset;
@@ -17,6 +18,8 @@ mod json;
 pub mod judge;
 pub mod keeper;
 pub mod kit;
+pub mod lab;
+pub mod labels;
 pub mod output;
 pub mod probe;
 pub mod process;

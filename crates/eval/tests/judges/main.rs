@@ -13,6 +13,7 @@
 
 mod calibration;
 mod judges;
+mod lab;
 mod probes;
 mod scorers;
 mod scripted;
