@@ -148,6 +148,48 @@ def test_config_says_who_won(folder):
     assert "4242" in bind(HANOK_BIND="127.0.0.1:4242")
 
 
+def test_config_shows_all_that_holds(folder):
+    (folder / "hanok.toml").write_text(
+        '[documents]\nparser_time = "5s"\n\n[collections.docs]\npaths = ["docs"]\nchunking = { size = 200 }\n\n'
+        '[providers.mine]\nbase_url = "http://127.0.0.1:9/v1"\nheaders = { x-team = "sk-mock-in-a-header" }\n'
+        '[prices."mine/*"]\ninput = 1.0\noutput = 2.0\n'
+    )
+    ran = hanok("config", "show", "--origin", cwd=folder)
+    assert ran.code == 0 and "sk-mock" not in ran.out, ran.err
+    lines = dict(line.split(" = ", 1) for line in ran.out.splitlines())
+    told = {name: tuple(part.strip() for part in line.split("  # ")) for name, line in lines.items()}
+    default, file = "default", "file hanok.toml"
+    expected = {
+        "documents.watch": ("true", default),
+        "documents.largest_file": (str(64 << 20), default),
+        "documents.parser_memory": (str(512 << 20), default),
+        "documents.parser_time": ("5.0", file),
+        "documents.private_hosts": ("[]", default),
+        "collections.docs.paths": ('["docs"]', file),
+        "collections.docs.chunking.by": ('"structure"', default),
+        "collections.docs.chunking.size": ("200", file),
+        "collections.docs.chunking.whole": ("500", default),
+        "collections.docs.chunking.overlap": ("50", default),
+        "collections.docs.embedder": ('"none"', default),
+        "collections.docs.legs": ('"hybrid"', default),
+        "collections.docs.fusion.dense": ("0.55", default),
+        "providers.mine.headers.x-team": ('"(not shown)"', file),
+        'prices."mine/*".input': ("1.0", file),
+        "local.precision": ('"int8"', default),
+        "sampling.rate": ("1.0", default),
+    }
+    assert {name: told.get(name) for name in expected} == expected
+    # Every member of these two that the file can have is told, whatever they will be.
+    schema = hanok("config", "schema", cwd=folder).json["$defs"]
+    assert {f"documents.{name}" for name in schema["Documents"]["properties"]} <= set(told)
+    unset = {"query", "top_k", "per_source"}
+    for name in set(schema["Collection"]["properties"]) - unset:
+        assert any(path == f"collections.docs.{name}" or path.startswith(f"collections.docs.{name}.") for path in told), name
+    as_json = hanok("config", "show", "--json", cwd=folder)
+    assert "sk-mock" not in as_json.out
+    assert as_json.json["settings"]["documents.parser_time"] == {"value": 5.0, "origin": {"from": "file", "name": "hanok.toml"}}
+
+
 def test_config_check_as_json_tells_the_fault(folder):
     (folder / "hanok.toml").write_text("[servr]\n")
     ran = hanok("config", "check", "--json", cwd=folder)

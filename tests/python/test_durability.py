@@ -17,8 +17,9 @@ import pytest
 from support import Hanok, eventually, hanok, providers, running
 
 CALLERS = 200
-# A call whose answer ended this long before the kill must be kept.
-GRACE = 0.1
+# A call whose answer ended this long before the kill must be kept. The writer is at most 50 ms behind by itself; the rest
+# is for a machine that lets it wait.
+GRACE = 0.3
 
 
 class Caller(threading.Thread):

@@ -5,12 +5,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 
 import pytest
 
-from support import HERE, Hanok, eventually, hanok
+from support import HERE, Hanok, eventually, hanok, providers
 
 FILES = HERE.parent.parent / "crates" / "parse" / "tests" / "files"
 
@@ -86,6 +87,49 @@ def test_settings_of_a_collection(tmp_path):
     (tmp_path / "hanok.toml").write_text(config + "[collections.default.chunking]\nby = \"sentense\"\n")
     refused = hanok("config", "check", cwd=tmp_path)
     assert refused.code == 1 and "did you mean `sentence`" in refused.err
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_document_is_removed_everywhere(tmp_path, upstream, serving):
+    docs = tmp_path / "docs"
+    (docs / "old").mkdir(parents=True)
+    for name in ["a.md", "b.md", "old/c.md", "old/d.md"]:
+        (docs / name).write_text(f"# Note\n\nThe anchor of {name} is down by the {'reef' if 'old' in name else 'pier'}.\n")
+    config = providers(upstream, "[collections.default]\npaths = [\"docs\"]\nembedder = \"mock/embed\"\n")
+    (tmp_path / "hanok.toml").write_text(config)
+    assert report(hanok("index", "--json", cwd=tmp_path))["added"] == 4
+
+    def counts():
+        with sqlite3.connect(f"file:{tmp_path}/.hanok/hanok.db?mode=ro", uri=True) as db:
+            return [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("sources", "chunks", "vectors")]
+
+    assert counts() == [4, 4, 4]
+    server = Hanok(tmp_path, config).start() if serving else None
+    try:
+        # By the name of the list, by a path as it is typed, and a whole folder.
+        assert hanok("index", "--remove", "docs/a.md", "--json", cwd=tmp_path).json == {"deleted": ["docs/a.md"]}
+        gone = hanok("index", "--remove", tmp_path / "docs" / "old", cwd=docs, env={"HANOK_DATA": str(tmp_path / ".hanok")})
+        assert gone.out.splitlines() == ["removed docs/old/c.md", "removed docs/old/d.md"], gone.err
+        assert counts() == [1, 1, 1], "kept vectors that no text has are gone, too"
+        missing = hanok("index", "--remove", "docs/a.md", cwd=tmp_path)
+        assert missing.code == 1 and "no document `docs/a.md`" in missing.err
+        elsewhere = hanok("index", "--remove", "docs/b.md", "--collection", "other", cwd=tmp_path)
+        assert elsewhere.code == 1 and counts() == [1, 1, 1]
+        if server:
+            for legs in ["bm25", "dense"]:
+                hits = server.post("/api/search", {"query": "anchor", "legs": legs}).json["hits"]
+                assert [hit["source"] for hit in hits] == ["docs/b.md"], legs
+        else:
+            hits = hanok("search", "anchor", "--json", cwd=tmp_path).json["hits"]
+            assert [hit["source"] for hit in hits] == ["docs/b.md"]
+    finally:
+        if server:
+            server.stop()
+    assert (docs / "a.md").exists(), "files are nobody's to remove"
+    last = report(hanok("index", "--json", cwd=tmp_path))
+    assert (last["added"], last["unchanged"]) == (0, 1), "it comes back when it changes"
+    (docs / "a.md").write_text("The anchor is up.")
+    assert report(hanok("index", "--json", cwd=tmp_path))["added"] == 1
 
 
 class Site(http.server.BaseHTTPRequestHandler):

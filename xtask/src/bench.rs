@@ -1,5 +1,5 @@
 //! `cargo xtask bench gateway|records|retrieval|local`: builds the release binary and the bench, one after the other, so that
-//! neither gets features for the other's sake, and measures.
+//! neither gets features for the other's sake, and measures. `bench vectors` embeds texts and measures the index over them.
 
 use crate::process::run;
 use crate::workspace::Workspace;
@@ -22,6 +22,32 @@ pub(crate) fn run_bench(workspace: &Workspace, package: &str, options: &[&str]) 
         bench.arg("--hanok").arg(release.join("hanok"));
     }
     run(&mut bench)
+}
+
+/// Measures the index by itself: over the vectors of real texts, over as many made ones as `options` say (a million
+/// without), and over words.
+pub(crate) fn run_vectors(workspace: &Workspace, options: &[&str]) -> Result<()> {
+    for package in ["local-bench", "retrieval-bench"] {
+        run(workspace.cargo().args(["build", "--release", "--package", package]))?;
+    }
+    let (release, folder) = (workspace.target.join("release"), workspace.scratch("vectors"));
+    std::fs::create_dir_all(&folder)?;
+    let [texts, questions, text_vectors, question_vectors] =
+        ["texts.jsonl", "questions.jsonl", "texts.f32", "questions.f32"].map(|name| folder.join(name));
+    let mut pieces = Command::new(release.join("retrieval-bench"));
+    run(pieces.arg("pieces").arg("--texts").arg(&texts).arg("--questions").arg(&questions))?;
+    for (from, to) in [(&texts, &text_vectors), (&questions, &question_vectors)] {
+        let mut embed = Command::new(release.join("local-bench"));
+        run(embed.args(["--most", "1000000", "--texts"]).arg(from).arg("--write").arg(to))?;
+    }
+    let legs = |args: &[&std::ffi::OsStr]| {
+        let mut bench = workspace.cargo();
+        run(bench.args(["bench", "--package", "hanok-index", "--bench", "legs", "--"]).args(args))
+    };
+    legs(&["vectors".as_ref(), text_vectors.as_ref(), question_vectors.as_ref()])?;
+    legs(&["synthetic".as_ref(), options.first().unwrap_or(&"1000000").as_ref()])?;
+    let words = workspace.root.join("../shared/data/retrieval/scifact");
+    legs(&["words".as_ref(), words.as_ref(), "20".as_ref()])
 }
 
 /// Measures with a package that has the crates in itself that it measures.

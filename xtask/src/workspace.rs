@@ -41,6 +41,10 @@ impl Workspace {
         // Cargo names itself to what it runs; otherwise the one on the path will do.
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
+        if self.ci {
+            // A clean clone is compiled anew anyway; what would be kept for the next time only fills the disk.
+            command.env("CARGO_INCREMENTAL", "0");
+        }
         command
     }
 

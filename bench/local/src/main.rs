@@ -1,9 +1,11 @@
-//! `cargo xtask bench local`: sentences a second of an embedder, in floats and in bytes, beside torch over the same
-//! texts in turns; and how near their vectors are.
+//! `cargo xtask bench local`: sentences a second of an embedder, in floats and in bytes, beside torch (`--python`) and
+//! candle (built with the feature `candle`) over the same texts in turns; and how near their vectors are.
 //!
 //! A machine that others use, too, slows whoever computes at the moment: rounds take turns, the best of each counts,
 //! and beside the time on the clock stands that of the processor, which others hardly change.
 
+#[cfg(feature = "candle")]
+mod candle;
 mod torch;
 
 use anyhow::{Context as _, Result};
@@ -36,6 +38,9 @@ struct Flags {
     /// A Python with torch and transformers; without it ours are measured alone.
     #[arg(long)]
     python: Option<PathBuf>,
+    /// Measure nothing: write the vectors of the texts, in bytes' precision, as 32-bit floats into this file.
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
 
 /// What a round took.
@@ -59,6 +64,9 @@ fn main() -> Result<()> {
     let flags = Flags::parse();
     let texts = texts(&flags)?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    if let Some(path) = &flags.write {
+        return write(&flags, &texts, path);
+    }
     let mut ours = Vec::new();
     for precision in [Precision::F32, Precision::Int8] {
         let options = Options { precision, threads: flags.threads, isa: None };
@@ -73,6 +81,8 @@ fn main() -> Result<()> {
         }
         None => None,
     };
+    #[cfg(feature = "candle")]
+    let (candle, mut candle_took) = (candle::Candle::open(&flags.model, most)?, Took::NEVER);
     let mut peer = Took::NEVER;
     for _ in 0..flags.rounds {
         for (_, model, _, best) in &mut ours {
@@ -82,6 +92,13 @@ fn main() -> Result<()> {
         }
         if let Some(torch) = &mut torch {
             peer = peer.best(torch.round()?);
+        }
+        #[cfg(feature = "candle")]
+        {
+            let (start, busy) = (Instant::now(), processor()?);
+            candle.embed(&texts, flags.batch)?;
+            candle_took =
+                candle_took.best(Took { wall: start.elapsed().as_secs_f64(), busy: processor()? - busy });
         }
     }
     let mut out = std::io::stdout().lock();
@@ -97,6 +114,12 @@ fn main() -> Result<()> {
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     if let Some(torch) = &torch {
         line(&mut out, &torch.version, count, peer, peer, (1.0, 1.0))?;
+    }
+    #[cfg(feature = "candle")]
+    {
+        let vectors = candle.embed(&texts, flags.batch)?;
+        let near = reference.map_or((1.0, 1.0), |reference| near(&vectors, reference));
+        line(&mut out, "candle", count, candle_took, peer, near)?;
     }
     for (precision, model, vectors, took) in &ours {
         let near = reference.map_or((1.0, 1.0), |reference| near(vectors, reference));
@@ -145,6 +168,18 @@ fn embed(model: &TextEmbedder, texts: &[&str], batch: usize) -> Result<Vec<Vec<f
         vectors.extend(model.embed_now(some, EmbedKind::Document)?);
     }
     Ok(vectors)
+}
+
+fn write(flags: &Flags, texts: &[&str], path: &Path) -> Result<()> {
+    let options = Options { precision: Precision::Int8, threads: flags.threads, isa: None };
+    let model = TextEmbedder::open(&flags.model, options)?;
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for some in texts.chunks(1024) {
+        for number in embed(&model, some, flags.batch)?.iter().flatten() {
+            out.write_all(&number.to_le_bytes())?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 /// Cosines with the other's vectors: their mean, and the least.

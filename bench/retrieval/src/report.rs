@@ -1,5 +1,6 @@
 //! What was measured, and what it is held to.
 
+use crate::peers::Peer;
 use crate::run::Run;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -46,8 +47,8 @@ pub(crate) fn rows(runs: &[Run]) -> Vec<Row> {
         .collect()
 }
 
-/// Both as tables.
-pub(crate) fn table(runs: &[Run], rows: &[Row]) -> String {
+/// All as tables.
+pub(crate) fn table(runs: &[Run], others: &[Peer], rows: &[Row]) -> String {
     let mut out = String::from(
         "| collection | searched by | nDCG@10 (95 %) | recall@100 | MRR | MAP | index s | vectors s | query p50 / p99 ms | peak MB |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
@@ -69,6 +70,17 @@ pub(crate) fn table(runs: &[Run], rows: &[Row]) -> String {
             number("/embed_seconds"),
             number("/query_ms/p50"),
             number("/query_ms/p99"),
+        );
+    }
+    if !others.is_empty() {
+        out.push_str(
+            "\n| collection | peer | nDCG@10 | index and vectors s | query p50 / p99 ms | peak MB |\n|---|---|---|---|---|---|\n",
+        );
+    }
+    for Peer { who, collection, ndcg_at_10, index_seconds, p50, p99, peak_mb } in others {
+        let _ = writeln!(
+            out,
+            "| {collection} | {who} | {ndcg_at_10:.4} | {index_seconds:.1} | {p50:.2} / {p99:.2} | {peak_mb:.0} |"
         );
     }
     out.push_str("\n| | measured | target | |\n|---|---|---|---|\n");

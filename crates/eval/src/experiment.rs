@@ -4,6 +4,7 @@
 use crate::dataset::{self, Columns, DatasetError, from_traces, split_of};
 use crate::file::FileError;
 use crate::gate::GateReport;
+use crate::import::rows::RowScorers;
 use crate::keeper::{KeepError, Keeper};
 use crate::report::{Collected, Comparison, Report, compare};
 use crate::run::{BuiltScorer, Cancel, Ended, Outcome, Plan, Progress, Runner, Select};
@@ -425,6 +426,10 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
         spec.scorers.iter().zip(spec.scorer_lines.iter().copied().chain(std::iter::repeat(1)))
     {
         let at = |message: String| FileError::at(&spec.path, line, message);
+        if table.get("kind").and_then(Value::as_str) == Some("unsupported") {
+            let why = table.get("why").and_then(Value::as_str).unwrap_or_default();
+            return Err(at(format!("this scorer is not supported: {why}; put another one in its place")).into());
+        }
         let scorer: ScorerSpec =
             serde_json::from_value(Value::Object(table.clone())).map_err(|error| at(error.to_string()))?;
         if !names.insert(scorer.name.clone()) {
@@ -435,6 +440,9 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
         let is_paid = matches!(scorer.kind.name(), "judge" | "similarity");
         let scorer = scorer::build(&scorer, &bench.kit).map_err(|error| at(error.to_string()))?;
         built.push(BuiltScorer { scorer, is_paid });
+    }
+    if spec.row_scorers {
+        built.push(BuiltScorer { scorer: Arc::new(RowScorers::new(bench.kit.clone())), is_paid: true });
     }
     Ok(built)
 }

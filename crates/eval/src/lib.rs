@@ -5,15 +5,16 @@
 //!
 //! Reading order: [`file`] (files people write), [`spec`] (an eval's file), `template`, [`dataset`] (rows), [`task`]
 //! (what is tried), [`output`] and [`score`] (as they are kept), [`keeper`] (where), [`run`] (the runner), [`report`]
-//! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order); [`scorer`], [`judge`],
-//! [`calibration`] and [`probe`] (what a judge is worth), [`labels`]
-//! (what people say), [`lab`] (a judge held against them).
+//! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order), [`import`] (other programs'
+//! files); [`scorer`], [`process`] (commands), [`judge`], [`calibration`] and [`probe`] (what a judge is worth),
+//! [`labels`] (what people say), [`lab`] (a judge held against them).
 
 pub mod calibration;
 pub mod dataset;
 pub mod experiment;
 pub mod file;
 pub mod gate;
+pub mod import;
 mod json;
 pub mod judge;
 pub mod keeper;

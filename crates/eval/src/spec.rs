@@ -22,6 +22,9 @@ pub struct Spec {
     pub task: TaskSpec,
     /// What scores it, each as its table has it.
     pub scorers: Vec<Object>,
+    /// Whether rows bring scorers of their own (`metadata.scorers`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub row_scorers: bool,
     /// How often each row is tried.
     pub repeats: u32,
     /// Most calls of the task at once.
@@ -34,6 +37,9 @@ pub struct Spec {
     /// What must hold.
     #[serde(skip_serializing_if = "Gate::is_empty")]
     pub gate: Gate,
+    /// The file of another program that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Where it was read from; empty where from no file.
     #[serde(skip)]
     pub path: PathBuf,
@@ -74,11 +80,13 @@ impl Spec {
             dataset,
             task,
             scorers,
+            row_scorers: raw.row_scorers,
             repeats: raw.repeats.unwrap_or(1),
             concurrency: raw.concurrency.unwrap_or(16),
             retries: raw.retries.unwrap_or(2),
             budget: raw.budget,
             gate: raw.gate,
+            source: raw.source,
             path: path.to_owned(),
             scorer_lines,
         };
@@ -121,6 +129,8 @@ struct Raw {
     #[serde(default)]
     scorers: Vec<Spanned<Object>>,
     #[serde(default)]
+    row_scorers: bool,
+    #[serde(default)]
     repeats: Option<u32>,
     #[serde(default)]
     concurrency: Option<usize>,
@@ -130,6 +140,22 @@ struct Raw {
     budget: Option<Dollars>,
     #[serde(default)]
     gate: Gate,
+    #[serde(default)]
+    source: Option<Source>,
+}
+
+/// The file of another program that an eval was made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    /// `promptfoo` or `openai`.
+    pub format: String,
+    /// Which of its prompts, from 0.
+    pub prompt: usize,
+    /// Which of its providers, from 0.
+    pub provider: usize,
+    /// All of it, as JSON.
+    pub document: String,
 }
 
 /// Which rows: a file's path, or a table.
@@ -202,6 +228,8 @@ pub enum TaskSpec {
     Http(HttpTask),
     /// A command.
     Command(CommandTask),
+    /// What another program's file had and has no counterpart: it does not run.
+    Unsupported(UnsupportedTask),
 }
 
 impl TaskSpec {
@@ -214,6 +242,7 @@ impl TaskSpec {
             Self::Retrieval(_) => "retrieval",
             Self::Http(_) => "http",
             Self::Command(_) => "command",
+            Self::Unsupported(_) => "unsupported",
         }
     }
 }
@@ -351,6 +380,14 @@ fn post() -> String {
 
 fn minute() -> f64 {
     60.0
+}
+
+/// Members of `unsupported`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UnsupportedTask {
+    /// Why it does not run.
+    pub why: String,
 }
 
 /// Members of `command`.

@@ -49,6 +49,9 @@ pub async fn build(spec: &TaskSpec, bench: &Bench) -> Result<BuiltTask, TaskErro
         TaskSpec::Prompt(spec) => (Arc::new(model::ChatTask::of_prompt(spec, bench).await?), true, true),
         TaskSpec::Retrieval(spec) => (Arc::new(retrieval::SearchTask::new(spec, bench)?), false, true),
         TaskSpec::Http(spec) => (Arc::new(http::EndpointTask::new(spec, bench)?), false, true),
+        TaskSpec::Unsupported(spec) => {
+            return Err(TaskError::Invalid(format!("not supported: {}", spec.why)));
+        }
         TaskSpec::Command(spec) => (Arc::new(command::ProgramTask::new(spec, bench)?), true, true),
     };
     Ok(BuiltTask { task, is_cached, is_traced })

@@ -70,13 +70,15 @@ impl Policy {
         Ok(if bounded { Some(output.tokens) } else { key.and_then(|key| key.max_output_tokens) })
     }
 
-    /// The same for a call of another room of this house, which is no client's.
+    /// The same for a call that is there in types: of another room of this house, or what a prompt made of a
+    /// client's. `thought` tokens it was let in with.
     pub(crate) async fn reserve_typed(
         &self,
         cx: &CallContext,
         key: Option<&Key>,
         request: &mut ChatRequest,
         model: &Model,
+        thought: u64,
     ) -> Result<(), Problem> {
         let most = key.and_then(|key| key.max_output_tokens);
         let within = |tokens: u64| most.map_or(tokens, |most| most.min(tokens));
@@ -84,8 +86,9 @@ impl Policy {
         let output = said.unwrap_or_else(|| within(model.max_tokens.unwrap_or(self.max_output_tokens)));
         let name = request.model.clone();
         let input = || request_at_most(request);
-        let bounded =
-            self.set_aside(cx, key, name.as_str(), 0, || self.at_most(model, input, output, true)).await?;
+        let all = output.saturating_mul(u64::from(request.sampling.n.unwrap_or(1)));
+        let amount = || self.at_most(model, input, all, true);
+        let bounded = self.set_aside(cx, key, name.as_str(), thought, amount).await?;
         request.sampling.max_tokens = said.or(if bounded { Some(output) } else { most });
         Ok(())
     }

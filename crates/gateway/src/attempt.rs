@@ -219,11 +219,11 @@ impl ClientCall<'_> {
     }
 }
 
-fn own_response_id(cx: &CallContext) -> ResponseId {
+pub(crate) fn own_response_id(cx: &CallContext) -> ResponseId {
     format!("resp_{}{}", cx.trace_id(), hanok_base::SpanId::random()).into()
 }
 
-fn under_id(event: StreamEvent, own: &ResponseId) -> StreamEvent {
+pub(crate) fn under_id(event: StreamEvent, own: &ResponseId) -> StreamEvent {
     match event {
         StreamEvent::Start { model, created, dialect, extra, .. } => {
             StreamEvent::Start { id: own.clone(), model, created, dialect, extra }

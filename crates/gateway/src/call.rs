@@ -8,6 +8,7 @@ use crate::catalog::Catalog;
 use crate::key::{Key, KeyRing};
 use crate::plan::{Facts, Step, plan};
 use crate::policy::Policy;
+use crate::prompted::{self, Prompts};
 use crate::retry::{RetryBudget, Verdict, backoff, may_cost, verdict};
 use crate::route::Model;
 use crate::routes::{RESERVED, Routes};
@@ -93,9 +94,11 @@ pub struct Gateway {
     keys: KeyRing,
     policy: ArcSwap<Policy>,
     retries: RetryBudget,
-    cache: Cache,
+    pub(crate) cache: Cache,
     /// Set once, before the first call.
     shelf: OnceLock<Arc<dyn Shelf>>,
+    /// Set once, before the first call.
+    prompts: OnceLock<Arc<dyn Prompts>>,
     pub(crate) running: Running,
 }
 
@@ -111,6 +114,7 @@ impl Gateway {
             retries: RetryBudget::default(),
             cache: Cache::default(),
             shelf: OnceLock::new(),
+            prompts: OnceLock::new(),
             running: Running::default(),
         }
     }
@@ -125,6 +129,18 @@ impl Gateway {
     /// Where responses are kept, where they are.
     pub(crate) fn shelf(&self) -> Option<Arc<dyn Shelf>> {
         self.shelf.get().cloned()
+    }
+
+    /// The same with prompts, offered as `prompt/NAME`.
+    #[must_use]
+    pub fn prompting(self, prompts: Arc<dyn Prompts>) -> Self {
+        let _first = self.prompts.set(prompts);
+        self
+    }
+
+    /// The prompts, where there are any.
+    pub(crate) fn prompts(&self) -> Option<&Arc<dyn Prompts>> {
+        self.prompts.get()
     }
 
     /// Exchanges the routes; calls under way finish on the old ones. How targets do is remembered.
@@ -163,7 +179,7 @@ impl Gateway {
         self.policy.store(Arc::new(policy));
     }
 
-    /// Every model on offer under the name a client asks for it by: the configuration's, our answerers, then
+    /// Every model on offer under the name a client asks for it by: the configuration's, our answerers, prompts, then
     /// `provider/model`. Providers that do not answer soon show when they have.
     pub async fn model_list(&self) -> Vec<(String, ModelInfo)> {
         let routes = self.routes();
@@ -180,6 +196,11 @@ impl Gateway {
             let models = answerer.models().await.unwrap_or_default();
             list.extend(models.into_iter().map(|info| (format!("{RESERVED}/{}", info.name), info)));
         }
+        let prompts = self.prompts().map(|prompts| prompts.offered()).unwrap_or_default();
+        list.extend(prompts.into_iter().map(|name| {
+            let name = format!("{}/{name}", prompted::RESERVED);
+            (name.clone(), own(name.into()))
+        }));
         for provider in routes.providers() {
             for info in self.catalog.models(provider.name()).iter() {
                 let owned_by = info.owned_by.clone().or_else(|| Some(provider.name().to_string()));
@@ -223,6 +244,13 @@ impl Gateway {
             scope.set(name.clone(), value.clone());
         }
         let peek = look(call)?;
+        if let Some(asked) = self.asked_by(call, &peek) {
+            return self.prompted(scope, call, &peek, asked).await;
+        }
+        if peek.model.is_empty() {
+            let problem = Problem::new(ErrorKind::InvalidRequest, "invalid_request", "no model is named");
+            return Err(problem.param("model"));
+        }
         scope.rename(format!("{} {}", operation_name(call.route), peek.model));
         scope.set("gen_ai.request.model", peek.model.as_str());
         scope.set("hanok.stream", peek.stream);
@@ -245,7 +273,7 @@ impl Gateway {
         let cached = model
             .cache
             .filter(|_| call.route == Route::Chat)
-            .map(|lifetime| (cache_key(call, &caller.project), lifetime));
+            .map(|lifetime| (cache_key(call, &caller.project, ""), lifetime));
         if let Some((key, lifetime)) = &cached
             && let Some(kept) = self.cache.get(key, *lifetime)
         {
@@ -482,16 +510,11 @@ fn look(call: &Call) -> Result<Peek, Problem> {
     if let Some(stream) = call.stream {
         peek.stream = stream;
     }
-    if peek.model.is_empty() {
-        return Err(
-            Problem::new(ErrorKind::InvalidRequest, "invalid_request", "no model is named").param("model")
-        );
-    }
     Ok(peek)
 }
 
-/// Which request this is: whose, in which shape, and its very bytes.
-fn cache_key(call: &Call, project: &str) -> CacheKey {
+/// Which request this is: whose, in which shape, its very bytes, and what else it comes down to (`made_of`).
+pub(crate) fn cache_key(call: &Call, project: &str, made_of: &str) -> CacheKey {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -510,19 +533,20 @@ fn cache_key(call: &Call, project: &str) -> CacheKey {
         part(value.as_bytes());
     }
     part(&call.body);
+    part(made_of.as_bytes());
     *hasher.finalize().as_bytes()
 }
 
-enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     Answered(Answered<'a>),
     Kept(Kept, Option<RateLimits>),
 }
 
-struct Answered<'a> {
-    reply: Reply,
-    held: Held,
-    limits: Option<RateLimits>,
-    cache: Option<(&'a Cache, CacheKey)>,
+pub(crate) struct Answered<'a> {
+    pub(crate) reply: Reply,
+    pub(crate) held: Held,
+    pub(crate) limits: Option<RateLimits>,
+    pub(crate) cache: Option<(&'a Cache, CacheKey)>,
 }
 
 fn note_lost(scope: &mut SpanScope, cx: &CallContext) {

@@ -94,10 +94,13 @@ impl Gateway {
         scope: &mut SpanScope,
         mut request: ChatRequest,
     ) -> Result<(EventStream, Held), ProviderError> {
+        if let Some(asked) = self.asked_prompt(request.model.as_str()) {
+            return self.inner_prompted(scope, asked, request).await;
+        }
         let (model, key) = self.admitted(scope, &request.model)?;
         let (cx, key) = (scope.context().clone(), key.as_deref());
         let failed = |problem: Problem| self.failed(&problem);
-        self.policy().reserve_typed(&cx, key, &mut request, &model).await.map_err(failed)?;
+        self.policy().reserve_typed(&cx, key, &mut request, &model, 0).await.map_err(failed)?;
         let cache_key = request.cache_key.clone();
         let facts = Facts {
             dialect: request.dialect.unwrap_or(Dialect::OpenAiChat),
@@ -109,7 +112,7 @@ impl Gateway {
         };
         let more = || -> BoxFuture<'_, Result<(), Problem>> {
             let (mut request, cx, model) = (request.clone(), &cx, &model);
-            Box::pin(async move { self.policy().reserve_typed(cx, key, &mut request, model).await })
+            Box::pin(async move { self.policy().reserve_typed(cx, key, &mut request, model, 0).await })
         };
         self.tried(scope, &model, &facts, &request, &more).await
     }
@@ -185,7 +188,7 @@ impl Gateway {
         }
     }
 
-    fn failed(&self, problem: &Problem) -> ProviderError {
+    pub(crate) fn failed(&self, problem: &Problem) -> ProviderError {
         let kind = match problem.kind {
             ErrorKind::NotFound => ProviderErrorKind::UnknownModel,
             ErrorKind::RateLimited | ErrorKind::BudgetSpent => ProviderErrorKind::RateLimited,
@@ -201,7 +204,7 @@ impl Gateway {
 }
 
 /// What routing knows of a call of this house before its request is looked at.
-fn own(cx: &CallContext) -> Facts<'_> {
+pub(crate) fn own(cx: &CallContext) -> Facts<'_> {
     Facts {
         dialect: Dialect::OpenAiChat,
         stream: false,

@@ -6,7 +6,7 @@
 //! is itself a [`hanok_base::Provider`], so that answerers can call models through it.
 //!
 //! Reading order: [`call`] (one call, top to bottom), `attempt` (one try at one target), [`answer`] (what goes
-//! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back); whom to try: [`routes`] (names to models), [`route`] (a model and its
+//! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back), [`prompted`] (prompts kept here); whom to try: [`routes`] (names to models), [`route`] (a model and its
 //! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, `resume` (streams that
 //! break off), [`catalog`] (what providers
 //! offer), `about` (what is known of a model); who may: [`key`], [`limit`], `admission`, [`policy`], [`accounts`]
@@ -26,6 +26,7 @@ pub mod key;
 pub mod limit;
 pub mod plan;
 pub mod policy;
+pub mod prompted;
 mod resume;
 mod retry;
 pub mod route;
@@ -41,6 +42,7 @@ pub use catalog::{Catalog, ProviderHealth};
 pub use key::{Budget, Key, KeyRing, Period};
 pub use limit::{Limits, Meter};
 pub use policy::Policy;
+pub use prompted::{AskedPrompt, Misfit, Prepared, Prompts, Reading};
 pub use route::{Entry, Model, Rule, Strategy};
 pub use routes::{Routes, RoutesError};
 pub use stored::{KeptResponse, Shelf, Turn};

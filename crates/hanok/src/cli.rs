@@ -80,9 +80,12 @@ pub(crate) enum Command {
     /// Check, describe or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Measure
+    /// Run evals, and look at what came of them
     #[command(subcommand)]
     Eval(Eval),
+    /// Keep, split, check and export the rows that evals run over
+    #[command(subcommand)]
+    Dataset(Dataset),
     /// Parse documents that come on standard input: the child of a server or an index, limited by itself
     #[command(hide = true)]
     ParseDocuments,
@@ -158,6 +161,9 @@ pub(crate) struct Index {
     /// The collection; all configured ones when neither this nor a path is given
     #[arg(long, value_name = "NAME")]
     pub(crate) collection: Option<String>,
+    /// Remove this document, or all below this folder, from the collection; its file stays. May be given again
+    #[arg(long, value_name = "SOURCE", conflicts_with = "paths")]
+    pub(crate) remove: Vec<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -542,6 +548,269 @@ pub(crate) enum Eval {
         #[command(flatten)]
         json: Json,
     },
+    /// Run an eval: its rows through its task and scorers; exit 100 where its gate fails
+    #[command(after_help = "Examples:\n  hanok eval run evals/search.toml --limit 20\n  \
+        hanok eval run search --repeat 5 --budget 2.50 --report junit=eval.xml --report markdown=eval.md\n\n\
+        A run that was stopped or killed goes on where it was, and pays for nothing again.")]
+    Run(EvalRun),
+    /// List experiments, newest first
+    #[command(after_help = "Example:\n  hanok eval ls search")]
+    Ls {
+        /// Only those of this eval
+        #[arg(default_value = "")]
+        name: String,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show an experiment: its numbers, and its results
+    #[command(after_help = "Examples:\n  hanok eval show 12\n  hanok eval show 12 --results --low correct")]
+    Show(EvalShow),
+    /// Compare two experiments row by row: the first is the baseline
+    #[command(after_help = "Example:\n  hanok eval compare 11 12")]
+    Compare {
+        /// The baseline
+        first: i64,
+        /// What is compared with it
+        second: i64,
+        /// Confidence of intervals
+        #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+        confidence: f64,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Show what two experiments made of the same rows, regressions first
+    #[command(after_help = "Example:\n  hanok eval diff 11 12 --score correct")]
+    Diff {
+        /// The baseline
+        first: i64,
+        /// What is compared with it
+        second: i64,
+        /// By which score [default: the first that both have]
+        #[arg(long, value_name = "NAME")]
+        score: Option<String>,
+        /// How many rows
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Forget an experiment with its results
+    #[command(after_help = "Example:\n  hanok eval rm 12")]
+    Rm {
+        /// Its number
+        experiment: i64,
+    },
+    /// Make an eval of a promptfoo or OpenAI file
+    #[command(after_help = "Examples:\n  hanok eval import promptfooconfig.yaml -o evals/search.toml\n  \
+        hanok eval import samples.jsonl -o evals/match.toml --model openai/gpt-5-mini")]
+    Import(EvalImport),
+    /// Write an eval as promptfoo or OpenAI have it
+    #[command(after_help = "Example:\n  hanok eval export evals/search.toml -o promptfooconfig.yaml")]
+    Export {
+        /// The eval's file
+        file: PathBuf,
+        /// Where to: .yaml for promptfoo, .jsonl for OpenAI's samples
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+}
+
+/// `hanok eval run`
+#[derive(Debug, Args)]
+pub(crate) struct EvalRun {
+    /// The eval's file, or the name of one in the folder evals
+    pub(crate) file: PathBuf,
+    /// Only the first so many rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// How often each row, in place of what the file says
+    #[arg(long, value_name = "N")]
+    pub(crate) repeat: Option<u32>,
+    /// Most money, in US dollars: nothing begins that could pass it
+    #[arg(long, value_name = "DOLLARS")]
+    pub(crate) budget: Option<Dollars>,
+    /// Most calls at once, in place of what the file says
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<usize>,
+    /// Compare with: last, none, or an experiment's number [default: as the gate says]
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) baseline: Option<String>,
+    /// Begin anew where an earlier run was stopped
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) fresh: bool,
+    /// Only go on with a run that was stopped; an error where there is none
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Take no answer that another experiment has
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Write a report: junit=FILE, markdown=FILE or json=FILE; may be given again
+    #[arg(long, value_name = "KIND=FILE")]
+    pub(crate) report: Vec<String>,
+    /// Only say what would be run, and what so many rows can show
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok eval show`
+#[derive(Debug, Args)]
+pub(crate) struct EvalShow {
+    /// Its number
+    pub(crate) experiment: i64,
+    /// Its results, too
+    #[arg(long)]
+    pub(crate) results: bool,
+    /// Only results without an output
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Only results where this score is no, or less than half
+    #[arg(long, value_name = "SCORE")]
+    pub(crate) low: Option<String>,
+    /// Only results where this score has no value
+    #[arg(long, value_name = "SCORE")]
+    pub(crate) uncovered: Option<String>,
+    /// Only results that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) find: Option<String>,
+    /// How many results
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// `hanok eval import`
+#[derive(Debug, Args)]
+pub(crate) struct EvalImport {
+    /// promptfoo's YAML, or OpenAI's samples in JSON Lines
+    pub(crate) file: PathBuf,
+    /// The eval to write, which must not be there yet
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The model that is asked and that judges, where the file names none of ours
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Of several prompts, this one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) prompt: usize,
+    /// Of several providers, this one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) provider: usize,
+}
+
+/// `hanok dataset`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dataset {
+    /// List datasets
+    Ls(Json),
+    /// Show a dataset: its versions, and its first rows
+    #[command(after_help = "Example:\n  hanok dataset show support --limit 5")]
+    Show {
+        /// Its name
+        name: String,
+        /// The version, by the beginning of its hash [default: the newest]
+        #[arg(long, value_name = "HASH", default_value = "")]
+        version: String,
+        /// How many rows
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        limit: usize,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Keep rows of a file or of recorded traces as a dataset's newest version
+    #[command(after_help = "Examples:\n  hanok dataset add support --file rows.csv --expected answer\n  \
+        hanok dataset add disliked --traces \"score.helpful:<1 since:7d\"")]
+    Add(DatasetAdd),
+    /// Put rows into splits that stay when rows are added: a new version
+    #[command(after_help = "Example:\n  hanok dataset split support --into train=0.8,test=0.2")]
+    Split {
+        /// Its name
+        name: String,
+        /// Splits and their shares
+        #[arg(long, value_name = "NAME=SHARE,NAME=SHARE", default_value = "train=0.8,test=0.2")]
+        into: String,
+        /// Another seed is another split
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Find rows that are alike, also over splits; exit 1 where a split knows another
+    #[command(after_help = "Example:\n  hanok dataset check support")]
+    Check {
+        /// Its name, or a file of rows
+        name: String,
+        /// The version, by the beginning of its hash [default: the newest]
+        #[arg(long, value_name = "HASH", default_value = "")]
+        version: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Write a dataset's rows into a file
+    #[command(after_help = "Example:\n  hanok dataset export support -o support.csv --format csv")]
+    Export {
+        /// Its name
+        name: String,
+        /// The version, by the beginning of its hash [default: the newest]
+        #[arg(long, value_name = "HASH", default_value = "")]
+        version: String,
+        /// Only rows of this split
+        #[arg(long, value_name = "NAME")]
+        split: Option<String>,
+        /// jsonl, csv or openai
+        #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
+        format: String,
+        /// Into this file, which must not be there yet [default: stdout]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Forget a dataset with its versions
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `hanok dataset add`
+#[derive(Debug, Args)]
+#[group(id = "from", required = true, multiple = false, args = ["file", "traces"])]
+pub(crate) struct DatasetAdd {
+    /// Its name
+    pub(crate) name: String,
+    /// A file of rows: .jsonl, .csv, .tsv, .json, .yaml or .toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Traces that this filter finds
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) traces: Option<String>,
+    /// Of traces, what was answered is what would be right
+    #[arg(long, requires = "traces")]
+    pub(crate) answers_are_right: bool,
+    /// Traces at most
+    #[arg(long, value_name = "N", default_value_t = hanok_eval::dataset::from_traces::MOST)]
+    pub(crate) limit: usize,
+    /// Columns that are the input
+    #[arg(long, value_name = "COLUMN,COLUMN", value_delimiter = ',')]
+    pub(crate) input: Vec<String>,
+    /// The column that says what would be right
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) expected: Option<String>,
+    /// The column that tells rows apart
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) id: Option<String>,
+    /// The column that says what a row belongs to
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) cluster: Option<String>,
+    /// Add to the rows of the newest version, instead of taking their place
+    #[arg(long)]
+    pub(crate) append: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 impl Cli {

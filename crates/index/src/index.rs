@@ -411,7 +411,10 @@ impl Open {
             schema.add_u64_field("key", FAST);
         }
         schema.add_u64_field("group", FAST | INDEXED);
-        let index = Index::create(MmapDirectory::open(dir)?, schema.build(), IndexSettings::default())?;
+        // Nothing is kept of the texts, so that a thread to pack them would only be begun and ended, once a segment.
+        let settings =
+            IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+        let index = Index::create(MmapDirectory::open(dir)?, schema.build(), settings)?;
         Self::over(index, shape)
     }
 

@@ -54,6 +54,18 @@ impl CrossEncoder {
         Ok(wait(self.scores(question, texts))?.results)
     }
 
+    /// The scores of some texts, recorded under `cx`, and the tokens of question and texts.
+    pub(crate) async fn rerank_counted(
+        &self,
+        cx: &CallContext,
+        question: &str,
+        texts: &[&str],
+    ) -> Result<(Vec<f32>, usize), ProviderError> {
+        let span = self.model.span(cx, Operation::Rerank, texts.len());
+        let made = Model::ended(span, self.scores(question, texts).await)?;
+        Ok((made.results, made.tokens))
+    }
+
     async fn scores(&self, question: &str, texts: &[&str]) -> Result<Made<f32>, LocalError> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
         let question = question.to_owned();
@@ -79,10 +91,7 @@ impl Reranker for CrossEncoder {
         question: &'a str,
         texts: &'a [&'a str],
     ) -> BoxFuture<'a, Result<Vec<f32>, ProviderError>> {
-        Box::pin(async move {
-            let span = self.model.span(cx, Operation::Rerank, texts.len());
-            Model::ended(span, self.scores(question, texts).await)
-        })
+        Box::pin(async move { Ok(self.rerank_counted(cx, question, texts).await?.0) })
     }
 }
 

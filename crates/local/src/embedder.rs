@@ -59,6 +59,19 @@ impl TextEmbedder {
         self.model.kernels.isa.as_str()
     }
 
+    /// The vectors of some texts, recorded under `cx`, and the tokens of the texts.
+    pub(crate) async fn embed_counted(
+        &self,
+        cx: &CallContext,
+        texts: &[&str],
+        kind: EmbedKind,
+    ) -> Result<(Vec<Vec<f32>>, usize), ProviderError> {
+        let mut span = self.model.span(cx, Operation::Embeddings, texts.len());
+        span.set("gen_ai.embeddings.dimension.count", self.width());
+        let made = Model::ended(span, self.vectors(texts, kind).await)?;
+        Ok((made.results, made.tokens))
+    }
+
     async fn vectors(&self, texts: &[&str], kind: EmbedKind) -> Result<Made<Vec<f32>>, LocalError> {
         // Work outlives a caller that goes away, so it has texts of its own.
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
@@ -94,11 +107,7 @@ impl Embedder for TextEmbedder {
         texts: &'a [&'a str],
         kind: EmbedKind,
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
-        Box::pin(async move {
-            let mut span = self.model.span(cx, Operation::Embeddings, texts.len());
-            span.set("gen_ai.embeddings.dimension.count", self.width());
-            Model::ended(span, self.vectors(texts, kind).await)
-        })
+        Box::pin(async move { Ok(self.embed_counted(cx, texts, kind).await?.0) })
     }
 }
 

@@ -1,5 +1,5 @@
 //! Models in this process: texts to vectors ([`TextEmbedder`]), question and text to a score ([`CrossEncoder`]), and the
-//! folder they are kept in ([`Models`]).
+//! folder they are kept in ([`Models`]), as a provider ([`LocalProvider`]).
 //!
 //! The encoders of the BERT family, computed on the processor by kernels of our own: chosen at run time by instruction
 //! set, over texts of any lengths without padding, in floats or bytes. What a text becomes depends neither on the texts
@@ -8,7 +8,7 @@
 //! Deliberately not here: HTTP. What is fetched comes as bytes ([`Models::pull`]).
 //!
 //! Reading order: `config` (what a folder says), `tensors`, `tokens`, `kernels` (arithmetic), `encoder`, `pool`
-//! (threads), `model`, [`TextEmbedder`], [`CrossEncoder`], [`models`].
+//! (threads), `model`, [`TextEmbedder`], [`CrossEncoder`], [`models`], [`LocalProvider`].
 
 mod config;
 mod cross_encoder;
@@ -19,6 +19,7 @@ mod kernels;
 mod model;
 pub mod models;
 mod pool;
+mod provider;
 mod tensors;
 mod tokens;
 
@@ -29,3 +30,4 @@ pub use error::LocalError;
 pub use kernels::{Isa, Precision};
 pub use model::Options;
 pub use models::Models;
+pub use provider::LocalProvider;

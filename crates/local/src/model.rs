@@ -168,7 +168,7 @@ impl Model {
     pub(crate) fn ended<T>(
         mut span: SpanScope,
         made: Result<Made<T>, LocalError>,
-    ) -> Result<Vec<T>, ProviderError> {
+    ) -> Result<Made<T>, ProviderError> {
         match made {
             Ok(made) => {
                 span.set("gen_ai.usage.input_tokens", made.tokens);
@@ -176,7 +176,7 @@ impl Model {
                     span.set("hanok.texts_cut", made.cut);
                 }
                 span.finish();
-                Ok(made.results)
+                Ok(made)
             }
             Err(error) => {
                 let kind = match error {
@@ -192,7 +192,7 @@ impl Model {
 }
 
 /// The name local models have as a provider.
-const PROVIDER: &str = "local";
+const PROVIDER: &str = crate::LocalProvider::NAME;
 
 /// Which texts are computed together: those of like length, the longest first, in packs small enough that every
 /// thread gets some.

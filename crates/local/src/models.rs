@@ -92,6 +92,17 @@ pub enum Purpose {
     CrossEncoder,
 }
 
+impl Purpose {
+    /// That of the model in a folder.
+    pub(crate) fn of(folder: &Path) -> Result<Self, LocalError> {
+        Ok(Self::shaped(&Shape::read(folder)?))
+    }
+
+    fn shaped(shape: &Shape) -> Self {
+        if shape.classifies { Self::CrossEncoder } else { Self::Embedder }
+    }
+}
+
 /// A model that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Installed {
@@ -375,7 +386,7 @@ fn installed(name: &str, folder: &Path) -> Result<Installed, LocalError> {
     Ok(Installed {
         name: name.to_owned(),
         family: shape.family.as_str(),
-        purpose: if shape.classifies { Purpose::CrossEncoder } else { Purpose::Embedder },
+        purpose: Purpose::shaped(&shape),
         dimensions: shape.hidden,
         layers: shape.layers,
         most_tokens: most_tokens(folder, &shape)?,

@@ -73,7 +73,8 @@ impl AskAnswerer {
         };
         let steps = options.query.unwrap_or_default();
         let queries = self.queries(cx, &steps, &asked, &query.text, request, &target).await;
-        let found = search_all(&*self.library, cx, &query, &queries)
+        let per_source = self.library.equipment(&collection).per_source;
+        let found = search_all(&*self.library, cx, &query, &queries, per_source)
             .await
             .map_err(|error| search_failed(&self.name, error))?;
         if found.hits.is_empty() {

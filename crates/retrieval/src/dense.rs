@@ -3,12 +3,14 @@
 //! The store keeps every vector under the hash of the text it is of, so that a text is embedded once, whatever
 //! becomes of the index, of the chunk's id or of the run; the index is filled from there and can always be built again.
 
+use crate::equipment::Readiness;
 use crate::error::{LibraryError, blocking};
 use crate::follow::Mark;
 use crate::library::{Library, Shelf};
+use crate::stretch::Stretches;
 use crate::sync::Cancel;
 use crate::trial::Trial;
-use hanok_base::{CallContext, CollectionName, EmbedKind, Embedder};
+use hanok_base::{CollectionName, EmbedKind, Embedder, Recorder};
 use hanok_index::{VectorIndex, VectorWriter};
 use hanok_store::Store;
 use hanok_store::documents::{Delta, IndexedSource, NewChunk};
@@ -101,10 +103,13 @@ impl Library {
     /// nothing is done. What is embedded already is not embedded again. Until all of it is, searches ask the vectors
     /// of the embedder before, and afterwards the new ones. One run of a collection at a time; a second one waits.
     ///
-    /// `tell` hears how far it is. The embedder's calls are recorded under `cx`.
+    /// Nothing is done while what it is to be searched with is still being opened, or cannot be.
+    ///
+    /// `tell` hears how far it is. The embedder's calls are recorded where there is a `recorder`, some hundred texts a
+    /// trace.
     pub async fn embed(
         &self,
-        cx: &CallContext,
+        recorder: Option<&dyn Recorder>,
         collection: &CollectionName,
         tell: &(dyn Fn(Embedded) + Send + Sync),
         cancel: &Cancel,
@@ -112,6 +117,10 @@ impl Library {
         let Some(shelf) = self.shelf(collection) else { return Ok(()) };
         let _one_at_a_time = shelf.embedding.lock().await;
         let equipment = self.equipment(collection);
+        if equipment.readiness != Readiness::Ready {
+            // Which embedder it is to have is not known yet; whoever opens it has all embedded then.
+            return Ok(());
+        }
         let Some(embedder) = equipment.embedder.clone() else {
             *shelf.dense.write() = None;
             self.store.vectors().sweep().await?;
@@ -126,8 +135,9 @@ impl Library {
         dense.index.forget_if_gone();
         let id = dense.embedder.id().to_owned();
         let (chunks, embedded) = self.store.vectors().coverage(shelf.id, &id).await?;
+        let traces = Stretches::new(recorder, collection, &id);
         let mut run =
-            Run { store: &self.store, shelf: &shelf, dense: &dense, cx, tell, cancel, chunks, embedded };
+            Run { store: &self.store, shelf: &shelf, dense: &dense, traces, tell, cancel, chunks, embedded };
         run.tell();
         if !run.follow().await? {
             return Ok(());
@@ -140,8 +150,10 @@ impl Library {
                 return Ok(());
             }
         }
-        self.try_out(cx, &shelf, &dense).await?;
+        self.try_out(&mut run.traces, &shelf, &dense).await?;
+        drop(run);
         let former = shelf.dense.write().replace(dense);
+        self.keep_serving(&shelf, &id, equipment.embedder_from).await?;
         if former.is_none_or(|former| former.embedder.id() != id) {
             self.store.vectors().forget_others(shelf.id, &id).await?;
             let kept = name_of(&id);
@@ -152,12 +164,17 @@ impl Library {
     }
 
     /// Finds out what the embedder knows of the collection, where that is not known of it as it is now.
-    async fn try_out(&self, cx: &CallContext, shelf: &Shelf, dense: &Dense) -> Result<(), LibraryError> {
+    async fn try_out(
+        &self,
+        traces: &mut Stretches<'_>,
+        shelf: &Shelf,
+        dense: &Dense,
+    ) -> Result<(), LibraryError> {
         let chunks = dense.index.len();
         if dense.trial.read().as_ref().is_some_and(|trial| trial.still_holds(chunks)) {
             return Ok(());
         }
-        let trial = Trial::hold(&self.store, cx, shelf.id, &*dense.embedder, chunks).await?;
+        let trial = Trial::hold(&self.store, traces, shelf.id, &*dense.embedder, chunks).await?;
         let text = serde_json::to_string(&trial).map_err(|error| LibraryError::Worker(error.into()))?;
         self.store.vectors().set_trial(shelf.id, dense.embedder.id(), text).await?;
         *dense.trial.write() = Some(trial);
@@ -179,7 +196,7 @@ struct Run<'a> {
     store: &'a Store,
     shelf: &'a Shelf,
     dense: &'a Dense,
-    cx: &'a CallContext,
+    traces: Stretches<'a>,
     tell: &'a (dyn Fn(Embedded) + Send + Sync),
     cancel: &'a Cancel,
     chunks: u64,
@@ -323,7 +340,9 @@ impl Run<'_> {
         let mut made = Vec::with_capacity(missing.len());
         if !missing.is_empty() {
             let texts: Vec<&str> = missing.iter().map(|chunk| chunk.text.as_str()).collect();
-            let found = self.dense.embedder.embed(self.cx, &texts, EmbedKind::Document).await?;
+            let cx = self.traces.context(texts.len()).await?;
+            let found = self.dense.embedder.embed(&cx, &texts, EmbedKind::Document).await;
+            let found = found.inspect_err(|error| self.traces.failed(error))?;
             if found.len() != texts.len() {
                 let (embedder, given, asked) = (id.to_owned(), found.len(), texts.len());
                 return Err(LibraryError::Vectors { embedder, given, asked });

@@ -156,7 +156,7 @@ pub async fn evaluate(
     let begun = Instant::now();
     let has_embedder = equipment.embedder.is_some();
     library.equip(Some(&name), equipment.clone()).await?;
-    library.embed(&CallContext::unrecorded(), &name, tell, &Cancel::default()).await?;
+    library.embed(None, &name, tell, &Cancel::default()).await?;
     let embed_seconds = if has_embedder { begun.elapsed().as_secs_f64() } else { 0.0 };
 
     let shelf = library.ensure_shelf(&name).await?;

@@ -38,13 +38,15 @@ pub(crate) struct Follower {
     at: u64,
     /// Documents handed to the writer and not committed.
     uncommitted: u64,
+    /// Whether the writer has anything that is not committed: a commit writes and reloads whether it has or not.
+    dirty: bool,
     committed: Option<Instant>,
 }
 
 impl Follower {
     pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
         let at = shelf.generation().unwrap_or(0);
-        Self { store, shelf, writer: None, at, uncommitted: 0, committed: None }
+        Self { store, shelf, writer: None, at, uncommitted: 0, dirty: false, committed: None }
     }
 
     /// Takes in what the store has beyond the index. `last` commits it whatever the time.
@@ -65,7 +67,7 @@ impl Follower {
                 self.take(delta).await?;
             }
             let due = self.committed.is_none_or(|at| at.elapsed() >= COMMIT_EVERY);
-            if self.writer.is_some() && (due || (last && !more)) {
+            if self.dirty && (due || (last && !more)) {
                 self.commit().await?;
             }
             if !more {
@@ -117,6 +119,7 @@ impl Follower {
         .await??;
         self.writer = Some(writer);
         self.at = generation;
+        self.dirty = true;
         self.uncommitted += u64::try_from(sources).unwrap_or(u64::MAX);
         Ok(())
     }
@@ -128,8 +131,50 @@ impl Follower {
         let mark = Mark { epoch: self.shelf.epoch, generation: self.at }.text();
         let writer = blocking(move || writer.commit(&mark).map(|()| writer)).await??;
         self.writer = Some(writer);
+        self.dirty = false;
         self.committed = Some(Instant::now());
         self.shelf.indexed.fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::library::Library;
+    use crate::sync::Document;
+    use hanok_store::Options;
+    use hanok_store::documents::Changes;
+    use std::os::unix::fs::MetadataExt as _;
+
+    #[tokio::test]
+    async fn what_is_committed_is_not_committed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Options::default()).unwrap();
+        let library = Library::open(store.clone(), folder.path()).await.unwrap();
+        let name = "docs".into();
+        let document = |path: &str| Document {
+            path: path.to_owned(),
+            title: String::new(),
+            text: format!("The {path} is here and everybody knows."),
+        };
+        library.ingest(&name, vec![document("anchor"), document("beacon")]).await.unwrap();
+        let shelf = library.shelf(&name).unwrap();
+        // Every commit puts another file in the place of this one.
+        let meta = folder.path().join("index").join(shelf.id.to_string()).join("meta.json");
+        let file = || std::fs::metadata(&meta).unwrap().ino();
+
+        let mut follower = Follower::new(store.clone(), shelf.clone());
+        let gone = crate::sync::source_id(&name, "anchor");
+        let changes = Changes { deletes: vec![gone], ..Changes::default() };
+        store.documents().apply(shelf.id, changes).await.unwrap();
+        let before = file();
+        follower.follow(false).await.unwrap();
+        let committed = file();
+        assert_ne!(committed, before, "the first change is searchable at once");
+        follower.follow(true).await.unwrap();
+        assert_eq!(file(), committed);
+        follower.finish().await.unwrap();
+        assert_eq!((shelf.index.len(), shelf.generation()), (1, Some(2)));
     }
 }

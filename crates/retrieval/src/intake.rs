@@ -2,10 +2,10 @@
 
 use crate::error::LibraryError;
 use crate::fetch::Fetcher;
-use crate::library::Library;
+use crate::library::{Library, Shelf};
 use crate::read::Reader;
 use crate::settings::Settings;
-use hanok_base::CollectionName;
+use hanok_base::{CollectionName, Object};
 use hanok_parse::Workshop;
 use std::sync::Arc;
 
@@ -57,11 +57,25 @@ impl Library {
         if *shelf.settings() == settings {
             return Ok(());
         }
-        let row = self.store.documents().collections().await?.into_iter().find(|row| row.id == shelf.id);
-        let mut kept = row.map(|row| row.settings).unwrap_or_default();
-        settings.put(&mut kept);
-        self.store.documents().set_settings(shelf.id, kept).await?;
+        self.keep(&shelf, |kept| settings.put(kept)).await?;
         *shelf.settings.write() = Arc::new(settings);
+        Ok(())
+    }
+
+    /// Changes what is kept with a collection; where nothing is other than before, nothing is written.
+    pub(crate) async fn keep(
+        &self,
+        shelf: &Shelf,
+        change: impl FnOnce(&mut Object),
+    ) -> Result<(), LibraryError> {
+        let _one_at_a_time = shelf.keeping.lock().await;
+        let row = self.store.documents().collections().await?.into_iter().find(|row| row.id == shelf.id);
+        let before = row.map(|row| row.settings).unwrap_or_default();
+        let mut kept = before.clone();
+        change(&mut kept);
+        if kept != before {
+            self.store.documents().set_settings(shelf.id, kept).await?;
+        }
         Ok(())
     }
 }

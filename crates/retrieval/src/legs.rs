@@ -1,7 +1,7 @@
 //! The legs of a search, side by side, and what comes of them: one ranked list.
 
 use crate::dense::Dense;
-use crate::equipment::{Equipment, Fusion};
+use crate::equipment::{Equipment, Fusion, Readiness};
 use crate::error::{LibraryError, blocking};
 use crate::fuse::{Fused, dense_weight, fuse};
 use crate::library::Shelf;
@@ -87,8 +87,11 @@ pub(crate) async fn ranked(
     if !text.chars().any(char::is_alphanumeric) {
         return Err(RetrievalError::EmptyQuery(text.to_owned()));
     }
-    let wanted = legs.or(equipment.legs).unwrap_or(Legs::Hybrid);
-    let dense = shelf.dense.read().clone().filter(|_| wanted != Legs::Bm25);
+    let serving = shelf.dense.read().clone();
+    // Vectors alone are wished for where they can be had; till then words are better than nothing.
+    let usual = equipment.legs.filter(|_| serving.is_some() || equipment.readiness == Readiness::Ready);
+    let wanted = legs.or(usual).unwrap_or(Legs::Hybrid);
+    let dense = serving.filter(|_| wanted != Legs::Bm25);
     let trial = dense.as_ref().and_then(|dense| dense.trial.read().clone());
     let mut weight = match (&dense, wanted) {
         (None, _) => 0.0,
@@ -99,8 +102,7 @@ pub(crate) async fn ranked(
     // What counts nothing is not asked.
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
-        let why = "this collection has no vectors: give it an embedder and index it";
-        return Err(RetrievalError::Failed(why.into()));
+        return Err(RetrievalError::Failed(without_vectors(&equipment.readiness).into()));
     }
     let depth = if dense.is_some() && wanted == Legs::Hybrid { limit.max(DEPTH) } else { limit };
     let (words, vectors) = tokio::join!(
@@ -148,6 +150,17 @@ pub(crate) async fn ranked(
         regard(&mut chunks, &near, if full > 0.0 { trust } else { 0.0 });
     }
     Ok(Ranking { chunks, dense_weight: weight, dense_reason: reason, terms: words.terms })
+}
+
+/// Why a collection cannot be searched by vectors, and what to do.
+fn without_vectors(readiness: &Readiness) -> String {
+    match readiness {
+        Readiness::Ready => "this collection has no vectors: give it an embedder and index it".to_owned(),
+        Readiness::Opening => {
+            "this collection's embedder is being opened: ask again, or search by words".to_owned()
+        }
+        Readiness::Failed(reason) => format!("this collection's embedder cannot be opened: {reason}"),
+    }
 }
 
 #[derive(Default)]

@@ -7,8 +7,8 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `follow` (the index of words), [`dense`] (that of vectors) and [`trial`] (what an embedder knows of
-//! them), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
+//! like its files), `way` (how its texts are cut now), `follow` (the index of words), [`dense`] (that of vectors), `stretch` (the traces of making them) and [`trial`] (what an embedder knows of
+//! them), `former` (the embedder before), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
@@ -29,6 +29,7 @@ mod fetch;
 mod filter;
 mod fold;
 mod follow;
+mod former;
 mod fuse;
 mod git;
 mod holdings;
@@ -48,12 +49,14 @@ pub mod rerank;
 mod score;
 mod sentence;
 pub mod settings;
+mod stretch;
 pub mod sync;
 pub mod trial;
 pub mod tune;
 mod verbs;
 mod verify;
 mod watch;
+mod way;
 mod words;
 
 pub use ask::AskAnswerer;
@@ -61,11 +64,12 @@ pub use chunking::{Chunker, Chunking, Layout, Parents, Piece, preview};
 pub use dense::Embedded;
 pub use describe::Rule;
 pub use embedder::ProviderEmbedder;
-pub use equipment::{Equipment, Fusion};
+pub use equipment::{Equipment, Fusion, Readiness};
 pub use error::LibraryError;
 pub use eval::{EvalReport, QueryTimes, evaluate};
 pub use extract::ExtractAnswerer;
 pub use fetch::Fetcher;
+pub use former::Serving;
 pub use intake::Intake;
 pub use library::{CollectionInfo, Library};
 pub use load::{on_disk, replaced};
@@ -77,3 +81,4 @@ pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
 pub use tune::{Question, TuneReport, tune};
 pub use watch::Watched;
+pub use way::Comparison;

@@ -2,7 +2,7 @@
 
 use crate::chunking::gather;
 use crate::dense::Dense;
-use crate::equipment::Equipment;
+use crate::equipment::{Equipment, Readiness};
 use crate::error::{LibraryError, blocking};
 use crate::filter::conditions;
 use crate::follow::{Follower, Mark};
@@ -68,6 +68,8 @@ pub(crate) struct Shelf {
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
     pub(crate) settings: RwLock<Arc<Settings>>,
+    /// Held while what is kept with the collection is changed.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
 }
 
 /// Conditions, the generation they were asked at, and the documents that meet them.
@@ -226,6 +228,7 @@ impl Library {
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
+            keeping: tokio::sync::Mutex::default(),
         };
         if let Some(generation) = shelf.generation() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;
@@ -267,10 +270,19 @@ impl Library {
         Ok(())
     }
 
+    /// Says how it is with what a collection is to be searched with; what it is searched with now stays. Without a
+    /// name, of all that were not named.
+    pub fn set_readiness(&self, collection: Option<&CollectionName>, readiness: Readiness) {
+        self.equipment.write().entry(collection.cloned()).or_default().readiness = readiness;
+    }
+
     /// Takes the vectors that a collection is to have into use, if they are complete.
     async fn unpack(&self, name: &CollectionName, shelf: &Shelf) -> Result<(), LibraryError> {
-        let Some(embedder) = self.equipment(name).embedder else {
-            *shelf.dense.write() = None;
+        let equipment = self.equipment(name);
+        let Some(embedder) = equipment.embedder else {
+            if equipment.readiness == Readiness::Ready {
+                *shelf.dense.write() = None;
+            }
             return Ok(());
         };
         if shelf.dense.read().as_ref().is_some_and(|dense| dense.embedder.id() == embedder.id()) {

@@ -11,9 +11,10 @@ use hanok_store::documents::{Origin, Stamp};
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 const PASSED_OVER: [&str; 3] = ["node_modules", ".hanok", ".git"];
@@ -29,7 +30,7 @@ pub(crate) struct FoundFile {
     pub(crate) stamp: Stamp,
     pub(crate) origin: Origin,
     /// What the rules say of it.
-    pub(crate) ruled: Ruled,
+    pub(crate) ruled: Arc<Ruled>,
     /// What an HTTP server said that it can be known by.
     pub(crate) validator: Option<String>,
 }
@@ -50,8 +51,16 @@ pub(crate) struct Found {
     pub(crate) urls: Vec<String>,
     /// Files that a glob of the paths matched, taken before or not.
     matched: usize,
-    /// Files by their real paths, so that one that is reached from two roots is taken once.
-    seen: HashSet<PathBuf>,
+    /// Files by their real paths, so that one that is reached from two roots is taken once; `None` where there is one
+    /// root, from which no file is reached twice.
+    seen: Option<HashSet<OsString>>,
+}
+
+impl Found {
+    /// Whether a file, at this real path, was not come to before.
+    fn is_new(&mut self, real: impl FnOnce() -> PathBuf) -> bool {
+        self.seen.as_mut().is_none_or(|seen| seen.insert(real().into_os_string()))
+    }
 }
 
 /// What looking at one root needs.
@@ -61,6 +70,8 @@ struct Looking<'a> {
     /// The folder that rules and globs begin at.
     base: PathBuf,
     origin: Origin,
+    /// A folder, and what stands before the names of the files in it.
+    named: Option<(PathBuf, String)>,
 }
 
 /// Finds the files under `roots`: files, folders, globs, `git+` before the path of a repository or a folder in it,
@@ -72,7 +83,7 @@ pub(crate) fn find(
     rules: &[Rule],
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Found, LibraryError> {
-    let mut found = Found::default();
+    let mut found = Found { seen: (roots.len() > 1).then(HashSet::new), ..Found::default() };
     for root in roots {
         let text = root.to_str().unwrap_or_default();
         if is_url(text) {
@@ -112,7 +123,22 @@ impl<'a> Looking<'a> {
     fn at(root: &Path, names: &'a Names, rules: &[Rule], origin: Origin) -> Self {
         // A file's rules are those of its folder.
         let base = if root.is_dir() { root } else { root.parent().unwrap_or(root) }.to_owned();
-        Self { names, rules: Rules::new(&base, rules), base, origin }
+        Self { names, rules: Rules::new(&base, rules), base, origin, named: None }
+    }
+
+    /// What a file is called: what another one in its folder is, but for the end.
+    fn name_of(&mut self, file: &Path) -> String {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str)) else {
+            return self.names.of(file);
+        };
+        if let Some((known, before)) = &self.named
+            && known.as_os_str() == folder.as_os_str()
+        {
+            return format!("{before}{name}");
+        }
+        let whole = self.names.of(file);
+        self.named = whole.strip_suffix(name).map(|before| (folder.to_owned(), before.to_owned()));
+        whole
     }
 
     fn faults(self, found: &mut Found) {
@@ -151,17 +177,17 @@ fn walk(
                 continue;
             }
         };
-        let inside = entry.path().strip_prefix(base).unwrap_or(Path::new(""));
+        let inside = || entry.path().strip_prefix(base).unwrap_or(Path::new(""));
         if entry.file_type().is_some_and(|kind| kind.is_dir()) {
-            found.folders.insert(real.join(inside));
+            found.folders.insert(real.join(inside()));
             continue;
         }
         if !glob.is_none_or(|glob| glob.matched(entry.path(), false).is_whitelist()) {
             continue;
         }
         found.matched += 1;
-        let real = if inside.as_os_str().is_empty() { real.to_owned() } else { real.join(inside) };
-        if found.seen.insert(real) {
+        let whole = || if inside().as_os_str().is_empty() { real.to_owned() } else { real.join(inside()) };
+        if found.is_new(whole) {
             look_at(looking, &entry, found);
         }
     }
@@ -187,7 +213,7 @@ fn unsupported(file: &Path, found: &mut Found) {
 
 /// Looks at a file; `is_root` where it was named itself.
 fn consider(looking: &mut Looking<'_>, file: &Path, is_root: bool, found: &mut Found) {
-    let path = looking.names.of(file);
+    let path = looking.name_of(file);
     let mut skip = |reason: &str| found.skipped.push((path.clone(), reason.to_owned()));
     let Some(name) = file.file_name().and_then(OsStr::to_str) else {
         return skip("its name is not UTF-8");
@@ -251,7 +277,7 @@ fn tracked(
         let file = if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) };
         let hidden = inside.iter().any(|part| part.to_str().is_some_and(|part| part.starts_with('.')));
         let passed = inside.iter().any(|part| part.to_str().is_some_and(|part| PASSED_OVER.contains(&part)));
-        if hidden || passed || !found.seen.insert(whole.clone()) {
+        if hidden || passed || !found.is_new(|| whole.clone()) {
             continue;
         }
         // Tracked, and not in the working tree: deleted and not yet committed, or left out of it.

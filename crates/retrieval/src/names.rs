@@ -40,10 +40,15 @@ impl Names {
     }
 
     pub(crate) fn of(&self, path: &Path) -> String {
+        self.all_of(path).swap_remove(0)
+    }
+
+    /// What a path may have been called, by whoever indexed it from elsewhere: its name first. Never empty.
+    pub(crate) fn all_of(&self, path: &Path) -> Vec<String> {
         let whole = std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| plain(&path));
-        let inside = self.bases.iter().find_map(|base| whole.strip_prefix(base).ok());
-        let name = inside.filter(|inside| !inside.as_os_str().is_empty()).unwrap_or(&whole);
-        name.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
+        let inside = self.bases.iter().filter_map(|base| whole.strip_prefix(base).ok());
+        let inside = inside.filter(|inside| !inside.as_os_str().is_empty()).chain([whole.as_path()]);
+        inside.map(|name| name.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")).collect()
     }
 }
 

@@ -37,11 +37,6 @@ impl Settings {
         let metadata = self.metadata.iter().map(|rule| json!(rule)).collect();
         kept.insert("metadata".to_owned(), Value::Array(metadata));
     }
-
-    /// Names the way texts are cut.
-    pub(crate) fn cut_by(&self) -> u64 {
-        hash(&self.chunking.mark())
-    }
 }
 
 /// The first bytes of a text's BLAKE3.

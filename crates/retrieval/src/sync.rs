@@ -1,6 +1,6 @@
 //! Keeping a collection like its files: what is new, changed, moved or gone is followed, the rest is not read.
 
-use crate::chunking::{Layout, Piece, cut};
+use crate::chunking::{Layout, Piece};
 use crate::describe::{Ruled, UrlRules};
 use crate::error::{LibraryError, blocking};
 use crate::fetch::Fetched;
@@ -9,6 +9,7 @@ use crate::library::{Library, Shelf};
 use crate::load::{self, Found, FoundFile};
 use crate::read::{Reader, Untaken};
 use crate::settings::Settings;
+use crate::way::Way;
 use hanok_base::{CollectionName, Coverage, SourceId};
 use hanok_parse::Format;
 use hanok_store::StoreError;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 /// What stands for the limits by which a document is not taken that was removed on purpose: under whichever.
@@ -163,7 +165,8 @@ impl Library {
             return Ok((SyncReport { cancelled: true, ..SyncReport::default() }, Ground::default()));
         }
         let ground = Ground { folders: found.folders.clone(), has_urls: !found.urls.is_empty() };
-        let run = Run { library: self, name: collection, shelf: &shelf, settings, progress, cancel };
+        let way = Way::of(&settings, self.equipment(collection).embedder);
+        let run = Run { library: self, name: collection, shelf: &shelf, settings, way, progress, cancel };
         let result = run.run(found).await;
         drop(marked);
         progress.update(self.coverage(collection).unwrap_or_default());
@@ -182,13 +185,14 @@ impl Library {
         let mut rest = VecDeque::from(documents);
         while !rest.is_empty() {
             let batch: Vec<Document> = rest.drain(..rest.len().min(BATCH_FILES)).collect();
-            let (name, settings) = (collection.clone(), shelf.settings());
+            let (name, runtime) = (collection.clone(), Handle::current());
+            let way = Way::of(&shelf.settings(), self.equipment(collection).embedder);
             let upserts = blocking(move || {
                 batch
                     .into_iter()
                     .map(|document| {
                         let hash = *blake3::hash(document.text.as_bytes()).as_bytes();
-                        let cut = cut(&document.text, Layout::Plain, &settings.chunking, None);
+                        let (cut, cut_by) = way.cut(&document.text, Layout::Plain, &runtime);
                         Ok(NewSource {
                             id: source_id(&name, &document.path),
                             title: document.title,
@@ -196,7 +200,7 @@ impl Library {
                             stamp: Stamp { size: 0, modified: hanok_base::Timestamp(0) },
                             text: PackedText::new(&document.text)?,
                             chunks: cut.pieces.into_iter().map(kept).collect(),
-                            cut_by: settings.cut_by(),
+                            cut_by,
                             meta: None,
                             path: document.path,
                         })
@@ -234,6 +238,7 @@ struct Run<'a> {
     name: &'a CollectionName,
     shelf: &'a Arc<Shelf>,
     settings: Arc<Settings>,
+    way: Way,
     progress: &'a dyn Progress,
     cancel: &'a Cancel,
 }
@@ -244,8 +249,8 @@ type Queue = VecDeque<(FoundFile, Option<Known>)>;
 /// What comparing what was found with what is known gave.
 struct Compared {
     queue: Queue,
-    /// Documents as they were, whose texts are to be cut in another way.
-    recut: Vec<SourceId>,
+    /// Documents as they were, whose texts are to be cut in another way, and how they are cut.
+    recut: Vec<(SourceId, u64)>,
     /// Changes that need no reading.
     changes: Changes,
     /// How often each hash is gone.
@@ -271,7 +276,7 @@ impl Run<'_> {
         // Kept until the files in it are read.
         let fetched = self.fetch(&found.urls, &mut known, &mut files, &mut unseen, &mut report).await?;
         let judged_by = self.library.judged_by();
-        let compared = compare(files, known, &unseen, self.settings.cut_by(), judged_by, &mut report);
+        let compared = compare(files, known, &unseen, &self.way, judged_by, &mut report);
         let Compared { queue, recut, mut changes, mut gone } = compared;
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
@@ -372,11 +377,12 @@ impl Run<'_> {
         let Some(queue) = queue.filter(|queue| !queue.is_empty() && !self.cancel.is_cancelled()) else {
             return Ok(None);
         };
-        let (name, cancel, settings) = (self.name.clone(), self.cancel.clone(), self.settings.clone());
+        let (name, cancel, way) = (self.name.clone(), self.cancel.clone(), self.way.clone());
+        let runtime = Handle::current();
         let workshop = self.library.workshop();
         blocking(move || {
             let reader = Reader::new(workshop.as_deref());
-            let taker = Taker { name: &name, settings: &settings, reader: &reader, judged_by };
+            let taker = Taker { name: &name, way: &way, runtime: &runtime, reader: &reader, judged_by };
             let (begun, bytes) = (Instant::now(), AtomicUsize::new(0));
             let (queue, taken) = (Mutex::new(queue), AtomicUsize::new(0));
             let work = || -> Result<Batch, StoreError> {
@@ -422,17 +428,19 @@ impl Run<'_> {
     async fn recut(
         &self,
         follower: &mut Follower,
-        mut ids: Vec<SourceId>,
+        mut ids: Vec<(SourceId, u64)>,
         report: &mut SyncReport,
     ) -> Result<(), LibraryError> {
         let documents = self.library.store.documents();
         while !ids.is_empty() && !self.cancel.is_cancelled() {
             let (mut changes, mut bytes) = (Changes::default(), 0);
-            while let Some(id) = ids.pop() {
+            while let Some((id, was_cut_by)) = ids.pop() {
                 let Some(source) = documents.source(id).await? else { continue };
                 bytes += source.text.len();
-                let settings = self.settings.clone();
-                changes.upserts.push(blocking(move || cut_again(source, &settings)).await??);
+                let (way, runtime) = (self.way.clone(), Handle::current());
+                let again = blocking(move || cut_again(source, &way, &runtime)).await??;
+                // Where vectors cannot be had again, the words cut as they did.
+                changes.upserts.extend(Some(again).filter(|again| again.cut_by != was_cut_by));
                 if changes.upserts.len() >= BATCH_FILES || bytes >= BATCH_BYTES {
                     break;
                 }
@@ -473,7 +481,7 @@ fn compare(
     files: Vec<FoundFile>,
     mut known: HashMap<String, Known>,
     unseen: &[String],
-    cut_by: u64,
+    way: &Way,
     judged_by: u64,
     report: &mut SyncReport,
 ) -> Compared {
@@ -484,8 +492,8 @@ fn compare(
                 if stamp == file.stamp && described_by == file.ruled.mark() =>
             {
                 report.unchanged += 1;
-                if was_cut_by != cut_by {
-                    recut.push(id);
+                if !way.holds(was_cut_by) {
+                    recut.push((id, was_cut_by));
                 }
             }
             Some(Known::Skipped { stamp, reason, judged_by: by })
@@ -504,8 +512,8 @@ fn compare(
         match known {
             Known::Source { id, cut_by: was_cut_by, .. } if is_unseen => {
                 report.unchanged += 1;
-                if was_cut_by != cut_by {
-                    recut.push(id);
+                if !way.holds(was_cut_by) {
+                    recut.push((id, was_cut_by));
                 }
             }
             Known::Source { id, hash, .. } => {
@@ -532,7 +540,7 @@ fn placed(
     fetched: Fetched,
     known: Option<Stamp>,
     known_by: Option<String>,
-    ruled: Ruled,
+    ruled: Arc<Ruled>,
 ) -> Result<FoundFile, String> {
     let whole = |file, stamp, validator| {
         let (path, origin) = (url.to_owned(), Origin::Url);
@@ -560,7 +568,8 @@ fn placed(
 /// Reads files into a batch.
 struct Taker<'a> {
     name: &'a CollectionName,
-    settings: &'a Settings,
+    way: &'a Way,
+    runtime: &'a Handle,
     reader: &'a Reader<'a>,
     judged_by: u64,
 }
@@ -575,18 +584,17 @@ impl Taker<'_> {
                 return Ok(());
             }
         };
-        let cut_by = self.settings.cut_by();
         let is_same = match known {
             Some(Known::Source { id, hash, cut_by: was_cut_by, described_by, validator, .. })
                 if *hash == bytes.hash =>
             {
                 batch.report.unchanged += 1;
                 let described = *described_by == file.ruled.mark() && *validator == file.validator;
-                if described && *was_cut_by == cut_by {
+                if described && self.way.holds(*was_cut_by) {
                     batch.changes.touched.push((*id, file.stamp));
                     return Ok(());
                 }
-                Some((*id, *was_cut_by == cut_by))
+                Some((*id, self.way.holds(*was_cut_by)))
             }
             _ => None,
         };
@@ -612,7 +620,7 @@ impl Taker<'_> {
             None => batch.new.push(bytes.hash),
         }
         batch.report.notes.extend(text.meta.notes.iter().map(|note| (file.path.clone(), note.clone())));
-        let cut = cut(&text.words, text.layout, &self.settings.chunking, None);
+        let (cut, cut_by) = self.way.cut(&text.words, text.layout, self.runtime);
         batch.changes.upserts.push(NewSource {
             id: source_id(self.name, &file.path),
             title: title(text.title.or(cut.title), &file.path),
@@ -657,15 +665,15 @@ fn kept(piece: Piece) -> NewChunk {
     NewChunk { heading: piece.heading, start: piece.start, end: piece.end, parent: piece.parent }
 }
 
-/// A document as it is, cut as the settings say now.
-fn cut_again(source: Source, settings: &Settings) -> Result<NewSource, StoreError> {
+/// A document as it is, cut as it is to be now.
+fn cut_again(source: Source, way: &Way, runtime: &Handle) -> Result<NewSource, StoreError> {
     let Source { summary, text } = source;
     // Documents of an earlier version of the file have no layout.
     let layout = Layout::named(&summary.meta.layout).unwrap_or_else(|| {
         let is_markdown = Format::of(&summary.path, b"") == Some(Format::Markdown);
         if is_markdown { Layout::Markdown } else { Layout::Plain }
     });
-    let cut = cut(&text, layout, &settings.chunking, None);
+    let (cut, cut_by) = way.cut(&text, layout, runtime);
     Ok(NewSource {
         id: summary.id,
         title: summary.title,
@@ -673,7 +681,7 @@ fn cut_again(source: Source, settings: &Settings) -> Result<NewSource, StoreErro
         stamp: Stamp { size: summary.size, modified: summary.modified },
         text: PackedText::new(&text)?,
         chunks: cut.pieces.into_iter().map(kept).collect(),
-        cut_by: settings.cut_by(),
+        cut_by,
         meta: None,
         path: summary.path,
     })

@@ -7,7 +7,8 @@
 
 use crate::error::LibraryError;
 use crate::sentence::{sentence_ends, width};
-use hanok_base::{CallContext, EmbedKind, Embedder};
+use crate::stretch::Stretches;
+use hanok_base::{CallContext, EmbedKind, Embedder, ProviderError};
 use hanok_index::analyze;
 use hanok_stats::{mean, reciprocal_rank};
 use hanok_store::Store;
@@ -67,7 +68,7 @@ impl Trial {
     /// Tries an embedder on a collection.
     pub(crate) async fn hold(
         store: &Store,
-        cx: &CallContext,
+        traces: &mut Stretches<'_>,
         collection: i64,
         embedder: &dyn Embedder,
         chunks: u64,
@@ -80,8 +81,11 @@ impl Trial {
         }
         let passages: Vec<&str> = pairs.iter().map(|(passage, _)| passage.as_str()).collect();
         let rests: Vec<&str> = pairs.iter().map(|(_, rest)| rest.as_str()).collect();
-        let asked = embed(embedder, cx, &passages, EmbedKind::Query).await?;
-        let held = embed(embedder, cx, &rests, EmbedKind::Document).await?;
+        let cx = traces.context(passages.len() + rests.len()).await?;
+        let asked = embed(embedder, &cx, &passages, EmbedKind::Query).await;
+        let asked = asked.inspect_err(|error| traces.failed(error))?;
+        let held = embed(embedder, &cx, &rests, EmbedKind::Document).await;
+        let held = held.inspect_err(|error| traces.failed(error))?;
         let dense = asked.iter().enumerate().map(|(at, vector)| {
             reciprocal(
                 at,
@@ -107,7 +111,7 @@ async fn embed(
     cx: &CallContext,
     texts: &[&str],
     kind: EmbedKind,
-) -> Result<Vec<Vec<f32>>, LibraryError> {
+) -> Result<Vec<Vec<f32>>, ProviderError> {
     let mut vectors = Vec::with_capacity(texts.len());
     for batch in texts.chunks(BATCH) {
         vectors.extend(embedder.embed(cx, batch, kind).await?);

@@ -9,13 +9,11 @@ use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{
-    CallContext, CollectionName, Dialect, ErrorKind, Problem, RetrievalError, SourceId, Timestamp, TraceId,
-};
+use hanok_base::{CollectionName, Dialect, ErrorKind, Problem, RetrievalError, SourceId, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library, LibraryError, SyncReport};
 use hanok_store::HealthState;
 use hanok_store::documents::Source;
-use hanok_trace::{TraceError, TraceFilter, parse_filter};
+use hanok_trace::{TraceError, TraceFilter, TraceStore, parse_filter};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -149,12 +147,12 @@ pub(crate) fn begin_indexing(
     name: CollectionName,
     paths: Vec<PathBuf>,
 ) -> JoinHandle<Result<SyncReport, LibraryError>> {
-    let (library, stopping) = (house.library.clone(), house.stopping.clone());
+    let (library, traces, stopping) = (house.library.clone(), house.traces.clone(), house.stopping.clone());
     tokio::spawn(async move {
         let cancel = Cancel::default();
         let report = until(stopping.clone(), &cancel, library.sync(&name, &paths, &(), &cancel)).await?;
         // Words can be searched for now; vectors take their time, and nobody waits for them.
-        tokio::spawn(embed(library, name, stopping));
+        tokio::spawn(embed(library, traces, name, stopping));
         Ok(report)
     })
 }
@@ -163,14 +161,21 @@ impl House {
     /// Makes, behind what else goes on, the vectors that collections lack: after what they are searched with changed.
     pub fn embed_behind(&self) {
         for collection in self.library.collections() {
-            tokio::spawn(embed(self.library.clone(), collection.name, self.stopping.clone()));
+            let (library, traces) = (self.library.clone(), self.traces.clone());
+            tokio::spawn(embed(library, traces, collection.name, self.stopping.clone()));
         }
     }
 }
 
-async fn embed(library: Arc<Library>, name: CollectionName, stopping: watch::Receiver<bool>) {
-    let (cancel, cx) = (Cancel::default(), CallContext::unrecorded());
-    if let Err(error) = until(stopping, &cancel, library.embed(&cx, &name, &|_| {}, &cancel)).await {
+async fn embed(
+    library: Arc<Library>,
+    traces: TraceStore,
+    name: CollectionName,
+    stopping: watch::Receiver<bool>,
+) {
+    let cancel = Cancel::default();
+    let run = library.embed(Some(&traces), &name, &|_| {}, &cancel);
+    if let Err(error) = until(stopping, &cancel, run).await {
         tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
     }
 }
@@ -283,7 +288,7 @@ pub(crate) async fn source(
     Path(id): Path,
 ) -> Response {
     match find_source(&house, &visitor, &id).await {
-        Ok(source) => reply::json(&source_value(&source.summary)),
+        Ok(source) => reply::json(&source_value(&house.library, &source.summary)),
         Err(problem) => failed(&problem),
     }
 }

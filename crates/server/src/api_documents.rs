@@ -15,8 +15,8 @@ use hanok_base::{
     CollectionName, ErrorKind, Legs, Problem, Readers, RetrievalError, Retriever as _, SearchQuery,
     SearchResult, TraceId,
 };
-use hanok_retrieval::LibraryError;
-use hanok_retrieval::chunking::{Chunker, Chunking, Layout, tokens};
+use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Preview, tokens};
+use hanok_retrieval::{Comparison, Library, LibraryError};
 use hanok_store::documents::SourceSummary;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -148,6 +148,8 @@ pub(crate) async fn collections(State(house): State<Arc<House>>) -> Response {
                 "embedder": row.embedder.as_ref().map(|embedder| {
                     json!({ "id": embedder.id, "embedded": embedder.embedded, "chunks": embedder.chunks })
                 }),
+                "opening": row.opening,
+                "problem": row.problem,
             })
         })
         .collect();
@@ -243,14 +245,23 @@ async fn listed(house: &House, visitor: &Visitor, query: SourcesQuery) -> Result
     let readable = found.iter().filter(|source| shown::may_read(visitor, &source.meta));
     Ok(json!({
         "collection": name,
-        "sources": readable.map(source_value).collect::<Vec<_>>(),
+        "sources": readable.map(|source| source_value(&house.library, source)).collect::<Vec<_>>(),
         "next": next,
         "failed": failures.iter().map(|(path, reason)| json!({ "source": path, "reason": reason })).collect::<Vec<_>>(),
     }))
 }
 
+/// What sentences were compared by, as the API tells of it: an embedder, `words`, or how it was before.
+fn compared_by(comparison: &Comparison) -> &str {
+    match comparison {
+        Comparison::Vectors(embedder) => embedder,
+        Comparison::Words => "words",
+        Comparison::Former => "former settings",
+    }
+}
+
 /// A document as the API tells of it.
-pub(crate) fn source_value(source: &SourceSummary) -> Value {
+pub(crate) fn source_value(library: &Library, source: &SourceSummary) -> Value {
     let meta = &source.meta;
     json!({
         "id": source.id.to_string(),
@@ -261,6 +272,7 @@ pub(crate) fn source_value(source: &SourceSummary) -> Value {
         "modified_at": source.modified.rfc3339(),
         "indexed_at": source.indexed_at.rfc3339(),
         "chunks": source.chunks,
+        "compared_by": library.comparison(source).as_ref().map(compared_by),
         "format": meta.format,
         "origin": meta.origin.name(),
         "trust": meta.trust,
@@ -269,6 +281,43 @@ pub(crate) fn source_value(source: &SourceSummary) -> Value {
         "pages": meta.pages.len(),
         "notes": meta.notes,
     })
+}
+
+/// What is to be removed: a document, or all below a folder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveQuery {
+    collection: Option<String>,
+    /// As the list of documents names it.
+    source: String,
+    /// Where that is on this machine, if it is a path.
+    path: Option<String>,
+}
+
+pub(crate) async fn delete_sources(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<RemoveQuery>,
+) -> Response {
+    if let Err(problem) = visitor.must_be_admin() {
+        return failed(&problem);
+    }
+    let name = query.collection.map_or_else(|| house.library.default_collection(), CollectionName::from);
+    if house.library.coverage(&name).is_none() {
+        return failed(&no_collection(name.as_str()));
+    }
+    let names: Vec<&str> = query.path.iter().map(String::as_str).chain([query.source.as_str()]).collect();
+    match house.library.remove_named(&name, &names).await {
+        Ok(gone) if gone.is_empty() => failed(&no_source(&query.source)),
+        Ok(gone) => reply::json(&json!({ "collection": name, "deleted": gone })),
+        Err(error) => failed(&library_problem(&error)),
+    }
+}
+
+fn no_source(name: &str) -> Problem {
+    Problem::new(ErrorKind::NotFound, "source_not_found", format!("there is no document `{name}`"))
+        .hint("`GET /api/sources` lists the documents of a collection")
+        .param("source")
 }
 
 pub(crate) async fn delete_source(
@@ -349,7 +398,9 @@ async fn previewed(
     };
     let runtime = Handle::current();
     let ran = tokio::task::spawn_blocking(move || {
-        let pieces = cuts::pieces_of(&text, layout, &chunking, meaning.as_ref(), &runtime);
+        let Preview { pieces, compared } =
+            cuts::cut_for_a_look(&text, layout, &chunking, meaning.as_ref(), &runtime);
+        let compared = cuts::comparison(&chunking, meaning.as_ref(), compared);
         let damage = cuts::damage(&text, &pieces);
         let said: Vec<Value> = pieces
             .iter()
@@ -365,6 +416,7 @@ async fn previewed(
             .collect();
         json!({
             "chunking": chunking,
+            "compared_by": compared.as_ref().map(compared_by),
             "bytes": text.len(),
             "chunks": said,
             "tables": damage.tables,

@@ -211,7 +211,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/collections", get(api_documents::collections))
         .route("/api/collections/{name}", delete(api_documents::delete_collection))
         .route("/api/collections/{name}/index", post(api_documents::index_collection))
-        .route("/api/sources", get(api_documents::sources))
+        .route("/api/sources", get(api_documents::sources).delete(api_documents::delete_sources))
         .route("/api/index", post(api::index))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))

@@ -264,6 +264,8 @@ pub struct SourceSummary {
     pub chunks: u64,
     /// BLAKE3 of the file's bytes.
     pub hash: [u8; 32],
+    /// By which settings its text was cut.
+    pub cut_by: u64,
     /// What is known of it beside its text.
     pub meta: SourceMeta,
 }
@@ -537,7 +539,7 @@ const COLLECTION: &str = "SELECT id, name, epoch, generation,
 
 const SUMMARY: &str = "SELECT s.id, c.name, s.path, s.title, s.size, s.modified_ns, s.indexed_at_ns,
     (SELECT count(*) FROM chunks WHERE source_id = s.id),
-    s.layout, s.format, s.origin, s.trust, s.readers, s.metadata, s.notes, s.pages, s.validator, s.described_by, s.hash
+    s.layout, s.format, s.origin, s.trust, s.readers, s.metadata, s.notes, s.pages, s.validator, s.described_by, s.hash, s.cut_by
     FROM sources s JOIN collections c ON c.id = s.collection_id";
 
 fn collection(row: &Row<'_>) -> rusqlite::Result<Collection> {
@@ -562,6 +564,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
         indexed_at: Timestamp(row.get(6)?),
         chunks: unsigned(row.get(7)?),
         hash: row.get(18)?,
+        cut_by: hash_of(row.get(19)?),
         meta: SourceMeta {
             layout: row.get(8)?,
             format: row.get(9)?,

@@ -11,7 +11,7 @@
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
 //! were, in columns), [`stats`] (sums over them), [`removal`] (traces that go), [`keys`] (who may call),
 //! [`ledger`] (what was spent), [`responses`] (what clients may ask back), [`cursors`] (how far a follower is),
-//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`], [`datasets`],
+//! [`backup`], `last_backup` and [`check`] (the file as a whole), [`documents`], [`metadata`], [`vectors`], [`prompts`], [`datasets`],
 //! [`evals`], [`annotations`] (what people say of outputs), [`judgements`] (what judges do, and what that is worth).
 //!
 //! No future of this crate needs a particular runtime, except [`Store::admit`] while it has to wait.
@@ -39,6 +39,7 @@ pub mod messages;
 pub mod metadata;
 mod names;
 pub mod outline;
+pub mod prompts;
 pub mod query;
 mod readers;
 pub mod removal;
@@ -80,6 +81,7 @@ pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};
+pub use prompts::{PromptLabel, PromptMove, PromptVersion, Prompts};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

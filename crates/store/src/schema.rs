@@ -17,6 +17,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_cursors.sql"),
     include_str!("../migrations/0009_sources.sql"),
     include_str!("../migrations/0010_vectors.sql"),
+    include_str!("../migrations/0011_prompts.sql"),
     include_str!("../migrations/0012_evals.sql"),
     include_str!("../migrations/0013_annotations.sql"),
 ];

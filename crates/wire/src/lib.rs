@@ -27,6 +27,7 @@ mod ndjson;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod prompted;
 mod quote;
 pub mod rate;
 pub mod rerank;

@@ -4,7 +4,7 @@ use super::Bench;
 use crate::spec::{ModelTask, PromptTask, SamplingSpec, TemplateMessage};
 use crate::template::{fill, only_text, text};
 use hanok_base::{
-    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, Object, Output,
+    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object, Output,
     OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
 };
 use serde_json::{Value, json};
@@ -145,9 +145,15 @@ impl Task for ChatTask {
     }
 }
 
-/// What an answer is as an output.
+/// What an answer is as an output. Whoever asked through another process says under `hanok_call` what it cost there.
 fn output(response: ChatResponse, is_structured: bool) -> Output {
     let mut output = Output { usage: response.usage, ..Output::default() };
+    if let Some(call) = response.extra.get("hanok_call") {
+        output.trace = call.get("trace_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        #[expect(clippy::cast_possible_truncation, reason = "billionths of a dollar of one call fit")]
+        let nano = |dollars: f64| NanoDollars((dollars * 1e9).round() as i64);
+        output.cost = call.get("cost_usd").and_then(Value::as_f64).map(nano);
+    }
     let mut refusal = String::new();
     for part in response.choices.into_iter().next().map(|choice| choice.message.parts).unwrap_or_default() {
         match part {

@@ -85,6 +85,7 @@ impl Door {
         }
         let owned = Owned::take(&effective.data.value)?;
         let rooms = Rooms::open(effective).await?;
+        rooms.equip(effective).await?;
         rooms.index_configured(effective).await?;
         Ok(Self::Here(Box::new((rooms, owned))))
     }

@@ -1,9 +1,9 @@
 //! `hanok config`
 
 use crate::cli::ConfigCommand;
-use crate::config::{Config, Effective, Overrides};
+use crate::config::{Config, Effective, Overrides, Told, hide};
 use crate::{output, wiring};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
 /// Runs the command.
@@ -44,12 +44,23 @@ fn check(as_json: bool, overrides: &Overrides) -> anyhow::Result<ExitCode> {
 }
 
 fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()> {
+    let embedder = wiring::default_embedder(effective);
+    let told = effective.told(embedder.as_deref())?;
     if as_json {
-        return output::json(effective);
+        let mut all = serde_json::to_value(effective)?;
+        all.get_mut("config").map(hide);
+        let settings: Map<String, Value> = told
+            .into_iter()
+            .map(|told| Ok((told.path.clone(), serde_json::to_value(told)?)))
+            .collect::<serde_json::Result<_>>()?;
+        if let Some(all) = all.as_object_mut() {
+            all.insert("settings".to_owned(), settings.into());
+        }
+        return output::json(&all);
     }
     let line = |name: &str, value: String, from: String| {
         let from = if origin { format!("  # {from}") } else { String::new() };
-        output::line(format!("{name} = {value}{from}"))
+        output::line(output::safe(&format!("{name} = {value}{from}")))
     };
     line("data", format!("\"{}\"", effective.data.value.display()), effective.data.origin.to_string())?;
     line("bind", format!("{:?}", effective.bind.value), effective.bind.origin.to_string())?;
@@ -66,38 +77,13 @@ fn show(origin: bool, as_json: bool, effective: &Effective) -> anyhow::Result<()
     for (name, provider) in wiring::provider_summaries(effective) {
         line(&format!("providers.{name}"), provider.what, provider.origin)?;
     }
+    for Told { path, value, origin } in told {
+        line(&path, value.to_string(), origin.to_string())?;
+    }
     let file = effective
         .file
         .as_ref()
         .map_or_else(|| "default".to_owned(), |path| format!("file {}", path.display()));
-    let Config { retention, redaction, sampling, .. } = &effective.config;
-    let said = |set: bool| if set { file.clone() } else { "default".to_owned() };
-    if let Some(days) = retention.days {
-        line("retention.days", days.0.to_string(), file.clone())?;
-    }
-    if let Some(size) = retention.max_size {
-        line("retention.max_size", size.0.to_string(), file.clone())?;
-    }
-    line(
-        "redaction.secrets",
-        redaction.secrets.unwrap_or(true).to_string(),
-        said(redaction.secrets.is_some()),
-    )?;
-    let pii = redaction.pii.clone().unwrap_or_default();
-    line("redaction.pii", serde_json::to_string(&pii)?, said(redaction.pii.is_some()))?;
-    line("sampling.rate", sampling.rate.unwrap_or(1.0).to_string(), said(sampling.rate.is_some()))?;
-    if let Some(keep) = &sampling.keep {
-        line("sampling.keep", serde_json::to_string(keep)?, file.clone())?;
-    }
-    for (name, project) in &effective.config.projects {
-        line(&format!("projects.{name}"), serde_json::to_string(project)?, file.clone())?;
-    }
-    for (name, model) in &effective.config.models {
-        line(&format!("models.{name}.targets"), format!("{:?}", model.targets), file.clone())?;
-    }
-    for (name, collection) in &effective.config.collections {
-        line(&format!("collections.{name}.paths"), format!("{:?}", collection.paths), file.clone())?;
-    }
     for key in &effective.config.keys {
         let state = if key.key.read().is_some() { "set" } else { "not set" };
         line(

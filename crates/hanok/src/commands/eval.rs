@@ -1,5 +1,6 @@
 //! `hanok eval`
 
+use super::{eval_files, eval_run, eval_show};
 use crate::cli::Eval;
 use crate::config::Effective;
 use crate::progress::Embedding;
@@ -37,6 +38,10 @@ pub(crate) async fn run(effective: Effective, command: Eval) -> anyhow::Result<E
             }
             Ok(ExitCode::SUCCESS)
         }
+        Eval::Run(command) => eval_run::run(effective, command).await,
+        Eval::Import(command) => eval_files::import(&command),
+        Eval::Export { file, output } => eval_files::export(&effective, &file, &output),
+        other => eval_show::run(effective, other).await,
     }
 }
 

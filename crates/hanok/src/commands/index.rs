@@ -8,15 +8,18 @@ use crate::progress::{Embedding, Shown, said};
 use crate::remote::Remote;
 use crate::wiring::{self, Rooms};
 use anyhow::{Context as _, bail};
-use hanok_base::{CallContext, CollectionName};
-use hanok_retrieval::{Cancel, SyncReport, replaced};
+use hanok_base::CollectionName;
+use hanok_retrieval::{Cancel, SyncReport, on_disk, replaced};
 use http::Method;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Brings collections up to date: through the server that runs on the data folder, or here when none does.
 pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<ExitCode> {
+    if !index.remove.is_empty() {
+        return remove(effective, index).await;
+    }
     let wanted = wanted(&effective, &index)?;
     let mut reports = Map::new();
     if let Some(card) = ownership::running(&effective.data.value) {
@@ -41,6 +44,7 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
     } else {
         let owned = Owned::take(&effective.data.value)?;
         let rooms = Rooms::open(&effective).await?;
+        rooms.equip(&effective).await?;
         rooms.library.catch_up().await?;
         let cancel = Cancel::default();
         let interrupted = cancel.clone();
@@ -58,8 +62,8 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
             let report = rooms.library.sync(&name, &paths, &shown, &cancel).await?;
             shown.end(&report);
             let embedding = Embedding::new(&name);
-            let cx = CallContext::unrecorded();
-            rooms.library.embed(&cx, &name, &|embedded| embedding.update(embedded), &cancel).await?;
+            let tell = |embedded| embedding.update(embedded);
+            rooms.library.embed(Some(&rooms.traces), &name, &tell, &cancel).await?;
             embedding.end();
             reports.insert(name.to_string(), serde_json::to_value(&report)?);
         }
@@ -71,6 +75,65 @@ pub(crate) async fn run(effective: Effective, index: Index) -> anyhow::Result<Ex
     }
     if index.json.json {
         output::json(&json!({ "collections": Value::Object(reports) }))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes documents: through the server that runs on the data folder, or here when none does.
+async fn remove(effective: Effective, index: Index) -> anyhow::Result<ExitCode> {
+    // There must be documents, before a folder is made for them.
+    wiring::store_to_read(&effective)?.close();
+    let mut gone: Vec<Value> = Vec::new();
+    // A path is told as it stands here, since the server may stand in another folder.
+    let places = index.remove.iter().map(|source| {
+        let path = Path::new(source);
+        let path = std::path::absolute(path).ok().filter(|_| on_disk(path).is_some());
+        (source, path.map(|path| path.to_string_lossy().into_owned()))
+    });
+    if let Some(card) = ownership::running(&effective.data.value) {
+        let remote = Remote::new(card, &effective.config)?;
+        for (source, path) in places {
+            let told = [
+                ("source", Some(source)),
+                ("collection", index.collection.as_ref()),
+                ("path", path.as_ref()),
+            ];
+            let told = told.into_iter().filter_map(|(name, value)| {
+                let value = percent_encoding::utf8_percent_encode(value?, percent_encoding::NON_ALPHANUMERIC);
+                Some(format!("{name}={value}"))
+            });
+            let query = format!("/api/sources?{}", told.collect::<Vec<_>>().join("&"));
+            let mut answer = remote.json(Method::DELETE, &query, None).await?;
+            let removed = answer.get_mut("deleted").and_then(Value::as_array_mut).map(std::mem::take);
+            gone.extend(removed.unwrap_or_default());
+        }
+    } else {
+        let owned = Owned::take(&effective.data.value)?;
+        let rooms = Rooms::open(&effective).await?;
+        let library = &rooms.library;
+        let collection = index.collection.as_deref().map_or_else(|| library.default_collection(), Into::into);
+        let mut missing = None;
+        for (source, path) in places {
+            let names: Vec<&str> = path.iter().map(String::as_str).chain([source.as_str()]).collect();
+            let removed = library.remove_named(&collection, &names).await?;
+            if removed.is_empty() {
+                missing = Some(source);
+                break;
+            }
+            gone.extend(removed.into_iter().map(Value::from));
+        }
+        rooms.close().await?;
+        drop(owned);
+        if let Some(source) = missing {
+            bail!("there is no document `{source}` in the collection `{collection}`");
+        }
+    }
+    if index.json.json {
+        output::json(&json!({ "deleted": gone }))?;
+    } else {
+        for path in &gone {
+            output::line(output::safe(&format!("removed {}", path.as_str().unwrap_or_default())))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,13 @@ mod ask;
 mod audit;
 mod chat;
 mod config;
+mod dataset;
 mod db;
 mod doctor;
 mod eval;
+mod eval_files;
+mod eval_run;
+mod eval_show;
 mod index;
 mod init;
 mod keys;
@@ -65,6 +69,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Db(db) => block_on(db::run(effective, db)),
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(effective, eval)),
+        Command::Dataset(command) => block_on(dataset::run(effective, command)),
         Command::Pull(pull) => block_on(pull::run(effective, pull)),
         Command::List(json) => models::list(&effective, json.json),
         Command::Rm { name } => models::rm(&effective, &name),

@@ -63,7 +63,7 @@ pub(crate) async fn watch(
 }
 
 /// Takes the file as it is now: all of it, or nothing.
-async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>) -> anyhow::Result<()> {
+async fn apply(old: &Effective, house: &Arc<House>, rooms: &Rooms, tls: Option<&Tls>) -> anyhow::Result<()> {
     let overrides =
         Overrides { config: old.file.clone(), data: Some(old.data.value.clone()), ..old.overrides.clone() };
     let new = Effective::load(&overrides)?;
@@ -81,8 +81,7 @@ async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>)
     }
     rooms.route(&new)?;
     wiring::take_in(&rooms.library, &new).await?;
-    rooms.equip(&new).await?;
-    house.embed_behind();
+    equip_behind(&new, house, rooms);
     if let (Some(tls), Some((chain, key))) = (tls, certificate) {
         tls.replace(&chain, &key)?;
     }
@@ -91,6 +90,19 @@ async fn apply(old: &Effective, house: &House, rooms: &Rooms, tls: Option<&Tls>)
     house.providers.store(Arc::new(wiring::provider_infos(&new)));
     house.settings.store(Arc::new(settings));
     Ok(())
+}
+
+/// Opens what collections are to be searched with from now on, and makes the vectors they lack then. Until it is open,
+/// and where it cannot be, what they had serves.
+fn equip_behind(effective: &Effective, house: &Arc<House>, rooms: &Rooms) {
+    let (effective, house, equipper) = (effective.clone(), house.clone(), rooms.equipper.clone());
+    let wish = equipper.expect(&effective);
+    tokio::spawn(async move {
+        for error in equipper.equip(&effective, wish).await {
+            tracing::error!(error = format!("{error:#}"), "a collection keeps what it is searched with");
+        }
+        house.embed_behind();
+    });
 }
 
 /// What the file and what it names looked like.

@@ -20,7 +20,7 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
         let known: Vec<String> = library.collections().iter().map(|info| info.name.to_string()).collect();
         bail!("there is no collection `{collection}`; there are: {}", known.join(", "));
     }
-    wiring::equip(&library, &effective, None).await?;
+    let _gateway = wiring::equip_to_read(&library, &effective).await?;
     let file = command.queries;
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());

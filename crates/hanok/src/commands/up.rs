@@ -6,10 +6,10 @@ use crate::config::{Effective, Setting};
 use crate::output;
 use crate::ownership::Owned;
 use crate::progress::{Embedding, Shown, said};
-use crate::wiring::{self, Rooms};
+use crate::wiring::{self, Equipper, Rooms, Wish};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hanok_base::{CallContext, CollectionName, Timestamp, TraceId};
+use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How long running answers may take to finish once the server is asked to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -34,11 +34,7 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     let address = effective.address().map_err(anyhow::Error::msg)?;
     wiring::check(&effective)?;
     let collections = wiring::collections(&effective, &paths);
-    if let Some(missing) =
-        collections.iter().flat_map(|(_, paths)| paths).find(|path| wiring::is_missing(path))
-    {
-        bail!("{} does not exist; give folders or files to answer from", missing.display());
-    }
+    must_exist(&collections)?;
     let owned = Owned::take(&effective.data.value)?;
     let listener = bind(address, &effective.bind, "--bind ").await?;
     let otlp = match (effective.otlp_address().map_err(anyhow::Error::msg)?, &effective.otlp) {
@@ -53,6 +49,7 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     };
 
     let rooms = Rooms::open(&effective).await?;
+    let wish = rooms.equipper.expect(&effective);
     let configured = wiring::configured_keys(&effective)?;
     // Two ids, since one alone holds less than a token's worth of chance.
     let token = format!("{}{}", TraceId::random(), TraceId::random());
@@ -96,13 +93,13 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     let asked = reload::Asked::listen();
     output::line(format!("hanok is ready: {url}"))?;
     introduce(&url, &collections, &rooms);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let exporters = otlp_address.map_or_else(|| url.clone(), |address| format!("{scheme}://{address}"));
-    output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
+    introduce_exporters(&url, otlp_address, tls.is_some());
 
     let mut chores = chores(&effective, &rooms)?;
     let cancel = Cancel::default();
-    let indexing = tokio::spawn(index(rooms.library.clone(), collections, watches, cancel.clone()));
+    let equipping = tokio::spawn(equip(rooms.equipper.clone(), effective.clone(), wish));
+    let (library, traces) = (rooms.library.clone(), rooms.traces.clone());
+    let indexing = tokio::spawn(index(library, traces, collections, watches, equipping, cancel.clone()));
 
     let rooms = Arc::new(rooms);
     let watching = tokio::spawn(reload::watch(effective.clone(), house, rooms.clone(), tls, asked));
@@ -135,6 +132,13 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     rooms.close().await?;
     drop(owned);
     Ok(ExitCode::SUCCESS)
+}
+
+fn must_exist(collections: &[(CollectionName, Vec<PathBuf>)]) -> anyhow::Result<()> {
+    match collections.iter().flat_map(|(_, paths)| paths).find(|path| wiring::is_missing(path)) {
+        Some(missing) => bail!("{} does not exist; give folders or files to answer from", missing.display()),
+        None => Ok(()),
+    }
 }
 
 /// What goes on beside answering, as long as the server runs. Each takes up where it was left at the next start.
@@ -218,11 +222,26 @@ fn introduce(url: &str, collections: &[(CollectionName, Vec<PathBuf>)], rooms: &
     ));
 }
 
+fn introduce_exporters(url: &str, otlp: Option<SocketAddr>, tls: bool) {
+    let scheme = if tls { "https" } else { "http" };
+    let exporters = otlp.map_or_else(|| url.to_owned(), |address| format!("{scheme}://{address}"));
+    output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
+}
+
+/// Opens what collections are searched with. Where it cannot be opened, they are searched by words, and say so.
+async fn equip(equipper: Equipper, effective: Effective, wish: Wish) {
+    for error in equipper.equip(&effective, wish).await {
+        tracing::error!(error = format!("{error:#}"), "a collection is searched by words alone");
+    }
+}
+
 /// Brings collections up to date, and then follows what changes until it is cancelled.
 async fn index(
     library: Arc<Library>,
+    traces: TraceStore,
     collections: Vec<(CollectionName, Vec<PathBuf>)>,
     watches: bool,
+    equipping: JoinHandle<()>,
     cancel: Cancel,
 ) {
     if let Err(error) = library.catch_up().await {
@@ -255,15 +274,18 @@ async fn index(
             });
         }
     }
+    if let Err(error) = equipping.await {
+        tracing::error!(%error, "opening what collections are searched with ended badly");
+    }
     // Words of all collections first: they are searchable at once, and vectors take their time.
     for (name, changed) in changes {
-        embed(&library, &name, &cancel).await;
+        embed(&library, &traces, &name, &cancel).await;
         if watches {
-            let (library, cancel) = (library.clone(), cancel.clone());
+            let (library, traces, cancel) = (library.clone(), traces.clone(), cancel.clone());
             following.spawn(async move {
                 while !cancel.is_cancelled() {
                     if tokio::time::timeout(LOOK_UP, changed.notified()).await.is_ok() {
-                        embed(&library, &name, &cancel).await;
+                        embed(&library, &traces, &name, &cancel).await;
                     }
                 }
             });
@@ -276,10 +298,9 @@ async fn index(
 const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// Makes the vectors that a collection lacks.
-async fn embed(library: &Library, name: &CollectionName, cancel: &Cancel) {
+async fn embed(library: &Library, traces: &TraceStore, name: &CollectionName, cancel: &Cancel) {
     let shown = Embedding::new(name);
-    let cx = CallContext::unrecorded();
-    if let Err(error) = library.embed(&cx, name, &|embedded| shown.update(embedded), cancel).await {
+    if let Err(error) = library.embed(Some(traces), name, &|embedded| shown.update(embedded), cancel).await {
         tracing::error!(collection = %name, error = &error as &dyn std::error::Error, "embedding failed");
     }
     shown.end();

@@ -76,6 +76,9 @@ pub(crate) struct Effective {
     pub(crate) log_format: Setting<LogFormat>,
     /// Everything else, as the file has it.
     pub(crate) config: Config,
+    /// The file's own words.
+    #[serde(skip)]
+    pub(crate) written: toml::Table,
     /// What the command line said, for reading the file again.
     #[serde(skip)]
     pub(crate) overrides: Overrides,
@@ -87,8 +90,8 @@ impl Effective {
     /// Reads the file, if any, and lays flags and environment over it.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
         let named = overrides.config.clone().or_else(|| env("HANOK_CONFIG").map(PathBuf::from));
-        let (file, config) = read(named.as_deref())?;
-        Self::laid_over(file, config, overrides)
+        let (file, config, written) = read(named.as_deref())?;
+        Ok(Self { written, ..Self::laid_over(file, config, overrides)? })
     }
 
     /// The same without the file: for looking at what is wrong with it.
@@ -164,6 +167,7 @@ impl Effective {
             log_level,
             log_format,
             config,
+            written: toml::Table::new(),
             overrides: overrides.clone(),
         })
     }
@@ -199,12 +203,16 @@ fn env(name: &'static str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn read(named: Option<&Path>) -> Result<(Option<PathBuf>, Config), ConfigError> {
+fn read(named: Option<&Path>) -> Result<(Option<PathBuf>, Config, toml::Table), ConfigError> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok((Some(path.to_owned()), parse(path, &text)?)),
+        Ok(text) => {
+            let config = parse(path, &text)?;
+            let written = toml::from_str(&text).map_err(|error| ConfigError::whole(path, error.message()))?;
+            Ok((Some(path.to_owned()), config, written))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-            Ok((None, Config::default()))
+            Ok((None, Config::default(), toml::Table::new()))
         }
         Err(error) => Err(ConfigError::whole(path, format!("the file cannot be read: {error}"))),
     }

@@ -6,6 +6,7 @@ mod governance;
 mod load;
 mod local;
 mod model;
+mod told;
 mod units;
 
 pub(crate) use documents::Documents;
@@ -14,6 +15,7 @@ pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction
 pub(crate) use load::{ConfigError, parse};
 pub(crate) use local::Local;
 pub(crate) use model::{Model, Rule, Target};
+pub(crate) use told::{Told, hide};
 pub(crate) use units::{Dollars, Seconds, Size};
 
 use schemars::JsonSchema;
@@ -272,6 +274,13 @@ pub(crate) struct Collection {
     /// Hits of one document at most.
     #[serde(default)]
     pub(crate) per_source: Option<usize>,
+    /// What a model does with a question to `hanok/ask` before this collection is searched for it; as `[answers]`
+    /// says when absent.
+    #[serde(default)]
+    pub(crate) query: Option<Vec<String>>,
+    /// Chunks of this collection that are read for an answer, 1 to 50; as `[answers]` says when absent.
+    #[serde(default)]
+    pub(crate) top_k: Option<usize>,
 }
 
 /// How legs become one list.

@@ -66,6 +66,9 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<()> {
         if let Some(Err(reason)) = collection.chunking.as_ref().map(hanok_retrieval::Chunking::check) {
             bail!("collections.{name}.chunking.{reason}");
         }
+        if collection.per_source == Some(0) {
+            bail!("collections.{name}.per_source: 0 hits of a document would find nothing");
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod check;
 mod documents;
 mod equipment;
+mod evals;
 mod export;
 mod governance;
 mod models;
@@ -13,21 +14,23 @@ mod shelf;
 
 pub(crate) use check::{check, provider_routes};
 pub(crate) use documents::{is_missing, take_in};
-pub(crate) use equipment::{equip, legs, local_embedder};
+pub(crate) use equipment::{Equipper, Wish, default_embedder, equip_to_read, legs, local_embedder};
+pub(crate) use evals::{EvalHouse, eval_file, evals_to_read};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
-use crate::config::Effective;
+use crate::config::{Config, Effective};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use hanok_base::{CallContext, CollectionName, ModelName};
+use hanok_base::{CollectionName, ModelName, Object};
 use hanok_gateway::{Gateway, Ledger, Routes};
 use hanok_retrieval::{AskAnswerer, AskOptions, Cancel, CollectionOptions, ExtractAnswerer, Library};
 use hanok_server::{ConfiguredKey, Settings};
 use hanok_store::{Options, Store};
 use hanok_trace::{Retention, TraceStore};
+use serde_json::json;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -40,6 +43,8 @@ pub(crate) struct Rooms {
     pub(crate) traces: TraceStore,
     /// Documents.
     pub(crate) library: Arc<Library>,
+    /// What they are searched with.
+    pub(crate) equipper: Equipper,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
@@ -49,7 +54,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the data folder, which the caller must own, and wires everything.
+    /// Opens the data folder, which the caller must own, and wires everything but the models that collections are
+    /// searched with: those are opened by [`Rooms::equip`], or by the [`Equipper`] behind what goes on.
     pub(crate) async fn open(effective: &Effective) -> anyhow::Result<Self> {
         let data = &effective.data.value;
         let store = Store::open(data, Options::default())?;
@@ -60,23 +66,24 @@ impl Rooms {
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
         let ledger = money::ledger(store.clone());
-        let rooms = Self { store, traces, library, gateway, ledger, retention: Arc::default() };
+        let reached: Weak<Gateway> = Arc::downgrade(&gateway);
+        let equipper = Equipper::new(library.clone(), reached);
+        let rooms = Self { store, traces, library, equipper, gateway, ledger, retention: Arc::default() };
         rooms.route(effective)?;
-        rooms.equip(effective).await?;
         Ok(rooms)
     }
 
-    /// Gives every collection what the configuration says it is searched with.
+    /// Gives every collection what the configuration says it is searched with, for commands that wait for it.
     pub(crate) async fn equip(&self, effective: &Effective) -> anyhow::Result<()> {
-        let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
-        equip(&self.library, effective, Some(gateway)).await
+        let wish = self.equipper.expect(effective);
+        self.equipper.equip(effective, wish).await.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Builds the routes of a configuration and puts them in place.
     pub(crate) fn route(&self, effective: &Effective) -> anyhow::Result<()> {
         let gateway: Weak<Gateway> = Arc::downgrade(&self.gateway);
         let target = effective.config.answers.target.as_deref().map(ModelName::from);
-        let options = CollectionOptions { all: searched(effective)?, ..CollectionOptions::default() };
+        let options = searched(effective)?;
         let query_model = effective.config.answers.query_model.as_deref().map(ModelName::from);
         let ask =
             AskAnswerer::new(self.library.clone(), gateway, target).configured(options.clone(), query_model);
@@ -101,8 +108,7 @@ impl Rooms {
         self.library.catch_up().await?;
         for (name, paths) in collections(effective, &[]) {
             self.library.sync(&name, &paths, &(), &Cancel::default()).await?;
-            let cx = CallContext::unrecorded();
-            self.library.embed(&cx, &name, &|_| {}, &Cancel::default()).await?;
+            self.library.embed(Some(&self.traces), &name, &|_| {}, &Cancel::default()).await?;
         }
         Ok(())
     }
@@ -229,12 +235,19 @@ pub(crate) fn collections(effective: &Effective, paths: &[PathBuf]) -> Vec<(Coll
     found
 }
 
-/// How documents are searched for an answer where neither a request nor a collection says.
-pub(crate) fn searched(effective: &Effective) -> anyhow::Result<AskOptions> {
-    let answers = &effective.config.answers;
-    let told = serde_json::json!({
-        "query": (!answers.query.is_empty()).then_some(&answers.query), "top_k": answers.top_k,
+/// How documents are searched for an answer where a request does not say; the rest of what a collection says holds for
+/// every search of it.
+pub(crate) fn searched(effective: &Effective) -> anyhow::Result<CollectionOptions> {
+    let read = |query: Option<&Vec<String>>, top_k: Option<usize>, place: &str| {
+        let told =
+            Object::from_iter([("query".to_owned(), json!(query)), ("top_k".to_owned(), json!(top_k))]);
+        AskOptions::read(&told, place).map_err(anyhow::Error::msg)
+    };
+    let Config { answers, collections, .. } = &effective.config;
+    let all = read(Some(&answers.query).filter(|steps| !steps.is_empty()), answers.top_k, "answers")?;
+    let of = collections.iter().map(|(name, collection)| {
+        let own = read(collection.query.as_ref(), collection.top_k, &format!("collections.{name}"))?;
+        Ok((name.as_str().into(), own))
     });
-    AskOptions::read(told.as_object().unwrap_or(&serde_json::Map::new()), "answers")
-        .map_err(anyhow::Error::msg)
+    Ok(CollectionOptions { all, of: of.collect::<anyhow::Result<_>>()? })
 }

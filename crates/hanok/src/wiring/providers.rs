@@ -5,6 +5,7 @@ use crate::config::{self, Effective, Origin};
 use anyhow::{Context as _, bail};
 use hanok_base::{Dialect, Provider, ProviderName};
 use hanok_gateway::Routes;
+use hanok_local::LocalProvider;
 use hanok_net::{Client, ClientOptions, Timeouts};
 use hanok_provider::{HttpProvider, ProviderConfig, Secret, Thoughts, VENDORS, detect_from_env, vendor};
 use hanok_server::ProviderInfo;
@@ -20,6 +21,11 @@ pub(super) fn add_to(mut routes: Routes, effective: &Effective) -> anyhow::Resul
     for ((config, connect_timeout), _) in found {
         let provider = HttpProvider::new(config, clients.with(connect_timeout)?)?;
         routes = routes.provider(Arc::new(provider) as Arc<dyn Provider>)?;
+    }
+    // A provider of this name that is configured is meant instead.
+    if !effective.config.providers.contains_key(LocalProvider::NAME) {
+        let local = LocalProvider::at(&effective.data.value, effective.config.local.options());
+        routes = routes.provider(Arc::new(local))?;
     }
     for (name, model) in &effective.config.models {
         let model = models::model(&routes, name, model, &effective.config.gateway)?;

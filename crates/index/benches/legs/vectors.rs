@@ -61,14 +61,19 @@ fn noise(random: &mut fastrand::Rng, centre: &[f32], share: f32) -> Vec<f32> {
 fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tuning: Tuning) {
     let queries: Vec<&[f32]> = queries.chunks_exact(DIMENSIONS).collect();
     let folder = tempfile::tempdir().expect("a folder for the index");
-    let index = VectorIndex::open_with(folder.path(), tuning);
+    let kept = std::env::var_os("LEGS_KEEP").map(std::path::PathBuf::from);
+    let folder = kept.as_deref().unwrap_or(folder.path());
+    let index = VectorIndex::open_with(folder, tuning);
+    let there = index.mark().is_some();
     let watch = Watch::start();
     let mut writer = index.writer().expect("a writer");
     // The exact nearest, found while the vectors pass by, so that they need not stay in memory.
     let mut nearest: Vec<Vec<(f32, u64)>> = vec![Vec::new(); CHECKED.min(queries.len())];
     let (mut count, mut checking) = (0_u64, 0.0);
     for vector in texts {
-        writer.add(count, count / 10, &vector).expect("a vector is added");
+        if !there {
+            writer.add(count, count / 10, &vector).expect("a vector is added");
+        }
         let check = Instant::now();
         for (query, nearest) in queries.iter().zip(&mut nearest) {
             keep(nearest, plain(query, &vector), count);
@@ -77,7 +82,9 @@ fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tun
         count += 1;
     }
     let (added, building) = (watch.wall() - checking, Watch::start());
-    writer.commit("1").expect("a commit");
+    if !there {
+        writer.commit("1").expect("a commit");
+    }
     println!(
         "{}",
         json!({
@@ -88,7 +95,15 @@ fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tun
     );
     drop(writer);
     drop(index);
-    let index = VectorIndex::open_with(folder.path(), tuning);
+    for times in [1, 2, 4, 8] {
+        let tuning = Tuning { width: tuning.width * times, ..tuning };
+        query(&VectorIndex::open_with(folder, tuning), &queries, &nearest, of, tuning);
+    }
+}
+
+/// Asks every query five times, and once for each filter.
+fn query(index: &VectorIndex, queries: &[&[f32]], nearest: &[Vec<(f32, u64)>], of: &str, tuning: Tuning) {
+    let count = index.len();
     let (mut all, mut hits) = (Vec::new(), 0);
     let mut quickest = vec![Duration::MAX; queries.len()];
     for round in 0..5 {
@@ -111,7 +126,7 @@ fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tun
     println!(
         "{}",
         json!({
-            "measure": "vectors.query", "of": of, "vectors": count, "recall_at_10": recall,
+            "measure": "vectors.query", "of": of, "vectors": count, "width": tuning.width, "recall_at_10": recall,
             "p50_ms": quantile(&mut all, 0.5), "p99_ms": quantile(&mut all, 0.99),
             "quickest_p50_ms": quantile(&mut quickest, 0.5), "quickest_p99_ms": quantile(&mut quickest, 0.99),
             "memory_mb": memory().0, "peak_mb": memory().1,
@@ -121,7 +136,7 @@ fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tun
         let admit =
             |group: u64| group.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & 0xffff_ffff < (1 << 32) / share;
         let mut all = Vec::new();
-        for query in &queries {
+        for query in queries {
             let begin = Instant::now();
             index.search(query, LIMIT, Some(&admit)).expect("a search");
             all.push(begin.elapsed());
@@ -129,7 +144,7 @@ fn measure(texts: impl Iterator<Item = Vec<f32>>, queries: &[f32], of: &str, tun
         println!(
             "{}",
             json!({
-                "measure": "vectors.filtered", "of": of, "vectors": count, "one_in": share,
+                "measure": "vectors.filtered", "of": of, "vectors": count, "width": tuning.width, "one_in": share,
                 "p50_ms": quantile(&mut all, 0.5), "p99_ms": quantile(&mut all, 0.99),
             })
         );

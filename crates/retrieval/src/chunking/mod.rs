@@ -150,12 +150,34 @@ pub struct Piece {
 /// Vectors of texts, one each, for a cut by meaning; `None` where they cannot be made. May block.
 pub type Embed<'a> = &'a dyn Fn(&[&str]) -> Option<Vec<Vec<f32>>>;
 
+/// What the sentences of a text were compared by, where it was to be cut by vectors; the least of its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compared {
+    /// Vectors, or there was nothing to compare.
+    #[default]
+    Meaning,
+    /// Words, since there are too many sentences.
+    Bounded,
+    /// Words, since there were no vectors.
+    Words,
+}
+
+/// What a text would be cut into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Its chunks.
+    pub pieces: Vec<Piece>,
+    /// What its sentences were compared by, in a cut by meaning.
+    pub compared: Compared,
+}
+
 /// A document cut into chunks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// The title the text itself gives: in its front matter, or its first heading.
     pub(crate) title: Option<String>,
     pub(crate) pieces: Vec<Piece>,
+    pub(crate) compared: Compared,
 }
 
 impl Chunking {
@@ -183,10 +205,24 @@ impl Chunking {
         format!("{VERSION} {} {size} {whole:?} {overlap:?} {parents:?} {parent_size:?}", by.name())
     }
 
-    fn measures(&self) -> Measures {
+    /// These settings with what they leave open as it is followed; no `parent_size` where there are no parents.
+    #[must_use]
+    pub fn filled(&self) -> Self {
         let size = self.size.clamp(16, 8000);
-        let whole = self.whole.unwrap_or(size * 5 / 2).clamp(size, 32_000);
-        let overlap = self.overlap.unwrap_or(size / 4).min(size / 2);
+        let parent_size = self.parent_size.unwrap_or(size * 4).clamp(size, 32_000);
+        Self {
+            by: self.by,
+            size,
+            whole: Some(self.whole.unwrap_or(size * 5 / 2).clamp(size, 32_000)),
+            overlap: Some(self.overlap.unwrap_or(size / 4).min(size / 2)),
+            parents: self.parents,
+            parent_size: (self.parents != Parents::None).then_some(parent_size),
+        }
+    }
+
+    fn measures(&self) -> Measures {
+        let Self { size, whole, overlap, .. } = self.filled();
+        let (whole, overlap) = (whole.unwrap_or(size), overlap.unwrap_or(0));
         Measures {
             size: size * TOKEN,
             whole: whole * TOKEN,
@@ -202,28 +238,30 @@ pub fn tokens(text: &str) -> usize {
 }
 
 /// What a text would be cut into; nothing is stored.
-pub fn preview(text: &str, layout: Layout, chunking: &Chunking, embed: Option<Embed<'_>>) -> Vec<Piece> {
-    cut(text, layout, chunking, embed).pieces
+pub fn preview(text: &str, layout: Layout, chunking: &Chunking, embed: Option<Embed<'_>>) -> Preview {
+    let Cut { pieces, compared, .. } = cut(text, layout, chunking, embed);
+    Preview { pieces, compared }
 }
 
 /// Cuts a text.
 pub(crate) fn cut(text: &str, layout: Layout, chunking: &Chunking, embed: Option<Embed<'_>>) -> Cut {
     let measures = chunking.measures();
-    if chunking.parents == Parents::None {
+    let Some(parent) = chunking.filled().parent_size.map(|size| size * TOKEN) else {
         return by(text, layout, chunking.by, measures, embed);
-    }
-    let parent = chunking.parent_size.unwrap_or(chunking.size.saturating_mul(4)) * TOKEN;
-    let parent = parent.clamp(measures.size, 32_000 * TOKEN);
+    };
     // Parents do not overlap, so that each child has one.
     let around = Measures { size: parent, whole: parent, unbroken: parent, overlap: 0 };
     let family = by(text, layout, chunking.by, around, embed);
-    let children = family.pieces.into_iter().flat_map(|parent| {
+    let mut compared = family.compared;
+    let mut pieces = Vec::new();
+    for parent in family.pieces {
         let within = text.get(parent.start..parent.end).unwrap_or_default();
         let whole = Measures { whole: measures.size, ..measures };
-        let pieces = by(within, layout, chunking.by, whole, embed).pieces;
-        family::children(parent, pieces)
-    });
-    Cut { title: family.title, pieces: children.collect() }
+        let parts = by(within, layout, chunking.by, whole, embed);
+        compared = compared.max(parts.compared);
+        pieces.extend(family::children(parent, parts.pieces));
+    }
+    Cut { title: family.title, pieces, compared }
 }
 
 /// Widths that a cut keeps to.
@@ -242,7 +280,9 @@ struct Measures {
 fn by(text: &str, layout: Layout, chunker: Chunker, measures: Measures, embed: Option<Embed<'_>>) -> Cut {
     if chunker == Chunker::Structure {
         return match layout {
-            Layout::Code => Cut { title: None, pieces: code::cut(text, measures) },
+            Layout::Code => {
+                Cut { title: None, pieces: code::cut(text, measures), compared: Compared::default() }
+            }
             layout => structure::cut(text, layout, measures),
         };
     }
@@ -253,8 +293,13 @@ fn by(text: &str, layout: Layout, chunker: Chunker, measures: Measures, embed: O
         Chunker::Structure | Chunker::Recursive => plain::recursive(rest, measures.size),
         Chunker::Sentence | Chunker::Semantic => plain::sentences(rest, measures.size),
     };
+    let mut compared = Compared::default();
     let spans = match chunker {
-        Chunker::Semantic => semantic::join(rest, &units, measures, embed),
+        Chunker::Semantic => {
+            let (spans, by) = semantic::join(rest, &units, measures, embed);
+            compared = by;
+            spans
+        }
         // They are as large as they may be.
         Chunker::Recursive => pack::overlapping(rest, &units, measures.overlap),
         _ => pack::pack(rest, &units, measures.size, measures.overlap),
@@ -263,7 +308,7 @@ fn by(text: &str, layout: Layout, chunker: Chunker, measures: Measures, embed: O
         let (start, end) = (span.start + outline.begin, span.end + outline.begin);
         Piece { heading: outline.at(start), start, end, parent: None }
     });
-    Cut { pieces: pieces.collect(), title: outline.title }
+    Cut { pieces: pieces.collect(), title: outline.title, compared }
 }
 
 /// The headings of a text that is cut without regard to them.

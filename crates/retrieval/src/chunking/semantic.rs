@@ -4,7 +4,7 @@
 //! one is given, and else by the words they share (lexical cohesion). A cut is made where the likeness is lower
 //! than on both sides by more than is usual in this text, and where a piece would get too long.
 
-use super::{Embed, Measures};
+use super::{Compared, Embed, Measures};
 use crate::sentence::width;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,19 +13,27 @@ use std::ops::Range;
 const WINDOW: usize = 3;
 /// Texts that are embedded together.
 const TOGETHER: usize = 32;
+/// Sentences of one text that are embedded at most: a longer one, mostly a table or a log, is compared by words.
+const MOST: usize = 2048;
 
-/// Joins sentences to pieces.
+/// Joins sentences to pieces, and says what they were compared by.
 pub(super) fn join(
     text: &str,
     sentences: &[Range<usize>],
     measures: Measures,
     embed: Option<Embed<'_>>,
-) -> Vec<Range<usize>> {
+) -> (Vec<Range<usize>>, Compared) {
     let texts: Vec<&str> = sentences.iter().filter_map(|span| text.get(span.clone())).collect();
-    let vectors = embed.and_then(|embed| embedded(&texts, embed)).unwrap_or_else(|| {
-        let words: Vec<Sparse> = texts.iter().map(|text| Sparse::of(text)).collect();
-        Vectors::Words(words)
-    });
+    let words = || Vectors::Words(texts.iter().map(|text| Sparse::of(text)).collect());
+    let (vectors, compared) = match embed {
+        // A single sentence is a piece, whatever it says.
+        Some(_) if texts.len() < 2 => (words(), Compared::Meaning),
+        Some(_) if texts.len() > MOST => (words(), Compared::Bounded),
+        embed => match embed.and_then(|embed| embedded(&texts, embed)) {
+            Some(vectors) => (vectors, Compared::Meaning),
+            None => (words(), Compared::Words),
+        },
+    };
     let depths = depths(&vectors.likeness());
     let usual = threshold(&depths);
     let mut pieces: Vec<Range<usize>> = Vec::new();
@@ -49,12 +57,12 @@ pub(super) fn join(
             }
         }
     }
-    let Some((last, wide)) = open else { return pieces };
+    let Some((last, wide)) = open else { return (pieces, compared) };
     match pieces.last_mut() {
         Some(before) if wide < measures.size / 6 => before.end = last.end,
         _ => pieces.push(last),
     }
-    pieces
+    (pieces, compared)
 }
 
 /// What the sentences are compared by.

@@ -1,7 +1,7 @@
 //! By structure: one piece for a short section, pieces of a long one that overlap by a sentence; code and tables
 //! stay whole.
 
-use super::{Cut, Headings, Layout, Measures, Piece};
+use super::{Compared, Cut, Headings, Layout, Measures, Piece};
 use crate::block::{Block, Kind, blocks, lines};
 use crate::sentence::{sentence_ends, width};
 use std::ops::Range;
@@ -37,7 +37,11 @@ pub(super) fn cut(text: &str, layout: Layout, measures: Measures) -> Cut {
     if let Some((_, span)) = bare {
         pieces.push(piece(&headings.joined(), span));
     }
-    Cut { title: title.or(headings.title()).filter(|title| !title.is_empty()), pieces }
+    Cut {
+        title: title.or(headings.title()).filter(|title| !title.is_empty()),
+        pieces,
+        compared: Compared::default(),
+    }
 }
 
 fn piece(heading: &str, span: Range<usize>) -> Piece {

@@ -179,6 +179,7 @@ fn a_semantic_cut_is_made_where_the_subject_changes() {
     let text = format!("{ships}{bread}");
     let chunking = Chunking { by: Chunker::Semantic, size: 200, ..Chunking::default() };
     let got: Vec<&str> = preview(&text, Layout::Plain, &chunking, None)
+        .pieces
         .into_iter()
         .map(|piece| &text[piece.start..piece.end])
         .collect();
@@ -198,8 +199,8 @@ fn a_semantic_cut_is_made_where_the_subject_changes() {
                 .collect(),
         )
     };
-    assert_eq!(preview(&text, Layout::Plain, &chunking, Some(&embed)).len(), 2);
-    assert_eq!(preview(&text, Layout::Plain, &chunking, Some(&|_| None)).len(), 2);
+    assert_eq!(preview(&text, Layout::Plain, &chunking, Some(&embed)).pieces.len(), 2);
+    assert_eq!(preview(&text, Layout::Plain, &chunking, Some(&|_| None)).pieces.len(), 2);
 }
 
 #[derive(Debug, PartialEq)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The file of rules for the folder it is in and those below.
 pub(crate) const META_FILE: &str = "_meta.toml";
@@ -32,19 +32,25 @@ pub struct Rule {
     pub set: Object,
 }
 
-/// What the rules say of one document.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// What the rules say of documents. Those of which they say the same share it, as there are many.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ruled {
     pub(crate) trust: Trust,
     pub(crate) readers: Vec<String>,
     pub(crate) set: Object,
+    mark: OnceLock<u64>,
 }
 
 impl Ruled {
     /// Names what is said.
     pub(crate) fn mark(&self) -> u64 {
-        let Self { trust, readers, set } = self;
-        crate::settings::hash(&serde_json::json!([super::language::VERSION, trust, readers, set]).to_string())
+        let Self { trust, readers, set, mark } = self;
+        let said = || serde_json::json!([super::language::VERSION, trust, readers, set]).to_string();
+        *mark.get_or_init(|| crate::settings::hash(&said()))
+    }
+
+    fn says_what(&self, other: &Self) -> bool {
+        self.trust == other.trust && self.readers == other.readers && self.set == other.set
     }
 }
 
@@ -64,6 +70,10 @@ pub(crate) struct Rules {
     configured: Vec<Compiled>,
     /// Those of each folder that was looked into.
     folders: HashMap<PathBuf, Arc<[Compiled]>>,
+    /// What was said last.
+    last: Arc<Ruled>,
+    /// The folder of which that holds, whatever a file in it is called.
+    alike: Option<PathBuf>,
     /// What is wrong with rules, with where.
     pub(crate) faults: Vec<(PathBuf, String)>,
 }
@@ -71,7 +81,13 @@ pub(crate) struct Rules {
 impl Rules {
     /// The rules of a collection; patterns begin at `base`.
     pub(crate) fn new(base: &Path, configured: &[Rule]) -> Self {
-        let mut rules = Self { configured: Vec::new(), folders: HashMap::new(), faults: Vec::new() };
+        let mut rules = Self {
+            configured: Vec::new(),
+            folders: HashMap::new(),
+            last: Arc::default(),
+            alike: None,
+            faults: Vec::new(),
+        };
         rules.configured = rules.compiled(base, configured.to_vec(), base);
         rules
     }
@@ -88,7 +104,13 @@ impl Rules {
     }
 
     /// What is said of the document `file`, which was found below the folder `root`.
-    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Ruled {
+    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Arc<Ruled> {
+        let parent = file.parent().unwrap_or(root);
+        // As they were typed: that two paths could mean one folder matters to nobody here.
+        if self.alike.as_ref().is_some_and(|alike| alike.as_os_str() == parent.as_os_str()) {
+            return self.last.clone();
+        }
+        let mut alike = self.configured.iter().all(|(pattern, _)| pattern.is_none());
         let mut folders: Vec<PathBuf> = file
             .ancestors()
             .skip(1)
@@ -99,13 +121,23 @@ impl Rules {
         let mut ruled = Ruled::default();
         for folder in folders {
             for (pattern, rule) in self.folder(&folder).iter() {
+                alike &= pattern.is_none();
                 apply(&mut ruled, pattern.as_ref(), rule, file);
             }
         }
         for (pattern, rule) in &self.configured {
             apply(&mut ruled, pattern.as_ref(), rule, file);
         }
-        ruled
+        self.alike = alike.then(|| parent.to_owned());
+        self.shared(ruled)
+    }
+
+    /// The same as the last one where it says the same.
+    fn shared(&mut self, ruled: Ruled) -> Arc<Ruled> {
+        if !self.last.says_what(&ruled) {
+            self.last = Arc::new(ruled);
+        }
+        self.last.clone()
     }
 
     /// The rules in a folder's own file.
@@ -142,13 +174,13 @@ impl UrlRules {
     }
 
     /// What is said of the document at `url`.
-    pub(crate) fn of(&mut self, url: &str) -> Ruled {
+    pub(crate) fn of(&mut self, url: &str) -> Arc<Ruled> {
         let as_path = PathBuf::from(format!("/{}", url.replacen("://", "/", 1)));
         let mut ruled = Ruled::default();
         for (pattern, rule) in &self.0.configured {
             apply(&mut ruled, pattern.as_ref(), rule, &as_path);
         }
-        ruled
+        self.0.shared(ruled)
     }
 }
 

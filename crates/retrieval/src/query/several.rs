@@ -8,12 +8,14 @@ use std::collections::HashMap;
 const K: f64 = 60.0;
 
 /// Searches for each of `queries` as `query` says, all at once, and fuses what is found by reciprocal rank. A query
-/// that holds nothing to search for is passed over where another does.
+/// that holds nothing to search for is passed over where another does. Of one document there are `per_source` hits at
+/// most, as in a single search.
 pub async fn search_all(
     retriever: &dyn Retriever,
     cx: &CallContext,
     query: &SearchQuery,
     queries: &[String],
+    per_source: Option<usize>,
 ) -> Result<SearchResult, RetrievalError> {
     let asked: Vec<SearchQuery> =
         queries.iter().map(|text| SearchQuery { text: text.clone(), ..query.clone() }).collect();
@@ -33,12 +35,12 @@ pub async fn search_all(
     match (results.is_empty(), empty) {
         (true, Some(error)) => Err(error),
         (true, None) => retriever.search(cx, query).await,
-        _ => Ok(fused(results, query.top_k)),
+        _ => Ok(fused(results, query.top_k, per_source)),
     }
 }
 
 /// The hits of all results by the sum of 1 / (60 + rank).
-fn fused(results: Vec<(&str, SearchResult)>, top_k: usize) -> SearchResult {
+fn fused(results: Vec<(&str, SearchResult)>, top_k: usize, per_source: Option<usize>) -> SearchResult {
     let coverage = results.first().map(|(_, result)| result.coverage).unwrap_or_default();
     let mut hits: Vec<(f64, Hit)> = Vec::new();
     let mut places: HashMap<(SourceId, usize, usize), usize> = HashMap::new();
@@ -65,7 +67,13 @@ fn fused(results: Vec<(&str, SearchResult)>, top_k: usize) -> SearchResult {
     }
     // Stable: equals keep the order of the first query that found them.
     hits.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let hits = hits.into_iter().take(top_k).map(|(score, hit)| Hit { score, ..hit }).collect();
+    let mut taken: HashMap<SourceId, usize> = HashMap::new();
+    let within = |(_, hit): &(f64, Hit)| {
+        let of_source = taken.entry(hit.source_id).or_default();
+        *of_source += 1;
+        per_source.is_none_or(|most| *of_source <= most)
+    };
+    let hits = hits.into_iter().filter(within).take(top_k).map(|(score, hit)| Hit { score, ..hit }).collect();
     SearchResult { hits, coverage }
 }
 
@@ -93,7 +101,8 @@ mod tests {
             hits: numbers.iter().map(|number| hit(*number, 9.0)).collect(),
             ..SearchResult::default()
         };
-        let fused = fused(vec![("a", result(&[1, 2, 3])), ("b", result(&[3, 4])), ("c", result(&[]))], 3);
+        let fused =
+            fused(vec![("a", result(&[1, 2, 3])), ("b", result(&[3, 4])), ("c", result(&[]))], 3, None);
         let got: Vec<u64> = fused.hits.iter().map(|hit| hit.source_id.0).collect();
         assert_eq!(got, [3, 1, 2]);
         assert!((fused.hits[0].score - (1.0 / 63.0 + 1.0 / 61.0)).abs() < 1e-12);
@@ -101,5 +110,22 @@ mod tests {
             fused.hits[0].about.votes.iter().map(|vote| (vote.leg.as_str(), vote.rank)).collect();
         assert_eq!(votes, [("query 1", 3), ("query 2", 1)]);
         assert_eq!(fused.hits[0].about.votes[1].reason, "b");
+    }
+
+    #[test]
+    fn quotas_hold_for_all_queries_together() {
+        let result = |places: &[(u64, usize)]| SearchResult {
+            hits: places.iter().map(|(number, start)| Hit { start: *start, ..hit(*number, 9.0) }).collect(),
+            ..SearchResult::default()
+        };
+        let results = || vec![("a", result(&[(1, 0), (2, 0)])), ("b", result(&[(1, 1), (1, 2), (3, 0)]))];
+        let check = |per_source, expect: &[u64]| {
+            let got: Vec<u64> =
+                fused(results(), 3, per_source).hits.iter().map(|hit| hit.source_id.0).collect();
+            assert_eq!(got, expect, "{per_source:?}");
+        };
+        check(None, &[1, 1, 2]);
+        check(Some(2), &[1, 1, 2]);
+        check(Some(1), &[1, 2, 3]);
     }
 }

@@ -13,6 +13,8 @@ mod house;
 #[cfg(test)]
 mod lying;
 #[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod measures;
 #[cfg(test)]
 mod models;

@@ -1,11 +1,12 @@
 //! The dense leg over a real store and index, with embedders whose every vector is known.
 
-use crate::house::{House, docs};
+use crate::house::{House, attribute, docs};
+use crate::scripted::Scripted;
 use hanok_base::{
-    BoxFuture, CallContext, EmbedKind, Embedder, Legs, ProviderError, Readers, RetrievalError,
-    Retriever as _, SearchQuery,
+    BoxFuture, CallContext, EmbedKind, Embedder, FinishedTrace, Legs, Place, ProviderError, Readers,
+    Recorder, RetrievalError, Retriever as _, SearchQuery, Span, SpanStatus, StoreUnavailable,
 };
-use hanok_retrieval::{Cancel, Equipment, Library, Question, tune};
+use hanok_retrieval::{Cancel, Equipment, Library, ProviderEmbedder, Question, Readiness, Serving, tune};
 use hanok_store::{Options, Store};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -74,16 +75,16 @@ fn write(house: &House, count: usize) {
 }
 
 async fn equip(library: &Library, embedder: Arc<Words>) {
+    let embedder_from = Some(format!("from {}", embedder.id));
     let embedder: Arc<dyn Embedder> = embedder;
     library
-        .equip(Some(&docs()), Equipment { embedder: Some(embedder), ..Equipment::default() })
+        .equip(Some(&docs()), Equipment { embedder: Some(embedder), embedder_from, ..Equipment::default() })
         .await
         .unwrap();
 }
 
 async fn embed(library: &Library) {
-    let cx = CallContext::unrecorded();
-    library.embed(&cx, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    library.embed(None, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
 }
 
 async fn search(library: &Library, text: &str) -> hanok_base::SearchResult {
@@ -161,6 +162,116 @@ async fn a_lost_index_is_filled_from_the_store_and_a_new_embedder_takes_over_whe
     let folders = std::fs::read_dir(data(&house).join("index").join("vectors")).unwrap().flatten();
     let of_collection: Vec<_> = folders.flat_map(|entry| std::fs::read_dir(entry.path()).unwrap()).collect();
     assert_eq!(of_collection.len(), 1, "the old ones are gone");
+}
+
+#[tokio::test]
+async fn the_vectors_of_the_embedder_before_serve_after_a_restart_in_the_middle() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    let (old, new) = (Words::new("words", false), Words::new("words 2", false));
+    equip(&house.library, old.clone()).await;
+    embed(&house.library).await;
+    assert_eq!(house.library.former(&docs()).await.unwrap(), None);
+    equip(&house.library, new.clone()).await;
+    let stopped = Cancel::default();
+    stopped.cancel();
+    house.library.embed(None, &docs(), &|_| {}, &stopped).await.unwrap();
+
+    let house = house.reopened().await;
+    equip(&house.library, new.clone()).await;
+    assert_eq!(legs_of(&search(&house.library, "gadget3").await.hits[0]), ["bm25"]);
+    let former = house.library.former(&docs()).await.unwrap().expect("the one before is known");
+    assert_eq!(former, Serving { id: "words".into(), from: "from words".into() });
+    assert!(!house.library.serve(&docs(), new.clone()).await.unwrap(), "its vectors are not complete");
+    assert!(house.library.serve(&docs(), old.clone()).await.unwrap());
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+    assert_eq!(house.library.former(&docs()).await.unwrap(), None, "one serves");
+
+    embed(&house.library).await;
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
+    let house = house.reopened().await;
+    equip(&house.library, old).await;
+    let former = house.library.former(&docs()).await.unwrap().expect("another one by now");
+    assert_eq!(former.id, "words 2");
+}
+
+/// Keeps every trace that is recorded.
+#[derive(Default)]
+struct Traces(Arc<Mutex<Vec<Vec<Span>>>>);
+
+impl Recorder for Traces {
+    fn admit(&self) -> BoxFuture<'_, Result<Box<dyn Place>, StoreUnavailable>> {
+        struct Kept(Arc<Mutex<Vec<Vec<Span>>>>);
+        impl Place for Kept {
+            fn record(self: Box<Self>, trace: FinishedTrace) {
+                self.0.lock().push(trace.spans);
+            }
+        }
+        Box::pin(async { Ok(Box::new(Kept(self.0.clone())) as Box<dyn Place>) })
+    }
+}
+
+#[tokio::test]
+async fn what_is_embedded_by_a_provider_is_recorded() {
+    let house = House::new().await;
+    write(&house, 600);
+    house.sync().await;
+    let gateway = Scripted::new("");
+    let embedder = ProviderEmbedder::new(gateway.gateway(), "p/e".into(), None);
+    let equipment = Equipment { embedder: Some(Arc::new(embedder)), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    let traces = Traces::default();
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    let kept = std::mem::take(&mut *traces.0.lock());
+    let texts = |spans: &Vec<Span>| attribute(&spans[0], "hanok.texts").and_then(|texts| texts.as_u64());
+    let sizes: Vec<Option<u64>> = kept.iter().map(texts).collect();
+    assert_eq!(sizes, [Some(512), Some(88 + 256)], "600 texts, and those of the trial, none held for long");
+    assert!(kept.iter().all(|spans| spans[0].name == "embed docs" && spans[0].status == SpanStatus::Ok));
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    assert!(traces.0.lock().is_empty(), "nothing was embedded");
+
+    let gone = Scripted::new("").gateway();
+    let embedder = ProviderEmbedder::new(gone, "p/f".into(), None);
+    let equipment = Equipment { embedder: Some(Arc::new(embedder)), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    house.library.embed(Some(&traces), &docs(), &|_| {}, &Cancel::default()).await.unwrap_err();
+    let failed = traces.0.lock()[0][0].status.clone();
+    assert!(matches!(&failed, SpanStatus::Error(why) if why.contains("shutting down")), "{failed:?}");
+}
+
+#[tokio::test]
+async fn words_serve_while_an_embedder_is_opened_and_where_it_cannot_be() {
+    let house = House::new().await;
+    write(&house, 30);
+    house.sync().await;
+    let dense = SearchQuery { legs: Some(Legs::Dense), ..SearchQuery::new("gadget7", docs(), 5) };
+    for (readiness, says) in [
+        (Readiness::Opening, "is being opened"),
+        (Readiness::Failed("no such folder".into()), "no such folder"),
+    ] {
+        house.library.set_readiness(Some(&docs()), readiness);
+        embed(&house.library).await;
+        let found = search(&house.library, "gadget7").await;
+        assert_eq!(legs_of(&found.hits[0]), ["bm25"]);
+        let error = house.library.search(&CallContext::unrecorded(), &dense).await.unwrap_err();
+        let RetrievalError::Failed(reason) = error else { panic!("{error:?}") };
+        assert!(reason.to_string().contains(says), "{reason}");
+    }
+    let embedder = Words::new("words", false);
+    equip(&house.library, embedder.clone()).await;
+    assert_eq!(house.library.equipment(&docs()).readiness, Readiness::Ready);
+    embed(&house.library).await;
+    assert!(legs_of(&search(&house.library, "gadget7").await.hits[0]).contains(&"dense"));
+
+    // What it has serves on while another one is opened, and nothing is embedded that nobody asked for.
+    embedder.given.lock().clear();
+    house.write("d7.txt", "The umbrella is new here and nobody knows it.");
+    house.sync().await;
+    house.library.set_readiness(Some(&docs()), Readiness::Opening);
+    embed(&house.library).await;
+    assert!(embedder.given.lock().is_empty());
+    assert!(legs_of(&search(&house.library, "gadget8").await.hits[0]).contains(&"dense"));
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use super::documents;
 use crate::House;
 use crate::ui::view::SourceView;
-use crate::ui::view_knowledge::{ChunksView, CutView, Damage, Hint, Knobs, PieceView};
+use crate::ui::view_knowledge::{ChunksView, ComparedBy, CutView, Damage, Hint, Knobs, PieceView};
 use hanok_base::{CallContext, CollectionName, EmbedKind, Embedder};
-use hanok_retrieval::LibraryError;
-use hanok_retrieval::chunking::{Chunker, Chunking, Layout, Piece, preview, tokens};
+use hanok_retrieval::chunking::{Chunker, Chunking, Compared, Layout, Piece, Preview, preview, tokens};
+use hanok_retrieval::{Comparison, LibraryError};
 use hanok_store::documents::{NewChunk, Source, SourceSummary};
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +32,11 @@ pub(crate) async fn chunks(
         about: documents::about(&summary.meta),
         collection_chunks: tally.chunks,
         chunkers: Chunker::ALL.iter().map(|chunker| chunker.name().to_owned()).collect(),
-        used: CutView { knobs: documents::knobs(used), ..CutView::default() },
+        used: CutView {
+            knobs: documents::knobs(used),
+            compared: house.library.comparison(&summary).map(|it| compared_by(&it)),
+            ..CutView::default()
+        },
         tried: CutView { knobs: documents::knobs(used), ..CutView::default() },
         previous,
         next,
@@ -49,18 +53,20 @@ pub(crate) async fn chunks(
         };
         let used = of(&text, kept.into_iter().map(piece).collect());
         let tried = tried.map(|chunking| {
-            let pieces = pieces_of(&text, layout, &chunking, meaning.as_ref(), &runtime);
+            let Preview { pieces, compared } =
+                cut_for_a_look(&text, layout, &chunking, meaning.as_ref(), &runtime);
             let blind = chunking.by == Chunker::Semantic && meaning.is_none();
-            (documents::knobs(&chunking), blind, of(&text, pieces))
+            let compared = comparison(&chunking, meaning.as_ref(), compared);
+            (documents::knobs(&chunking), blind, compared.map(|it| compared_by(&it)), of(&text, pieces))
         });
         (text, used, tried)
     });
     let (text, used, tried) = ran.await.map_err(|error| LibraryError::Worker(error.into()))?;
     (view.used.pieces, view.used.damage) = used;
     match tried {
-        Ok((knobs, blind, (pieces, damage))) => {
+        Ok((knobs, blind, compared, (pieces, damage))) => {
             view.hint = blind.then_some(Hint::NoEmbedder);
-            view.tried = CutView { knobs, pieces, damage };
+            view.tried = CutView { knobs, pieces, damage, compared };
         }
         Err((knobs, error)) => {
             view.tried.knobs = knobs;
@@ -112,16 +118,39 @@ impl Meaning {
 }
 
 /// What a text would be cut into; blocks.
-pub(crate) fn pieces_of(
+pub(crate) fn cut_for_a_look(
     text: &str,
     layout: Layout,
     chunking: &Chunking,
     meaning: Option<&Meaning>,
     runtime: &Handle,
-) -> Vec<Piece> {
+) -> Preview {
     match meaning {
         Some(meaning) => preview(text, layout, chunking, Some(&|texts| meaning.vectors(runtime, texts))),
         None => preview(text, layout, chunking, None),
+    }
+}
+
+/// What the sentences of a text were compared by in a look; `None` where it was not cut by meaning.
+pub(crate) fn comparison(
+    chunking: &Chunking,
+    meaning: Option<&Meaning>,
+    compared: Compared,
+) -> Option<Comparison> {
+    let is_meant = chunking.by == Chunker::Semantic;
+    is_meant.then(|| match meaning {
+        Some(meaning) if compared == Compared::Meaning => {
+            Comparison::Vectors(meaning.embedder.id().to_owned())
+        }
+        _ => Comparison::Words,
+    })
+}
+
+fn compared_by(comparison: &Comparison) -> ComparedBy {
+    match comparison {
+        Comparison::Vectors(embedder) => ComparedBy::Vectors(embedder.clone()),
+        Comparison::Words => ComparedBy::Words,
+        Comparison::Former => ComparedBy::Former,
     }
 }
 

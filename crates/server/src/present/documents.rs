@@ -7,7 +7,7 @@ use crate::ui::view_knowledge::{
     SearchView,
 };
 use hanok_base::{CollectionName, Hit, Readers, Timestamp};
-use hanok_retrieval::{Chunking, CollectionInfo, LibraryError};
+use hanok_retrieval::{Chunking, CollectionInfo, LibraryError, Readiness};
 use hanok_store::documents::{SourceMeta, SourceSummary};
 use serde_json::Value;
 
@@ -28,6 +28,7 @@ async fn row(house: &House, info: CollectionInfo) -> Result<CollectionRow, Libra
     let tally = house.library.tally(&info.name).await?;
     let configured = house.collections.load();
     let paths = configured.iter().find(|(name, _)| *name == info.name).map(|(_, paths)| paths);
+    let readiness = house.library.equipment(&info.name).readiness;
     Ok(CollectionRow {
         indexed: info.coverage.indexed,
         found: info.coverage.found,
@@ -37,6 +38,8 @@ async fn row(house: &House, info: CollectionInfo) -> Result<CollectionRow, Libra
         paths: paths.into_iter().flatten().map(|path| path.display().to_string()).collect(),
         chunking: knobs(&chunking_of(house, &info.name).await?),
         embedder: embedder(house, &info.name).await?,
+        opening: readiness == Readiness::Opening,
+        problem: if let Readiness::Failed(reason) = readiness { Some(reason) } else { None },
         name: info.name.to_string(),
     })
 }

@@ -5,7 +5,7 @@ use super::icon::Icon;
 use super::knowledge::{toml_key, trust};
 use super::shell::{Page, Room, Section, copy_button, document, note, with_code};
 use super::text::fill;
-use super::view_knowledge::{ChunksView, CutView, Hint, Knobs, PieceView};
+use super::view_knowledge::{ChunksView, ComparedBy, CutView, Hint, Knobs, PieceView};
 use maud::{Markup, html};
 
 /// How much of a long document is shown at once, in bytes.
@@ -138,8 +138,19 @@ fn cut(page: &Page, view: &ChunksView, cut: &CutView, side: &str) -> Markup {
         @if cut.pieces.is_empty() { p.in.dim { (k.no_chunk) } } @else {
             div.in-strip { (strip(page, view, cut)) }
             (flags(page, cut))
+            @if let Some(compared) = &cut.compared { p.in.soft { (compared_by(page, compared)) } }
         }
         (text(page, view, cut, side))
+    }
+}
+
+/// What sentences were compared by, in a cut by meaning.
+fn compared_by(page: &Page, compared: &ComparedBy) -> String {
+    let k = &page.texts().knowledge;
+    match compared {
+        ComparedBy::Vectors(embedder) => fill(k.by_vectors, &[("model", embedder)]),
+        ComparedBy::Words => k.by_words.to_owned(),
+        ComparedBy::Former => k.cut_before.to_owned(),
     }
 }
 

@@ -123,7 +123,9 @@ fn state(page: &Page, row: &CollectionRow) -> Markup {
     html! {
         @if row.indexing {
             span.badge.b-warn { (fill(k.running, &[("indexed", &format::count(row.indexed)), ("found", &format::count(row.found))])) }
-        } @else if let Some(embedder) = embedding { span.badge { (fill(k.embedded_share, &[("share", &share_embedded(embedder))])) } }
+        } @else if row.problem.is_some() { span.badge.b-warn { (k.not_opened) } }
+        @else if row.opening { span.badge { (k.opening) } }
+        @else if let Some(embedder) = embedding { span.badge { (fill(k.embedded_share, &[("share", &share_embedded(embedder))])) } }
         @else { span.badge.b-ok { (Icon::Check.draw()) (k.ready) } }
     }
 }
@@ -231,6 +233,7 @@ fn settings(page: &Page, view: &CollectionPage) -> Markup {
                 dt { (k.cut_by) }
                 dd { (cut_by(page, row)) @if !row.chunking.parents.is_empty() && row.chunking.parents != "none" { ", " (k.parents) ": " (k.parents_name(&row.chunking.parents)) } }
                 dt { (k.embedder) }
+                @if let Some(problem) = &row.problem { dd { (k.not_opened) ": " (problem) } }
                 dd { @if let Some(embedder) = &row.embedder { (embedder.id) ", " (embedded(page, embedder)) } @else {
                     (k.words_only_hint) pre.code { "hanok pull all-minilm-l6-v2" (copy_button(t.copy_command, "hanok pull all-minilm-l6-v2", "btn-sm")) }
                 } }

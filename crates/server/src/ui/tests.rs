@@ -12,8 +12,8 @@ use super::view_gateway::{
     Viewer,
 };
 use super::view_knowledge::{
-    ChunksView, CollectionPage, CollectionRow, CutView, Damage, DocumentAbout, DocumentRow, EmbedderView,
-    FoundView, Hint, Knobs, KnowledgeView, PieceView, SearchView,
+    ChunksView, CollectionPage, CollectionRow, ComparedBy, CutView, Damage, DocumentAbout, DocumentRow,
+    EmbedderView, FoundView, Hint, Knobs, KnowledgeView, PieceView, SearchView,
 };
 use super::view_sessions::{SessionRow, SessionView, SessionsView, TurnView};
 use super::view_settings::{BackupView, KeptView, RecordsView, RetentionView, SettingsView};
@@ -258,6 +258,8 @@ fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         paths: vec![evil()],
         chunking: knobs.clone(),
         embedder,
+        opening: true,
+        problem: Some(evil()),
     };
     let embedder = EmbedderView { id: evil(), embedded: 1, chunks: 2 };
     let document = DocumentRow {
@@ -311,6 +313,7 @@ fn knowledge_pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         ..PieceView::default()
     };
     let cut = CutView {
+        compared: Some(ComparedBy::Words),
         knobs: knobs.clone(),
         pieces: vec![piece(0, 40), piece(30, 90), piece(33, 35), piece(80_000, usize::MAX)],
         damage: Damage { tables: 1, tables_cut: 1, code: 1, code_cut: 1, sentences_cut: 2 },

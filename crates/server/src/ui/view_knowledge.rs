@@ -32,6 +32,10 @@ pub struct CollectionRow {
     pub chunking: Knobs,
     /// What makes its vectors; `None` where it is searched by words only.
     pub embedder: Option<EmbedderView>,
+    /// Whether what it is to be searched with is still being opened; what it has serves till then.
+    pub opening: bool,
+    /// Why what it is to be searched with cannot be opened.
+    pub problem: Option<String>,
 }
 
 /// What makes the vectors of a collection, and how far it is.
@@ -214,6 +218,19 @@ pub struct CutView {
     pub pieces: Vec<PieceView>,
     /// What was kept whole, and what was not.
     pub damage: Damage,
+    /// What sentences were compared by, where it is cut by meaning.
+    pub compared: Option<ComparedBy>,
+}
+
+/// What sentences were compared by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComparedBy {
+    /// The vectors of this embedder.
+    Vectors(String),
+    /// Their words.
+    Words,
+    /// Other settings or another embedder, till the next run.
+    Former,
 }
 
 /// One chunk.

@@ -6,6 +6,7 @@ mod copies;
 mod finding;
 mod outline;
 mod packed;
+mod prompts;
 mod removal;
 mod stats;
 mod vectors;

@@ -1,0 +1,45 @@
+//! `hanok eval import` and `export`: other programs' files.
+
+use crate::cli::EvalImport;
+use crate::config::Effective;
+use crate::output;
+use crate::wiring;
+use anyhow::Context as _;
+use hanok_eval::Spec;
+use hanok_eval::import::{self, Choice, Imported};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Makes an eval of a file.
+pub(crate) fn import(command: &EvalImport) -> anyhow::Result<ExitCode> {
+    let choice = Choice {
+        prompt: command.prompt.saturating_sub(1),
+        provider: command.provider.saturating_sub(1),
+    };
+    let Imported { toml, notes } = import::read(&command.file, command.model.as_deref(), choice)?;
+    write_new(&command.output, &toml)?;
+    for note in &notes {
+        output::note(output::safe(&format!("note: {note}")));
+    }
+    output::line(format!("{} is written; `hanok eval run {0}` runs it", command.output.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an eval as another program has it.
+pub(crate) fn export(effective: &Effective, file: &Path, into: &Path) -> anyhow::Result<ExitCode> {
+    let spec = Spec::read(&wiring::eval_file(effective, file))?;
+    let exported = import::write(&spec, into)?;
+    write_new(into, &exported.text)?;
+    for note in &exported.notes {
+        output::note(output::safe(&format!("note: {note}")));
+    }
+    output::line(format!("{} is written", into.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.with_context(|| path.display().to_string())?;
+    Ok(file.write_all(text.as_bytes())?)
+}

@@ -1,0 +1,106 @@
+"""Models that run in the server's own process, called as `local/NAME` over the usual routes."""
+
+import math
+
+import openai
+import pytest
+
+import tiny
+from support import Hanok, by_operation, eventually, hanok
+
+TEXTS = ["the heron waits by the river", "the ferry leaves at noon", "the heron", "bread and salt"]
+WORDS = sorted({word for text in TEXTS for word in text.split()} | {"where", "does", "wait"})
+CONFIG = """
+[collections.default]
+paths = ["docs"]
+rerank = "tiny-judge"
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local")
+    (folder / "docs").mkdir()
+    for at, text in enumerate(TEXTS):
+        (folder / "docs" / f"{at}.txt").write_text(text)
+    for name, scores in [("tiny-maker", False), ("tiny-judge", True)]:
+        ran = hanok("pull", tiny.write(folder / "weights" / name, WORDS, scores), cwd=folder)
+        assert ran.code == 0, ran.err
+    server = Hanok(folder, CONFIG).start()
+    yield server
+    server.stop()
+
+
+def rerank(server, **more):
+    body = {"model": "local/tiny-judge", "query": "where does the heron wait", "documents": TEXTS, **more}
+    return server.post("/v1/rerank", body)
+
+
+def test_a_cross_encoder_answers_rerankings(server):
+    reply = rerank(server)
+    assert reply.status == 200, reply.text
+    results = reply.json["results"]
+    scores = [result["relevance_score"] for result in results]
+    assert sorted(result["index"] for result in results) == [0, 1, 2, 3]
+    assert scores == sorted(scores, reverse=True) and all(0 < score < 1 for score in scores)
+    assert len(set(scores)) == 4
+    assert reply.json["model"] == "local/tiny-judge"
+    # What a text scores does not depend on those beside it.
+    of = {result["index"]: result["relevance_score"] for result in results}
+    for at, text in enumerate(TEXTS):
+        alone = rerank(server, documents=[text]).json["results"][0]
+        assert alone == {**alone, "index": 0, "relevance_score": pytest.approx(of[at], abs=1e-6)}
+    best = rerank(server, top_n=2).json["results"]
+    assert [result["index"] for result in best] == [result["index"] for result in results[:2]]
+    trace = server.trace(reply.headers["x-hanok-trace-id"], spans=2)
+    span = by_operation(trace, "rerank")[-1]["attributes"]
+    assert span["gen_ai.provider.name"] == "local" and span["gen_ai.usage.input_tokens"] > 40
+
+
+def test_searches_and_clients_get_the_same_scores(server):
+    eventually(lambda: len(server.search("heron ferry bread")) == 4, what="the documents")
+    hits = server.search("heron ferry bread")
+    asked = rerank(server, query="heron ferry bread").json["results"]
+    votes = {int(hit["source"][5]): vote["score"] for hit in hits for vote in hit["votes"] if vote["leg"] == "rerank"}
+    sigmoid = lambda score: 1 / (1 + math.exp(-score))
+    assert {at: sigmoid(score) for at, score in votes.items()} == {
+        result["index"]: pytest.approx(result["relevance_score"], abs=1e-6) for result in asked
+    }
+    assert [int(hit["source"][5]) for hit in hits] == [result["index"] for result in asked]
+
+
+def test_an_embedder_answers_embeddings(server):
+    client = server.client()
+    made = client.embeddings.create(model="local/tiny-maker", input=TEXTS)
+    vectors = [item.embedding for item in made.data]
+    assert [len(vector) for vector in vectors] == [tiny.HIDDEN] * 4
+    assert all(math.isclose(math.hypot(*vector), 1, abs_tol=1e-5) for vector in vectors)
+    assert made.usage.prompt_tokens > 10
+    floats = client.embeddings.create(model="local/tiny-maker", input=TEXTS[1], encoding_format="float").data[0].embedding
+    assert floats == pytest.approx(vectors[1], abs=1e-6)
+    listed = {model.id for model in client.models.list()}
+    assert {"local/tiny-maker", "local/tiny-judge"} <= listed
+
+
+def test_what_a_model_is_not_for_is_refused(server):
+    client = server.client()
+    with pytest.raises(openai.BadRequestError, match="cross-encoder"):
+        client.embeddings.create(model="local/tiny-judge", input="a")
+    with pytest.raises(openai.BadRequestError, match="32 dimensions"):
+        client.embeddings.create(model="local/tiny-maker", input="a", dimensions=8)
+    with pytest.raises(openai.NotFoundError, match="hanok pull nobody"):
+        client.embeddings.create(model="local/nobody", input="a")
+    reply = rerank(server, model="local/tiny-maker")
+    assert reply.status == 400 and "embedder" in reply.text
+    chat = server.chat("local/tiny-maker")
+    assert chat.status >= 400 and "no chats" in chat.text, chat.text
+
+
+def test_a_model_is_there_once_it_is_pulled_and_gone_once_it_is_not(server):
+    ran = hanok("pull", tiny.write(server.folder / "weights" / "later", WORDS, True), cwd=server.folder)
+    assert ran.code == 0, ran.err
+    first = rerank(server, model="local/later")
+    assert first.status == 200, first.text
+    assert hanok("rm", "later", cwd=server.folder).code == 0
+    gone = rerank(server, model="local/later")
+    assert gone.status == 404 and "hanok pull later" in gone.text
