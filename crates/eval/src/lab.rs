@@ -4,13 +4,13 @@
 use crate::calibration::{
     self, Calibration, Corrected, Coverage, Item, JudgeSaid, Judged, calibrate, correct,
 };
-use crate::judge::{Case, Judge, JudgeSpec, Scale, fingerprint, identity};
+use crate::judge::{Case, Judge, JudgeSpec, Records, Scale, fingerprint, identity};
 use crate::keeper::{KeepError, Keeper};
 use crate::labels;
 use crate::probe::{self, Probe};
 use crate::score::KeptScores;
 use futures_util::StreamExt as _;
-use hanok_base::{CallContext, NanoDollars, Timestamp};
+use hanok_base::{NanoDollars, Timestamp};
 use hanok_store::{AnnotationItem, JudgeCheck, JudgeOpinion, NewCheck};
 use serde::{Deserialize, Serialize};
 
@@ -96,10 +96,10 @@ impl Report {
 }
 
 /// Checks a judge against the labels of a queue, and keeps what was found. `step` hears how many questions were
-/// answered, of how many it is known to be asked; spans go under `cx`.
+/// answered, of how many are known to be asked (0 while probing).
 pub async fn check(
     keeper: &Keeper,
-    cx: &CallContext,
+    records: &Records,
     name: &str,
     judge: &Judge,
     queue_name: &str,
@@ -109,7 +109,7 @@ pub async fn check(
     let (queue, _) = queue_of(keeper, judge.scale(), queue_name).await?;
     let identity = fingerprint(&judge.identity());
     let pairs = keeper.pairs(queue, identity.clone()).await?;
-    let (pairs, asked, mut cost) = ask(keeper, cx, judge, &identity, pairs, options, step).await?;
+    let (pairs, asked, mut cost) = ask(keeper, records, judge, &identity, pairs, options, step).await?;
     let items: Vec<Item> = pairs.iter().map(|(item, said)| labels::checked(item, said.as_ref())).collect();
     let found = measured(judge.scale().clone(), items.clone(), options.intervals).await?;
     let mut probes = Vec::new();
@@ -122,7 +122,7 @@ pub async fn check(
             let done = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             step(done, 0);
         };
-        probes = probe::probe(judge, cx, &cases, wanted, &told).await;
+        probes = probe::probe(judge, records, &cases, wanted, &told).await;
         for probe in &probes {
             cost = crate::judge::add_cost(cost, probe.cost);
         }
@@ -192,7 +192,7 @@ type Pairs = Vec<(AnnotationItem, Option<JudgeOpinion>)>;
 /// Asks about the labelled items that the judge said nothing of yet, or failed at, and keeps what it says as it comes.
 async fn ask(
     keeper: &Keeper,
-    cx: &CallContext,
+    records: &Records,
     judge: &Judge,
     identity: &str,
     pairs: Pairs,
@@ -217,7 +217,7 @@ async fn ask(
     {
         let wanted = open.iter().filter_map(|at| pairs.get(*at).map(|(item, _)| (*at, item)));
         let asked = wanted.map(|(at, item)| async move {
-            let (opinion, cost) = opinion(judge, cx, item).await;
+            let (opinion, cost) = opinion(judge, records, item).await;
             (at, opinion, cost)
         });
         let mut answers = std::pin::pin!(futures_util::stream::iter(asked).buffer_unordered(concurrency));
@@ -240,13 +240,12 @@ async fn ask(
             *said = Some(opinion);
         }
     }
-    pairs.retain(|(item, _)| is_labelled(item));
     Ok((pairs, count, cost))
 }
 
 async fn opinion(
     judge: &Judge,
-    cx: &CallContext,
+    records: &Records,
     item: &AnnotationItem,
 ) -> (JudgeOpinion, Option<NanoDollars>) {
     let probed = labels::probed(item, None, judge.spec().reference);
@@ -256,7 +255,7 @@ async fn opinion(
         answer: &probed.answer,
         other: probed.other.as_deref(),
     };
-    let said = judge.judge(cx, &case, 0).await;
+    let said = records.judged(judge, &case, 0).await;
     let opinion = JudgeOpinion {
         item: item.id,
         verdict: serde_json::to_value(&said.verdict).unwrap_or_default(),

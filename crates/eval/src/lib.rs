@@ -7,7 +7,8 @@
 //! (what is tried), [`output`] and [`score`] (as they are kept), [`keeper`] (where), [`run`] (the runner), [`report`]
 //! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order), [`import`] (other programs'
 //! files); [`scorer`], [`process`] (commands), [`judge`], [`calibration`] and [`probe`] (what a judge is worth),
-//! [`labels`] (what people say), [`lab`] (a judge held against them).
+//! [`labels`] (what people say), [`lab`] (a judge held against them),
+//! [`online`] (live traces, scored by rule).
 
 pub mod calibration;
 pub mod dataset;
@@ -21,6 +22,7 @@ pub mod keeper;
 pub mod kit;
 pub mod lab;
 pub mod labels;
+pub mod online;
 pub mod output;
 pub mod probe;
 pub mod process;

@@ -1,9 +1,8 @@
 //! A judge held against the labels of a queue, from a file to a report that is kept.
 
 use crate::scripted::{Reply, block, kit};
-use hanok_base::CallContext;
 use hanok_eval::calibration::{self, Standing, Tendency};
-use hanok_eval::judge::{Form, Judge, JudgeSpec, Level, Scale};
+use hanok_eval::judge::{Form, Judge, JudgeSpec, Level, Records, Scale};
 use hanok_eval::lab::{self, Options, Report};
 use hanok_eval::{Keeper, labels, probe};
 use hanok_store::{NewQueue, Store};
@@ -117,9 +116,7 @@ async fn a_judge_is_asked_once_and_what_is_found_is_kept_and_grows_stale() {
             assert!(done <= of || of == 0);
             steps.fetch_add(1, Ordering::Relaxed);
         };
-        lab::check(&keeper, &CallContext::unrecorded(), "right", &judge, "answers", options, &step)
-            .await
-            .unwrap()
+        lab::check(&keeper, &Records::default(), "right", &judge, "answers", options, &step).await.unwrap()
     };
     let intervals = calibration::Options { rounds: 200, ..calibration::Options::default() };
     let options = Options { intervals, ..Options::default() };
@@ -157,8 +154,9 @@ async fn a_judge_is_asked_once_and_what_is_found_is_kept_and_grows_stale() {
     assert_eq!(keeper.judges().await.unwrap().len(), 1);
     // Another rubric is another judge, who said nothing yet.
     let other = Judge::new(&JudgeSpec { rubric: "is quite right".into(), ..spec }, &kit).unwrap();
-    let cx = CallContext::unrecorded();
-    let fourth = lab::check(&keeper, &cx, "right", &other, "answers", &options, &|_, _| {}).await.unwrap();
+    let fourth = lab::check(&keeper, &Records::default(), "right", &other, "answers", &options, &|_, _| {})
+        .await
+        .unwrap();
     assert_eq!(fourth.asked, 60);
 }
 
@@ -176,8 +174,7 @@ async fn what_does_not_fit_is_refused_with_the_way_out() {
     let check = async |spec: &JudgeSpec, queue: &str, experiments: Vec<i64>, expect: &str| {
         let judge = Judge::new(spec, &kit).unwrap();
         let options = Options { experiments, ..Options::default() };
-        let cx = CallContext::unrecorded();
-        let found = lab::check(&keeper, &cx, "j", &judge, queue, &options, &|_, _| {}).await;
+        let found = lab::check(&keeper, &Records::default(), "j", &judge, queue, &options, &|_, _| {}).await;
         let error = found.unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");
     };
