@@ -428,7 +428,9 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
         let at = |message: String| FileError::at(&spec.path, line, message);
         if table.get("kind").and_then(Value::as_str) == Some("unsupported") {
             let why = table.get("why").and_then(Value::as_str).unwrap_or_default();
-            return Err(at(format!("this scorer is not supported: {why}; put another one in its place")).into());
+            return Err(
+                at(format!("this scorer is not supported: {why}; put another one in its place")).into()
+            );
         }
         let scorer: ScorerSpec =
             serde_json::from_value(Value::Object(table.clone())).map_err(|error| at(error.to_string()))?;

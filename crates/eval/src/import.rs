@@ -72,7 +72,8 @@ pub fn write(spec: &Spec, into: &Path) -> Result<Exported, FileError> {
 /// YAML as JSON; words such as `yes` stay words.
 pub(crate) fn yaml(path: &Path, text: &str) -> Result<Value, FileError> {
     let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| FileError::whole(path, error.to_string()))
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| FileError::whole(path, error.to_string()))
 }
 
 /// A document as YAML; as JSON, which is YAML too, where it would not read as it was.
@@ -85,7 +86,8 @@ fn yaml_of(document: &Value) -> String {
 /// An eval's file. TOML knows no null: members that are null are left out.
 fn toml_of(path: &Path, eval: &Value) -> Result<String, FileError> {
     let eval = without_nulls(eval);
-    toml::to_string_pretty(&eval).map_err(|error| FileError::whole(path, format!("it cannot be written as TOML: {error}")))
+    toml::to_string_pretty(&eval)
+        .map_err(|error| FileError::whole(path, format!("it cannot be written as TOML: {error}")))
 }
 
 fn without_nulls(value: &Value) -> Value {

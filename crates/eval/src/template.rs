@@ -92,12 +92,10 @@ mod tests {
         let variables =
             json!({"name": "민수", "user": {"age": 7}, "turns": [{"content": "hi"}], "a.b": "dotted"});
         let variables = variables.as_object().unwrap();
-        let check = |template: &str, expect: Result<&str, &str>| {
-            match (fill(template, variables), expect) {
-                (Ok(filled), Ok(expect)) => assert_eq!(filled, expect),
-                (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
-                (got, _) => panic!("{template}: {got:?}"),
-            }
+        let check = |template: &str, expect: Result<&str, &str>| match (fill(template, variables), expect) {
+            (Ok(filled), Ok(expect)) => assert_eq!(filled, expect),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (got, _) => panic!("{template}: {got:?}"),
         };
         check("안녕 {{name}}, {{ user.age }}!", Ok("안녕 민수, 7!"));
         check("{{turns.0.content}} {{a.b}}", Ok("hi dotted"));

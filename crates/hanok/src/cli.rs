@@ -814,6 +814,7 @@ pub(crate) enum Eval {
 
 /// `hanok eval run`
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct EvalRun {
     /// The eval's file, or the name of one in the folder evals
     pub(crate) file: PathBuf,

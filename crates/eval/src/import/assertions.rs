@@ -19,7 +19,10 @@ pub fn to_scorer(assertion: &Value, judge: Option<&str>) -> Value {
         return unsupported("its `weight` has no counterpart: scores stand beside each other");
     }
     let value = assertion.get("value").cloned();
-    if value.as_ref().and_then(Value::as_str).is_some_and(|text| text.starts_with("file://") || text.starts_with("package:"))
+    if value
+        .as_ref()
+        .and_then(Value::as_str)
+        .is_some_and(|text| text.starts_with("file://") || text.starts_with("package:"))
     {
         return unsupported("its value is in another file");
     }
@@ -29,7 +32,9 @@ pub fn to_scorer(assertion: &Value, judge: Option<&str>) -> Value {
         ("contains", Some(value)) => json!({ "kind": "contains", "value": value }),
         ("icontains", Some(value)) => json!({ "kind": "contains", "value": value, "ignore": ["case"] }),
         ("contains-any", Some(value)) => json!({ "kind": "contains", "value": listed(value) }),
-        ("icontains-any", Some(value)) => json!({ "kind": "contains", "value": listed(value), "ignore": ["case"] }),
+        ("icontains-any", Some(value)) => {
+            json!({ "kind": "contains", "value": listed(value), "ignore": ["case"] })
+        }
         ("contains-all", Some(value)) => json!({ "kind": "contains", "value": listed(value), "all": true }),
         ("icontains-all", Some(value)) => {
             json!({ "kind": "contains", "value": listed(value), "all": true, "ignore": ["case"] })
@@ -58,7 +63,8 @@ pub fn to_scorer(assertion: &Value, judge: Option<&str>) -> Value {
             if members.contains_key("rubricPrompt") || members.contains_key("threshold") {
                 return unsupported("a rubric's own prompt or threshold has no counterpart");
             }
-            let named = assertion.get("provider").and_then(Value::as_str).and_then(super::promptfoo::model_name);
+            let named =
+                assertion.get("provider").and_then(Value::as_str).and_then(super::promptfoo::model_name);
             match named.or_else(|| judge.map(str::to_owned)) {
                 Some(model) => json!({ "kind": "judge", "model": model, "rubric": rubric }),
                 None => return unsupported("it names no model to judge; give one with --model"),
@@ -90,12 +96,16 @@ pub fn from_scorer(scorer: &Object) -> Option<Value> {
     let kind = text("kind")?;
     let value = scorer.get("value").cloned();
     let plain = |allowed: &[&str]| {
-        scorer.keys().all(|name| ["kind", "name", "not", "value"].contains(&name.as_str()) || allowed.contains(&name.as_str()))
+        scorer.keys().all(|name| {
+            ["kind", "name", "not", "value"].contains(&name.as_str()) || allowed.contains(&name.as_str())
+        })
     };
     let folded = scorer.get("ignore") == Some(&json!(["case"]));
     let (assertion, allowed): (Value, &[&str]) = match kind {
         "exact" => (json!({ "type": "equals", "value": value? }), &[]),
-        "contains" if text("at") == Some("start") => (json!({ "type": "starts-with", "value": value? }), &["at"]),
+        "contains" if text("at") == Some("start") => {
+            (json!({ "type": "starts-with", "value": value? }), &["at"])
+        }
         "contains" => {
             let prefix = if folded { "i" } else { "" };
             let suffix = match (value.as_ref()?.is_array(), is("all")) {
@@ -103,7 +113,10 @@ pub fn from_scorer(scorer: &Object) -> Option<Value> {
                 (true, false) => "-any",
                 (false, _) => "",
             };
-            (json!({ "type": format!("{prefix}contains{suffix}"), "value": value? }), if folded { &["ignore", "all"] } else { &["all"] })
+            (
+                json!({ "type": format!("{prefix}contains{suffix}"), "value": value? }),
+                if folded { &["ignore", "all"] } else { &["all"] },
+            )
         }
         "regex" => (json!({ "type": "regex", "value": text("pattern")? }), &["pattern"]),
         "json-schema" => {
@@ -118,7 +131,10 @@ pub fn from_scorer(scorer: &Object) -> Option<Value> {
             json!({ "type": "similar", "value": value?, "threshold": scorer.get("threshold")? }),
             &["threshold"],
         ),
-        "bleu" => (json!({ "type": "bleu", "value": value?, "threshold": scorer.get("threshold")? }), &["threshold"]),
+        "bleu" => (
+            json!({ "type": "bleu", "value": value?, "threshold": scorer.get("threshold")? }),
+            &["threshold"],
+        ),
         "latency" => (
             json!({ "type": "latency", "threshold": scorer.get("seconds")?.as_f64()? * 1000.0 }),
             &["seconds"],
@@ -158,7 +174,8 @@ mod tests {
             let table = to_scorer(&assertion, Some("openai/gpt-5-mini"));
             assert_eq!(table["kind"], kind, "{table}");
             if kind != "unsupported" {
-                serde_json::from_value::<ScorerSpec>(table.clone()).unwrap_or_else(|error| panic!("{table}: {error}"));
+                serde_json::from_value::<ScorerSpec>(table.clone())
+                    .unwrap_or_else(|error| panic!("{table}: {error}"));
             }
         };
         check(json!({"type": "equals", "value": "x"}), "exact");

@@ -29,13 +29,11 @@ pub(super) fn samples(path: &Path, model: Option<&str>) -> Result<Imported, File
 }
 
 fn task(model: Option<&str>, notes: &mut Vec<String>) -> Value {
-    match model {
-        Some(model) => json!({ "kind": "model", "model": model }),
-        None => {
-            notes.push("samples name no model: give one with --model".to_owned());
-            json!({ "kind": "unsupported", "why": "samples name no model: write one under [task]" })
-        }
+    if let Some(model) = model {
+        return json!({ "kind": "model", "model": model });
     }
+    notes.push("samples name no model: give one with --model".to_owned());
+    json!({ "kind": "unsupported", "why": "samples name no model: write one under [task]" })
 }
 
 /// Whether a document is of the registry: members with a class or aliases of them.
@@ -47,7 +45,8 @@ pub(super) fn is_registry(document: &Value) -> bool {
 /// An eval of the registry's first entry with a class.
 pub(super) fn registry(document: &Value, model: Option<&str>) -> Result<(Value, Vec<String>), String> {
     let entries = document.as_object().into_iter().flatten();
-    let with_class: Vec<(&String, &Value)> = entries.filter(|(_, value)| value.get("class").is_some()).collect();
+    let with_class: Vec<(&String, &Value)> =
+        entries.filter(|(_, value)| value.get("class").is_some()).collect();
     let (name, entry) = with_class.first().copied().ok_or("no entry has a class")?;
     let mut notes = Vec::new();
     if with_class.len() > 1 {
@@ -86,7 +85,8 @@ pub(super) fn write(spec: &Spec) -> Result<Exported, FileError> {
         (Some(file), _) => of_file(&spec.base().join(file), &columns)?,
         (None, Some(rows)) => of_values(&spec.path, rows.clone(), &columns),
         (None, None) => {
-            let message = "its rows are in the store: `hanok dataset export NAME --format openai` writes them";
+            let message =
+                "its rows are in the store: `hanok dataset export NAME --format openai` writes them";
             return Err(FileError::whole(&spec.path, message));
         }
     };

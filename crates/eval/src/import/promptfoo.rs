@@ -11,11 +11,27 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Members of the document that a run goes by; all others are kept and not looked at.
-const KNOWN: [&str; 8] =
-    ["description", "prompts", "providers", "targets", "tests", "defaultTest", "assertionTemplates", "evaluateOptions"];
+const KNOWN: [&str; 8] = [
+    "description",
+    "prompts",
+    "providers",
+    "targets",
+    "tests",
+    "defaultTest",
+    "assertionTemplates",
+    "evaluateOptions",
+];
 /// Members that change nothing of what is measured.
-const HARMLESS: [&str; 8] =
-    ["outputPath", "sharing", "metadata", "tags", "tracing", "writeLatestResults", "commandLineOptions", "$schema"];
+const HARMLESS: [&str; 8] = [
+    "outputPath",
+    "sharing",
+    "metadata",
+    "tags",
+    "tracing",
+    "writeLatestResults",
+    "commandLineOptions",
+    "$schema",
+];
 
 /// An eval of a document, and what is to be said of it.
 pub(super) fn eval(
@@ -25,15 +41,20 @@ pub(super) fn eval(
     choice: Choice,
 ) -> Result<(Value, Vec<String>), String> {
     let members = document.as_object().ok_or("it is no configuration of promptfoo: it has no members")?;
-    if !members.contains_key("tests") && !members.contains_key("prompts") && !members.contains_key("providers") {
-        return Err("it is no configuration of promptfoo: it has neither `prompts`, `providers` nor `tests`".to_owned());
+    if !members.contains_key("tests")
+        && !members.contains_key("prompts")
+        && !members.contains_key("providers")
+    {
+        return Err("it is no configuration of promptfoo: it has neither `prompts`, `providers` nor `tests`"
+            .to_owned());
     }
     // An eval of ours that was exported comes back as it was.
     if let Some(own) = document.pointer("/metadata/hanok") {
         return Ok((own.clone(), Vec::new()));
     }
     let mut notes = Vec::new();
-    let unknown = members.keys().filter(|name| !KNOWN.contains(&name.as_str()) && !HARMLESS.contains(&name.as_str()));
+    let unknown =
+        members.keys().filter(|name| !KNOWN.contains(&name.as_str()) && !HARMLESS.contains(&name.as_str()));
     for name in unknown {
         notes.push(format!("`{name}` has no counterpart; it is kept and given back on export"));
     }
@@ -45,7 +66,8 @@ pub(super) fn eval(
         "dataset": rows, "task": task, "source": source("promptfoo", document, choice),
     });
     let options = members.get("evaluateOptions");
-    let option = |name: &str| options.and_then(|options| options.get(name)).filter(|value| value.is_u64()).cloned();
+    let option =
+        |name: &str| options.and_then(|options| options.get(name)).filter(|value| value.is_u64()).cloned();
     if let Value::Object(eval) = &mut eval {
         let repeats = option("repeat").map(|value| ("repeats", value));
         let concurrency = option("maxConcurrency").map(|value| ("concurrency", value));
@@ -84,7 +106,8 @@ fn task(
             choice.provider + 1
         ));
     }
-    let Some(prompt) = prompts.get(choice.prompt).cloned().or_else(|| prompts.is_empty().then(|| "{{prompt}}".into()))
+    let Some(prompt) =
+        prompts.get(choice.prompt).cloned().or_else(|| prompts.is_empty().then(|| "{{prompt}}".into()))
     else {
         return unsupported(format!("there is no prompt number {}", choice.prompt + 1));
     };
@@ -116,9 +139,12 @@ fn task(
         };
     }
     let Some(named) = named else {
-        return unsupported(format!("the provider `{id}` has no counterpart: give a model with --model, or write a task of kind `http` or `command`"));
+        return unsupported(format!(
+            "the provider `{id}` has no counterpart: give a model with --model, or write a task of kind `http` or `command`"
+        ));
     };
-    let mut task = Object::from_iter([("kind".to_owned(), "model".into()), ("model".to_owned(), named.into())]);
+    let mut task =
+        Object::from_iter([("kind".to_owned(), "model".into()), ("model".to_owned(), named.into())]);
     match prompt {
         Prompt::Text(template) => task.insert("template".to_owned(), template.into()),
         Prompt::Messages(messages) => task.insert("messages".to_owned(), messages),
@@ -138,7 +164,9 @@ fn task(
             Some((_, ours)) if value.is_number() || value.is_string() => {
                 task.insert((*ours).to_owned(), value);
             }
-            _ => notes.push(format!("the provider's `{name}` is not taken over; it is kept and given back on export")),
+            _ => notes.push(format!(
+                "the provider's `{name}` is not taken over; it is kept and given back on export"
+            )),
         }
     }
     Value::Object(task)
@@ -160,7 +188,7 @@ fn prompt_text(path: &Path, prompt: &Value) -> Result<Prompt, String> {
     };
     let text = match text.strip_prefix("file://") {
         None => text,
-        Some(name) if name.ends_with(".txt") || name.ends_with(".json") || name.ends_with(".md") => {
+        Some(name) if ["txt", "json", "md"].iter().any(|ending| name.rsplit('.').next() == Some(ending)) => {
             let file = path.parent().unwrap_or(Path::new(".")).join(name);
             let text = file::read(&file).map_err(|error| format!("the prompt's file: {error}"))?;
             // Several prompts of one file stand between lines of dashes.
@@ -169,9 +197,16 @@ fn prompt_text(path: &Path, prompt: &Value) -> Result<Prompt, String> {
         Some(name) => return Err(format!("the prompt is made by `{name}`, which is not run here")),
     };
     if text.contains("{%") || text.contains("{#") {
-        return Err("the prompt has conditions or loops: make it a prompt of the house (prompts/NAME.prompt)".to_owned());
+        return Err(
+            "the prompt has conditions or loops: make it a prompt of the house (prompts/NAME.prompt)"
+                .to_owned(),
+        );
     }
-    if text.split("{{").skip(1).any(|rest| rest.split("}}").next().is_some_and(|name| name.contains(['|', '(']))) {
+    if text
+        .split("{{")
+        .skip(1)
+        .any(|rest| rest.split("}}").next().is_some_and(|name| name.contains(['|', '('])))
+    {
         return Err("the prompt's variables have filters, which have no counterpart".to_owned());
     }
     let messages = serde_json::from_str::<Vec<crate::spec::TemplateMessage>>(&text);
@@ -201,8 +236,13 @@ fn rows(members: &Object, judge: Option<&str>, notes: &mut Vec<String>) -> Value
             notes.push(format!("test {} is in another file, which is not read", number + 1));
             continue;
         };
-        for name in test.keys().filter(|name| !["vars", "assert", "description", "metadata"].contains(&name.as_str())) {
-            notes.push(format!("test {}: `{name}` has no counterpart; it is kept and given back on export", number + 1));
+        for name in
+            test.keys().filter(|name| !["vars", "assert", "description", "metadata"].contains(&name.as_str()))
+        {
+            notes.push(format!(
+                "test {}: `{name}` has no counterpart; it is kept and given back on export",
+                number + 1
+            ));
         }
         let mut scorers = Vec::new();
         for assertion in asserted(test).chain(asserted(&default)) {
@@ -211,22 +251,24 @@ fn rows(members: &Object, judge: Option<&str>, notes: &mut Vec<String>) -> Value
             let mut scorer = to_scorer(&assertion, judge);
             if test.get("threshold").or_else(|| default.get("threshold")).is_some() {
                 scorer = json!({
-                    "kind": "unsupported", "name": scorer["name"], "why": "the test's `threshold` weighs its assertions, which has no counterpart",
+                    "kind": "unsupported", "name": scorer.get("name"), "why": "the test's `threshold` weighs its assertions, which has no counterpart",
                 });
             }
-            if scorer["kind"] == "unsupported" {
+            if scorer.get("kind") == Some(&json!("unsupported")) {
                 lacking.push(assertion.get("type").and_then(Value::as_str).unwrap_or("?").to_owned());
             }
             scorers.push(scorer);
         }
-        let of = |members: &Object| members.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
+        let of =
+            |members: &Object| members.get("vars").and_then(Value::as_object).cloned().unwrap_or_default();
         let mut vars = of(&default);
         vars.extend(of(test));
         for vars in product(vars) {
             if vars.values().any(|value| value.as_str().is_some_and(|text| text.starts_with("file://"))) {
                 notes.push(format!("test {}: a variable is in another file, which is not read", number + 1));
             }
-            let vars = if vars.is_empty() { Object::from_iter([("input".to_owned(), "".into())]) } else { vars };
+            let vars =
+                if vars.is_empty() { Object::from_iter([("input".to_owned(), "".into())]) } else { vars };
             let mut metadata = Object::from_iter([("test".to_owned(), number.into())]);
             if !scorers.is_empty() {
                 metadata.insert("scorers".to_owned(), Value::Array(scorers.clone()));
@@ -268,7 +310,9 @@ fn product(vars: Object) -> Vec<Object> {
     let mut rows = vec![Object::new()];
     for (name, value) in vars {
         let values = match value {
-            Value::Array(values) if !values.is_empty() && values.iter().all(|value| !value.is_object()) => values,
+            Value::Array(values) if !values.is_empty() && values.iter().all(|value| !value.is_object()) => {
+                values
+            }
             value => vec![value],
         };
         rows = rows
@@ -328,25 +372,28 @@ pub(super) fn document(spec: &Spec) -> (Value, Vec<String>) {
         let choice = Choice { prompt: source.prompt, provider: source.provider };
         Some((document, choice))
     });
-    let Some((mut document, choice)) = kept else { return of_own(spec, own) };
+    let Some((mut document, choice)) = kept else { return of_own(spec, &own) };
     let mut notes = Vec::new();
     let model = match &spec.task {
         TaskSpec::Model(task) => Some(task.model.as_str()),
         _ => None,
     };
     // Read as it was, with and without the model that may have been given: what is the same was not changed.
-    let read = |model| eval(&spec.path, &document, model, choice).map(|(eval, _)| super::without_nulls(&eval)).ok();
+    let read =
+        |model| eval(&spec.path, &document, model, choice).map(|(eval, _)| super::without_nulls(&eval)).ok();
     let then: Vec<Value> = [read(None), read(model)].into_iter().flatten().collect();
     let same = |name: &str| {
         let now = normal(&own, name);
         then.iter().any(|then| normal(then, name) == now)
     };
-    let changed: Vec<&str> =
-        ["description", "dataset", "task", "repeats", "scorers"].into_iter().filter(|name| !same(name)).collect();
+    let changed: Vec<&str> = ["description", "dataset", "task", "repeats", "scorers"]
+        .into_iter()
+        .filter(|name| !same(name))
+        .collect();
     if changed.is_empty() {
         return (document, notes);
     }
-    let (fresh, more) = of_own(spec, own.clone());
+    let (fresh, more) = of_own(spec, &own);
     notes.extend(more);
     if let (Value::Object(document), Value::Object(mut fresh)) = (&mut document, fresh) {
         for name in &changed {
@@ -371,10 +418,12 @@ pub(super) fn document(spec: &Spec) -> (Value, Vec<String>) {
 fn normal(eval: &Value, name: &str) -> Value {
     let toml = super::toml_of(Path::new("eval.toml"), eval).unwrap_or_default();
     let spec = Spec::parse(Path::new("eval.toml"), &toml).ok();
-    spec.and_then(|spec| serde_json::to_value(spec).ok()).and_then(|spec| spec.get(name).cloned()).unwrap_or_default()
+    spec.and_then(|spec| serde_json::to_value(spec).ok())
+        .and_then(|spec| spec.get(name).cloned())
+        .unwrap_or_default()
 }
 
-fn of_own(spec: &Spec, own: Value) -> (Value, Vec<String>) {
+fn of_own(spec: &Spec, own: &Value) -> (Value, Vec<String>) {
     let mut notes = Vec::new();
     let (prompts, providers) = match &spec.task {
         TaskSpec::Model(task) => {
@@ -383,11 +432,17 @@ fn of_own(spec: &Spec, own: Value) -> (Value, Vec<String>) {
                 config.retain(|_, value| !value.is_null());
             }
             let mut messages = task.messages.clone();
-            messages.extend(task.system.iter().map(|text| crate::spec::TemplateMessage { role: hanok_base::Role::System, content: text.clone() }));
+            messages.extend(task.system.iter().map(|text| crate::spec::TemplateMessage {
+                role: hanok_base::Role::System,
+                content: text.clone(),
+            }));
             let text = match (&task.template, messages.is_empty()) {
                 (Some(template), true) => template.clone(),
                 (template, _) => {
-                    messages.extend(template.iter().map(|text| crate::spec::TemplateMessage { role: hanok_base::Role::User, content: text.clone() }));
+                    messages.extend(template.iter().map(|text| crate::spec::TemplateMessage {
+                        role: hanok_base::Role::User,
+                        content: text.clone(),
+                    }));
                     serde_json::to_string(&messages).unwrap_or_default()
                 }
             };
@@ -396,7 +451,10 @@ fn of_own(spec: &Spec, own: Value) -> (Value, Vec<String>) {
         }
         TaskSpec::Echo(task) => (json!([task.template.as_deref().unwrap_or("{{input}}")]), json!(["echo"])),
         other => {
-            notes.push(format!("a task of the kind `{}` has no counterpart there; it is kept under metadata.hanok", other.kind()));
+            notes.push(format!(
+                "a task of the kind `{}` has no counterpart there; it is kept under metadata.hanok",
+                other.kind()
+            ));
             (json!(["{{input}}"]), json!(["echo"]))
         }
     };
@@ -414,7 +472,9 @@ fn of_own(spec: &Spec, own: Value) -> (Value, Vec<String>) {
         (Some(rows), _) => rows.iter().map(test).collect(),
         (None, Some(file)) => json!(format!("file://{}", file.display())),
         (None, None) => {
-            notes.push("rows that are kept in the store are not in the file: export the dataset, too".to_owned());
+            notes.push(
+                "rows that are kept in the store are not in the file: export the dataset, too".to_owned(),
+            );
             json!([])
         }
     };

@@ -18,7 +18,13 @@ impl RowScorers {
         Self { kit }
     }
 
-    async fn one(&self, cx: &CallContext, sample: &Sample, output: &Output, table: &Value) -> Vec<SampleScore> {
+    async fn one(
+        &self,
+        cx: &CallContext,
+        sample: &Sample,
+        output: &Output,
+        table: &Value,
+    ) -> Vec<SampleScore> {
         let text = |name: &str| table.get(name).and_then(Value::as_str).map(str::to_owned);
         let name = text("name").or_else(|| text("kind")).unwrap_or_else(|| "scorer".to_owned());
         let failed = |why: String| {
@@ -64,7 +70,12 @@ impl Scorer for RowScorers {
         Box::pin(async move {
             let Some(tables) = sample.metadata.get("scorers").and_then(Value::as_array) else {
                 let verdict = Verdict::Skipped("the row brings no scorers".to_owned());
-                return vec![SampleScore { name: "pass".to_owned(), verdict, explanation: String::new(), cost: None }];
+                return vec![SampleScore {
+                    name: "pass".to_owned(),
+                    verdict,
+                    explanation: String::new(),
+                    cost: None,
+                }];
             };
             let mut scores = Vec::new();
             for table in tables {

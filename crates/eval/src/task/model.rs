@@ -4,8 +4,8 @@ use super::Bench;
 use crate::spec::{ModelTask, PromptTask, SamplingSpec, TemplateMessage};
 use crate::template::{fill, only_text, text};
 use hanok_base::{
-    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object, Output,
-    OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
+    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object,
+    Output, OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -107,7 +107,8 @@ async fn show(
     let rows = keeper.rows(version.id, 0, limit).await?;
     let versions = keeper.versions(name).await?;
     if as_json {
-        let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(&row.body).unwrap_or_default()).collect();
+        let rows: Vec<Value> =
+            rows.iter().map(|row| serde_json::from_str(&row.body).unwrap_or_default()).collect();
         return output::json(&json!({ "version": version, "versions": versions, "rows": rows }));
     }
     for known in &versions {
@@ -188,12 +189,7 @@ async fn split(
     Ok((dataset::make(keeper, &name, &source, open).await?, counts))
 }
 
-async fn check(
-    effective: &Effective,
-    name: String,
-    hash: String,
-    as_json: bool,
-) -> anyhow::Result<ExitCode> {
+async fn check(effective: &Effective, name: String, hash: String, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut finder = Finder::default();
     let file = Path::new(&name);
     if file.is_file() {

@@ -13,10 +13,8 @@ use std::process::ExitCode;
 
 /// Makes an eval of a file.
 pub(crate) fn import(command: &EvalImport) -> anyhow::Result<ExitCode> {
-    let choice = Choice {
-        prompt: command.prompt.saturating_sub(1),
-        provider: command.provider.saturating_sub(1),
-    };
+    let choice =
+        Choice { prompt: command.prompt.saturating_sub(1), provider: command.provider.saturating_sub(1) };
     let Imported { toml, notes } = import::read(&command.file, command.model.as_deref(), choice)?;
     write_new(&command.output, &toml)?;
     for note in &notes {

@@ -11,6 +11,7 @@ use hanok_eval::report::{junit, markdown};
 use hanok_eval::{Cancel, Options, Progress, Ran, Spec, Status};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Runs an eval.
 pub(crate) async fn run(effective: Effective, command: EvalRun) -> anyhow::Result<ExitCode> {
-    let reports = command.report.iter().map(|report| Target::parse(report)).collect::<anyhow::Result<Vec<_>>>()?;
+    let reports =
+        command.report.iter().map(|report| Target::parse(report)).collect::<anyhow::Result<Vec<_>>>()?;
     let spec = Spec::read(&wiring::eval_file(&effective, &command.file))?;
     let options = Options {
         limit: command.limit,
@@ -120,9 +122,13 @@ fn foretell(prepared: &Prepared) {
         forecast.half_width * 100.0
     );
     if let (Some(baseline), Some(effect)) = (baseline, forecast.detectable) {
-        can += &format!("; beside experiment {}, a difference of {effect:.2} standard deviations", baseline.id);
+        let _ = write!(
+            can,
+            "; beside experiment {}, a difference of {effect:.2} standard deviations",
+            baseline.id
+        );
         if let Some(share) = forecast.detectable_share {
-            can += &format!(" ({:.1} points where one row in five changes)", share * 100.0);
+            let _ = write!(can, " ({:.1} points where one row in five changes)", share * 100.0);
         }
         can += " is found 4 times in 5";
     }
@@ -220,7 +226,13 @@ impl Progress for Shown {
         let Ok(mut last) = self.last.lock() else { return };
         if last.elapsed() >= EVERY {
             *last = Instant::now();
-            output::note(format!("{}: {} of {} tries, {}", self.name, status.done, status.total, said.join(", ")));
+            output::note(format!(
+                "{}: {} of {} tries, {}",
+                self.name,
+                status.done,
+                status.total,
+                said.join(", ")
+            ));
         }
     }
 }

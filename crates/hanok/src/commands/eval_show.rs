@@ -14,6 +14,7 @@ use hanok_eval::score::KeptScores;
 use hanok_eval::{Experiments, Ran};
 use hanok_store::evals::{Experiment, ResultFilter, ResultRow};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 /// Characters of a text that are shown.
@@ -72,7 +73,11 @@ async fn ls(evals: &Experiments, name: String, limit: usize, as_json: bool) -> a
             experiment.done,
             total,
             if experiment.failed > 0 { format!(", {} failed", experiment.failed) } else { String::new() },
-            if experiment.cost.0 > 0 { format!(", ${:.4}", experiment.cost.dollars()) } else { String::new() },
+            if experiment.cost.0 > 0 {
+                format!(", ${:.4}", experiment.cost.dollars())
+            } else {
+                String::new()
+            },
         )))?;
     }
     Ok(())
@@ -83,7 +88,7 @@ fn about(experiment: &Experiment) -> Value {
     let inner = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
     json!({
         "id": experiment.id, "name": experiment.name, "file": experiment.file, "state": experiment.state,
-        "created": experiment.created.rfc3339(), "finished": experiment.finished.map(|at| at.rfc3339()),
+        "created": experiment.created.rfc3339(), "finished": experiment.finished.map(hanok_base::Timestamp::rfc3339),
         "dataset": experiment.dataset, "rows": experiment.rows, "repeats": experiment.repeats,
         "done": experiment.done, "failed": experiment.failed, "cost_usd": experiment.cost.dollars(),
         "task": inner(&experiment.task), "spec": inner(&experiment.spec),
@@ -110,10 +115,7 @@ async fn show(evals: &Experiments, command: EvalShow) -> anyhow::Result<()> {
         (.., Some(text)) => ResultFilter::Text(text),
         _ => ResultFilter::All,
     };
-    let page = match asks {
-        true => keeper.results(id, filter, None, command.limit).await?.rows,
-        false => Vec::new(),
-    };
+    let page = if asks { keeper.results(id, filter, None, command.limit).await?.rows } else { Vec::new() };
     if command.json.json {
         let mut whole = about(&experiment);
         if asks && let Value::Object(members) = &mut whole {
@@ -122,19 +124,14 @@ async fn show(evals: &Experiments, command: EvalShow) -> anyhow::Result<()> {
         return output::json(&whole);
     }
     let ran = experiment.report.as_deref().map(serde_json::from_str::<Ran>).transpose()?;
-    match ran {
-        Some(ran) => {
-            for line in shown(&ran) {
-                output::line(line)?;
-            }
-        }
-        None => {
-            let (report, _) = evals.report(id, 0.95).await?;
-            output::note("this experiment did not come to its end yet");
-            for line in numbers(&report) {
-                output::line(line)?;
-            }
-        }
+    let lines = if let Some(ran) = &ran {
+        shown(ran)
+    } else {
+        output::note("this experiment did not come to its end yet");
+        numbers(&evals.report(id, 0.95).await?.0)
+    };
+    for line in lines {
+        output::line(line)?;
     }
     for row in &page {
         output::line("")?;
@@ -159,7 +156,8 @@ fn result(row: &ResultRow) -> Value {
 fn told(row: &ResultRow) -> Vec<String> {
     let sample: Sample = serde_json::from_str(&row.sample).unwrap_or_default();
     let input = Value::Object(sample.input).to_string();
-    let mut lines = vec![output::styled("1", &output::safe(&format!("{} (repeat {})", sample.id, row.repeat + 1)))];
+    let mut lines =
+        vec![output::styled("1", &output::safe(&format!("{} (repeat {})", sample.id, row.repeat + 1)))];
     lines.push(format!("  input   {}", short(&input)));
     if let Some(expected) = &sample.expected {
         lines.push(format!("  wanted  {}", short(&expected.to_string())));
@@ -196,13 +194,12 @@ async fn diff(
     limit: usize,
     as_json: bool,
 ) -> anyhow::Result<()> {
-    let score = match score {
-        Some(score) => score,
-        None => {
-            let comparison = evals.compared(first, second, 0.95).await?;
-            let first = comparison.scores.into_iter().next();
-            first.map(|score| score.name).context("the two experiments have no score in common")?
-        }
+    let score = if let Some(score) = score {
+        score
+    } else {
+        let comparison = evals.compared(first, second, 0.95).await?;
+        let first = comparison.scores.into_iter().next();
+        first.map(|score| score.name).context("the two experiments have no score in common")?
     };
     let page = evals.runner.keeper.compare(first, second, score.clone(), 0, limit).await?;
     if as_json {
@@ -212,9 +209,15 @@ async fn diff(
     for row in &page.rows {
         let sample: Sample = serde_json::from_str(&row.sample).unwrap_or_default();
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.3}"));
-        output::line(output::safe(&format!("{}  {} → {}", sample.id, number(row.before), number(row.after))))?;
+        output::line(output::safe(&format!(
+            "{}  {} → {}",
+            sample.id,
+            number(row.before),
+            number(row.after)
+        )))?;
         output::line(format!("  input   {}", short(&Value::Object(sample.input).to_string())))?;
-        let sides = [("before", &row.output_before, &row.error_before), ("now", &row.output_after, &row.error_after)];
+        let sides =
+            [("before", &row.output_before, &row.error_before), ("now", &row.output_after, &row.error_after)];
         for (when, said, error) in sides {
             let said = said.as_deref().and_then(|json| serde_json::from_str::<KeptOutput>(json).ok());
             let text = error.clone().or(said.map(|said| said.text)).unwrap_or_default();
@@ -226,7 +229,8 @@ async fn diff(
 
 /// What came of an eval, in lines.
 pub(crate) fn shown(ran: &Ran) -> Vec<String> {
-    let mut lines = vec![output::styled("1", &output::safe(&format!("experiment {}: {}", ran.experiment, ran.name)))];
+    let mut lines =
+        vec![output::styled("1", &output::safe(&format!("experiment {}: {}", ran.experiment, ran.name)))];
     lines.extend(numbers(&ran.report));
     if let Some(comparison) = &ran.comparison {
         lines.extend(compared(comparison));
@@ -238,20 +242,26 @@ pub(crate) fn shown(ran: &Ran) -> Vec<String> {
                 Outcome::Failed => output::styled("31", "failed   "),
                 Outcome::Undecided => output::styled("33", "undecided"),
             };
-            lines.push(format!("{outcome}  {}: {}", output::safe(&checked.check), output::safe(&checked.because)));
+            lines.push(format!(
+                "{outcome}  {}: {}",
+                output::safe(&checked.check),
+                output::safe(&checked.because)
+            ));
         }
         lines.push(format!("gate       {}", if gate.passed { "passed" } else { "failed" }));
     }
     lines
 }
 
+// Writing into a string cannot fail: what `write!` says is let go of below.
+
 fn numbers(report: &Report) -> Vec<String> {
     let mut tries = format!("tries      {} of {}", report.tries, report.planned);
     if report.failed > 0 {
-        tries += &format!(", {} without an output", report.failed);
+        let _ = write!(tries, ", {} without an output", report.failed);
     }
     if report.cached > 0 {
-        tries += &format!(", {} known before", report.cached);
+        let _ = write!(tries, ", {} known before", report.cached);
     }
     let mut lines = vec![tries];
     if report.cost.0 > 0 {
@@ -268,10 +278,10 @@ fn numbers(report: &Report) -> Vec<String> {
         };
         let mut line = format!("{:<20} {value}", output::safe(&score.name));
         if let Some(estimate) = score.estimate {
-            line += &format!("   {} % {}", report.confidence * 100.0, span(estimate));
+            let _ = write!(line, "   {} % {}", report.confidence * 100.0, span(estimate));
         }
         if score.coverage() < 1.0 {
-            line += &format!("   coverage {:.1} % ({})", score.coverage() * 100.0, lacking(score));
+            let _ = write!(line, "   coverage {:.1} % ({})", score.coverage() * 100.0, lacking(score));
         }
         lines.push(line);
         for passes in &score.passes {
@@ -286,7 +296,11 @@ fn compared(comparison: &Comparison) -> Vec<String> {
         "beside experiment {}, over {} rows that both have{}",
         comparison.baseline,
         comparison.paired,
-        if comparison.unpaired > 0 { format!(" ({} are of one only)", comparison.unpaired) } else { String::new() }
+        if comparison.unpaired > 0 {
+            format!(" ({} are of one only)", comparison.unpaired)
+        } else {
+            String::new()
+        }
     )];
     for score in &comparison.scores {
         let mut line = format!(
@@ -297,12 +311,12 @@ fn compared(comparison: &Comparison) -> Vec<String> {
             score.after - score.before
         );
         if let Some(difference) = score.difference {
-            line += &format!("   {}", span(difference));
+            let _ = write!(line, "   {}", span(difference));
         }
         if let (Some(p), Some(adjusted)) = (score.p, score.p_adjusted) {
-            line += &format!("   p {p:.4}, adjusted {adjusted:.4} ({})", score.method);
+            let _ = write!(line, "   p {p:.4}, adjusted {adjusted:.4} ({})", score.method);
         }
-        line += &format!("   better {} same {} worse {}", score.wins, score.ties, score.losses);
+        let _ = write!(line, "   better {} same {} worse {}", score.wins, score.ties, score.losses);
         lines.push(line);
     }
     lines

@@ -9,7 +9,7 @@ use crate::ownership::{self, Owned};
 use crate::remote::Remote;
 use anyhow::Context as _;
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, Caller, ChatRequest, ChatResponse, Dialect, Embedder, EventStream,
+    BoxFuture, CallContext, Caller, Capabilities, ChatRequest, ChatResponse, Dialect, Embedder, EventStream,
     ModelInfo, ModelName, NanoDollars, Provider, ProviderError, ProviderErrorKind, ProviderName, Recorder,
     Retriever, TraceId, Usage,
 };
