@@ -158,6 +158,32 @@ pub async fn check(
     Ok(report)
 }
 
+/// The rate of an experiment by the judge of this name and table, corrected by what was found out about it: what a gate
+/// should read. Refused where the judge was not checked, or is another one by now.
+pub async fn corrected_rate(
+    keeper: &Keeper,
+    name: &str,
+    spec: &JudgeSpec,
+    experiment: i64,
+) -> Result<Corrected, LabError> {
+    let kept = keeper.checks(name.to_owned(), 1).await?;
+    let Some(report) = kept.first().and_then(Report::read) else {
+        return Err(LabError::Invalid(format!(
+            "the judge `{name}` was not held against people's labels yet; run `hanok judge check`"
+        )));
+    };
+    if report.is_stale(spec) {
+        return Err(LabError::Invalid(format!(
+            "what is known of the judge `{name}` is of another model, prompt or rubric; run `hanok judge check` again"
+        )));
+    }
+    let (queue, _) = queue_of(keeper, &report.calibration.scale, &report.queue).await?;
+    let pairs = keeper.pairs(queue, report.identity.clone()).await?;
+    let items: Vec<Item> = pairs.iter().map(|(item, said)| labels::checked(item, said.as_ref())).collect();
+    let found = &report.calibration;
+    Ok(of_experiment(keeper, experiment, name, &found.scale, found, &items).await?.corrected)
+}
+
 /// The number of a queue whose scale is the judge's, and how it is named.
 async fn queue_of(keeper: &Keeper, scale: &Scale, name: &str) -> Result<(i64, Scale), LabError> {
     let Some(queue) = keeper.queue(name.to_owned()).await? else {

@@ -13,7 +13,6 @@ pub use rule::{Rule, draws};
 use crate::calibration::{Figure, Method};
 use crate::dataset::from_traces::{Taken, row};
 use crate::judge::Records;
-use futures_util::StreamExt as _;
 use hanok_base::{
     CallContext, NanoDollars, Operation, Output, Sample, SampleScore, ScoreValue, Timestamp, TraceId, Verdict,
 };
@@ -33,7 +32,7 @@ const BATCH: usize = 64;
 /// comes right after an answer.
 const GATHER: Duration = Duration::from_secs(2);
 /// How often feedback is looked for where no trace arrives.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Scores traces by rules, as long as the store is open.
 pub struct Online {
@@ -134,12 +133,9 @@ impl Online {
                 day.over += count(piece.len());
                 continue;
             }
-            let scored: Vec<Option<SampleScore>> =
-                futures_util::stream::iter(piece.iter().take(usize::try_from(left).unwrap_or(usize::MAX)))
-                    .map(|id| self.scored(rule, *id))
-                    .buffered(self.concurrency.max(1))
-                    .collect()
-                    .await;
+            let ids = piece.iter().copied().take(usize::try_from(left).unwrap_or(usize::MAX));
+            day.over += count(piece.len().saturating_sub(ids.len()));
+            let scored = futures_util::future::join_all(ids.map(|id| self.scored(rule, id))).await;
             for score in scored {
                 left = left.saturating_sub(1);
                 let Some(score) = score else {

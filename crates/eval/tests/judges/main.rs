@@ -14,6 +14,7 @@
 mod calibration;
 mod judges;
 mod lab;
+mod online;
 mod probes;
 mod scorers;
 mod scripted;

@@ -9,6 +9,7 @@ mod governance;
 mod models;
 mod money;
 mod network;
+mod online;
 mod providers;
 mod shelf;
 
@@ -19,6 +20,7 @@ pub(crate) use evals::{EvalHouse, eval_file, evals_to_read};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
+pub(crate) use online::online;
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::{Config, Effective};
