@@ -43,12 +43,21 @@ class Models(BaseHTTPRequestHandler):
         else:
             assert asked["temperature"] == 0 and asked["response_format"]["type"] == "json_schema"
             said = json.dumps({"reasoning": "as the rubric says", "verdict": verdict(asked["model"], shown)})
-        message = {"role": "assistant", "content": said}
         usage = {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010}
-        body = {"id": "c", "object": "chat.completion", "created": 1, "model": asked["model"], "usage": usage}
-        body = json.dumps({**body, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+        head = {"id": "c", "created": 1, "model": asked["model"]}
+        if asked.get("stream"):
+            delta = {"index": 0, "delta": {"role": "assistant", "content": said}, "finish_reason": None}
+            end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+            chunks = [{"choices": [delta]}, {"choices": [end]}, {"choices": [], "usage": usage}]
+            chunks = [json.dumps({**head, "object": "chat.completion.chunk", **chunk}) for chunk in chunks]
+            kind, body = "text/event-stream", "".join(f"data: {chunk}\n\n" for chunk in [*chunks, "[DONE]"])
+        else:
+            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+            whole = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
+            kind, body = "application/json", json.dumps(whole)
+        body = body.encode()
         self.send_response(200)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -181,7 +190,7 @@ def test_live_traces_are_scored_by_rule(folder):
 
         def scores():
             found = http_request(server.url, "GET", f"/api/traces/{trace}").json
-            return {score["name"]: score["value"] for score in found["scores"]}
+            return {score["name"]: score["value"] for score in found.get("scores", [])}
 
         eventually(lambda: "good" in scores(), 60, "the judge's score")
         assert scores() == {"good": True}

@@ -10,7 +10,7 @@ use crate::labels;
 use crate::probe::{self, Probe};
 use crate::score::KeptScores;
 use futures_util::StreamExt as _;
-use hanok_base::{NanoDollars, Timestamp};
+use hanok_base::{NanoDollars, Timestamp, Verdict};
 use hanok_store::{AnnotationItem, JudgeCheck, JudgeOpinion, NewCheck};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,8 @@ pub struct Report {
     pub asked: usize,
     /// What asking cost, probes included; `None` where no price is known.
     pub cost: Option<NanoDollars>,
+    /// Why asking failed, where it failed: of the first item.
+    pub problem: Option<String>,
     /// How far it agrees with people.
     pub calibration: Calibration,
     /// What leads it astray; empty where nothing was probed.
@@ -140,6 +142,7 @@ pub async fn check(
         created: Timestamp::now(),
         asked,
         cost,
+        problem: pairs.iter().find_map(|(_, said)| failure(said.as_ref()?)),
         calibration: found,
         probes,
         corrected,
@@ -267,6 +270,14 @@ async fn ask(
         }
     }
     Ok((pairs, count, cost))
+}
+
+/// Why a judge failed at an item.
+fn failure(said: &JudgeOpinion) -> Option<String> {
+    match serde_json::from_value(said.verdict.clone()) {
+        Ok(Verdict::Failed(why)) => Some(why),
+        _ => None,
+    }
 }
 
 async fn opinion(

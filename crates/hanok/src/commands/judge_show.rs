@@ -87,6 +87,9 @@ pub(super) fn report(report: &Report, limit: usize) -> Vec<String> {
         "verdicts on {} of {} labelled items: {} refused, {} unreadable, {} failed",
         coverage.verdicts, coverage.asked, coverage.refused, coverage.unparsed, coverage.failed
     ));
+    if let Some(why) = &report.problem {
+        lines.push(format!("asking failed: {}", one_line(why)));
+    }
     if found.undecided > 0 {
         lines.push(format!("people differ on {} items and nothing is settled: left out", found.undecided));
     }
