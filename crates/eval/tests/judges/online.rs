@@ -100,7 +100,8 @@ async fn what_arrives_is_scored_once_and_judging_is_not_judged() {
     traces.store().flush().await.unwrap();
     let day = today(&traces).await;
     assert_eq!((day.seen, day.chosen, day.scored, day.unscored, day.over), (4, 4, 3, 1, 0));
-    assert_eq!(day.cost, NanoDollars(30_000_000));
+    // What is refused is paid for, too.
+    assert_eq!(day.cost, NanoDollars(40_000_000));
     let share = mean(&day).unwrap();
     assert!((share.value - 2.0 / 3.0).abs() < 1e-12 && share.low < share.value && share.high < 1.0);
     let scores =
