@@ -1,13 +1,17 @@
 """Documents in: formats, sources, changes followed, runs killed and gone on with."""
 
 import http.server
+import io
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import threading
+import zipfile
 
 import pytest
 
@@ -194,36 +198,83 @@ def test_changes_are_followed_while_serving(tmp_path):
         server.stop()
 
 
-@pytest.mark.parametrize("times", [4])
-def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path, times):
-    """By hand with 10,000 files; here with as many as a test may take."""
-    docs, count = tmp_path / "docs", 1200
-    kinds = ["md", "txt", "py", "html", "json", "csv"]
+def portable_document(text):
+    """A PDF of one line."""
+    content = f"BT /F 12 Tf 40 700 Td ({text}) Tj ET"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
+    file, places = "%PDF-1.4\n", []
+    for at, thing in enumerate(objects, 1):
+        places.append(len(file))
+        file += f"{at} 0 obj\n{thing}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    size = len(objects) + 1
+    return f"{file}xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(file)}\n%%EOF\n"
+
+
+def word_document(text):
+    """The one that pandoc made, with another text in place of its table's head."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(FILES / "pandoc.docx") as old, zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name == "word/document.xml":
+                body = part.index(b"<w:body>") + len(b"<w:body>")
+                part = part[:body] + f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>".encode() + b"</w:body></w:document>"
+            new.writestr(name, part)
+    return whole.getvalue()
+
+
+def lay_out_mixed(docs, count):
+    """Files of many kinds, each with a word of its own."""
+    kinds = ["md", "txt", "html", "csv", "json", "py", "md", "txt", "docx", "pdf"]
     for at in range(count):
-        kind = kinds[at % len(kinds)]
-        words = f"word{at} " + "filler words for the ferry " * (at % 40)
-        text = {
-            "html": f"<html><body><main><p>{words}</p></main></body></html>",
-            "json": json.dumps({"text": words}),
-            "csv": f"name,text\n{at},{words}\n",
-            "py": f"def f{at}():\n    return '{words}'\n",
-        }.get(kind, f"# Page {at}\n\n{words}\n")
-        path = docs / f"f{at % 7}" / f"d{at}.{kind}"
+        kind, words = kinds[at % len(kinds)], f"word{at} " + "filler words for the ferry " * (at % 30)
+        content = {
+            "html": lambda: f"<html><body><main><p>{words}</p></main></body></html>",
+            "json": lambda: json.dumps({"text": words}),
+            "csv": lambda: f"name,text\n{at},{words}\n",
+            "py": lambda: f"def f{at}():\n    return '{words}'\n",
+            "pdf": lambda: portable_document(words),
+            "docx": lambda: word_document(words),
+        }.get(kind, lambda: f"# Page {at}\n\n{words}\n")()
+        path = docs / f"f{at % 37}" / f"d{at}.{kind}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    for turn in range(times):
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_a_run_that_is_killed_again_and_again_comes_to_its_end(tmp_path):
+    """HANOK_INTAKE_FILES says otherwise where there is less time."""
+    docs, count = tmp_path / "docs", int(os.environ.get("HANOK_INTAKE_FILES") or 10_000)
+    lay_out_mixed(docs, count)
+    chance = random.Random()
+    for until in [chance.randrange(1, count // 2), chance.randrange(count // 2, count * 9 // 10)]:
         server = Hanok(tmp_path, paths=["docs"]).start()
-        indexed = lambda: server.get("/api/status").json["collections"][0]
-        eventually(lambda: indexed()["indexed"] > turn * count // 8, timeout=60, what="some progress")
+        look = lambda: server.get("/api/status").json["collections"][0]["indexed"]
+        reached = eventually(lambda: (at := look()) >= until and at, timeout=300, what=f"{until} documents")
         server.kill()
     server = Hanok(tmp_path, paths=["docs"]).start()
     try:
-        done = lambda: indexed()["indexed"] == count and not indexed()["indexing"]
-        eventually(done, timeout=120, what="the end of the run")
-        for at in range(0, count, 97):
+        status = lambda: server.get("/api/status").json["collections"][0]
+        eventually(lambda: status()["indexed"] == count and not status()["indexing"], timeout=600, what="the end of the run")
+        for at in range(0, count, max(1, count // 40)):
             sources = [hit["source"] for hit in server.search(f"word{at}")]
             assert len(sources) == 1 and sources[0].split("/")[-1].startswith(f"d{at}."), (at, sources)
+        # The last run went on from where the one before was killed.
+        new = re.findall(r"default: [0-9]+ documents \(([0-9]+) new\)", server.stderr)
+        assert all(int(number) <= count - reached for number in new[-1:]), (reached, new)
     finally:
         server.stop(by=signal.SIGTERM)
-    last = report(hanok("index", "docs", "--json", cwd=tmp_path))
-    assert (last["unchanged"], last["read"], last["added"]) == (count, 0, 0)
+    with sqlite3.connect(f"file:{tmp_path}/.hanok/hanok.db?mode=ro", uri=True) as db:
+        one = lambda query: db.execute(query).fetchone()[0]
+        assert one("SELECT count(*) FROM sources") == one("SELECT count(DISTINCT path) FROM sources") == count
+        assert one("SELECT count(*) FROM chunks WHERE source_id NOT IN (SELECT id FROM sources)") == 0
+        assert one("SELECT count(*) FROM sources WHERE id NOT IN (SELECT source_id FROM chunks)") == 0
+        assert one("SELECT count(*) FROM chunks") == one("SELECT count(*) FROM (SELECT DISTINCT source_id, start_byte FROM chunks)")
+    assert hanok("db", "check", cwd=tmp_path, timeout=300).code == 0
+    last = report(hanok("index", "docs", "--json", cwd=tmp_path, timeout=300))
+    assert (last["unchanged"], last["read"], last["added"], last["deleted"]) == (count, 0, 0, 0)

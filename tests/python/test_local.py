@@ -96,11 +96,15 @@ def test_what_a_model_is_not_for_is_refused(server):
     assert chat.status >= 400 and "no chats" in chat.text, chat.text
 
 
-def test_a_model_is_there_once_it_is_pulled_and_gone_once_it_is_not(server):
-    ran = hanok("pull", tiny.write(server.folder / "weights" / "later", WORDS, True), cwd=server.folder)
-    assert ran.code == 0, ran.err
-    first = rerank(server, model="local/later")
-    assert first.status == 200, first.text
-    assert hanok("rm", "later", cwd=server.folder).code == 0
-    gone = rerank(server, model="local/later")
-    assert gone.status == 404 and "hanok pull later" in gone.text
+def test_a_model_is_there_once_it_is_pulled_and_gone_once_it_is_not(tmp_path):
+    server = Hanok(tmp_path).start()
+    try:
+        assert "/v1/models" not in server.stderr, "there is no provider yet"
+        assert rerank(server, model="local/later").status == 404
+        ran = hanok("pull", tiny.write(tmp_path / "weights" / "later", WORDS, True), cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        eventually(lambda: rerank(server, model="local/later").status == 200, what="the model")
+        assert hanok("rm", "later", cwd=tmp_path).code == 0
+        eventually(lambda: rerank(server, model="local/later").status == 404, what="the model's end")
+    finally:
+        server.stop()

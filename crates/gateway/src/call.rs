@@ -240,12 +240,17 @@ impl Gateway {
         if let Some(key) = &caller.key_name {
             scope.set("hanok.key", &**key);
         }
-        for (name, value) in &call.labels {
+        let (of_prompt, labels): (Vec<_>, Vec<_>) =
+            call.labels.iter().partition(|(name, _)| prompted::is_label(name));
+        for (name, value) in labels {
             scope.set(name.clone(), value.clone());
         }
         let peek = look(call)?;
         if let Some(asked) = self.asked_by(call, &peek) {
             return self.prompted(scope, call, &peek, asked).await;
+        }
+        for (name, value) in of_prompt {
+            scope.set(name.clone(), value.clone());
         }
         if peek.model.is_empty() {
             let problem = Problem::new(ErrorKind::InvalidRequest, "invalid_request", "no model is named");

@@ -25,6 +25,11 @@ pub const RESERVED: &str = "prompt";
 /// How ids of prompts begin that are kept at OpenAI; those are not ours to fill in.
 const KEPT_ELSEWHERE: &str = "pmpt_";
 
+/// Whether an attribute says of which prompt a call is: what is filled in here is known better than a header says.
+pub(crate) fn is_label(name: &str) -> bool {
+    name.contains("prompt.")
+}
+
 /// Prompts under version control: the binary ties this to where they are kept.
 pub trait Prompts: Send + Sync {
     /// Those on offer, as `NAME` and `NAME@LABEL`.

@@ -1,5 +1,7 @@
 //! Spreadsheets: each sheet a section, its cells as they are seen.
 
+mod compound;
+mod looks;
 mod numbers;
 mod ods;
 mod xls;

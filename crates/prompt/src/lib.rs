@@ -6,11 +6,13 @@
 //! Reading order: [`prompt`] (a file, parsed), `matter` (its front matter), `picoschema`, [`techniques`] (what Hanok
 //! adds to it), `template` (its Handlebars), `turns` (who says what), [`variables`], [`render`] (what a model is
 //! asked), `settings`, [`answer`] (how what it says is read), `structured`, [`version`], [`library`] (all
-//! prompts: `folder`, versions, labels), `watch`, [`diff`].
+//! prompts: `folder`, versions, labels), `watch`, [`diff`], [`examples`] (few-shot examples
+//! from files).
 
 pub mod answer;
 pub mod diff;
 mod error;
+pub mod examples;
 mod folder;
 pub mod library;
 mod matter;
@@ -32,6 +34,7 @@ mod conformance;
 pub use answer::{Misfit, Reading, Splitter};
 pub use diff::Diff;
 pub use error::{Place, PromptError};
+pub use examples::FileExamples;
 pub use library::{Found, Library, LibraryError, Listed, Saved};
 pub use matter::Metadata;
 pub use prompt::{Partials, Prompt};

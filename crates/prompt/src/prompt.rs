@@ -4,14 +4,16 @@ use crate::answer::Reading;
 use crate::error::{Fault, Place, PromptError};
 use crate::matter::{self, Metadata, Reader};
 use crate::picoschema::Schemas;
+use crate::settings;
 use crate::structured::Expected;
 use crate::techniques::Techniques;
-use crate::template::{Limits, Renderer, Template};
+use crate::template::{Limits, Named, Renderer, Template};
 use crate::turns::{Slot, slots};
 use crate::variables::{self, Input, Variable, Variables};
 use crate::version::VersionId;
 use hanok_base::Object;
 use serde_json::Value;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,6 +63,13 @@ impl Prompt {
         let reader = Reader { file: &file, source, matter };
         let (data, notes) = reader.read(schemas)?;
         let techniques = Techniques::read(&data, &reader)?;
+        if let Some(name) = settings::misfit(&data.config) {
+            let value = data.config.get(name).map(ToString::to_string).unwrap_or_default();
+            let message = format!(
+                "{value} is no value of `{name}`; write a number, a text or a list as the setting wants it"
+            );
+            return Err(reader.wrong(&["config", name], message));
+        }
         let template = Template::parse(text).map_err(|fault| fault.in_file(&file, source, begins))?;
         let (used, parsed) = used_partials(&template, partials, &|at, name| {
             let message = format!("there is no partial `{name}`; a partial is a file named `_{name}.prompt`");
@@ -161,8 +170,9 @@ impl Prompt {
 
     /// The template's turns with these variables.
     pub(crate) fn turns(&self, variables: Variables, locals: &Object) -> Result<Vec<Slot>, PromptError> {
+        let steps = Cell::new(0);
         let escaped = self.techniques.escaped.as_deref();
-        let renderer = Renderer::new(&self.parsed, locals, Limits::default()).escaping(escaped);
+        let renderer = Renderer::new(&self.parsed, locals, &steps, Limits::default()).escaping(escaped);
         let pieces = renderer.render(&self.template, &Value::Object(variables));
         pieces.map(slots).map_err(|(partial, fault)| {
             let (file, place) = match &partial {
@@ -190,8 +200,8 @@ fn used_partials(
 ) -> Result<(Partials, BTreeMap<String, Template>), PromptError> {
     let (mut used, mut parsed) = (Partials::new(), BTreeMap::new());
     let mut wanted: Vec<String> = Vec::new();
-    for (name, at) in template.partials() {
-        if !partials.contains_key(name) && !template.has_fallback(name) {
+    for Named { name, at, has_fallback } in template.partials() {
+        if !partials.contains_key(name) && !has_fallback {
             return Err(missing(at, name));
         }
         wanted.push(name.to_owned());
@@ -204,7 +214,7 @@ fn used_partials(
         let Some(source) = partials.get(&name) else { continue };
         let template =
             Template::parse(source).map_err(|fault| fault.in_file(&format!("_{name}.prompt"), source, 0))?;
-        wanted.extend(template.partials().into_iter().map(|(name, _)| name.to_owned()));
+        wanted.extend(template.partials().into_iter().map(|named| named.name.to_owned()));
         used.insert(name.clone(), source.clone());
         parsed.insert(name, template);
     }

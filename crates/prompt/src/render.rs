@@ -164,9 +164,8 @@ impl Prompt {
 
 impl Rendered {
     /// Puts what the prompt says into a request: its messages in place of those of the request, which went into them
-    /// as the conversation so far; all else where the request itself says nothing. Gives the settings that it could
-    /// not make use of.
-    pub fn fill(self, request: &mut ChatRequest) -> Result<Vec<String>, PromptError> {
+    /// as the conversation so far; all else where the request itself says nothing.
+    pub fn fill(self, request: &mut ChatRequest) -> Result<(), PromptError> {
         let brought = |name: &String| request.tools.iter().any(|tool| tool.name == *name);
         if let Some(missing) = self.wanted_tools.iter().find(|name| !brought(name)) {
             let message = format!(
@@ -181,7 +180,8 @@ impl Rendered {
         if request.output == OutputFormat::Unset {
             request.output = self.output;
         }
-        Ok(settings::fill(&self.config, request))
+        settings::fill(&self.config, request);
+        Ok(())
     }
 }
 

@@ -3,16 +3,19 @@
 use hanok_base::{ChatRequest, Dialect, Object};
 use serde_json::Value;
 
-/// Puts settings into a request where it says nothing itself; gives those of the wrong type. What has no name here
-/// goes along under its own, for a target that knows it.
-pub(crate) fn fill(config: &Object, request: &mut ChatRequest) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// Puts settings into a request where it says nothing itself. What has no name here goes along under its own, for a
+/// target that knows it.
+pub(crate) fn fill(config: &Object, request: &mut ChatRequest) {
     for (name, value) in config.iter().filter(|(_, value)| !value.is_null()) {
-        if !set(name, value, request) {
-            wrong.push(name.clone());
-        }
+        set(name, value, request);
     }
-    wrong
+}
+
+/// The first setting whose value is not of its type.
+pub(crate) fn misfit(config: &Object) -> Option<&str> {
+    let mut nobodys = ChatRequest::new("".into(), Vec::new());
+    let mut told = config.iter().filter(|(_, value)| !value.is_null());
+    told.find(|(name, value)| !set(name, value, &mut nobodys)).map(|(name, _)| name.as_str())
 }
 
 fn set(name: &str, value: &Value, request: &mut ChatRequest) -> bool {

@@ -137,7 +137,9 @@ impl Library {
         {
             blocking(move || {
                 let mut writer = dense.index.writer()?;
-                ids.iter().for_each(|id| writer.delete_group(id.0));
+                for id in ids {
+                    writer.delete_group(id.0);
+                }
                 writer.commit(&mark)
             })
             .await??;

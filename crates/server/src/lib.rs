@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `otlp` (spans of other programs), `live` (what just
+//! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `api_prompts` and [`prompts`], `otlp` (spans of other programs), `live` (what just
 //! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
@@ -13,6 +13,7 @@
 mod api;
 mod api_documents;
 mod api_keys;
+mod api_prompts;
 mod api_records;
 pub mod api_removal;
 mod api_stats;
@@ -26,6 +27,7 @@ mod pages;
 mod params;
 mod people;
 mod present;
+pub mod prompts;
 mod records;
 mod reply;
 mod serve;
@@ -65,6 +67,10 @@ pub struct House {
     pub gateway: Arc<Gateway>,
     /// Documents.
     pub library: Arc<Library>,
+    /// Prompts.
+    pub prompts: Arc<hanok_prompt::Library>,
+    /// Where prompts have their examples from.
+    pub examples: Arc<dyn hanok_base::ExampleSource>,
     /// Records.
     pub traces: TraceStore,
     /// How long traces stay.
@@ -228,6 +234,12 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/keys", get(api_keys::list).post(api_keys::create))
         .route("/api/keys/{id}", delete(api_keys::revoke))
         .route("/api/keys/{id}/reconcile", post(api_keys::reconcile))
+        .route("/api/prompts", get(api_prompts::list))
+        .route("/api/prompts/{name}", get(api_prompts::show).put(api_prompts::save))
+        .route("/api/prompts/{name}/history", get(api_prompts::history))
+        .route("/api/prompts/{name}/diff", get(api_prompts::diff))
+        .route("/api/prompts/{name}/labels", post(api_prompts::label))
+        .route("/api/prompts/{name}/render", post(api_prompts::render))
         .route("/api/live", get(live::live))
         .route("/metrics", get(metrics::metrics))
         .route("/", get(pages::ask))

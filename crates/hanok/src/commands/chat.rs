@@ -97,12 +97,28 @@ impl Door {
             Self::Server(remote) => {
                 remote.json(Method::POST, "/v1/chat/completions", Some(&serde_json::from_slice(&body)?)).await
             }
-            Self::Here(here) => match call(&here.0, body).await? {
+            Self::Here(here) => match call(&here.0, DIALECT, body).await? {
                 (AnswerBody::Whole(bytes), _) => Ok(serde_json::from_slice(&bytes)?),
                 (AnswerBody::Stream(_), _) => {
                     bail!("the answer came as a stream though it was asked for whole")
                 }
             },
+        }
+    }
+
+    /// Makes a whole response (`/v1/responses`) of this request.
+    pub(crate) async fn responses(&self, body: &Value) -> anyhow::Result<Value> {
+        match self {
+            Self::Server(remote) => remote.json(Method::POST, "/v1/responses", Some(body)).await,
+            Self::Here(here) => {
+                let body = serde_json::to_vec(body)?;
+                match call(&here.0, Dialect::OpenAiResponses, body).await? {
+                    (AnswerBody::Whole(bytes), _) => Ok(serde_json::from_slice(&bytes)?),
+                    (AnswerBody::Stream(_), _) => {
+                        bail!("the answer came as a stream though it was asked for whole")
+                    }
+                }
+            }
         }
     }
 
@@ -126,7 +142,7 @@ impl Door {
                 }
             }
             Self::Here(here) => {
-                let (body, id) = call(&here.0, body).await?;
+                let (body, id) = call(&here.0, DIALECT, body).await?;
                 trace_id = Some(id);
                 match body {
                     AnswerBody::Whole(bytes) => printer.take(&bytes)?,
@@ -152,11 +168,11 @@ impl Door {
     }
 }
 
-async fn call(rooms: &Rooms, body: Vec<u8>) -> anyhow::Result<(AnswerBody, String)> {
+async fn call(rooms: &Rooms, dialect: Dialect, body: Vec<u8>) -> anyhow::Result<(AnswerBody, String)> {
     let place = rooms.traces.admit().await?;
     let cx = CallContext::new(place, Arc::new(Caller::default()));
     let id = cx.trace_id().to_string();
-    let answer = rooms.gateway.call(&cx, Call::new(DIALECT, Route::Chat, body.into())).await?;
+    let answer = rooms.gateway.call(&cx, Call::new(dialect, Route::Chat, body.into())).await?;
     Ok((answer.body, id))
 }
 

@@ -18,6 +18,8 @@ mod judge_labels;
 mod judge_show;
 mod keys;
 mod models;
+mod prompt;
+mod prompt_test;
 mod pull;
 mod reload;
 mod removing;
@@ -67,6 +69,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Chat(chat) => block_on(chat::run(effective, chat)),
         Command::Trace(crate::cli::Trace::Rm(rm)) => block_on(removing::run(effective, rm)),
         Command::Trace(trace) => block_on(trace::run(effective, trace)),
+        Command::Prompt(command) => block_on(prompt::run(effective, command)),
         Command::Keys(keys) => block_on(keys::run(effective, keys)),
         Command::Audit { limit, json } => block_on(audit::run(effective, limit, json.json)),
         Command::Db(db) => block_on(db::run(effective, db)),

@@ -105,7 +105,7 @@ fn equip_behind(effective: &Effective, house: &Arc<House>, rooms: &Rooms) {
     });
 }
 
-/// What the file and what it names looked like.
+/// What the file, what it names and the folder of models looked like.
 #[derive(PartialEq, Eq)]
 struct Stamp(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 
@@ -115,7 +115,9 @@ impl Stamp {
         let beside = [&server.tls_cert, &server.tls_key].into_iter().flatten();
         let named = beside.map(|path| effective.beside_file(path));
         let file = effective.file.clone().unwrap_or_else(|| PathBuf::from("hanok.toml"));
-        let looked = std::iter::once(file).chain(named).map(|path| {
+        // A model that was pulled or removed is another thing to route to and to search with.
+        let models = effective.data.value.join("models");
+        let looked = [file, models].into_iter().chain(named).map(|path| {
             let found = std::fs::metadata(&path).ok();
             let stamp = found.and_then(|found| Some((found.modified().ok()?, found.len())));
             (path, stamp)

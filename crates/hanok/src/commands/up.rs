@@ -11,6 +11,7 @@ use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
 use hanok_eval::online::Online;
+use hanok_prompt::LibraryError;
 use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
 use hanok_trace::export::Target;
@@ -62,6 +63,8 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
         settings: ArcSwap::from_pointee(settings.clone()),
         gateway: rooms.gateway.clone(),
         library: rooms.library.clone(),
+        prompts: rooms.prompts.clone(),
+        examples: rooms.examples.clone(),
         traces: rooms.traces.clone(),
         retention: rooms.retention.clone(),
         collections: ArcSwap::from_pointee(collections.clone()),
@@ -152,11 +155,29 @@ async fn chores(effective: &Effective, rooms: &Rooms) -> anyhow::Result<JoinSet<
     if let Some(online) = wiring::online(effective, rooms).await? {
         chores.spawn(score(online));
     }
+    chores.spawn(follow_prompts(rooms.prompts.clone()));
     let texts = rooms.traces.clone();
     chores.spawn(async move { texts.follow_texts().await });
     let gateway = rooms.gateway.clone();
     chores.spawn(async move { gateway.catalog().refresh(gateway.routes().providers()).await });
     Ok(chores)
+}
+
+/// Serves prompts as their files are, as long as the server runs.
+async fn follow_prompts(prompts: Arc<hanok_prompt::Library>) {
+    let told = |followed: Result<(), LibraryError>| match followed {
+        Ok(()) => {
+            for listed in prompts.list() {
+                if let Some(problem) = listed.problem {
+                    tracing::warn!(prompt = listed.name, problem, "a prompt cannot be served as its file is");
+                }
+            }
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the prompts cannot be followed");
+        }
+    };
+    prompts.watch(std::future::pending(), &told).await;
 }
 
 /// Sends traces to a collector, as long as the server runs.

@@ -10,6 +10,7 @@ mod models;
 mod money;
 mod network;
 mod online;
+mod prompts;
 mod providers;
 mod shelf;
 
@@ -21,6 +22,9 @@ pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use network::options as network_options;
 pub(crate) use online::online;
+pub(crate) use prompts::{
+    examples as prompt_examples, library as prompts, library_to_read as prompts_to_read,
+};
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
 use crate::config::{Config, Effective};
@@ -47,6 +51,10 @@ pub(crate) struct Rooms {
     pub(crate) library: Arc<Library>,
     /// What they are searched with.
     pub(crate) equipper: Equipper,
+    /// Prompts.
+    pub(crate) prompts: Arc<hanok_prompt::Library>,
+    /// Where they have examples from.
+    pub(crate) examples: Arc<dyn hanok_base::ExampleSource>,
     /// Model calls.
     pub(crate) gateway: Arc<Gateway>,
     /// Money.
@@ -66,11 +74,16 @@ impl Rooms {
         let library = Library::open(store.clone(), data).await?;
         take_in(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
-        let gateway = Arc::new(Gateway::new(Routes::default()).keeping(shelf));
+        let prompts = prompts(effective, store.clone()).await?;
+        let examples = prompt_examples(effective);
+        let served = prompts::Served { library: prompts.clone(), examples: examples.clone() };
+        let gateway = Gateway::new(Routes::default()).keeping(shelf).prompting(Arc::new(served));
+        let gateway = Arc::new(gateway);
         let ledger = money::ledger(store.clone());
         let reached: Weak<Gateway> = Arc::downgrade(&gateway);
         let equipper = Equipper::new(library.clone(), reached);
-        let rooms = Self { store, traces, library, equipper, gateway, ledger, retention: Arc::default() };
+        let retention = Arc::default();
+        let rooms = Self { store, traces, library, equipper, prompts, examples, gateway, ledger, retention };
         rooms.route(effective)?;
         Ok(rooms)
     }

@@ -23,7 +23,9 @@ pub(super) fn add_to(mut routes: Routes, effective: &Effective) -> anyhow::Resul
         routes = routes.provider(Arc::new(provider) as Arc<dyn Provider>)?;
     }
     // A provider of this name that is configured is meant instead.
-    if !effective.config.providers.contains_key(LocalProvider::NAME) {
+    let has_models =
+        hanok_local::Models::at(&effective.data.value).list().is_ok_and(|(models, _)| !models.is_empty());
+    if has_models && !effective.config.providers.contains_key(LocalProvider::NAME) {
         let local = LocalProvider::at(&effective.data.value, effective.config.local.options());
         routes = routes.provider(Arc::new(local))?;
     }

@@ -26,12 +26,12 @@ pub(crate) fn of_files(texts: &Path, queries: &Path, tuning: Tuning) {
     measure(texts.chunks_exact(DIMENSIONS).map(<[f32]>::to_vec), &queries, "files", tuning);
 }
 
-/// Vectors around 5,000 centres, a hundred around each of 50: a centre is its field plus noise of the same
+/// Vectors around centres, 200 around each, centres around 50 fields: a centre is its field plus noise of the same
 /// length, a vector its centre plus noise of 0.7 of it. Queries are made as vectors are.
 pub(crate) fn synthetic(count: usize, tuning: Tuning) {
     let mut random = fastrand::Rng::with_seed(7);
     let fields: Vec<Vec<f32>> = (0..50).map(|_| noise(&mut random, &[0.0; DIMENSIONS], 1.0)).collect();
-    let centres: Vec<Vec<f32>> = (0..5000)
+    let centres: Vec<Vec<f32>> = (0..(count / 200).max(50))
         .map(|_| {
             random.choice(&fields).map(|field| noise(&mut random.fork(), field, 1.0)).unwrap_or_default()
         })

@@ -5,9 +5,12 @@
 //! another thread is at, the graph is the same for any number of them.
 //!
 //! Which links a row gets: of the candidates the most like it first, leaving out one that is more like a link that
-//! was taken than like the row, by some margin (`alpha` of Subramanya and others, `DiskANN`, 2019).
+//! was taken than like the row, by some margin (`alpha` of Subramanya and others, `DiskANN`, 2019). Beside these, it is
+//! linked to the most like of the rows that its walk began at, which are others for each row.
 
-use super::graph::{DEGREE, Ground, Links, NONE, Near, Walker, cosine};
+use super::graph::{
+    DEGREE, FAR, Ground, Links, NEAR, NONE, Near, Walker, cosine, entries, far_slots, near_slots,
+};
 use super::segment::{Segment, index};
 use super::simd::{Factor, Kernel};
 use std::ops::Range;
@@ -32,25 +35,36 @@ impl Lists {
         Self(vec![NONE; index(rows).saturating_mul(DEGREE)])
     }
 
-    fn slots(row: u32) -> Range<usize> {
-        let begin = index(row).saturating_mul(DEGREE);
-        begin..begin.saturating_add(DEGREE)
+    /// Gives a row the links to what is near that it has from now on.
+    pub(crate) fn set_near(&mut self, row: u32, links: impl IntoIterator<Item = u32>) {
+        self.fill(near_slots(row), links);
     }
 
-    /// Gives a row the links it has from now on.
-    pub(crate) fn set(&mut self, row: u32, links: impl IntoIterator<Item = u32>) {
-        let slots = self.0.get_mut(Self::slots(row)).unwrap_or_default();
+    /// Gives a row the links to what is farther away that it has from now on.
+    pub(crate) fn set_far(&mut self, row: u32, links: impl IntoIterator<Item = u32>) {
+        self.fill(far_slots(row), links);
+    }
+
+    fn fill(&mut self, slots: Range<usize>, links: impl IntoIterator<Item = u32>) {
+        let slots = self.0.get_mut(slots).unwrap_or_default();
         slots.fill(NONE);
         for (slot, link) in slots.iter_mut().zip(links) {
             *slot = link;
         }
     }
+
+    fn slots(&self, slots: Range<usize>, out: &mut Vec<u32>) {
+        let links = self.0.get(slots).unwrap_or_default();
+        out.extend(links.iter().copied().take_while(|link| *link != NONE));
+    }
 }
 
 impl Links for Lists {
-    fn of(&self, row: u32, out: &mut Vec<u32>) {
-        let links = self.0.get(Self::slots(row)).unwrap_or_default();
-        out.extend(links.iter().copied().take_while(|link| *link != NONE));
+    fn near(&self, row: u32, out: &mut Vec<u32>) {
+        self.slots(near_slots(row), out);
+    }
+    fn far(&self, row: u32, out: &mut Vec<u32>) {
+        self.slots(far_slots(row), out);
     }
 }
 
@@ -68,21 +82,21 @@ pub(crate) fn extend(segment: &Segment, lists: &mut Lists, built: u32, threads: 
 fn put_in(segment: &Segment, lists: &mut Lists, batch: Range<u32>, threads: usize) {
     let new: Vec<u32> = batch.clone().collect();
     let ground = Ground { segment, links: &*lists, rows: batch.start };
-    let chosen: Vec<Vec<Near>> =
-        in_parallel(&new, threads, |hand, row| hand.links_for(&ground, &batch, *row));
+    let chosen: Vec<Chosen> = in_parallel(&new, threads, |hand, row| hand.links_for(&ground, &batch, *row));
 
     // What links back, together for each row that is linked to.
     let mut back: Vec<(u32, Near)> = Vec::new();
     for (row, links) in batch.zip(&chosen) {
-        lists.set(row, links.iter().map(|near| near.row));
-        back.extend(links.iter().map(|near| (near.row, Near::new(row, near.score))));
+        lists.set_near(row, links.near.iter().map(|near| near.row));
+        lists.set_far(row, links.far.iter().map(|near| near.row));
+        back.extend(links.near.iter().map(|near| (near.row, Near::new(row, near.score))));
     }
     back.sort_unstable_by_key(|(to, near)| (*to, near.row));
     let targets: Vec<&[(u32, Near)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
     let changed = in_parallel(&targets, threads, |hand, added| hand.links_with(segment, lists, added));
     for (added, links) in targets.iter().zip(changed) {
         if let Some((to, _)) = added.first() {
-            lists.set(*to, links);
+            lists.set_near(*to, links);
         }
     }
 }
@@ -121,6 +135,12 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     all.into_iter().map(|(_, result)| result).collect()
 }
 
+/// What a new row is linked to.
+pub(crate) struct Chosen {
+    near: Vec<Near>,
+    far: Vec<Near>,
+}
+
 /// What a thread works with.
 #[derive(Default)]
 pub(crate) struct Hand {
@@ -132,22 +152,33 @@ pub(crate) struct Hand {
 
 impl Hand {
     /// The links of a row that is new in a batch.
-    fn links_for(&mut self, ground: &Ground<'_, Lists>, batch: &Range<u32>, row: u32) -> Vec<Near> {
+    fn links_for(&mut self, ground: &Ground<'_, Lists>, batch: &Range<u32>, row: u32) -> Chosen {
         let segment = ground.segment;
         let scale = segment.scale(row);
         self.factor.set_row(segment.code(row));
-        let mut near = self.walker.walk(ground, &self.factor, scale, CANDIDATES, |_, _| {}).to_vec();
+        let first = entries(ground.rows, row).len();
+        let mut met: Vec<Near> = Vec::with_capacity(first);
+        let meet = |row, score| {
+            if met.len() < first {
+                met.push(Near::new(row, score));
+            }
+        };
+        let mut near = self.walker.walk(ground, &self.factor, scale, CANDIDATES, row, meet).to_vec();
         let before: Vec<u32> = (batch.start..row).collect();
         near.extend(self.near(segment, row, &before));
-        self.choose(segment, near)
+        let near = self.choose(segment, near);
+        met.retain(|met| near.iter().all(|near| near.row != met.row));
+        sort(&mut met);
+        met.truncate(FAR);
+        Chosen { near, far: met }
     }
 
     /// The links of a row that others link to now.
     fn links_with(&mut self, segment: &Segment, lists: &Lists, added: &[(u32, Near)]) -> Vec<u32> {
         let Some((row, _)) = added.first() else { return Vec::new() };
-        let mut links = Vec::with_capacity(DEGREE + added.len());
-        lists.of(*row, &mut links);
-        if links.len() + added.len() <= DEGREE {
+        let mut links = Vec::with_capacity(NEAR + added.len());
+        lists.near(*row, &mut links);
+        if links.len() + added.len() <= NEAR {
             links.extend(added.iter().map(|(_, near)| near.row));
             return links;
         }
@@ -175,12 +206,12 @@ impl Hand {
 
     /// Those of the candidates that a row is linked to.
     fn choose(&mut self, segment: &Segment, mut candidates: Vec<Near>) -> Vec<Near> {
-        candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+        sort(&mut candidates);
         candidates.truncate(CANDIDATES);
-        let mut chosen: Vec<Near> = Vec::with_capacity(DEGREE);
+        let mut chosen: Vec<Near> = Vec::with_capacity(NEAR);
         self.links.clear();
         for near in candidates {
-            if chosen.len() >= DEGREE {
+            if chosen.len() >= NEAR {
                 break;
             }
             if !self.is_covered(segment, near) {
@@ -207,4 +238,9 @@ impl Hand {
             })
         })
     }
+}
+
+/// The most like first.
+fn sort(rows: &mut [Near]) {
+    rows.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
 }

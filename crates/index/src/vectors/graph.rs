@@ -1,9 +1,13 @@
 //! A graph over a segment's rows, walked towards what is like the query.
 //!
-//! Every row has links to up to [`DEGREE`] rows that are like it and unlike each other. A walk keeps the best rows
-//! it met, follows the links of the best it has not followed yet, and ends when there is none. It begins at rows
-//! taken evenly from the whole segment, about as many as the root of their number: they stand for the upper layers
-//! that such graphs are given (Malkov and Yashunin 2018), and cost neither memory nor upkeep.
+//! Every row has links to up to [`NEAR`] rows that are like it and unlike each other, and to up to [`FAR`] that are the
+//! most like it of some taken evenly from the whole segment, others for each row. A walk keeps the best rows it met,
+//! follows the links of the best it has not followed yet, and ends when there is none. It begins at rows taken evenly
+//! from the whole segment, about as many as the root of their number: they stand for the upper layers that such graphs
+//! are given (Malkov and Yashunin 2018), and cost neither memory nor upkeep.
+//!
+//! Without the far links a walk does not leave where many rows are all about as like each other: whatever is near to
+//! one of them is another of them.
 
 use super::bits::Bits;
 use super::mapped::Mapped;
@@ -11,23 +15,30 @@ use super::segment::{Segment, index};
 use super::simd::{Factor, Kernel};
 use std::fs::File;
 use std::io::{BufWriter, Error, ErrorKind, Result, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Links of a row at most; with 4 bytes each what the graph takes beside the vectors.
-pub(crate) const DEGREE: usize = 32;
+/// Links of a row to what is near, at most.
+pub(crate) const NEAR: usize = 24;
+/// Links of a row to what is farther away, at most.
+pub(crate) const FAR: usize = 8;
+/// Links of a row at most, first the near ones; with 4 bytes each what the graph takes beside the vectors.
+pub(crate) const DEGREE: usize = NEAR + FAR;
 /// In the place of a link that is not there.
 pub(crate) const NONE: u32 = u32::MAX;
 /// Rows that a walk begins at, at most.
 const MOST_ENTRIES: u32 = 1024;
 
 const MAGIC: &[u8; 8] = b"hanokgrf";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEAD: usize = 64;
 
 /// Who is linked to whom.
 pub(crate) trait Links: Sync {
-    /// Adds a row's links to `out`.
-    fn of(&self, row: u32, out: &mut Vec<u32>);
+    /// Adds a row's links to what is near to `out`.
+    fn near(&self, row: u32, out: &mut Vec<u32>);
+    /// Adds a row's links to what is farther away to `out`.
+    fn far(&self, row: u32, out: &mut Vec<u32>);
 }
 
 /// The links of a segment, in a file.
@@ -73,13 +84,33 @@ fn head(rows: u32) -> Vec<u8> {
     head
 }
 
-impl Links for Graph {
-    fn of(&self, row: u32, out: &mut Vec<u32>) {
+impl Graph {
+    fn slots(&self, slots: Range<usize>, out: &mut Vec<u32>) {
         let links = self.0.bytes().get(HEAD..).unwrap_or_default().as_chunks::<4>().0;
-        let begin = index(row).saturating_mul(DEGREE);
-        let links = links.get(begin..begin.saturating_add(DEGREE)).unwrap_or_default();
+        let links = links.get(slots).unwrap_or_default();
         out.extend(links.iter().map(|bytes| u32::from_le_bytes(*bytes)).take_while(|link| *link != NONE));
     }
+}
+
+impl Links for Graph {
+    fn near(&self, row: u32, out: &mut Vec<u32>) {
+        self.slots(near_slots(row), out);
+    }
+    fn far(&self, row: u32, out: &mut Vec<u32>) {
+        self.slots(far_slots(row), out);
+    }
+}
+
+/// Where a row's links to what is near are.
+pub(crate) fn near_slots(row: u32) -> Range<usize> {
+    let begin = index(row).saturating_mul(DEGREE);
+    begin..begin.saturating_add(NEAR)
+}
+
+/// Where those to what is farther away are.
+pub(crate) fn far_slots(row: u32) -> Range<usize> {
+    let begin = index(row).saturating_mul(DEGREE).saturating_add(NEAR);
+    begin..begin.saturating_add(FAR)
 }
 
 /// A row that was met.
@@ -120,21 +151,21 @@ pub(crate) struct Ground<'a, L> {
 }
 
 impl Walker {
-    /// The best `width` rows on the way to a query, best first; `meet` is told each row that was met, once.
+    /// The best `width` rows on the way to a query, best first; `meet` is told each row that was met, once, beginning
+    /// with the [`entries`], which lie as `phase` says.
     pub(crate) fn walk<L: Links>(
         &mut self,
         ground: &Ground<'_, L>,
         factor: &Factor,
         scale: f32,
         width: usize,
+        phase: u32,
         mut meet: impl FnMut(u32, f32),
     ) -> &[Near] {
         self.best.clear();
         self.met.reset(ground.rows);
         self.ahead.clear();
-        let entries = ground.rows.isqrt().clamp(1, MOST_ENTRIES);
-        let step = (ground.rows / entries).max(1);
-        self.ahead.extend((0..ground.rows).step_by(index(step)));
+        self.ahead.extend(entries(ground.rows, phase));
         for row in &self.ahead {
             self.met.insert(*row);
         }
@@ -147,7 +178,8 @@ impl Walker {
             near.followed = true;
             let row = near.row;
             self.ahead.clear();
-            ground.links.of(row, &mut self.ahead);
+            ground.links.near(row, &mut self.ahead);
+            ground.links.far(row, &mut self.ahead);
             let met = &mut self.met;
             self.ahead.retain(|row| *row < ground.rows && met.insert(*row));
             next = next.min(self.take_in(ground, factor, scale, width, &mut meet));
@@ -184,6 +216,12 @@ impl Walker {
         }
         first
     }
+}
+
+/// Rows that a walk over so many begins at.
+pub(crate) fn entries(rows: u32, phase: u32) -> impl ExactSizeIterator<Item = u32> {
+    let step = (rows / rows.isqrt().clamp(1, MOST_ENTRIES)).max(1);
+    (phase % step..rows).step_by(index(step))
 }
 
 /// The cosine of two codes.

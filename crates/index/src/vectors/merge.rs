@@ -132,25 +132,31 @@ fn carry_over(part: &Part, graph: &Graph, segment: &Segment, lists: &mut Lists, 
         }
     }
     let number = |row: u32| new.get(index(row)).copied().filter(|row| *row != NONE);
-    let links_of = |hand: &mut Hand, old: &u32| -> Vec<u32> {
-        let mut links = Vec::new();
-        graph.of(*old, &mut links);
+    let still = |links: Vec<u32>| -> Vec<u32> { links.iter().filter_map(|link| number(*link)).collect() };
+    let links_of = |hand: &mut Hand, old: &u32| -> (Vec<u32>, Vec<u32>) {
+        let (mut links, mut far) = (Vec::new(), Vec::new());
+        graph.near(*old, &mut links);
+        graph.far(*old, &mut far);
+        let far = still(far);
         let mut now: Vec<u32> = links.iter().filter_map(|link| number(*link)).collect();
-        let Some(row) = number(*old).filter(|_| now.len() < links.len()) else { return now };
+        let Some(row) = number(*old).filter(|_| now.len() < links.len()) else {
+            return (now, far);
+        };
         for gone in links.iter().filter(|link| number(**link).is_none()) {
             let mut further = Vec::new();
-            graph.of(*gone, &mut further);
+            graph.near(*gone, &mut further);
             now.extend(further.iter().filter_map(|link| number(*link)).filter(|link| *link != row));
         }
         now.sort_unstable();
         now.dedup();
-        hand.best_links(segment, row, &now)
+        (hand.best_links(segment, row, &now), far)
     };
     for portion in old.chunks(index(AT_ONCE)) {
         let links = in_parallel(portion, threads, links_of);
-        for (old, links) in portion.iter().zip(links) {
+        for (old, (near, far)) in portion.iter().zip(links) {
             if let Some(row) = number(*old) {
-                lists.set(row, links);
+                lists.set_near(row, near);
+                lists.set_far(row, far);
             }
         }
     }

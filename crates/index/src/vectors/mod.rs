@@ -66,7 +66,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
-        Self { exact: 150_000, width: 128, threads }
+        Self { exact: 150_000, width: 256, threads }
     }
 }
 

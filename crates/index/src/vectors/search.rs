@@ -107,7 +107,7 @@ fn walk(
     best: &mut Best,
 ) {
     let ground = Ground { segment: &part.segment, links: graph, rows: part.segment.rows };
-    Walker::default().walk(&ground, &query.factor, query.scale, width, |row, score| {
+    Walker::default().walk(&ground, &query.factor, query.scale, width, 0, |row, score| {
         let score = f64::from(score);
         if score > best.threshold() && gate.admits(part, row) {
             best.push(Candidate { score, segment: ordinal, doc: row });

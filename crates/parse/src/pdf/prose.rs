@@ -15,22 +15,31 @@ pub(super) fn write(mut pages: Vec<Vec<Block>>, writer: &mut Writer) -> Vec<Stri
     let removed = remove_running(&mut pages);
     let shape = Shape::of(&pages);
     let mut joined = 0;
+    let mut indents = Indents::default();
     for blocks in pages {
         writer.page();
         for block in blocks {
             match block {
-                Block::Table(rows) => writer.table(&rows),
-                Block::Heading(level, lines) => writer.heading(level, &shape.text(&lines, &mut joined)),
+                Block::Table(rows) => {
+                    indents.end();
+                    writer.table(&rows);
+                }
+                Block::Heading(level, lines) => {
+                    indents.end();
+                    writer.heading(level, &shape.text(&lines, &mut joined));
+                }
                 Block::Item { depth, mark, lines } => {
+                    // Some makers say of every item that it is of the outermost list.
+                    let depth = if shape.has_depths { depth } else { indents.depth(&lines) };
                     writer.item(depth, &mark, &shape.text(&lines, &mut joined));
                 }
                 Block::Paragraph(lines) if shape.has_headings => {
                     writer.paragraph(&shape.text(&lines, &mut joined));
                 }
-                Block::Paragraph(lines) => shape.write(&lines, writer, &mut joined),
+                Block::Paragraph(lines) => shape.write(&lines, writer, &mut indents, &mut joined),
                 Block::Lines(lines) => {
                     for paragraph in paragraphs(lines) {
-                        shape.write(&paragraph, writer, &mut joined);
+                        shape.write(&paragraph, writer, &mut indents, &mut joined);
                     }
                 }
             }
@@ -160,6 +169,36 @@ fn number_of(text: &str) -> Option<(&str, &str)> {
     is_number.then_some((digits, rest))
 }
 
+/// Where the items of a list begin that are open, the outermost first: an item that begins further to the right than
+/// the one before is within it.
+#[derive(Default)]
+struct Indents(Vec<f64>);
+
+/// How far apart two levels of a list are, in sizes of letters: less is an uneven mark, more another column.
+const LEVEL: std::ops::Range<f64> = 0.6..12.0;
+
+impl Indents {
+    /// The depth of an item, from 0.
+    fn depth(&mut self, lines: &[Line]) -> usize {
+        let Some(first) = lines.first() else { return 0 };
+        let size = first.size.max(0.1);
+        while self.0.last().is_some_and(|last| first.x < last - LEVEL.start * size) {
+            self.0.pop();
+        }
+        match self.0.last() {
+            Some(last) if first.x < last + LEVEL.start * size => {}
+            Some(last) if first.x < last + LEVEL.end * size => self.0.push(first.x),
+            _ => self.0 = vec![first.x],
+        }
+        self.0.len() - 1
+    }
+
+    /// Ends the list.
+    fn end(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// What holds for the whole document.
 struct Shape {
     /// The size of most letters.
@@ -170,6 +209,8 @@ struct Shape {
     words: HashSet<String>,
     /// Whether the document says which of its lines are headings.
     has_headings: bool,
+    /// Whether it says which of its lists are within others.
+    has_depths: bool,
     /// Whether a line of Hangul that ends with a word ends with a space.
     keeps_spaces: bool,
 }
@@ -204,15 +245,19 @@ impl Shape {
         let points = |size: i64| size as f64 / 2.0;
         let sizes = sizes.into_iter().map(points).collect();
         let has_headings = pages.iter().flatten().any(|block| matches!(block, Block::Heading(..)));
-        Self { body: points(body), sizes, words, has_headings, keeps_spaces: spaced * 5 > ends }
+        let has_depths =
+            pages.iter().flatten().any(|block| matches!(block, Block::Item { depth, .. } if *depth > 0));
+        let keeps_spaces = spaced * 5 > ends;
+        Self { body: points(body), sizes, words, has_headings, has_depths, keeps_spaces }
     }
 
-    fn write(&self, lines: &[Line], writer: &mut Writer, joined: &mut usize) {
+    fn write(&self, lines: &[Line], writer: &mut Writer, indents: &mut Indents, joined: &mut usize) {
         let text = self.text(lines, joined);
         if text.is_empty() {
             return;
         }
         if let Some(level) = self.level(lines, &text) {
+            indents.end();
             return writer.heading(level, &text);
         }
         let mut characters = text.chars();
@@ -220,12 +265,13 @@ impl Shape {
         if first.is_some_and(|c| is_bullet(c) && c != 'o')
             && characters.next().is_some_and(char::is_whitespace)
         {
-            return writer.item(0, "-", characters.as_str());
+            return writer.item(indents.depth(lines), "-", characters.as_str());
         }
-        match number_of(&text) {
-            Some((number, rest)) => writer.item(0, &format!("{number}."), rest),
-            None => writer.paragraph(&text),
+        if let Some((number, rest)) = number_of(&text) {
+            return writer.item(indents.depth(lines), &format!("{number}."), rest);
         }
+        indents.end();
+        writer.paragraph(&text);
     }
 
     /// The level of a heading.

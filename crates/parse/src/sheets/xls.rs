@@ -1,6 +1,7 @@
-//! Excel up to 2003, read by calamine.
+//! Excel up to 2003, read by calamine; how its numbers are seen is read beside it.
 
 use super::Cells;
+use super::looks::Looks;
 use super::numbers::{Epoch, Format, general};
 use crate::markdown::Writer;
 use crate::{Layout, Limits, Parsed, Unfit};
@@ -15,9 +16,11 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
         Err(calamine::XlsError::Password) => return Err(Unfit::Encrypted),
         Err(error) => return Err(Unfit::invalid("XLS", error)),
     };
+    let looks = Looks::of(bytes);
+    let epoch = if book.has_1904_epoch() { Epoch::Y1904 } else { Epoch::Y1900 };
     let mut writer = Writer::new(limits);
     let mut hidden = Vec::new();
-    for sheet in book.sheets_metadata().to_vec() {
+    for (number, sheet) in book.sheets_metadata().to_vec().into_iter().enumerate() {
         if sheet.visible != SheetVisible::Visible {
             hidden.push(sheet.name);
             continue;
@@ -28,7 +31,9 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
         for (row, column, data) in range.used_cells() {
             let at =
                 |base: u32, offset: usize| base.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
-            cells.put(at(top, row), at(left, column), text(data));
+            let (row, column) = (at(top, row), at(left, column));
+            let format = looks.of_cell(number, row, column);
+            cells.put(row, column, text(data, format, epoch));
         }
         cells.write(&sheet.name, &mut writer);
     }
@@ -37,12 +42,26 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Unfit> {
     Ok(Parsed { text, layout: Layout::Markdown, title: None, pages, metadata: Object::new(), notes })
 }
 
-fn text(data: &Data) -> String {
+fn text(data: &Data, format: Option<&Format>, epoch: Epoch) -> String {
+    match (data, format) {
+        (Data::Float(number), Some(format)) => format.write(*number, epoch),
+        (Data::DateTime(date), Some(format)) => format.write(date.as_f64(), epoch),
+        (Data::Int(number), Some(format)) => {
+            #[expect(clippy::cast_precision_loss, reason = "a cell's numbers are floats")]
+            let number = *number as f64;
+            format.write(number, epoch)
+        }
+        (data, _) => plain(data, epoch),
+    }
+}
+
+/// What a cell holds, where it is not known how that is seen.
+fn plain(data: &Data, epoch: Epoch) -> String {
     match data {
         Data::Float(number) => general(*number),
         Data::DateTime(date) => {
             let code = if date.is_duration() { "[h]:mm:ss" } else { "yyyy-mm-dd hh:mm:ss" };
-            let text = Format::new(code).write(date.as_f64(), Epoch::Y1900);
+            let text = Format::new(code).write(date.as_f64(), epoch);
             text.strip_suffix(" 00:00:00").map(str::to_owned).unwrap_or(text)
         }
         Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),

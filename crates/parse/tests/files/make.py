@@ -119,6 +119,24 @@ def weasyprint():
     Page(string=HTML).write_pdf(str(HERE / "weasyprint.pdf"))
 
 
+NESTED = """<html lang="ko"><body style="font: 11pt 'Noto Sans CJK KR', sans-serif"><h1>할 일 To do</h1>
+<ul><li>Roof 지붕<ul><li>Order the tiles, which takes a while since they are made by hand in one place only, far away from here
+and from every road that a cart could take in the winter</li><li>Remove moss<ol><li>Wet it.</li><li>Brush it off.</li></ol></li></ul></li>
+<li>Doors 문<ul><li>Paper 한지</li></ul></li><li>Floor 마루</li></ul><p>That is all for this year.</p>
+<ol><li>Measure.<ul><li>twice</li></ul></li><li>Cut.</li></ol></body></html>"""
+
+
+def nested():
+    """Lists within lists, without a structure that says so and with one."""
+    from weasyprint import HTML as Page
+    Page(string=NESTED).write_pdf(str(HERE / "nested.pdf"))
+    with tempfile.TemporaryDirectory() as folder:
+        page = pathlib.Path(folder) / "page.html"
+        page.write_text(NESTED)
+        run("chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile",
+            "--no-pdf-header-footer", f"--print-to-pdf={HERE / 'nested-tagged.pdf'}", page)
+
+
 def xlsxwriter():
     import xlsxwriter
     book = xlsxwriter.Workbook(str(HERE / "xlsxwriter.xlsx"), {"default_date_format": "yyyy-mm-dd"})
@@ -171,6 +189,22 @@ def xlwt():
         sheet.write(row, 1, when, date) if row else sheet.write(row, 1, when)
         sheet.write(row, 2, count)
     book.save(str(HERE / "xlwt.xls"))
+    book = xlwt.Workbook(encoding="utf-8")
+    book.dates_1904 = True
+    sheet = book.add_sheet("Formats")
+    paid = datetime.datetime(2026, 3, 1, 14, 5)
+    rows = [
+        ("share", 0.345, "0.0%"), ("whole", 0.5, "0%"), ("cost", 1200000, '#,##0"원"'), ("debt", -12.5, '"$"#,##0.00;[Red]-"$"#,##0.00'),
+        ("day", paid, 'yyyy"년" m"월" d"일"'), ("time", paid, "h:mm AM/PM"), ("length", datetime.timedelta(hours=30).total_seconds() / 86400, "[h]:mm"),
+        ("small", 0.000125, "0.00E+00"), ("plain", 0.1, "General"), ("sum", xlwt.Formula("B3*2"), '#,##0"원"'),
+    ]
+    for row, (name, value, code) in enumerate(rows):
+        sheet.write(row, 0, name)
+        sheet.write(row, 1, value, xlwt.easyxf(num_format_str=code))
+    # Written as one record of many numbers.
+    for column, code in enumerate(["0%", "0.00", "#,##0"]):
+        sheet.write(len(rows), column, 1234, xlwt.easyxf(num_format_str=code))
+    book.save(str(HERE / "xlwt-formats.xls"))
 
 
 def python_docx():
@@ -286,7 +320,7 @@ def plain():
     (HERE / "records.jsonl").write_text('{"_id":"d1","title":"마루","text":"방과 방을 잇는다."}\n{"_id":"d2","title":"다락","text":"Under the roof.","tags":["attic","한옥"]}\n')
 
 
-MAKERS = [pandoc, xlsxwriter, openpyxl, xlwt, python_docx, python_pptx, reportlab, weasyprint, chromium, libreoffice, encrypted, plain]
+MAKERS = [pandoc, xlsxwriter, openpyxl, xlwt, python_docx, python_pptx, reportlab, weasyprint, nested, chromium, libreoffice, encrypted, plain]
 if __name__ == "__main__":
     for maker in MAKERS:
         if len(sys.argv) < 2 or maker.__name__ in sys.argv[1:]:

@@ -48,6 +48,7 @@ fn files_of_other_programs_come_out_right() {
         "libreoffice.ods",
         "libreoffice.xls",
         "xlwt.xls",
+        "xlwt-formats.xls",
         "pandoc.html",
         "page.html",
         "cp949.csv",
@@ -61,6 +62,8 @@ fn files_of_other_programs_come_out_right() {
         "hyphens.pdf",
         "korean-cid.pdf",
         "owner-only.pdf",
+        "nested.pdf",
+        "nested-tagged.pdf",
     ];
     for name in names {
         insta::assert_snapshot!(name, seen(name));

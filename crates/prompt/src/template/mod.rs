@@ -15,4 +15,4 @@ mod tree;
 mod value;
 
 pub(crate) use render::{Limits, Piece, Renderer};
-pub(crate) use tree::Template;
+pub(crate) use tree::{Named, Template};

@@ -7,6 +7,7 @@ use crate::error::Fault;
 use hanok_base::Object;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// A piece of a rendered template.
@@ -34,7 +35,7 @@ pub(crate) enum Piece {
 pub(crate) struct Limits {
     /// Bytes of text.
     pub(crate) output: usize,
-    /// Tags and texts that are gone through.
+    /// Tags and texts that are gone through, and values that are copied or compared.
     pub(crate) steps: usize,
     /// Blocks and partials inside one another.
     pub(crate) depth: usize,
@@ -53,7 +54,6 @@ pub(crate) struct Renderer<'t> {
     limits: Limits,
     out: Vec<Piece>,
     written: usize,
-    steps: usize,
     depth: usize,
     /// The partial that is being rendered, or was when it failed.
     within: Option<&'t str>,
@@ -64,6 +64,8 @@ pub(crate) struct Renderer<'t> {
 struct Env<'t> {
     /// The `@` variables.
     context: &'t Object,
+    /// Steps that were gone.
+    steps: &'t Cell<usize>,
     /// Values are escaped as in XML, but for those of these variables.
     escaped: Option<&'t [String]>,
 }
@@ -140,14 +142,18 @@ impl<'s> Scope<'s> {
 }
 
 impl<'t> Renderer<'t> {
-    pub(crate) fn new(partials: &'t BTreeMap<String, Template>, context: &'t Object, limits: Limits) -> Self {
+    pub(crate) fn new(
+        partials: &'t BTreeMap<String, Template>,
+        context: &'t Object,
+        steps: &'t Cell<usize>,
+        limits: Limits,
+    ) -> Self {
         Self {
             partials,
-            env: Env { context, escaped: None },
+            env: Env { context, steps, escaped: None },
             limits,
             out: Vec::new(),
             written: 0,
-            steps: 0,
             depth: 0,
             within: None,
         }
@@ -197,14 +203,14 @@ impl<'t> Renderer<'t> {
     }
 
     fn node(&mut self, node: &Node, scope: &Scope<'_>) -> Result<(), Fault> {
-        self.steps += 1;
+        self.env.spend(1);
         let at = match node {
             Node::Text(_) | Node::Comment(_) => 0,
             Node::Value(tag) => tag.call.at,
             Node::Block(block) => block.call.at,
             Node::Partial(partial) => partial.at,
         };
-        if self.steps > self.limits.steps {
+        if self.env.steps.get() > self.limits.steps {
             return Err(Fault::new(
                 at,
                 format!("more than {} steps; does a partial or a list repeat too often?", self.limits.steps),
@@ -288,15 +294,10 @@ impl<'t> Renderer<'t> {
             Some("media") => return self.media(call, scope),
             Some("log") => return Ok(()),
             Some(_) => {
-                let mut text = match self.env.called(call, scope)? {
-                    Some(Value::String(text)) => text,
-                    Some(value) => {
-                        let mut text = String::new();
-                        print(&value, &mut text);
-                        text
-                    }
-                    None => String::new(),
-                };
+                let mut text = String::new();
+                if let Some(value) = self.env.called(call, scope)? {
+                    print(&value, &mut text);
+                }
                 if scope.escapes {
                     text = match helper {
                         Some("json") => text.replace('<', "\\u003c").replace('>', "\\u003e"),
@@ -374,8 +375,8 @@ impl<'t> Renderer<'t> {
                 let holds = is_true(given(0), is_true(zero.as_deref(), false));
                 self.body(if holds == (call.helper() == Some("if")) { yes } else { no }, scope)
             }
-            "ifEquals" => self.body(if same(given(0), given(1)) { yes } else { no }, scope),
-            "unlessEquals" => self.body(if same(given(0), given(1)) { no } else { yes }, scope),
+            "ifEquals" => self.body(if self.env.same(given(0), given(1)) { yes } else { no }, scope),
+            "unlessEquals" => self.body(if self.env.same(given(0), given(1)) { no } else { yes }, scope),
             "with" => match given(0) {
                 value if is_empty(value) => self.body(no, scope),
                 Some(value) => self.with(block, subject, value, yes, scope),
@@ -459,9 +460,9 @@ impl<'t> Renderer<'t> {
             let params = block.params.iter().map(String::as_str).zip(named).collect();
             let locals = Locals { index, key, first: index == 0, last: index + 1 == count, up: scope.locals };
             let inside = Scope { params, locals: Some(&locals), ..scope.inside(value, trusted) };
-            self.steps += 1;
+            self.env.spend(1);
             self.body(body, &inside)?;
-            if self.steps > self.limits.steps {
+            if self.env.steps.get() > self.limits.steps {
                 return Err(Fault::new(
                     block.call.at,
                     format!("more than {} steps; is the list too long?", self.limits.steps),
@@ -489,9 +490,12 @@ impl<'t> Renderer<'t> {
         };
         let moved = partial.context.as_ref().map_or(scope.trusted, |expr| self.env.is_trusted(expr, scope));
         if !partial.hash.is_empty() {
+            self.env.spend(weight(&this));
             let mut object = if let Value::Object(object) = &*this { object.clone() } else { Object::new() };
             for (name, expr) in &partial.hash {
-                object.insert(name.clone(), self.env.eval(expr, scope)?.map_or(Value::Null, Cow::into_owned));
+                let value = self.env.eval(expr, scope)?;
+                self.env.spend(value.as_deref().map_or(0, weight));
+                object.insert(name.clone(), value.map_or(Value::Null, Cow::into_owned));
             }
             this = Cow::Owned(Value::Object(object));
         }
@@ -567,8 +571,26 @@ impl<'t> Env<'t> {
         }
     }
 
+    fn spend(self, steps: usize) {
+        self.steps.set(self.steps.get().saturating_add(steps));
+    }
+
+    fn same(self, a: Option<&Value>, b: Option<&Value>) -> bool {
+        self.spend(a.map_or(0, weight));
+        same(a, b)
+    }
+
+    /// A text that was made, which took work by its length.
+    fn made(self, text: String) -> Value {
+        self.spend(text.len() / 64);
+        Value::String(text)
+    }
+
     /// What a helper with a value gives.
-    fn called(self, call: &Call, scope: &Scope<'_>) -> Result<Option<Value>, Fault> {
+    fn called<'e>(self, call: &'e Call, scope: &'e Scope<'_>) -> Result<Option<Cow<'e, Value>>, Fault>
+    where
+        't: 'e,
+    {
         let mut args = Vec::with_capacity(call.args.len());
         for expr in &call.args {
             args.push(self.eval(expr, scope)?);
@@ -580,11 +602,16 @@ impl<'t> Env<'t> {
                 if let Some(value) = given(1) {
                     print(value, &mut name);
                 }
-                Ok(given(0).and_then(|value| member(value, &name)).cloned())
+                Ok(match args.into_iter().next().flatten() {
+                    Some(Cow::Borrowed(value)) => member(value, &name).map(Cow::Borrowed),
+                    Some(Cow::Owned(value)) => member(&value, &name).cloned().map(Cow::Owned),
+                    None => None,
+                })
             }
             Some("json") => {
                 let indent = call.named("indent").map(|expr| self.eval(expr, scope)).transpose()?.flatten();
-                Ok(given(0).map(|value| Value::String(json(value, indent.as_deref()))))
+                let text = given(0).map(|value| json(value, indent.as_deref()));
+                Ok(text.map(|text| Cow::Owned(self.made(text))))
             }
             Some("xml") => {
                 let named = call.args.first().map(|expr| match expr {
@@ -597,7 +624,7 @@ impl<'t> Env<'t> {
                 element(&element_name(&tag), &attributes, given(0).unwrap_or(&Value::Null), &mut text);
                 // The template has its own line ends.
                 text.truncate(text.trim_end_matches('\n').len());
-                Ok(Some(Value::String(text)))
+                Ok(Some(Cow::Owned(self.made(text))))
             }
             _ => Ok(None),
         }
@@ -632,7 +659,7 @@ impl<'t> Env<'t> {
         match expr {
             Expr::Literal(value) => Ok(Some(Cow::Borrowed(value))),
             Expr::Undefined => Ok(None),
-            Expr::Call(call) => Ok(self.called(call, scope)?.map(Cow::Owned)),
+            Expr::Call(call) => self.called(call, scope),
             Expr::Path(path) => Ok(self.path(path, scope)),
         }
     }
@@ -686,6 +713,16 @@ impl<'t> Env<'t> {
             })
         });
         own.or_else(|| follow(self.context.get(first)?, rest).map(Cow::Borrowed))
+    }
+}
+
+/// About how much work a copy of a value is, in steps.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => 1 + members.values().map(weight).sum::<usize>(),
+        Value::Array(items) => 1 + items.iter().map(weight).sum::<usize>(),
+        Value::String(text) => 1 + text.len() / 64,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
 

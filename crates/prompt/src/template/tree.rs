@@ -1,7 +1,7 @@
 //! What a template is, once it is parsed.
 
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
 /// A parsed template.
 #[derive(Clone, Debug, Default)]
@@ -166,25 +166,21 @@ pub(super) struct Partial {
 pub(super) const PARTIAL_BLOCK: &str = "@partial-block";
 
 impl Template {
-    /// The partials it names, wherever, and where it names each first; without those it defines itself.
-    pub(crate) fn partials(&self) -> Vec<(&str, usize)> {
-        let (mut named, mut defined) = (Vec::new(), BTreeSet::new());
-        partials(&self.body, &mut named, &mut defined);
-        named.retain(|(name, _)| !defined.contains(name) && *name != PARTIAL_BLOCK);
+    /// The partials it names, wherever; without those it defines itself.
+    pub(crate) fn partials(&self) -> Vec<Named<'_>> {
+        let mut found = Partials::default();
+        found.look(&self.body);
+        let Partials { mut named, defined, .. } = found;
+        named.retain(|named| !defined.contains(named.name) && named.name != PARTIAL_BLOCK);
         named
-    }
-
-    /// Whether it calls this partial only as a block, whose own text is shown where there is no such partial.
-    pub(crate) fn has_fallback(&self, name: &str) -> bool {
-        has_fallback(&self.body, name)
     }
 
     /// The first parts of the paths it reads of its own variables, in order of first use. Paths inside blocks that
     /// change what a name means (`each`, `with`) are not among them.
     pub(crate) fn variables(&self) -> Vec<&str> {
-        let mut found = Vec::new();
+        let mut found = Found::default();
         variables(&self.body, &mut found);
-        found
+        found.names
     }
 
     /// Whether it reads this `@` variable anywhere.
@@ -193,41 +189,60 @@ impl Template {
     }
 }
 
-fn partials<'a>(body: &'a [Node], named: &mut Vec<(&'a str, usize)>, defined: &mut BTreeSet<&'a str>) {
-    for node in body {
-        match node {
-            Node::Partial(partial) => {
-                if partial.defines {
-                    defined.insert(&partial.name);
-                } else if named.iter().all(|(known, _)| *known != partial.name) {
-                    named.push((&partial.name, partial.at));
+/// A partial that a template names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'t> {
+    pub(crate) name: &'t str,
+    /// Where first.
+    pub(crate) at: usize,
+    /// It is called as a block only, whose own text is shown where there is no such partial.
+    pub(crate) has_fallback: bool,
+}
+
+#[derive(Default)]
+struct Partials<'t> {
+    named: Vec<Named<'t>>,
+    places: HashMap<&'t str, usize>,
+    defined: HashSet<&'t str>,
+}
+
+impl<'t> Partials<'t> {
+    fn look(&mut self, body: &'t [Node]) {
+        for node in body {
+            match node {
+                Node::Partial(partial) => {
+                    self.note(partial);
+                    self.look(partial.block.as_deref().unwrap_or_default());
                 }
-                partials(partial.block.as_deref().unwrap_or_default(), named, defined);
+                Node::Block(block) => {
+                    self.look(&block.body);
+                    self.look(block.inverse.as_ref().map_or(&[], |inverse| &inverse.body));
+                }
+                Node::Text(_) | Node::Value(_) | Node::Comment(_) => {}
             }
-            Node::Block(block) => {
-                partials(&block.body, named, defined);
-                partials(block.inverse.as_ref().map_or(&[], |inverse| &inverse.body), named, defined);
-            }
-            Node::Text(_) | Node::Value(_) | Node::Comment(_) => {}
+        }
+    }
+
+    fn note(&mut self, partial: &'t Partial) {
+        let (name, has_fallback) = (partial.name.as_str(), partial.block.is_some());
+        if partial.defines {
+            self.defined.insert(name);
+        } else if let Some(known) = self.places.get(name).and_then(|place| self.named.get_mut(*place)) {
+            known.has_fallback &= has_fallback;
+        } else {
+            self.places.insert(name, self.named.len());
+            self.named.push(Named { name, at: partial.at, has_fallback });
         }
     }
 }
 
-fn has_fallback(body: &[Node], name: &str) -> bool {
-    body.iter().all(|node| match node {
-        Node::Partial(partial) => {
-            let inside = partial.block.as_deref();
-            (partial.name != name || inside.is_some()) && has_fallback(inside.unwrap_or_default(), name)
-        }
-        Node::Block(block) => {
-            let inverse = block.inverse.as_ref().map_or(&[][..], |inverse| &inverse.body);
-            has_fallback(&block.body, name) && has_fallback(inverse, name)
-        }
-        Node::Text(_) | Node::Value(_) | Node::Comment(_) => true,
-    })
+#[derive(Default)]
+struct Found<'a> {
+    names: Vec<&'a str>,
+    seen: HashSet<&'a str>,
 }
 
-fn variables<'a>(body: &'a [Node], found: &mut Vec<&'a str>) {
+fn variables<'a>(body: &'a [Node], found: &mut Found<'a>) {
     for node in body {
         match node {
             Node::Value(tag) => of_call(&tag.call, found),
@@ -254,7 +269,7 @@ fn variables<'a>(body: &'a [Node], found: &mut Vec<&'a str>) {
     }
 }
 
-fn of_call<'a>(call: &'a Call, found: &mut Vec<&'a str>) {
+fn of_call<'a>(call: &'a Call, found: &mut Found<'a>) {
     if call.is_bare() {
         if call.helper().is_none_or(|name| !matches!(name, "history" | "else")) {
             of_expr(&call.name, found);
@@ -265,11 +280,11 @@ fn of_call<'a>(call: &'a Call, found: &mut Vec<&'a str>) {
     call.hash.iter().for_each(|(_, expr)| of_expr(expr, found));
 }
 
-fn of_expr<'a>(expr: &'a Expr, found: &mut Vec<&'a str>) {
+fn of_expr<'a>(expr: &'a Expr, found: &mut Found<'a>) {
     match expr {
         Expr::Path(path) if !path.local && path.up == 0 => {
-            if let Some(first) = path.parts.first().filter(|first| !found.contains(&first.as_str())) {
-                found.push(first);
+            if let Some(first) = path.parts.first().filter(|first| found.seen.insert(first)) {
+                found.names.push(first);
             }
         }
         Expr::Call(call) => of_call(call, found),

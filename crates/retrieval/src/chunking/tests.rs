@@ -203,6 +203,27 @@ fn a_semantic_cut_is_made_where_the_subject_changes() {
     assert_eq!(preview(&text, Layout::Plain, &chunking, Some(&|_| None)).pieces.len(), 2);
 }
 
+#[test]
+fn texts_that_mean_harm_are_cut_as_others() {
+    const DEEP: usize = 20_000;
+    let texts =
+        ["> ", "[", "(", "{\n", "- ", "  - x\n", "```\n", "<div>", "# ", "**", "| ", "\u{300}", "fn f() {"]
+            .map(|part| format!("The keel.\n\n{}\n\nThe mast.", part.repeat(DEEP)));
+    for text in &texts {
+        for by in Chunker::ALL {
+            for layout in [Layout::Markdown, Layout::Plain, Layout::Code] {
+                let began = std::time::Instant::now();
+                let pieces = preview(text, layout, &Chunking { by, ..Chunking::default() }, None).pieces;
+                let head: String = text.chars().skip(11).take(12).collect();
+                assert!(began.elapsed().as_secs() < 10, "{head:?} {by:?} {layout:?}: {:?}", began.elapsed());
+                let says =
+                    |word: &str| pieces.iter().any(|piece| text[piece.start..piece.end].contains(word));
+                assert!(says("keel") && says("mast"), "{head:?} {by:?} {layout:?}");
+            }
+        }
+    }
+}
+
 #[derive(Debug, PartialEq)]
 struct Found(u64, Range<usize>, Option<Range<usize>>);
 

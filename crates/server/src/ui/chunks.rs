@@ -148,7 +148,10 @@ fn cut(page: &Page, view: &ChunksView, cut: &CutView, side: &str) -> Markup {
 fn compared_by(page: &Page, compared: &ComparedBy) -> String {
     let k = &page.texts().knowledge;
     match compared {
-        ComparedBy::Vectors(embedder) => fill(k.by_vectors, &[("model", embedder)]),
+        // Behind its name stands what tells its versions apart.
+        ComparedBy::Vectors(embedder) => {
+            fill(k.by_vectors, &[("model", embedder.split('@').next().unwrap_or(embedder))])
+        }
         ComparedBy::Words => k.by_words.to_owned(),
         ComparedBy::Former => k.cut_before.to_owned(),
     }

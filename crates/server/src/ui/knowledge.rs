@@ -338,7 +338,7 @@ fn document_row(page: &Page, row: &DocumentRow) -> Markup {
                 a.cut href=(place) tabindex="-1" { span.strong { (format::file_name(&row.path)) } " " span.soft { (row.title) } }
                 span.phone.meta { (format::bytes(row.bytes)) " " (format::moment(row.indexed_at)) }
             }
-            td.opt.soft { (row.about.format) @if row.about.trust == Trust::Trusted { " " span.badge.b-ok { (k.trusted) } } }
+            td.opt.soft.nowrap { (row.about.format) @if row.about.trust == Trust::Trusted { " " span.badge.b-ok { (k.trusted) } } }
             td.num { (format::count(row.chunks)) }
             td.num.desk { (format::bytes(row.bytes)) }
             td.num.desk.dim { (format::moment(row.indexed_at)) }

@@ -606,3 +606,23 @@ fn only_sources_of_this_server_become_relative() {
     check("javascript:alert(1)", None);
     check("data:text/html,x", None);
 }
+
+#[test]
+fn why_a_hit_stands_where_it_does_is_said_in_the_pages_language() {
+    let trial = hanok_retrieval::Trial { probes: 128, dense: 0.3, words: 0.314, trust: 1.0, chunks: 200 };
+    let vote =
+        |leg: &str, reason: String| Vote { leg: leg.to_owned(), rank: 1, score: 0.5, weight: 0.5, reason };
+    let votes = vec![vote("dense", trial.reason()), vote("neighbours", "how".to_owned())];
+    let view = SearchView {
+        query: "q".to_owned(),
+        hits: vec![FoundView { votes, ..FoundView::default() }],
+        ..SearchView::default()
+    };
+    let html = |lang| search_page(&Page::new(lang, Theme::System, "/search", "", ""), &view).into_string();
+    let (english, korean) = (html(Lang::En), html(Lang::Ko));
+    assert!(english.contains(&trial.reason()), "{english}");
+    for part in ["128", "0.30", "0.31", "이웃"] {
+        assert!(korean.contains(part), "{part}: {korean}");
+    }
+    assert!(!korean.contains("passages") && !korean.contains("neighbours"), "{korean}");
+}

@@ -34,6 +34,7 @@ texts! {
         search_lead: &'static str, search_lead_hint: &'static str, try_searching: &'static str, from_commands: &'static str,
         why: &'static str, leg: &'static str, rank: &'static str, score: &'static str, weight: &'static str,
         leg_bm25: &'static str, leg_dense: &'static str, leg_rerank: &'static str, leg_fusion: &'static str,
+        leg_neighbours: &'static str, why_neighbours: &'static str, why_dense: &'static str,
         counted: &'static str, indexed_at: &'static str,
         // chunks
         chunks_of_document: &'static str, in_use: &'static str, try_another: &'static str, chunker: &'static str,
@@ -154,6 +155,9 @@ pub(super) const EN: KnowledgeTexts = KnowledgeTexts {
     leg_dense: "meaning (vectors)",
     leg_rerank: "reranker",
     leg_fusion: "fusion",
+    leg_neighbours: "neighbours",
+    why_neighbours: "how the texts most like it among the best do",
+    why_dense: "of {n} passages of this collection, vectors find the rest again with a mean reciprocal rank of {dense}, words with {words}",
     counted: "Counted in this search:",
     indexed_at: "taken in",
     chunks_of_document: "Chunks of {title}",
@@ -300,6 +304,9 @@ pub(super) const KO: KnowledgeTexts = KnowledgeTexts {
     leg_dense: "의미(벡터)",
     leg_rerank: "재순위",
     leg_fusion: "결합",
+    leg_neighbours: "이웃",
+    why_neighbours: "가장 나은 결과 가운데 이와 가장 닮은 글들이 받은 점수",
+    why_dense: "이 컬렉션의 구절 {n}개로 재면 평균 역순위가 벡터는 {dense}, 낱말은 {words}",
     counted: "이 검색에 반영된 비율:",
     indexed_at: "읽은 때",
     chunks_of_document: "{title}의 청크",
@@ -384,6 +391,7 @@ impl KnowledgeTexts {
             "dense" => self.leg_dense,
             "rerank" => self.leg_rerank,
             "fusion" => self.leg_fusion,
+            "neighbours" => self.leg_neighbours,
             other => other,
         }
     }

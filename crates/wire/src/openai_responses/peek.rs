@@ -5,6 +5,7 @@ use crate::codec::{Patch, Peek, Places};
 use crate::edit::Edits;
 use crate::error::{WireError, text};
 use crate::members::{Members, place, read_into, skip};
+use crate::prompted::named_prompt;
 use bytes::Bytes;
 use serde::de::{Error, MapAccess};
 use serde_json::Value;
@@ -88,11 +89,15 @@ impl<'a> Body<'a> {
 
 pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
     let (text, found) = Body::read(body)?;
-    let model =
-        found.model.ok_or_else(|| WireError::member("model", "is required, such as \"hanok/extract\""))?;
-    let name: String =
-        serde_json::from_str(model.get()).map_err(|_| WireError::member("model", "must be a string"))?;
-    if name.is_empty() {
+    let name: String = match found.model {
+        Some(model) => {
+            serde_json::from_str(model.get()).map_err(|_| WireError::member("model", "must be a string"))?
+        }
+        // The prompt may name one.
+        None if named_prompt(body).is_some() => String::new(),
+        None => return Err(WireError::member("model", "is required, such as \"hanok/extract\"")),
+    };
+    if name.is_empty() && found.model.is_some() {
         return Err(WireError::member("model", "must not be empty"));
     }
     let stream = match found.stream.map(RawValue::get) {
@@ -113,7 +118,7 @@ pub(super) fn peek(body: &[u8]) -> Result<Peek, WireError> {
         choices: 1,
         cache_key: found.prompt_cache_key.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         at: Places {
-            model: Some(place(text, model)),
+            model: found.model.map(|model| place(text, model)),
             max_tokens: limit.filter(|raw| raw.get() == "null").map(|raw| place(text, raw)),
             ..found.places(text, 0)
         },
