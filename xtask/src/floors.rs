@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("hanok-train", 5),
     ("hanok-server", 6),
     ("hanok", 7),
+    ("eval-bench", 8),
     ("gateway-bench", 8),
     ("local-bench", 8),
     ("records-bench", 8),

@@ -25,6 +25,7 @@ cargo xtask COMMAND
 
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
+  bench eval              measure evals: echoed rows, a late upstream; --help tells the flags
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
   bench local             sentences a second of local models, beside torch; --help tells the flags
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
@@ -55,6 +56,9 @@ fn run(args: &[&str]) -> Result<ExitCode> {
             let edges = floors::check_workspace()?;
             println!("floors: {edges} edges, all strictly downward");
             Ok(ExitCode::SUCCESS)
+        }
+        ["bench", "eval", options @ ..] => {
+            bench::run_bench(&Workspace::find()?, "eval-bench", options).map(|()| ExitCode::SUCCESS)
         }
         ["bench", "gateway", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "gateway-bench", options).map(|()| ExitCode::SUCCESS)

@@ -5,6 +5,7 @@
 
 pub mod duplicates;
 pub mod export;
+pub mod from_queue;
 pub mod from_traces;
 mod row;
 mod source;

@@ -77,9 +77,9 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Of so many independent rows.
-    pub fn of(n: usize, confidence: f64) -> Self {
-        let detectable = minimum_detectable_effect(n, 1.0 - confidence, 0.8);
+    /// Of so many independent rows; differences only where they are `compared`.
+    pub fn of(n: usize, confidence: f64, compared: bool) -> Self {
+        let detectable = compared.then(|| minimum_detectable_effect(n, 1.0 - confidence, 0.8)).flatten();
         let half = hanok_stats::interval::wilson(n / 2, n.max(1), confidence);
         Self {
             n,
@@ -201,7 +201,7 @@ impl Experiments {
             repeats: spec.repeats,
             now: Timestamp::now(),
         };
-        let forecast = Forecast::of(clusters, confidence);
+        let forecast = Forecast::of(clusters, confidence, baseline.is_some());
         Ok(Prepared { spec, version, rows, forecast, resumed, baseline, plan, wish })
     }
 

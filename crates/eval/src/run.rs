@@ -305,7 +305,7 @@ async fn begin_all(
             let changed = shared.purse.changed();
             match shared.purse.room() {
                 Room::Here(hold) => break hold,
-                Room::Full => return Ok(Ended::Budget),
+                Room::Full => return Ok(shared.over(cancel, times.before).unwrap_or(Ended::Budget)),
                 Room::Wait => {
                     tokio::select! {
                         () = changed => {}

@@ -65,7 +65,7 @@ impl Spec {
             .map_err(|reason| at(dataset_at, format!("dataset: {reason}")))?;
         let task_at = raw.task.span();
         let task: TaskSpec = serde_json::from_value(raw.task.into_inner())
-            .map_err(|error| at(task_at, format!("task: {}", suggested(&error.to_string()))))?;
+            .map_err(|error| at(task_at, format!("task: {}", of_task(&error.to_string()))))?;
         let (mut scorers, mut scorer_lines) = (Vec::new(), Vec::new());
         for scorer in raw.scorers {
             scorer_lines.push(line_of(text, scorer.span().start));
@@ -113,6 +113,30 @@ impl Spec {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         }
+    }
+}
+
+/// A message about a task's table, with the likely spelling. Where tables are made of parts, serde lists no members.
+fn of_task(message: &str) -> String {
+    const OF_MODELS: [&str; 13] = [
+        "model",
+        "template",
+        "system",
+        "messages",
+        "prompt",
+        "variables",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "seed",
+        "reasoning_effort",
+        "schema",
+        "tools",
+    ];
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    match unknown.filter(|_| !message.contains("expected")).and_then(|name| file::nearest(name, OF_MODELS)) {
+        Some(likely) => format!("{message}; did you mean `{likely}`?"),
+        None => suggested(message),
     }
 }
 

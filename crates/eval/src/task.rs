@@ -11,6 +11,8 @@ mod retrieval;
 use crate::Kit;
 use crate::spec::TaskSpec;
 use hanok_base::{BoxFuture, Retriever, Task, TaskError};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What tasks are made with, beside what scorers are.
@@ -20,8 +22,10 @@ pub struct Bench {
     pub kit: Kit,
     /// Searches collections.
     pub retriever: Option<Arc<dyn Retriever>>,
-    /// Says which version a prompt is in.
+    /// Says which version a prompt is in; without it, answers of prompts are not taken from other experiments.
     pub prompts: Option<Arc<dyn PromptVersions>>,
+    /// What names of the configuration stand for: another meaning is another task.
+    pub aliases: BTreeMap<String, Value>,
 }
 
 /// Says which version of a prompt a reference means now.
@@ -45,8 +49,15 @@ pub struct BuiltTask {
 pub async fn build(spec: &TaskSpec, bench: &Bench) -> Result<BuiltTask, TaskError> {
     let (task, is_cached, is_traced): (Arc<dyn Task>, bool, bool) = match spec {
         TaskSpec::Echo(spec) => (Arc::new(echo::EchoTask::new(spec.clone())), false, false),
-        TaskSpec::Model(spec) => (Arc::new(model::ChatTask::of_model(spec, bench)?), true, true),
-        TaskSpec::Prompt(spec) => (Arc::new(model::ChatTask::of_prompt(spec, bench).await?), true, true),
+        TaskSpec::Model(spec) => {
+            // What these know changes without their names.
+            let is_own = spec.model.starts_with("hanok/") || spec.model.starts_with("agent/");
+            (Arc::new(model::ChatTask::of_model(spec, bench)?), !is_own, true)
+        }
+        TaskSpec::Prompt(spec) => {
+            let is_known = bench.prompts.is_some();
+            (Arc::new(model::ChatTask::of_prompt(spec, bench).await?), is_known, true)
+        }
         TaskSpec::Retrieval(spec) => (Arc::new(retrieval::SearchTask::new(spec, bench)?), false, true),
         TaskSpec::Http(spec) => (Arc::new(http::EndpointTask::new(spec, bench)?), false, true),
         TaskSpec::Unsupported(spec) => {

@@ -1019,9 +1019,9 @@ pub(crate) enum Dataset {
         #[command(flatten)]
         json: Json,
     },
-    /// Keep rows of a file or of recorded traces as a dataset's newest version
+    /// Keep rows of a file, of recorded traces or of an annotation queue as a dataset's newest version
     #[command(after_help = "Examples:\n  hanok dataset add support --file rows.csv --expected answer\n  \
-        hanok dataset add disliked --traces \"score.helpful:<1 since:7d\"")]
+        hanok dataset add disliked --traces \"score.helpful:<1 since:7d\"\n  hanok dataset add golden --queue support")]
     Add(DatasetAdd),
     /// Put rows into splits that stay when rows are added: a new version
     #[command(after_help = "Example:\n  hanok dataset split support --into train=0.8,test=0.2")]
@@ -1075,7 +1075,7 @@ pub(crate) enum Dataset {
 
 /// `hanok dataset add`
 #[derive(Debug, Args)]
-#[group(id = "from", required = true, multiple = false, args = ["file", "traces"])]
+#[group(id = "from", required = true, multiple = false, args = ["file", "traces", "queue"])]
 pub(crate) struct DatasetAdd {
     /// Its name
     pub(crate) name: String,
@@ -1085,6 +1085,9 @@ pub(crate) struct DatasetAdd {
     /// Traces that this filter finds
     #[arg(long, value_name = "FILTER")]
     pub(crate) traces: Option<String>,
+    /// What people have labelled in this annotation queue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
     /// Of traces, what was answered is what would be right
     #[arg(long, requires = "traces")]
     pub(crate) answers_are_right: bool,

@@ -12,6 +12,7 @@
 
 mod api;
 mod api_documents;
+mod api_evals;
 mod api_keys;
 mod api_prompts;
 mod api_records;
@@ -219,6 +220,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/collections/{name}/index", post(api_documents::index_collection))
         .route("/api/sources", get(api_documents::sources).delete(api_documents::delete_sources))
         .route("/api/index", post(api::index))
+        .route("/api/evals", post(api_evals::keep))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/audit", get(api_removal::audit))

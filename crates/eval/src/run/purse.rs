@@ -36,7 +36,7 @@ pub enum Room {
     Here(Hold),
     /// Not before another one ended.
     Wait,
-    /// It could pass the budget.
+    /// It could pass the budget, or nobody could tell.
     Full,
 }
 
@@ -68,6 +68,9 @@ impl Purse {
     /// Makes room for a call.
     pub fn room(&self) -> Room {
         let mut state = self.inner.state.lock();
+        if state.is_unpriced {
+            return Room::Full;
+        }
         if let Some(limit) = self.inner.limit {
             let next = state.under_way.saturating_add(1).saturating_mul(state.dearest);
             let most_at_once = state.known.saturating_mul(2).max(1);

@@ -46,7 +46,8 @@ impl ChatTask {
         let made = |(role, text): (Role, &String)| TemplateMessage { role, content: text.clone() };
         messages.extend(system.chain(user).map(made));
         let identity = json!({
-            "kind": "model", "model": spec.model, "messages": messages, "sampling": spec.sampling,
+            "kind": "model", "model": spec.model, "stands_for": bench.aliases.get(&spec.model),
+            "messages": messages, "sampling": spec.sampling,
         });
         Ok(Self {
             models: bench.kit.models.clone().ok_or_else(no_models)?,

@@ -12,9 +12,11 @@
 )]
 
 mod calibration;
+mod imports;
 mod judges;
 mod lab;
 mod online;
 mod probes;
+mod runs;
 mod scorers;
 mod scripted;

@@ -10,7 +10,7 @@ use hanok_eval::Keeper;
 use hanok_eval::dataset::duplicates::{Finder, Findings};
 use hanok_eval::dataset::export::{Format, Lines};
 use hanok_eval::dataset::split::Parts;
-use hanok_eval::dataset::{self, Columns, Rows, each_row, from_traces, split_of};
+use hanok_eval::dataset::{self, Columns, Rows, each_row, from_queue, from_traces, split_of};
 use hanok_store::datasets::DatasetVersion;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -142,12 +142,20 @@ async fn add(house: &EvalHouse, add: &DatasetAdd) -> anyhow::Result<DatasetVersi
         each_row(keeper, version.id, |sample| before.push(sample)).await?;
     }
     let known = |sample: &Sample| before.iter().any(|row| row.id == sample.id && !row.id.is_empty());
+    let merged = |found: Vec<Sample>| -> Vec<Sample> {
+        before.iter().cloned().chain(found.into_iter().filter(|row| !known(row))).collect()
+    };
+    let records = || house.experiments.traces.as_ref().context("there are no records to take rows from");
+    if let Some(queue) = &add.queue {
+        let rows = merged(from_queue::rows(records()?.store(), queue).await?);
+        let open = || Ok(Box::new(rows.clone().into_iter().map(Ok)) as Rows);
+        return Ok(dataset::make(keeper, &add.name, &json!({ "queue": queue }), open).await?);
+    }
     if let Some(filter) = &add.traces {
-        let traces = house.experiments.traces.as_ref().context("there are no records to take rows from")?;
+        let traces = records()?;
         let taken = from_traces::Taken { limit: add.limit, answers_are_right: add.answers_are_right };
         let found = from_traces::rows(traces, filter, taken).await?;
-        let rows: Vec<Sample> =
-            before.iter().cloned().chain(found.into_iter().filter(|row| !known(row))).collect();
+        let rows = merged(found);
         let open = || Ok(Box::new(rows.clone().into_iter().map(Ok)) as Rows);
         return Ok(dataset::make(keeper, &add.name, &json!({ "traces": filter }), open).await?);
     }

@@ -14,6 +14,7 @@ use hanok_base::{
     Retriever, TraceId, Usage,
 };
 use hanok_eval::keeper::Wire;
+use hanok_eval::spec::TaskSpec;
 use hanok_eval::{Bench, Experiments, Keeper, Prices, Runner, SourceTexts, Spec};
 use hanok_store::{Options, Store};
 use hanok_trace::TraceStore;
@@ -47,7 +48,12 @@ impl EvalHouse {
         };
         let kinds = spec.scorers.iter().filter_map(|scorer| scorer.get("kind")?.as_str());
         let needs_models = !kinds.chain([spec.task.kind()]).all(is_plain);
-        let mut house = Self::open(effective, needs_models).await?;
+        let mut house = Self::open(effective, needs_models || spec.row_scorers).await?;
+        if let Some((Opened::Rooms(rooms), _)) = &house.here
+            && searches(&spec.task)
+        {
+            rooms.index_configured(effective).await?;
+        }
         house.bench.kit.base = spec.base();
         Ok(house)
     }
@@ -56,6 +62,9 @@ impl EvalHouse {
     pub(crate) async fn open(effective: &Effective, with_models: bool) -> anyhow::Result<Self> {
         let mut bench = Bench::default();
         bench.kit.network = network::outward(effective)?;
+        for (name, model) in &effective.config.models {
+            bench.aliases.insert(name.clone(), serde_json::to_value(model)?);
+        }
         let caller = Arc::new(Caller { admin: true, ..Caller::default() });
         if let Some(card) = ownership::running(&effective.data.value) {
             let remote = Arc::new(Remote::new(card, &effective.config)?);
@@ -72,7 +81,6 @@ impl EvalHouse {
         let owned = Owned::take(&effective.data.value)?;
         let (opened, traces) = if with_models {
             let rooms = Rooms::open(effective).await?;
-            rooms.index_configured(effective).await?;
             bench.kit.models = Some(rooms.gateway.clone() as Arc<dyn Provider>);
             bench.kit.embedder = super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>;
             bench.kit.prices = Some(Arc::new(Priced(rooms.traces.clone())));
@@ -108,6 +116,15 @@ impl EvalHouse {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a task searches the house's own collections.
+fn searches(task: &TaskSpec) -> bool {
+    match task {
+        TaskSpec::Retrieval(_) => true,
+        TaskSpec::Model(task) => task.model.starts_with("hanok/"),
+        _ => false,
     }
 }
 
