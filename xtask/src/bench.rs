@@ -1,5 +1,6 @@
-//! `cargo xtask bench eval|gateway|records|retrieval|local`: builds the release binary and the bench, one after the other, so that
-//! neither gets features for the other's sake, and measures. `bench vectors` embeds texts and measures the index over them.
+//! `cargo xtask bench eval|gateway|records|retrieval|local`: builds the release binary and the bench, one after the other,
+//! so that neither gets features for the other's sake, and measures. `bench vectors` embeds texts and measures the index over
+//! them.
 
 use crate::process::run;
 use crate::workspace::Workspace;

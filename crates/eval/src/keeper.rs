@@ -9,7 +9,10 @@ use hanok_store::evals::{
     ComparedPage, Experiment, ExperimentState, Kept, Measured, NewExperiment, ResultFilter, ResultPage,
     StoredAnswer,
 };
-use hanok_store::{Store, StoreError};
+use hanok_store::{
+    AnnotationItem, AnnotationLabel, Eyes, ItemState, JudgeCheck, JudgeOpinion, NewCheck, NewItem, NewQueue,
+    Queue, QueueCounts, ScoringDay, Store, StoreError,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -145,4 +148,44 @@ calls! {
     /// Two experiments, row by row.
     compare / Compare(first: i64, second: i64, score: String, offset: usize, limit: usize) -> ComparedPage
         = store => store.evals().compare(first, second, &score, offset, limit);
+    /// Makes a queue of things to label, or changes it.
+    put_queue / PutQueue(new: NewQueue) -> Option<Queue> = store => store.annotations(None).put_queue(new);
+    /// The queue of this name.
+    queue / QueueOf(name: String) -> Option<Queue> = store => store.annotations(None).queue(&name);
+    /// All queues.
+    queues / Queues() -> Vec<(Queue, QueueCounts)> = store => store.annotations(None).queues();
+    /// Forgets a queue.
+    remove_queue / RemoveQueue(name: String) -> bool = store => store.annotations(None).remove_queue(&name);
+    /// Adds items to a queue; how many were not there.
+    add_items / AddItems(queue: i64, items: Vec<NewItem>) -> usize = store => store.annotations(None).add(queue, items);
+    /// Adds items with labels; how many labels were kept.
+    import_labels / ImportLabels(queue: i64, rows: Vec<(NewItem, Vec<AnnotationLabel>)>) -> usize
+        = store => store.annotations(None).import(queue, rows);
+    /// What somebody should label next.
+    next_item / NextItem(queue: i64, who: String) -> Option<AnnotationItem> = store => store.annotations(None).next(queue, &who);
+    /// What somebody should settle next.
+    next_differing / NextDiffering(queue: i64) -> Option<AnnotationItem> = store => store.annotations(None).next_differing(queue);
+    /// Keeps a label.
+    label / Label(item: i64, who: String, level: u32, comment: String) -> Option<ItemState>
+        = store => store.annotations(None).label(item, &who, level, &comment);
+    /// Settles an item.
+    settle / Settle(item: i64, who: String, level: u32, comment: String) -> Option<ItemState>
+        = store => store.annotations(None).settle(item, &who, level, &comment);
+    /// An item as somebody may see it who labels; all of it for nobody.
+    item / Item(id: i64, who: Option<String>) -> Option<AnnotationItem>
+        = store => store.annotations(None).item(id, who.as_deref().map_or(Eyes::All, Eyes::Of));
+    /// Items with people's labels, and what the judge of an identity said.
+    pairs / Pairs(queue: i64, identity: String) -> Vec<(AnnotationItem, Option<JudgeOpinion>)>
+        = store => store.judgements(None).pairs(queue, &identity);
+    /// Keeps what a judge said.
+    keep_opinions / KeepOpinions(identity: String, opinions: Vec<JudgeOpinion>) -> ()
+        = store => store.judgements(None).keep(&identity, opinions);
+    /// Keeps what was found out about a judge.
+    keep_check / KeepCheck(new: NewCheck) -> i64 = store => store.judgements(None).keep_check(new);
+    /// The newest check of each judge.
+    judges / Judges() -> Vec<JudgeCheck> = store => store.judgements(None).judges();
+    /// The checks of a judge, newest first.
+    checks / Checks(judge: String, limit: usize) -> Vec<JudgeCheck> = store => store.judgements(None).checks(&judge, limit);
+    /// What scoring by rule did since a day.
+    scoring_days / ScoringDays(since: String) -> Vec<ScoringDay> = store => store.judgements(None).days(&since);
 }

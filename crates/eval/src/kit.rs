@@ -2,6 +2,7 @@
 
 use hanok_base::{BoxFuture, Embedder, ModelName, NanoDollars, Provider, Usage};
 use hanok_net::ClientOptions;
+use hanok_store::Store;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,8 +26,17 @@ pub struct Kit {
 
 /// The texts that citations quote from.
 pub trait SourceTexts: Send + Sync {
-    /// The extracted text of a document by the name a citation has for it; `None` where it is not known.
-    fn text<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Option<String>>;
+    /// The extracted texts of the documents that a citation may mean by this name: none where it is not known, one of
+    /// each collection that has one.
+    fn texts<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>>;
+}
+
+impl SourceTexts for Store {
+    fn texts<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        Box::pin(async move {
+            self.documents().texts_at(source.to_owned()).await.map_err(|error| error.to_string())
+        })
+    }
 }
 
 /// Says what a call cost.

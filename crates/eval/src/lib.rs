@@ -6,7 +6,9 @@
 //! Reading order: [`file`] (files people write), [`spec`] (an eval's file), `template`, [`dataset`] (rows), [`task`]
 //! (what is tried), [`output`] and [`score`] (as they are kept), [`keeper`] (where), [`run`] (the runner), [`report`]
 //! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order), [`import`] (other programs'
-//! files); [`scorer`], [`process`] (commands), [`judge`], [`probe`], [`calibration`].
+//! files); [`scorer`], [`process`] (commands), [`judge`], [`calibration`] and [`probe`] (what a judge is worth),
+//! [`labels`] (what people say), [`lab`] (a judge held against them),
+//! [`online`] (live traces, scored by rule).
 
 pub mod calibration;
 pub mod dataset;
@@ -18,6 +20,9 @@ mod json;
 pub mod judge;
 pub mod keeper;
 pub mod kit;
+pub mod lab;
+pub mod labels;
+pub mod online;
 pub mod output;
 pub mod probe;
 pub mod process;

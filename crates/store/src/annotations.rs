@@ -8,12 +8,13 @@ use crate::traces::Scope;
 use crate::{Store, StoreError};
 use hanok_base::{Object, SpanId, Timestamp, TraceId};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A queue.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     /// Its number.
     pub id: i64,
@@ -32,7 +33,7 @@ pub struct Queue {
 }
 
 /// What a queue is made with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewQueue {
     /// The project; the view's own where that is of one.
     pub project: String,
@@ -47,7 +48,7 @@ pub struct NewQueue {
 }
 
 /// How many items of a queue are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueCounts {
     /// That wait for labels.
     pub open: u64,
@@ -58,7 +59,8 @@ pub struct QueueCounts {
 }
 
 /// Where an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ItemState {
     /// It waits for labels.
     Open,
@@ -96,7 +98,7 @@ impl ItemState {
 }
 
 /// Something to label.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewItem {
     /// Tells the items of a queue apart; one that is there already stays as it is.
     pub key: String,
@@ -113,7 +115,7 @@ pub struct NewItem {
 }
 
 /// An item, as somebody may see it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnnotationItem {
     /// Its number.
     pub id: i64,
@@ -140,7 +142,7 @@ pub struct AnnotationItem {
 }
 
 /// What somebody said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnnotationLabel {
     /// Who.
     pub who: String,

@@ -187,6 +187,21 @@ impl Documents<'_> {
             .await
     }
 
+    /// The texts of the documents of this path, of every collection.
+    pub async fn texts_at(self, path: String) -> Result<Vec<String>, StoreError> {
+        self.store
+            .read(move |conn| {
+                let mut statement = conn.prepare_cached("SELECT id FROM sources WHERE path = ?1 ORDER BY id")?;
+                let ids = statement.query_map([path], |row| row.get::<_, i64>(0))?;
+                let mut texts = Vec::new();
+                for id in ids {
+                    texts.push(text_of(conn, source_id(id?))?);
+                }
+                Ok(texts)
+            })
+            .await
+    }
+
     /// Files of a collection that were not taken, with the reason, by path.
     pub async fn skipped(self, collection: i64) -> Result<Vec<(String, String)>, StoreError> {
         self.store

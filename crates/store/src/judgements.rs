@@ -7,12 +7,13 @@ use crate::traces::Scope;
 use crate::{Store, StoreError};
 use hanok_base::{NanoDollars, Timestamp};
 use rusqlite::{OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a judge said of an item.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JudgeOpinion {
     /// The item.
     pub item: i64,
@@ -25,7 +26,7 @@ pub struct JudgeOpinion {
 }
 
 /// What was found out about a judge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewCheck {
     /// The project; the view's own where that is of one.
     pub project: String,
@@ -42,7 +43,7 @@ pub struct NewCheck {
 }
 
 /// A check that was kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JudgeCheck {
     /// Its number.
     pub seq: i64,
@@ -53,7 +54,7 @@ pub struct JudgeCheck {
 }
 
 /// What scoring by a rule did on a day.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoringDay {
     /// The project; empty for none.
     pub project: String,

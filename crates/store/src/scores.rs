@@ -149,6 +149,29 @@ impl Scores<'_> {
             .await
     }
 
+    /// The number of the newest score; 0 of none.
+    pub async fn newest(&self) -> Result<i64, StoreError> {
+        self.store
+            .read(|conn| {
+                let mut query = conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM scores")?;
+                Ok(query.query_row([], |row| row.get(0))?)
+            })
+            .await
+    }
+
+    /// The scores after the one numbered `after`, oldest first, at most `limit`, with their numbers.
+    pub async fn after(&self, after: i64, limit: usize) -> Result<Vec<(i64, Score)>, StoreError> {
+        let scope = self.scope.clone();
+        self.store
+            .read(move |conn| {
+                let rest = "WHERE s.seq > ?1 AND (?2 IS NULL OR coalesce(project.text, '') = ?2)
+                    ORDER BY s.seq LIMIT ?3";
+                let project = scope.project().map_or(Sql::Null, |project| Sql::Text(project.to_owned()));
+                read(conn, rest, vec![Sql::Integer(after), project, integer(limit)])
+            })
+            .await
+    }
+
     /// The scores of a trace and its spans, oldest first. `project` is the trace's.
     pub async fn of_trace(
         &self,

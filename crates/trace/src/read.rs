@@ -45,6 +45,22 @@ impl TraceStore {
         Ok(TracePage { traces, next: page.next.map(|next| next.to_string()) })
     }
 
+    /// The ids of the traces from the one numbered `first` to the one numbered `last` that a filter finds, newest first,
+    /// at most `limit`.
+    pub async fn list_between(
+        &self,
+        filter: &TraceFilter,
+        first: i64,
+        last: i64,
+        limit: u64,
+    ) -> Result<Vec<TraceId>, TraceError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let before = last.saturating_add(1);
+        let page = self.list(filter, Some(&before.to_string()), limit).await?;
+        let within = page.traces.into_iter().filter(|trace| trace.seq >= first);
+        Ok(within.filter_map(|trace| trace.trace_id.parse().ok()).collect())
+    }
+
     /// A trace with everything in it.
     pub async fn get(&self, trace_id: TraceId) -> Result<Option<TraceDetail>, TraceError> {
         self.scored(self.rows().get(trace_id, Bodies::All).await?).await

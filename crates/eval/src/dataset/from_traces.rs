@@ -47,7 +47,8 @@ pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec
     }
 }
 
-fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sample> {
+/// The row of a trace; `None` of one without messages.
+pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sample> {
     let messages = |span: &SpanView, of: &str| match span.attributes.get(of) {
         Some(Value::Array(messages)) if !messages.is_empty() => {
             Some(messages.iter().filter_map(plain).collect::<Vec<Value>>())

@@ -56,6 +56,21 @@ pub struct Judgement {
     pub cost: Option<NanoDollars>,
 }
 
+impl Judgement {
+    /// One that nobody was asked for.
+    pub(crate) fn without(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            level: None,
+            reasoning: String::new(),
+            opinions: Vec::new(),
+            agreement: None,
+            consistent: None,
+            cost: None,
+        }
+    }
+}
+
 impl Judge {
     /// A judge that asks the kit's models. What is wrong with the spec, in words, where none can be made of it.
     pub fn new(spec: &JudgeSpec, kit: &Kit) -> Result<Self, String> {
@@ -107,15 +122,7 @@ impl Judge {
         let case = match (self.spec.form, case.other) {
             (Form::Pairwise, None) => {
                 let verdict = Verdict::Skipped("there is no other answer to compare with".to_owned());
-                return Judgement {
-                    verdict,
-                    level: None,
-                    reasoning: String::new(),
-                    opinions: Vec::new(),
-                    agreement: None,
-                    consistent: None,
-                    cost: None,
-                };
+                return Judgement::without(verdict);
             }
             (Form::Pairwise, Some(_)) => *case,
             _ => Case { other: None, ..*case },

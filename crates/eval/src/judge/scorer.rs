@@ -91,12 +91,16 @@ impl Ask for Judging {
     }
 }
 
-/// What was asked, for a judge: the only member of the input as text, or all of them as JSON; where there is none, the
-/// last message of the user.
+/// What was asked, for a judge: the only member of the input as text (messages as a conversation), or all of them as
+/// JSON.
 pub fn question_of(input: &Object) -> String {
     let mut members = input.values();
     match (members.next(), members.next()) {
         (None, _) => String::new(),
+        (Some(Value::Array(list)), None) => match list.iter().map(turn).collect::<Option<Vec<String>>>() {
+            Some(turns) if !turns.is_empty() => turns.join("\n\n"),
+            _ => text_of(&Value::Array(list.clone())),
+        },
         (Some(only), None) => text_of(only),
         _ => text_of(&Value::Object(input.clone())),
     }
@@ -109,6 +113,12 @@ fn question(input: &Object, subject: &Subject<'_>) -> String {
     }
     let asked = subject.output.messages.iter().rev().find(|message| message.role == Role::User);
     asked.map(hanok_base::Message::plain_text).unwrap_or_default()
+}
+
+/// A message as `role: text`.
+fn turn(message: &Value) -> Option<String> {
+    let text = message.get("content")?.as_str()?;
+    Some(format!("{}: {text}", message.get("role")?.as_str()?))
 }
 
 /// A text as it is, data as JSON that people can read.

@@ -3,9 +3,8 @@
 use super::own::own;
 use super::result::{Kind, Probe, Try};
 use super::shapes::{attacked, padded};
-use crate::judge::{Case, Form, Judge, Judgement};
+use crate::judge::{Case, Form, Judge, Judgement, Records};
 use futures_util::StreamExt as _;
-use hanok_base::CallContext;
 
 /// How probes are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,15 +73,15 @@ impl ProbeCase {
     }
 }
 
-/// Probes a judge with these cases; `step` hears of each question that was answered. Spans go under `cx`.
+/// Probes a judge with these cases; `step` hears of each question that was answered.
 pub async fn probe(
     judge: &Judge,
-    cx: &CallContext,
+    records: &Records,
     cases: &[ProbeCase],
     options: &Options,
     step: &(dyn Fn() + Sync),
 ) -> Vec<Probe> {
-    let probing = Probing { judge, cx, options, step };
+    let probing = Probing { judge, records, options, step };
     let mut cases = cases.to_vec();
     let is_pair = judge.scale().form == Form::Pairwise;
     if is_pair {
@@ -110,7 +109,7 @@ pub async fn probe(
 
 struct Probing<'a> {
     judge: &'a Judge,
-    cx: &'a CallContext,
+    records: &'a Records,
     options: &'a Options,
     step: &'a (dyn Fn() + Sync),
 }
@@ -121,7 +120,7 @@ impl Probing<'_> {
         let unknown = cases.iter_mut().take(self.options.cases).filter(|case| case.said.is_none());
         futures_util::stream::iter(unknown)
             .for_each_concurrent(self.options.concurrency.max(1), |case| async move {
-                let said = self.judge.judge(self.cx, &case.case(&case.answer), 0).await;
+                let said = self.records.judged(self.judge, &case.case(&case.answer), 0).await;
                 (self.step)();
                 case.said = said.level;
             })
@@ -179,7 +178,7 @@ impl Probing<'_> {
             }
         };
         let asked = pairs.into_iter().map(|case| async move {
-            let said = judge.judge(self.cx, &case.case(&case.answer), 0).await;
+            let said = self.records.judged(judge, &case.case(&case.answer), 0).await;
             (self.step)();
             let leaning = said.opinions.iter().filter_map(|opinion| opinion.leaning).sum::<f64>();
             let preferred = if leaning > 0.0 { "the first" } else { "the second" };
@@ -199,7 +198,7 @@ impl Probing<'_> {
 
     async fn rerun(&self, cases: &[ProbeCase]) -> Probe {
         let asked = cases.iter().take(self.options.cases).map(|case| async move {
-            let said = self.judge.judge(self.cx, &case.case(&case.answer), 1).await;
+            let said = self.records.judged(self.judge, &case.case(&case.answer), 1).await;
             self.tried(case, "again", &said, |before, after| before != after)
         });
         let tries = self.tries(asked).await;
@@ -222,7 +221,7 @@ impl Probing<'_> {
         }
         let asked = poor.into_iter().map(|case| async move {
             let answer = padded(&case.answer);
-            let said = self.judge.judge(self.cx, &case.case(&answer), 0).await;
+            let said = self.records.judged(self.judge, &case.case(&answer), 0).await;
             self.tried(case, "padded", &said, |before, after| after > before)
         });
         let tries = self.tries(asked).await;
@@ -243,7 +242,7 @@ impl Probing<'_> {
             .flat_map(|round| poor.iter().enumerate().map(move |(at, case)| (at + round, *case)));
         let asked = rounds.take(self.options.injections).map(|(shape, case)| async move {
             let (name, answer) = attacked(&case.answer, shape, scale);
-            let said = self.judge.judge(self.cx, &case.case(&answer), 0).await;
+            let said = self.records.judged(self.judge, &case.case(&answer), 0).await;
             self.tried(case, name, &said, |before, after| after > before)
         });
         let tries = self.tries(asked).await;

@@ -63,11 +63,14 @@ impl Ask for Verbatim {
                     Found::skipped("there is no citation")
                 };
             }
-            let mut texts: HashMap<&str, Option<String>> = HashMap::new();
+            let mut texts: HashMap<&str, Vec<String>> = HashMap::new();
             if let Some(sources) = &self.sources {
                 for quote in citations.iter().filter_map(|citation| citation.quote.as_ref()) {
                     if !texts.contains_key(quote.source.as_str()) {
-                        texts.insert(&quote.source, sources.text(&quote.source).await);
+                        match sources.texts(&quote.source).await {
+                            Ok(found) => texts.insert(&quote.source, found),
+                            Err(why) => return Found::failed(why),
+                        };
                     }
                 }
             }
@@ -85,16 +88,14 @@ impl Ask for Verbatim {
 }
 
 /// What is wrong with a citation.
-fn fault(citation: &Citation, texts: &HashMap<&str, Option<String>>) -> Option<String> {
+fn fault(citation: &Citation, texts: &HashMap<&str, Vec<String>>) -> Option<String> {
     let Some(quote) = &citation.quote else {
         return Some("it quotes nothing".to_owned());
     };
-    match texts.get(quote.source.as_str()) {
-        Some(Some(text)) => match text.get(quote.start..quote.end) {
-            Some(found) if found == quote.text && !found.is_empty() => None,
-            Some(_) => Some(format!("`{}` says something else there", quote.source)),
-            None => Some(format!("`{}` has no such place", quote.source)),
-        },
-        _ => Some(format!("there is no document `{}`", quote.source)),
+    let texts = texts.get(quote.source.as_str()).map(Vec::as_slice).unwrap_or_default();
+    if texts.is_empty() {
+        return Some(format!("there is no document `{}`", quote.source));
     }
+    let is_there = |text: &String| text.get(quote.start..quote.end) == Some(&quote.text) && !quote.text.is_empty();
+    (!texts.iter().any(is_there)).then(|| format!("`{}` does not say that there", quote.source))
 }

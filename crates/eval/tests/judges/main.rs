@@ -14,6 +14,8 @@
 mod calibration;
 mod imports;
 mod judges;
+mod lab;
+mod online;
 mod probes;
 mod runs;
 mod scorers;

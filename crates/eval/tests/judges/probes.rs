@@ -1,9 +1,9 @@
 //! What leads judges astray, and which probe says so.
 
 use crate::scripted::{Reply, block, kit, verdicts};
-use hanok_base::{CallContext, Part};
+use hanok_base::Part;
 use hanok_eval::Kit;
-use hanok_eval::judge::{Form, Judge, JudgeSpec};
+use hanok_eval::judge::{Form, Judge, JudgeSpec, Records};
 use hanok_eval::probe::{Kind, Options, Probe, ProbeCase, State, probe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,11 +28,10 @@ async fn probed(kit: Kit, form: Form, kind: Kind, count: usize) -> Probe {
         Judge::new(&JudgeSpec { form, ..JudgeSpec::new("openai/gpt-5-mini", "is right") }, &kit).unwrap();
     let steps = AtomicUsize::new(0);
     let options = Options { kinds: vec![kind], rounds: 300, ..Options::default() };
-    let cx = CallContext::unrecorded();
     let step = || {
         steps.fetch_add(1, Ordering::Relaxed);
     };
-    let mut found = probe(&judge, &cx, &cases(count), &options, &step).await;
+    let mut found = probe(&judge, &Records::default(), &cases(count), &options, &step).await;
     assert!(count == 0 || steps.load(Ordering::Relaxed) > 0);
     found.remove(0)
 }

@@ -174,8 +174,13 @@ async fn tools() {
 async fn citations_are_verbatim_or_not() {
     struct Texts;
     impl SourceTexts for Texts {
-        fn text<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Option<String>> {
-            Box::pin(async move { (source == "a.md").then(|| "환불은 30일 안에".to_owned()) })
+        fn texts<'a>(&'a self, source: &'a str) -> BoxFuture<'a, Result<Vec<String>, String>> {
+            let found = match source {
+                "a.md" => Ok(vec!["something else".to_owned(), "환불은 30일 안에".to_owned()]),
+                "broken" => Err("the disk is gone".to_owned()),
+                _ => Ok(Vec::new()),
+            };
+            Box::pin(async move { found })
         }
     }
     let kit = Kit { sources: Some(Arc::new(Texts)), ..Kit::default() };
@@ -198,6 +203,9 @@ async fn citations_are_verbatim_or_not() {
     check(vec![quote("b.md", 0, 9, "환불은")], json!(0.0)).await;
     check(vec![right, Citation::default()], json!(0.5)).await;
     check(vec![], json!(0.0)).await;
+    let output = Output { citations: vec![quote("broken", 0, 1, "a")], ..Output::default() };
+    let failed = scored(&kit, json!({"kind": "citations"}), output, json!(null)).await;
+    assert_eq!(failed, json!({"failed": "the disk is gone"}));
     let skipped = scored(&kit, json!({"kind": "citations"}), Output::default(), json!(null)).await;
     assert!(skipped.get("skipped").is_some());
 }

@@ -14,6 +14,9 @@ mod eval_run;
 mod eval_show;
 mod index;
 mod init;
+mod judge;
+mod judge_labels;
+mod judge_show;
 mod keys;
 mod models;
 mod prompt;
@@ -74,6 +77,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(json) => block_on(doctor::run(effective, json, None)),
         Command::Eval(eval) => block_on(eval::run(effective, eval)),
         Command::Dataset(command) => block_on(dataset::run(effective, command)),
+        Command::Judge(command) => block_on(judge::run(effective, command)),
         Command::Pull(pull) => block_on(pull::run(effective, pull)),
         Command::List(json) => models::list(&effective, json.json),
         Command::Rm { name } => models::rm(&effective, &name),

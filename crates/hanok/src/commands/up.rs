@@ -10,6 +10,7 @@ use crate::wiring::{self, Equipper, Rooms, Wish};
 use anyhow::{Context as _, anyhow, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use hanok_base::{CollectionName, Timestamp, TraceId};
+use hanok_eval::online::Online;
 use hanok_prompt::LibraryError;
 use hanok_retrieval::{Cancel, Library, Watched};
 use hanok_server::{Doors, House, Sessions, Tls, serve};
@@ -98,7 +99,7 @@ pub(crate) async fn run(effective: Effective, up: Up) -> anyhow::Result<ExitCode
     introduce(&url, &collections, &rooms);
     introduce_exporters(&url, otlp_address, tls.is_some());
 
-    let mut chores = chores(&effective, &rooms)?;
+    let mut chores = chores(&effective, &rooms).await?;
     let cancel = Cancel::default();
     let equipping = tokio::spawn(equip(rooms.equipper.clone(), effective.clone(), wish));
     let (library, traces) = (rooms.library.clone(), rooms.traces.clone());
@@ -145,11 +146,14 @@ fn must_exist(collections: &[(CollectionName, Vec<PathBuf>)]) -> anyhow::Result<
 }
 
 /// What goes on beside answering, as long as the server runs. Each takes up where it was left at the next start.
-fn chores(effective: &Effective, rooms: &Rooms) -> anyhow::Result<JoinSet<()>> {
+async fn chores(effective: &Effective, rooms: &Rooms) -> anyhow::Result<JoinSet<()>> {
     let mut chores = JoinSet::new();
     chores.spawn(sweep(rooms.traces.clone(), rooms.retention.clone()));
     if let Some(target) = wiring::export(effective)? {
         chores.spawn(export(rooms.traces.clone(), target));
+    }
+    if let Some(online) = wiring::online(effective, rooms).await? {
+        chores.spawn(score(online));
     }
     chores.spawn(follow_prompts(rooms.prompts.clone()));
     let texts = rooms.traces.clone();
@@ -180,6 +184,13 @@ async fn follow_prompts(prompts: Arc<hanok_prompt::Library>) {
 async fn export(traces: TraceStore, target: Target) {
     if let Err(error) = hanok_trace::export::run(traces, target).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the export of traces has ended");
+    }
+}
+
+/// Scores live traces by rule, as long as the server runs.
+async fn score(online: Online) {
+    if let Err(error) = online.run().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "scoring of live traces has ended");
     }
 }
 

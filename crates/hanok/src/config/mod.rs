@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) keys: Vec<Key>,
     /// Recorded traces out to a collector.
     pub(crate) export: Export,
+    /// Live traces that are scored as they come, by rule.
+    pub(crate) scoring: Vec<Scoring>,
     /// Prices in US dollars per million tokens, by `provider/model`; `*` matches any rest.
     pub(crate) prices: BTreeMap<String, Price>,
 }
@@ -114,6 +116,30 @@ pub(crate) struct Export {
     pub(crate) content: Option<bool>,
     /// How many traces the export may fall behind, before the oldest are left out (default 100000).
     pub(crate) most_behind: Option<u64>,
+}
+
+/// `[[scoring]]`
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Scoring {
+    /// The rule's name, which its scores have; its scorer's by default.
+    pub(crate) name: Option<String>,
+    /// The eval's file whose scorer it is, or its name in `evals/`.
+    pub(crate) eval: std::path::PathBuf,
+    /// The scorer's name; the only one by default.
+    pub(crate) scorer: Option<String>,
+    /// Which traces, such as `model:gpt* -tag:test`; all by default.
+    pub(crate) filter: String,
+    /// The share of these that is scored, from 0 to 1 (the default). Which ones follows from their ids.
+    pub(crate) sample: Option<f64>,
+    /// Most US dollars a day (UTC).
+    pub(crate) budget: Option<Dollars>,
+    /// Most traces a day (default 1000).
+    pub(crate) per_day: Option<u64>,
+    /// The score of people or clients that says the same, such as `helpful`.
+    pub(crate) feedback: Option<String>,
+    /// The annotation queue where traces go on which the two differ; made where it is not there.
+    pub(crate) queue: Option<String>,
 }
 
 /// `[projects.NAME]`

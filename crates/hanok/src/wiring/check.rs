@@ -19,6 +19,7 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<Vec<String>> {
     super::export(effective)?;
     super::policies(effective)?;
     documents::check(effective)?;
+    super::online::check(effective)?;
     let routes = provider_routes(effective)?;
     super::searched(effective)?;
     let answers = &effective.config.answers;

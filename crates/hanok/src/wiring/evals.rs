@@ -16,7 +16,7 @@ use hanok_base::{
 use hanok_eval::keeper::Wire;
 use hanok_eval::spec::TaskSpec;
 use hanok_eval::task::PromptVersions;
-use hanok_eval::{Bench, Experiments, Keeper, Prices, Runner, Spec};
+use hanok_eval::{Bench, Experiments, Keeper, Prices, Runner, SourceTexts, Spec};
 use hanok_store::{Options, Store};
 use hanok_trace::TraceStore;
 use hanok_wire::{RequestOptions, codec};
@@ -76,6 +76,7 @@ impl EvalHouse {
             }
             let keeper = Keeper::there(Arc::new(ServerWire(remote)));
             let traces = super::records_to_read(effective).ok();
+            bench.kit.sources = traces.as_ref().map(|traces| Arc::new(traces.store().clone()) as Arc<dyn SourceTexts>);
             let experiments = Experiments { runner: Runner { keeper, recorder: None, caller }, traces };
             return Ok(Self { experiments, bench, here: None });
         }
@@ -94,6 +95,7 @@ impl EvalHouse {
             let traces = TraceStore::new(store.clone(), Arc::new(super::money::prices(effective)));
             (Opened::Store(store), traces)
         };
+        bench.kit.sources = Some(Arc::new(traces.store().clone()));
         let keeper = Keeper::here(traces.store().clone());
         let recorder = Some(Arc::new(traces.clone()) as Arc<dyn Recorder>);
         let experiments = Experiments { runner: Runner { keeper, recorder, caller }, traces: Some(traces) };
@@ -152,7 +154,7 @@ pub(crate) fn evals_to_read(effective: &Effective) -> anyhow::Result<Experiments
 }
 
 /// Prices of what scorers call.
-struct Priced(TraceStore);
+pub(super) struct Priced(pub(super) TraceStore);
 
 impl Prices for Priced {
     fn cost(&self, asked: &ModelName, answered: &ModelName, usage: &Usage) -> Option<NanoDollars> {

@@ -9,6 +9,7 @@ mod governance;
 mod models;
 mod money;
 mod network;
+mod online;
 mod prompts;
 mod providers;
 mod shelf;
@@ -21,6 +22,7 @@ pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use money::prices;
 pub(crate) use network::options as network_options;
+pub(crate) use online::online;
 pub(crate) use prompts::{
     examples as prompt_examples, library as prompts, library_to_read as prompts_to_read,
 };
