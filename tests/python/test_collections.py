@@ -29,6 +29,11 @@ paths = ["docs"]
 embedder = "none"
 chunking = { by = "sentence", size = 40, overlap = 0 }
 
+[collections.stemming]
+paths = ["docs"]
+embedder = "none"
+stemming = false
+
 [collections.metadata]
 paths = ["docs"]
 embedder = "none"
@@ -117,6 +122,8 @@ OPTIONS = {
     "paths": lambda it, base, _: base.sources[0].endswith(("a.txt", "b.txt")) and {s[-5:] for s in it.sources} == {"b.txt"},
     "tracked": lambda it, base, _: len(set(base.sources)) == 2 and {s[-5:] for s in it.sources} == {"a.txt"},
     "chunking": lambda it, base, _: it.longest < 300 < base.longest,
+    # The documents say `waits`.
+    "stemming": lambda it, base, _: it.hits[0]["score"] < base.hits[0]["score"],
     "metadata": lambda it, base, _: base.sources == [] and {s[-5:] for s in it.sources} == {"b.txt"},
     "embedder": lambda it, base, _: "search dense" in it.names and "search dense" not in base.names,
     "rerank": lambda it, base, _: reranked(it) and not reranked(base),

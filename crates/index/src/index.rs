@@ -3,6 +3,7 @@
 use crate::analyze::{Analysis, Analyzer, analyze};
 use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
+use crate::stem::Stems;
 use crate::tokenizer::{Progress, Splitter};
 use crate::writer::Writer;
 use parking_lot::{Mutex, RwLock};
@@ -128,7 +129,7 @@ impl Terms {
 /// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
 pub struct SearchIndex {
     dir: PathBuf,
-    shape: Shape,
+    shape: RwLock<Shape>,
     open: RwLock<Option<Arc<Open>>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
@@ -182,10 +183,27 @@ impl SearchIndex {
         };
         Self {
             dir: dir.to_owned(),
-            shape,
+            shape: RwLock::new(shape),
             open: RwLock::new(open.map(Arc::new)),
             writing: Arc::new(Mutex::new(false)),
         }
+    }
+
+    /// Has the index's terms made so from now on. One of other terms counts as missing, and is made anew by the next
+    /// writer; whether it is one.
+    pub fn analyze_as(&self, analysis: Analysis) -> bool {
+        let mut shape = self.shape.write();
+        let is_other = shape.analysis != analysis;
+        if is_other {
+            shape.analysis = analysis;
+            *self.open.write() = None;
+        }
+        is_other
+    }
+
+    /// How its terms are made.
+    pub fn analysis(&self) -> Analysis {
+        self.shape.read().analysis
     }
 
     /// Takes an index whose files were deleted under it for what it is: missing. It is made anew by the next
@@ -212,24 +230,40 @@ impl SearchIndex {
         self.len() == 0
     }
 
-    /// How many texts hold a term; deleted ones count until their segment is merged.
+    /// How many texts hold a term as [`analyze`] gives it; deleted ones count until their segment is merged. Where the
+    /// index keeps endings, those that hold any word of the term's stem, one with two of them twice.
     pub fn doc_freq(&self, term: &str) -> Result<u64, IndexError> {
         let Some(open) = self.current() else { return Ok(0) };
+        if open.shape.analysis.keep_endings && is_ascii_word(term) {
+            return self.doc_freq_of_stem(term);
+        }
         open.reader
             .searcher()
             .doc_freq(&Term::from_field_text(open.fields.body, term))
             .map_err(|e| self.failed(e))
     }
 
-    /// How much a term tells, by how few texts hold it (BM25's idf, natural logarithm); at its greatest for
-    /// one that no text holds.
+    fn doc_freq_of_stem(&self, stem: &str) -> Result<u64, IndexError> {
+        let mut stems = Stems::default();
+        // A stem's last letters may be others than its words' (`studi`, `study`; `happi`, `happy`).
+        let beginning = stem.get(..stem.len().saturating_sub(1).max(1)).unwrap_or(stem);
+        let mut sum = 0;
+        self.each_with_prefix(beginning, |term, texts| {
+            if stems.stem(term) == stem {
+                sum += texts;
+            }
+        })?;
+        Ok(sum)
+    }
+
+    /// How much a term tells, by how few texts hold it ([`Self::doc_freq`]; BM25's idf, natural logarithm); at its
+    /// greatest for one that no text holds.
     pub fn idf(&self, term: &str) -> Result<f64, IndexError> {
         let Some(open) = self.current() else {
             return Ok(idf(0, 0));
         };
-        let searcher = open.reader.searcher();
-        let term = Term::from_field_text(open.fields.body, term);
-        Ok(idf(searcher.doc_freq(&term).map_err(|e| self.failed(e))?, texts(&searcher)))
+        let texts = texts(&open.reader.searcher());
+        Ok(idf(self.doc_freq(term)?.min(texts), texts))
     }
 
     /// The terms of a question. Those of words and bigrams are enough by themselves; where a question has only
@@ -257,16 +291,26 @@ impl SearchIndex {
     /// The terms of a text, as this index has them.
     pub(crate) fn analyzed(&self, text: &str) -> Vec<String> {
         let mut terms = Vec::new();
-        Analyzer::new(self.shape.analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
+        Analyzer::new(self.shape.read().analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
         terms
     }
 
     /// Up to `limit` terms of the index that begin with `prefix` and are longer, those that most texts hold first.
     pub(crate) fn terms_with_prefix(&self, prefix: &str, limit: usize) -> Result<Vec<String>, IndexError> {
-        let Some(open) = self.current() else {
-            return Ok(Vec::new());
-        };
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        self.each_with_prefix(prefix, |term, texts| {
+            if term.len() > prefix.len() {
+                *found.entry(term.to_owned()).or_default() += texts;
+            }
+        })?;
+        let mut found: Vec<(String, u64)> = found.into_iter().collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Ok(found.into_iter().take(limit).map(|(term, _)| term).collect())
+    }
+
+    /// Calls `act` with each term that begins so, and how many texts of a segment hold it, once for each segment.
+    fn each_with_prefix(&self, prefix: &str, mut act: impl FnMut(&str, u64)) -> Result<(), IndexError> {
+        let Some(open) = self.current() else { return Ok(()) };
         let io = |error: std::io::Error| self.failed(error.into());
         for segment in open.reader.searcher().segment_readers() {
             let inverted = segment.inverted_index(open.fields.body).map_err(|e| self.failed(e))?;
@@ -277,14 +321,10 @@ impl SearchIndex {
                 else {
                     break;
                 };
-                if term.len() > prefix.len() {
-                    *found.entry(term.to_owned()).or_default() += u64::from(terms.value().doc_freq);
-                }
+                act(term, u64::from(terms.value().doc_freq));
             }
         }
-        let mut found: Vec<(String, u64)> = found.into_iter().collect();
-        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        Ok(found.into_iter().take(limit).map(|(term, _)| term).collect())
+        Ok(())
     }
 
     /// The best texts for `terms`, best first, by BM25 with k1 = 1.5 and b = 0.75.
@@ -330,7 +370,7 @@ impl SearchIndex {
             std::fs::remove_dir_all(&self.dir).map_err(folder)?;
         }
         std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir, self.shape).map_err(|e| self.failed(e))
+        Open::new_in(&self.dir, *self.shape.read()).map_err(|e| self.failed(e))
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -350,6 +390,10 @@ impl SearchIndex {
     pub(crate) fn failed(&self, error: TantivyError) -> IndexError {
         failed(&self.dir, error)
     }
+}
+
+fn is_ascii_word(term: &str) -> bool {
+    term.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 pub(crate) fn failed(dir: &Path, error: TantivyError) -> IndexError {

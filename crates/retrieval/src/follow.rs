@@ -45,6 +45,10 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
+        if shelf.index.analyze_as(shelf.settings().analysis()) {
+            // All of it is taken in anew, in other terms.
+            shelf.indexed.store(0, Ordering::Relaxed);
+        }
         let at = shelf.generation().unwrap_or(0);
         Self { store, shelf, writer: None, at, uncommitted: 0, dirty: false, committed: None }
     }

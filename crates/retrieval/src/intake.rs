@@ -43,7 +43,7 @@ impl Library {
     }
 
     /// Sets a collection, made when there is none. What changes with it is done by the next [`Library::sync`]:
-    /// texts are cut again, documents described again; searches go on over what is there.
+    /// texts are cut again, documents described again, words indexed in other terms; searches go on over what is there.
     pub async fn configure(
         &self,
         collection: &CollectionName,

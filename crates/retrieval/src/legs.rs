@@ -8,7 +8,7 @@ use crate::library::Shelf;
 use crate::neighbours::{CIRCLE, regard};
 use crate::trial::Trial;
 use hanok_base::{CallContext, EmbedKind, Legs, Operation, RetrievalError, Vote};
-use hanok_index::{Found, IndexError, Terms, analyze};
+use hanok_index::{Analysis, Analyzer, Found, IndexError, Terms};
 use hanok_store::Store;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub(crate) struct Ranking {
     pub(crate) dense_reason: String,
     /// What was searched for by words.
     pub(crate) terms: Terms,
+    /// How they were made.
+    pub(crate) analysis: Analysis,
 }
 
 impl Ranking {
@@ -37,8 +39,13 @@ impl Ranking {
     pub(crate) fn votes(&self, fused: &Fused, heading: &str, text: &str) -> Vec<Vote> {
         let mut votes = Vec::with_capacity(2);
         if let Some(place) = fused.words {
-            let held: HashSet<String> =
-                analyze(heading).into_iter().chain(analyze(text)).map(|token| token.text).collect();
+            let mut held: HashSet<String> = HashSet::new();
+            let mut analyzer = Analyzer::new(self.analysis);
+            for text in [heading, text] {
+                analyzer.scan(text, |term, _, _| {
+                    held.insert(term.to_owned());
+                });
+            }
             let shared: Vec<&str> =
                 self.terms.iter().map(|(term, _)| term).filter(|term| held.contains(*term)).collect();
             votes.push(Vote {
@@ -149,7 +156,13 @@ pub(crate) async fn ranked(
         let trust = trial.as_ref().map_or(1.0, |trial| trial.trust);
         regard(&mut chunks, &near, if full > 0.0 { trust } else { 0.0 });
     }
-    Ok(Ranking { chunks, dense_weight: weight, dense_reason: reason, terms: words.terms })
+    Ok(Ranking {
+        chunks,
+        dense_weight: weight,
+        dense_reason: reason,
+        terms: words.terms,
+        analysis: shelf.index.analysis(),
+    })
 }
 
 /// Why a collection cannot be searched by vectors, and what to do.

@@ -215,7 +215,9 @@ impl Library {
 
     async fn shelve(&self, row: Collection) -> Result<Arc<Shelf>, LibraryError> {
         let folder = self.index_folder(row.id);
-        let index = blocking(move || SearchIndex::open(&folder)).await?;
+        let settings = Settings::of(&row.settings);
+        let analysis = settings.analysis();
+        let index = blocking(move || SearchIndex::open_analyzed(&folder, analysis)).await?;
         let shelf = Shelf {
             id: row.id,
             epoch: row.epoch,
@@ -227,7 +229,7 @@ impl Library {
             found: AtomicU64::new(row.sources),
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
-            settings: RwLock::new(Arc::new(Settings::of(&row.settings))),
+            settings: RwLock::new(Arc::new(settings)),
             keeping: tokio::sync::Mutex::default(),
         };
         if let Some(generation) = shelf.generation() {

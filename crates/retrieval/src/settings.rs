@@ -3,6 +3,7 @@
 use crate::chunking::Chunking;
 use crate::describe::Rule;
 use hanok_base::Object;
+use hanok_index::Analysis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub chunking: Chunking,
     /// Whether that was adopted because it was measured to be better, rather than configured.
     pub adopted: bool,
+    /// Whether English words are found as they stand only, rather than by their stems.
+    pub keep_endings: bool,
     /// What is said of which documents; a later rule counts more than an earlier one.
     pub metadata: Vec<Rule>,
 }
@@ -26,14 +29,21 @@ impl Settings {
         Self {
             chunking: serde_json::from_value(member("chunking")).unwrap_or_default(),
             adopted: member("adopted") == Value::Bool(true),
+            keep_endings: member("keep_endings") == Value::Bool(true),
             metadata: serde_json::from_value(member("metadata")).unwrap_or_default(),
         }
+    }
+
+    /// How words become terms.
+    pub(crate) fn analysis(&self) -> Analysis {
+        Analysis { keep_endings: self.keep_endings }
     }
 
     /// Puts the settings in, beside what others keep there.
     pub(crate) fn put(&self, kept: &mut Object) {
         kept.insert("chunking".to_owned(), json!(self.chunking));
         kept.insert("adopted".to_owned(), Value::Bool(self.adopted));
+        kept.insert("keep_endings".to_owned(), Value::Bool(self.keep_endings));
         let metadata = self.metadata.iter().map(|rule| json!(rule)).collect();
         kept.insert("metadata".to_owned(), Value::Array(metadata));
     }

@@ -117,6 +117,7 @@ fn complete(all: &mut Value, embedder: Option<&str>, config: &super::Config) -> 
         fill(slot, "/rerank", |slot| or(slot, json!("none")));
         fill(slot, "/fusion", |slot| or(slot, json!({ "dense": Fusion::DENSE })));
         fill(slot, "/legs", |slot| or(slot, json!("hybrid")));
+        fill(slot, "/stemming", |slot| or(slot, json!(true)));
     }
     Ok(())
 }

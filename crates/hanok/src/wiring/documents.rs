@@ -52,6 +52,7 @@ async fn configure(library: &Library, effective: &Effective) -> anyhow::Result<(
                 (None, Some(kept)) => kept.chunking.clone(),
                 (None, None) => hanok_retrieval::Chunking::default(),
             },
+            keep_endings: collection.stemming == Some(false),
             metadata: collection.metadata.clone(),
         };
         library.configure(&name, settings).await?;

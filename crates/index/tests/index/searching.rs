@@ -271,3 +271,53 @@ fn an_index_of_other_terms_is_missing() {
     assert_eq!(SearchIndex::open_analyzed(dir.path(), whole).mark().as_deref(), Some("1"));
     assert_eq!(SearchIndex::open(dir.path()).mark(), None);
 }
+
+#[test]
+fn how_many_texts_hold_a_word_is_asked_by_its_stem_either_way() {
+    let texts =
+        ["He studies cats", "to study", "studied, and happy", "happiness", "stud farm", "한국어 검색"];
+    for keep_endings in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let index = SearchIndex::open_analyzed(dir.path(), Analysis { keep_endings });
+        let mut writer = index.writer().unwrap();
+        for (key, text) in (0..).zip(texts) {
+            writer.add(key, key, &[text]).unwrap();
+        }
+        writer.commit("1").unwrap();
+        let check = |word: &str, expect: u64| {
+            let term = hanok_index::analyze(word).remove(0).text;
+            assert_eq!(
+                index.doc_freq(&term).unwrap(),
+                expect,
+                "{word} as {term}, endings kept: {keep_endings}"
+            );
+        };
+        check("studying", 3);
+        check("cat", 1);
+        check("happy", 2);
+        check("studs", 1);
+        check("검색", 1);
+        check("dogs", 0);
+        assert!(index.idf("dog").unwrap() > index.idf("studi").unwrap());
+    }
+}
+
+#[test]
+fn terms_made_otherwise_are_indexed_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open(dir.path());
+    let mut writer = index.writer().unwrap();
+    writer.add(1, 1, &["running shoes"]).unwrap();
+    writer.commit("1").unwrap();
+    drop(writer);
+    assert!(!index.analyze_as(Analysis::default()));
+    assert_eq!(index.mark().as_deref(), Some("1"));
+    let whole = Analysis { keep_endings: true };
+    assert!(index.analyze_as(whole));
+    assert_eq!((index.mark(), index.len(), index.analysis()), (None, 0, whole));
+    let mut writer = index.writer().unwrap();
+    writer.add(1, 1, &["running shoes"]).unwrap();
+    writer.commit("2").unwrap();
+    let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
+    assert_eq!((count("run"), count("running")), (0, 1));
+}

@@ -24,21 +24,28 @@ use tokio::runtime::Handle;
 /// Documents that are copied together.
 const BATCH: usize = 256;
 
+/// What a copy is made by: how texts are cut, and whether words keep their endings.
+type Made = (Chunking, bool);
+
+fn made(setup: &Setup) -> Made {
+    (setup.chunking.clone(), setup.keep_endings)
+}
+
 /// A collection to measure.
 pub(super) struct Bench<'a> {
     library: &'a Library,
     collection: &'a CollectionName,
-    /// How it is cut.
-    chunking: Chunking,
+    /// How it is cut, and its words indexed.
+    made: Made,
     tell: &'a (dyn Fn(&str) + Send + Sync),
     copies: Option<Copies>,
 }
 
-/// Copies of the collection in a temporary folder, one for each way to cut. They share one store, so that a text that
+/// Copies of the collection in a temporary folder, one for each way to make it. They share one store, so that a text that
 /// two of them have is embedded once.
 struct Copies {
     library: Arc<Library>,
-    made: Vec<(Chunking, CollectionName)>,
+    made: Vec<(Made, CollectionName)>,
     /// Removed behind the library.
     _folder: tempfile::TempDir,
 }
@@ -49,13 +56,15 @@ impl<'a> Bench<'a> {
         collection: &'a CollectionName,
         tell: &'a (dyn Fn(&str) + Send + Sync),
     ) -> Self {
-        let chunking = library.settings(collection).map(|settings| settings.chunking.clone());
-        Self { library, collection, chunking: chunking.unwrap_or_default(), tell, copies: None }
+        let settings = library.settings(collection).unwrap_or_default();
+        let made = (settings.chunking.clone(), settings.keep_endings);
+        Self { library, collection, made, tell, copies: None }
     }
 
     /// What is in use.
     pub(super) fn in_use(&self) -> Setup {
-        Setup { equipment: self.library.equipment(self.collection), chunking: self.chunking.clone() }
+        let (chunking, keep_endings) = self.made.clone();
+        Setup { equipment: self.library.equipment(self.collection), chunking, keep_endings }
     }
 
     pub(super) fn tell(&self, what: &str) {
@@ -68,7 +77,7 @@ impl<'a> Bench<'a> {
         setup: &Setup,
         questions: &[&Question],
     ) -> Result<Vec<f64>, LibraryError> {
-        if setup.chunking == self.chunking {
+        if made(setup) == self.made {
             return measured(self.library, self.collection, setup, questions).await;
         }
         let (copies, name) = self.copy(setup).await?;
@@ -82,14 +91,17 @@ impl<'a> Bench<'a> {
             None => Copies::new().await?,
         };
         let copies = self.copies.insert(copies);
-        if let Some((_, name)) = copies.made.iter().find(|(chunking, _)| *chunking == setup.chunking) {
+        if let Some((_, name)) = copies.made.iter().find(|(known, _)| *known == made(setup)) {
             return Ok((copies.library.clone(), name.clone()));
         }
         let name = CollectionName::from(format!("copy-{}", copies.made.len()).as_str());
-        let shown = format!("cutting by {}, {} tokens", setup.chunking.by.name(), setup.chunking.size);
+        let endings = if setup.keep_endings { ", without stems" } else { "" };
+        let shown =
+            format!("cutting by {}, {} tokens{endings}", setup.chunking.by.name(), setup.chunking.size);
         (self.tell)(&shown);
         let copy = copies.library.clone();
-        let settings = Settings { chunking: setup.chunking.clone(), ..Settings::default() };
+        let (chunking, keep_endings) = made(setup);
+        let settings = Settings { chunking, keep_endings, ..Settings::default() };
         copy.configure(&name, settings).await?;
         fill(&copy, &name, self.library, self.collection).await?;
         if let Some(inner) = setup.equipment.embedder.clone() {
@@ -110,7 +122,7 @@ impl<'a> Bench<'a> {
             };
             copy.embed(None, &name, &tell, &Cancel::default()).await?;
         }
-        copies.made.push((setup.chunking.clone(), name.clone()));
+        copies.made.push((made(setup), name.clone()));
         Ok((copy, name))
     }
 }

@@ -19,6 +19,8 @@ pub enum Kind {
     Chunker,
     /// How long chunks are.
     Size,
+    /// Whether English words are found by their stems.
+    Tokenizer,
     /// How legs become one list.
     Fusion,
     /// Which legs are asked.
@@ -29,13 +31,15 @@ pub enum Kind {
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 5] = [Self::Chunker, Self::Size, Self::Fusion, Self::Legs, Self::Rerank];
+    pub const ALL: [Self; 6] =
+        [Self::Chunker, Self::Size, Self::Tokenizer, Self::Fusion, Self::Legs, Self::Rerank];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chunker => "chunker",
             Self::Size => "size",
+            Self::Tokenizer => "tokenizer",
             Self::Fusion => "fusion",
             Self::Legs => "legs",
             Self::Rerank => "rerank",
@@ -56,6 +60,7 @@ pub type Named = (String, Arc<dyn Reranker>);
 pub(super) struct Setup {
     pub(super) equipment: Equipment,
     pub(super) chunking: Chunking,
+    pub(super) keep_endings: bool,
 }
 
 /// Something to change.
@@ -82,8 +87,14 @@ pub(super) fn changes(now: &Setup, reranker: Option<&Named>) -> Vec<Change> {
     let sizes = SIZES.into_iter().filter(|size| *size != now.chunking.size);
     changes.extend(sizes.map(|size| cut(Kind::Size, Chunking { size, ..now.chunking.clone() })));
 
+    changes.push(Change {
+        kind: Kind::Tokenizer,
+        member: Member { name: "stemming", value: now.keep_endings.to_string() },
+        setup: Setup { keep_endings: !now.keep_endings, ..now.clone() },
+    });
+
     let mut add = |kind: Kind, name: &'static str, value: String, equipment: Equipment| {
-        let setup = Setup { equipment, chunking: now.chunking.clone() };
+        let setup = Setup { equipment, ..now.clone() };
         changes.push(Change { kind, member: Member { name, value }, setup });
     };
     let now = &now.equipment;
@@ -145,9 +156,11 @@ mod tests {
 
     #[test]
     fn without_models_only_cuts_are_tried() {
-        let now = Setup { equipment: Equipment::default(), chunking: Chunking::default() };
+        let now =
+            Setup { equipment: Equipment::default(), chunking: Chunking::default(), keep_endings: false };
         let tried: Vec<String> = changes(&now, None).iter().map(|change| change.member.to_string()).collect();
-        assert_eq!(tried.len(), 3 + 4, "{tried:?}");
+        assert!(tried.contains(&"stemming = false".to_owned()), "{tried:?}");
+        assert_eq!(tried.len(), 3 + 4 + 1, "{tried:?}");
         assert!(tried.contains(&"chunking = { by = \"sentence\", size = 300 }".to_owned()), "{tried:?}");
         assert!(tried.contains(&"chunking = { by = \"structure\", size = 100 }".to_owned()), "{tried:?}");
     }

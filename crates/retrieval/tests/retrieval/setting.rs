@@ -60,6 +60,27 @@ async fn texts_are_cut_anew_when_the_settings_change() {
 }
 
 #[tokio::test]
+async fn words_keep_their_endings_where_that_is_set() {
+    let house = House::new().await;
+    house.write("a.md", "# A\n\nThe heron waits by the river.");
+    house.write("b.md", "# B\n\nAn owl sleeps in the willow.");
+    house.sync().await;
+    assert_eq!(house.hits("waiting").await.len(), 1);
+    let kept = Settings { keep_endings: true, ..Settings::default() };
+    house.library.configure(&docs(), kept).await.unwrap();
+    assert_eq!(house.hits("waiting").await.len(), 1, "till the next run all is as it was");
+    let report = house.sync().await;
+    assert_eq!((report.unchanged, report.read, report.recut), (2, 0, 0), "{report:?}");
+    assert_eq!((house.hits("waiting").await.len(), house.hits("waits").await.len()), (0, 1));
+    assert_eq!(house.library.coverage(&docs()).unwrap().indexed, 2);
+    let house = house.reopened().await;
+    assert_eq!((house.hits("waiting").await.len(), house.hits("waits").await.len()), (0, 1));
+    house.library.configure(&docs(), Settings::default()).await.unwrap();
+    house.sync().await;
+    assert_eq!(house.hits("waiting").await.len(), 1);
+}
+
+#[tokio::test]
 async fn chunks_know_the_larger_ones_around_them() {
     let house = House::new().await;
     let chunking = Chunking {
