@@ -189,10 +189,14 @@ impl Experiments {
             task,
             scorers,
         };
+        let mut told = serde_json::to_value(&spec).map_err(KeepError::from)?;
+        if let (Value::Object(told), Some(limit)) = (&mut told, options.limit) {
+            told.insert("limit".to_owned(), limit.into());
+        }
         let wish = NewExperiment {
             name: spec.name.clone(),
             file: spec.path.display().to_string(),
-            spec: serde_json::to_string(&spec).map_err(KeepError::from)?,
+            spec: told.to_string(),
             spec_hash,
             task: identity.to_string(),
             version: version.id,

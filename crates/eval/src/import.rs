@@ -103,8 +103,9 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 /// What an eval keeps of the file it was made of.
-fn source(format: &str, document: &Value, choice: Choice) -> Value {
+fn source(format: &str, document: &Value, choice: Choice, model: Option<&str>) -> Value {
     json!({
-        "format": format, "prompt": choice.prompt, "provider": choice.provider, "document": document.to_string(),
+        "format": format, "prompt": choice.prompt, "provider": choice.provider, "model": model,
+        "document": document.to_string(),
     })
 }

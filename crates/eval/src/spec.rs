@@ -178,6 +178,9 @@ pub struct Source {
     pub prompt: usize,
     /// Which of its providers, from 0.
     pub provider: usize,
+    /// The model that was given where the file names none of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// All of it, as JSON.
     pub document: String,
 }

@@ -1042,8 +1042,8 @@ pub(crate) enum Dataset {
         /// Its name
         name: String,
         /// The version, by the beginning of its hash [default: the newest]
-        #[arg(long, value_name = "HASH", default_value = "")]
-        version: String,
+        #[arg(long, value_name = "VERSION", default_value = "")]
+        at: String,
         /// How many rows
         #[arg(long, value_name = "N", default_value_t = 10)]
         limit: usize,
@@ -1074,8 +1074,8 @@ pub(crate) enum Dataset {
         /// Its name, or a file of rows
         name: String,
         /// The version, by the beginning of its hash [default: the newest]
-        #[arg(long, value_name = "HASH", default_value = "")]
-        version: String,
+        #[arg(long, value_name = "VERSION", default_value = "")]
+        at: String,
         #[command(flatten)]
         json: Json,
     },
@@ -1085,8 +1085,8 @@ pub(crate) enum Dataset {
         /// Its name
         name: String,
         /// The version, by the beginning of its hash [default: the newest]
-        #[arg(long, value_name = "HASH", default_value = "")]
-        version: String,
+        #[arg(long, value_name = "VERSION", default_value = "")]
+        at: String,
         /// Only rows of this split
         #[arg(long, value_name = "NAME")]
         split: Option<String>,

@@ -102,3 +102,30 @@ fn compared(differences: &[f64], error: f64, n: usize, confidence: f64) -> Compa
     };
     Compared { difference: Estimate::around(value, reach, n), p }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paired_shares_differ_by_the_adjusted_wald_interval() {
+        let check = |wins: usize, losses: usize, pairs: usize, expect: Option<(f64, f64, f64)>| {
+            let found = difference_of_paired_shares(wins, losses, pairs, 0.95);
+            let found = found.map(|found| (found.value, found.low, found.high));
+            match (found, expect) {
+                (Some(a), Some(b)) => {
+                    let near = |x: f64, y: f64| (x - y).abs() < 1e-6;
+                    assert!(near(a.0, b.0) && near(a.1, b.1) && near(a.2, b.2), "{a:?} {b:?}");
+                }
+                (found, expect) => assert_eq!(found.is_some(), expect.is_some()),
+            }
+        };
+        // (1/100 + 1/100) / 100 under the root, 1.959964 times that.
+        check(0, 0, 98, Some((0.0, -0.027_718_1, 0.027_718_1)));
+        // (11 + 3) / 100 less 0.08², over 100.
+        check(10, 2, 98, Some((8.0 / 98.0, 0.008_360_7, 0.151_639_3)));
+        check(3, 0, 3, Some((1.0, -0.101_218, 1.0)));
+        check(0, 0, 0, None);
+        check(2, 2, 3, None);
+    }
+}

@@ -242,13 +242,15 @@ impl Evals<'_> {
         self.store.read(move |conn| experiment(conn, id)).await
     }
 
-    /// The newest finished experiment of this name before the one numbered `before`.
+    /// The newest finished experiment of this name before the one numbered `before`, of those that were not limited to
+    /// some rows (whose wish has no `limit`).
     pub async fn finished_before(self, name: &str, before: i64) -> Result<Option<Experiment>, StoreError> {
         let name = name.to_owned();
         self.store
             .read(move |conn| {
                 let sql = format!(
-                    "{EXPERIMENT} WHERE name = ?1 AND id < ?2 AND state = 'done' ORDER BY id DESC LIMIT 1"
+                    "{EXPERIMENT} WHERE name = ?1 AND id < ?2 AND state = 'done'
+                     AND json_extract(spec, '$.limit') IS NULL ORDER BY id DESC LIMIT 1"
                 );
                 Ok(conn.prepare_cached(&sql)?.query_row(params![name, before], read_experiment).optional()?)
             })

@@ -8,7 +8,8 @@ pub fn to_scorer(assertion: &Value, judge: Option<&str>) -> Value {
     let full = assertion.get("type").and_then(Value::as_str).unwrap_or_default();
     let (not, kind) = full.strip_prefix("not-").map_or((false, full), |kind| (true, kind));
     let name = assertion.get("metric").and_then(Value::as_str).unwrap_or(full);
-    let unsupported = |why: &str| json!({ "kind": "unsupported", "name": name, "why": why });
+    let unsupported =
+        |why: &str| json!({ "kind": "unsupported", "name": name, "why": why, "assertion": assertion });
     let known = ["type", "value", "threshold", "metric", "provider", "weight", "rubricPrompt", "config"];
     let empty = Object::new();
     let members = assertion.as_object().unwrap_or(&empty);
@@ -94,6 +95,9 @@ pub fn from_scorer(scorer: &Object) -> Option<Value> {
     let text = |name: &str| scorer.get(name).and_then(Value::as_str);
     let is = |name: &str| scorer.get(name).and_then(Value::as_bool).unwrap_or(false);
     let kind = text("kind")?;
+    if kind == "unsupported" {
+        return scorer.get("assertion").cloned();
+    }
     let value = scorer.get("value").cloned();
     let plain = |allowed: &[&str]| {
         scorer.keys().all(|name| {
@@ -156,7 +160,8 @@ pub fn from_scorer(scorer: &Object) -> Option<Value> {
             let kind = format!("not-{kind}");
             members.insert("type".to_owned(), kind.into());
         }
-        if let Some(name) = text("name").filter(|name| *name != kind) {
+        let own = members.get("type").and_then(Value::as_str).unwrap_or_default();
+        if let Some(name) = text("name").filter(|name| *name != kind && *name != own) {
             members.insert("metric".to_owned(), name.into());
         }
     }
@@ -212,14 +217,11 @@ mod tests {
             json!({"type": "regex", "value": "^a"}),
             json!({"type": "is-json", "value": {"type": "object"}}),
             json!({"type": "latency", "threshold": 500.0}),
+            json!({"type": "javascript", "value": "true"}),
             json!({"type": "llm-rubric", "value": "polite?", "provider": "openai:gpt-5-mini"}),
         ] {
             let scorer = to_scorer(&assertion, None);
-            let mut again = from_scorer(scorer.as_object().unwrap()).unwrap();
-            if assertion.get("metric").is_none() {
-                again.as_object_mut().unwrap().shift_remove("metric");
-            }
-            assert_eq!(again, assertion);
+            assert_eq!(from_scorer(scorer.as_object().unwrap()), Some(assertion));
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn registry(document: &Value, model: Option<&str>) -> Result<(Value, 
     let file = file.ok_or_else(|| format!("`{name}` names no samples (args.samples_jsonl)"))?;
     let eval = json!({
         "name": name, "dataset": { "file": file }, "task": task(model, &mut notes), "scorers": [scorer],
-        "source": source("openai", document, Choice::default()),
+        "source": source("openai", document, Choice::default(), model),
     });
     Ok((eval, notes))
 }

@@ -63,7 +63,7 @@ pub(super) fn eval(
     let rows = rows(members, model, &mut notes);
     let mut eval = json!({
         "name": name, "description": members.get("description").cloned().unwrap_or_default(), "row_scorers": true,
-        "dataset": rows, "task": task, "source": source("promptfoo", document, choice),
+        "dataset": rows, "task": task, "source": source("promptfoo", document, choice, model),
     });
     let options = members.get("evaluateOptions");
     let option =
@@ -251,7 +251,8 @@ fn rows(members: &Object, judge: Option<&str>, notes: &mut Vec<String>) -> Value
             let mut scorer = to_scorer(&assertion, judge);
             if test.get("threshold").or_else(|| default.get("threshold")).is_some() {
                 scorer = json!({
-                    "kind": "unsupported", "name": scorer.get("name"), "why": "the test's `threshold` weighs its assertions, which has no counterpart",
+                    "kind": "unsupported", "name": scorer.get("name"), "assertion": assertion,
+                    "why": "the test's `threshold` weighs its assertions, which has no counterpart",
                 });
             }
             if scorer.get("kind") == Some(&json!("unsupported")) {
@@ -369,23 +370,14 @@ pub(super) fn document(spec: &Spec) -> (Value, Vec<String>) {
     let kept = spec.source.as_ref().filter(|source| source.format == "promptfoo");
     let kept = kept.and_then(|source| {
         let document = serde_json::from_str::<Value>(&source.document).ok()?;
-        let choice = Choice { prompt: source.prompt, provider: source.provider };
-        Some((document, choice))
+        Some((document, Choice { prompt: source.prompt, provider: source.provider }, source.model.as_deref()))
     });
-    let Some((mut document, choice)) = kept else { return of_own(spec, &own) };
+    let Some((mut document, choice, model)) = kept else { return of_own(spec, &own, &Value::Null) };
     let mut notes = Vec::new();
-    let model = match &spec.task {
-        TaskSpec::Model(task) => Some(task.model.as_str()),
-        _ => None,
-    };
-    // Read as it was, with and without the model that may have been given: what is the same was not changed.
-    let read =
-        |model| eval(&spec.path, &document, model, choice).map(|(eval, _)| super::without_nulls(&eval)).ok();
-    let then: Vec<Value> = [read(None), read(model)].into_iter().flatten().collect();
-    let same = |name: &str| {
-        let now = normal(&own, name);
-        then.iter().any(|then| normal(then, name) == now)
-    };
+    // Read as it was then: what is the same was not changed.
+    let then = eval(&spec.path, &document, model, choice).map(|(eval, _)| super::without_nulls(&eval));
+    let then = then.unwrap_or_default();
+    let same = |name: &str| normal(&then, name) == normal(&own, name);
     let changed: Vec<&str> = ["description", "dataset", "task", "repeats", "scorers"]
         .into_iter()
         .filter(|name| !same(name))
@@ -393,7 +385,7 @@ pub(super) fn document(spec: &Spec) -> (Value, Vec<String>) {
     if changed.is_empty() {
         return (document, notes);
     }
-    let (fresh, more) = of_own(spec, &own);
+    let (fresh, more) = of_own(spec, &own, &document);
     notes.extend(more);
     if let (Value::Object(document), Value::Object(mut fresh)) = (&mut document, fresh) {
         for name in &changed {
@@ -423,7 +415,8 @@ fn normal(eval: &Value, name: &str) -> Value {
         .unwrap_or_default()
 }
 
-fn of_own(spec: &Spec, own: &Value) -> (Value, Vec<String>) {
+/// An eval as a document; of `before`, the one it was read from, what no member of ours stands for.
+fn of_own(spec: &Spec, own: &Value, before: &Value) -> (Value, Vec<String>) {
     let mut notes = Vec::new();
     let (prompts, providers) = match &spec.task {
         TaskSpec::Model(task) => {
@@ -469,7 +462,7 @@ fn of_own(spec: &Spec, own: &Value) -> (Value, Vec<String>) {
         }
     }
     let tests = match (&spec.dataset.rows, &spec.dataset.file) {
-        (Some(rows), _) => rows.iter().map(test).collect(),
+        (Some(rows), _) => rows.iter().map(|row| test(row, before)).collect(),
         (None, Some(file)) => json!(format!("file://{}", file.display())),
         (None, None) => {
             notes.push(
@@ -478,24 +471,33 @@ fn of_own(spec: &Spec, own: &Value) -> (Value, Vec<String>) {
             json!([])
         }
     };
+    // Its variables and assertions are in the rows.
+    let mut default = before.get("defaultTest").and_then(Value::as_object).cloned().unwrap_or_default();
+    default.shift_remove("vars");
+    default.insert("assert".to_owned(), Value::Array(everybodys));
     let document = json!({
         "description": spec.description, "prompts": prompts, "providers": providers,
-        "defaultTest": { "assert": everybodys }, "tests": tests,
+        "defaultTest": default, "tests": tests,
         "evaluateOptions": { "repeat": spec.repeats, "maxConcurrency": spec.concurrency },
         "metadata": { "hanok": own },
     });
     (document, notes)
 }
 
-/// A row as a test.
-fn test(row: &Value) -> Value {
+/// A row as a test: what the test it came of had beside variables and assertions stays.
+fn test(row: &Value, before: &Value) -> Value {
     let metadata = row.get("metadata").and_then(Value::as_object);
+    let number = metadata.and_then(|metadata| metadata.get("test")).and_then(Value::as_u64);
+    let came_of =
+        number.and_then(|number| before.get("tests")?.get(usize::try_from(number).ok()?)?.as_object());
+    let mut test = came_of.cloned().unwrap_or_default();
     let scorers = metadata.and_then(|metadata| metadata.get("scorers")).and_then(Value::as_array);
     let assertions: Vec<Value> =
         scorers.into_iter().flatten().filter_map(Value::as_object).filter_map(from_scorer).collect();
     let input = row.get("input").unwrap_or(row);
     let vars = if input.is_object() { input.clone() } else { json!({ "input": input }) };
-    let mut test = Object::from_iter([("vars".to_owned(), vars)]);
+    test.insert("vars".to_owned(), vars);
+    test.shift_remove("assert");
     if !assertions.is_empty() {
         test.insert("assert".to_owned(), Value::Array(assertions));
     }

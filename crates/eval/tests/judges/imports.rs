@@ -117,6 +117,23 @@ fn what_was_changed_counts_more_than_what_was_read() {
     assert!(exported.notes.join("").contains("changed since it was read: description"));
 }
 
+#[test]
+fn rows_that_are_changed_lose_nothing_else() {
+    let (_folder, path) = written("pirates.yaml", PROMPTFOO);
+    let imported = import::read(&path, Some("openai/gpt-5"), Choice { prompt: 0, provider: 1 }).unwrap();
+    let mut spec = Spec::parse(Path::new("evals/pirates.toml"), &imported.toml).unwrap();
+    spec.dataset.rows.as_mut().unwrap()[0]["input"]["word"] = "Hi".into();
+    let again = yaml(&import::write(&spec, Path::new("out.yaml")).unwrap().text);
+    let before = yaml(PROMPTFOO);
+    for member in ["prompts", "providers", "evaluateOptions", "unheard", "assertionTemplates", "scenarios"] {
+        assert_eq!(again[member], before[member], "{member}");
+    }
+    let tests = again["tests"].as_array().unwrap();
+    assert_eq!((tests.len(), &tests[0]["vars"]["word"]), (4, &Value::from("Hi")));
+    assert_eq!(tests[3]["options"], before["tests"][2]["options"]);
+    assert_eq!(tests[3]["assert"][0], before["tests"][2]["assert"][0], "what has no counterpart stays");
+}
+
 #[tokio::test]
 async fn what_has_no_counterpart_never_passes() {
     let (folder, path) = written("pirates.yaml", PROMPTFOO);

@@ -22,17 +22,17 @@ use std::process::ExitCode;
 pub(crate) async fn run(effective: Effective, command: Dataset) -> anyhow::Result<ExitCode> {
     match command {
         Dataset::Ls(json) => ls(&evals_to_read(&effective)?.runner.keeper, json.json).await?,
-        Dataset::Show { name, version, limit, json } => {
-            show(&evals_to_read(&effective)?.runner.keeper, name, version, limit, json.json).await?;
+        Dataset::Show { name, at, limit, json } => {
+            show(&evals_to_read(&effective)?.runner.keeper, name, at, limit, json.json).await?;
         }
-        Dataset::Check { name, version, json } => {
-            return check(&effective, name, version, json.json).await;
+        Dataset::Check { name, at, json } => {
+            return check(&effective, name, at, json.json).await;
         }
-        Dataset::Export { name, version, split, format, output } => {
+        Dataset::Export { name, at, split, format, output } => {
             let format = Format::parse(&format)
                 .with_context(|| format!("--format: `{format}` is none of jsonl, csv and openai"))?;
             let keeper = evals_to_read(&effective)?.runner.keeper;
-            let version = wanted(&keeper, name, version).await?;
+            let version = wanted(&keeper, name, at).await?;
             export(&keeper, &version, split, format, output).await?;
         }
         Dataset::Add(add) => {
