@@ -147,6 +147,29 @@ def test_each_judge_is_shown_for_what_it_is(folder, models):
     assert "40 of 40 flip" in probed.out and "fails" in probed.out
 
 
+def test_rates_of_an_experiment_are_corrected_or_refused(folder):
+    rows = [{"id": str(n), "input": f"right {n * 11}" if n % 5 < 3 else f"wrong {n * 11}"} for n in range(100)]
+    (folder / "evals" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = folder / "evals" / "answers.toml"
+    head = 'dataset = { rows = [{ id = "1", input = "q" }] }'
+    file.write_text(file.read_text().replace(head, 'dataset = "rows.jsonl"'))
+    ran = hanok("eval", "run", "answers", "--json", cwd=folder)
+    assert ran.code == 0, ran.err
+    number = str(ran.json["experiment"])
+
+    good = check(folder, "good", "--experiment", number)["corrected"][0]["corrected"]
+    assert good["refused"] is None and good["coverage"]["verdicts"] == 100
+    for line in ("as_judged", "rogan_gladen", "prediction_powered"):
+        assert good[line]["low"] < 0.6 < good[line]["high"], good[line]
+    yes = check(folder, "yes", "--experiment", number)["corrected"][0]["corrected"]
+    assert "better than chance" in yes["refused"] and yes["as_judged"]["value"] == 1
+    assert yes["rogan_gladen"] is None and yes["prediction_powered"] is None
+    shown = hanok("judge", "show", "yes", cwd=folder).out
+    assert "not corrected: the judge is not shown to be better than chance" in shown
+    refused = hanok("judge", "check", "answers", "good", "--queue", "answers", "--experiment", "99", cwd=folder)
+    assert refused.code == 1 and "there is no experiment 99" in refused.err
+
+
 def test_labels_are_blind(folder):
     def labels(*args, code=0):
         done = hanok("judge", "labels", *args, cwd=folder)

@@ -156,7 +156,7 @@ impl Experiments {
         spec.repeats = options.repeats.unwrap_or(spec.repeats).max(1);
         spec.concurrency = options.concurrency.unwrap_or(spec.concurrency).max(1);
         let budget = options.budget.or(spec.budget.map(|budget| budget.0));
-        let scorers = build_scorers(&spec, bench)?;
+        let scorers = build_scorers(&spec, bench).await?;
         let task = task::build(&spec.task, bench).await?;
         let version = self.dataset(&spec).await?;
         let (rows, clusters) = self.count(&spec, &version, options.limit).await?;
@@ -419,7 +419,7 @@ impl Experiments {
     }
 }
 
-fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalError> {
+async fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalError> {
     let mut names = HashSet::new();
     let mut built = Vec::new();
     for (table, line) in
@@ -440,6 +440,8 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
             );
         }
         let is_paid = matches!(scorer.kind.name(), "judge" | "similarity");
+        let scorer =
+            scorer::pinned(scorer, bench.prompts.as_deref()).await.map_err(|error| at(error.to_string()))?;
         let scorer = scorer::build(&scorer, &bench.kit).map_err(|error| at(error.to_string()))?;
         built.push(BuiltScorer { scorer, is_paid });
     }
