@@ -102,7 +102,8 @@ impl ItemState {
 pub struct NewItem {
     /// Tells the items of a queue apart; one that is there already stays as it is.
     pub key: String,
-    /// What is shown: `question`, `answer`, `reference`, `other`, `model` and what else is known.
+    /// `question`, `answer`, `reference` and `other` are for who labels; what else is known, such as `model`, is not, as
+    /// who wrote an answer must not count.
     pub content: Object,
     /// What it belongs to, where items are not independent.
     pub cluster: Option<String>,
@@ -123,7 +124,7 @@ pub struct AnnotationItem {
     pub queue: i64,
     /// Tells the items of a queue apart.
     pub key: String,
-    /// What is shown.
+    /// What it holds, see [`NewItem::content`].
     pub content: Object,
     /// What it belongs to.
     pub cluster: Option<String>,
