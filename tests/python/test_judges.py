@@ -225,6 +225,15 @@ def test_live_traces_are_scored_by_rule(folder):
             return [queue["items"]["open"] for queue in listed if queue["queue"]["name"] == "doubts"]
 
         eventually(lambda: queued() == [1], 60, "the doubt")
+        # Beside a server, what is written goes through it.
+        item = hanok("judge", "labels", "next", "doubts", "--who", "ann", "--json", cwd=folder).json["item"]
+        assert item["reason"] == "disagreement" and item["content"]["answer"] == "right indeed"
+        assert "scores" not in item["content"]
+        said = hanok("judge", "labels", "set", item["id"], "pass", "--who", "ann", cwd=folder)
+        assert said.code == 0 and "done" in said.out, said.err
+        checked = check(folder, "yes")
+        assert (checked["asked"], checked["calibration"]["tendency"]["state"]) == (40, "constant")
+        assert checked["cost"] > 0
     report = hanok("judge", "report", "--json", cwd=folder).json["days"][0]
     assert (report["counted"]["seen"], report["counted"]["scored"], report["counted"]["queued"]) == (1, 1, 1)
     assert report["mean"]["value"] == 1 and report["counted"]["cost"] > 0

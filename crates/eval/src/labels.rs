@@ -242,16 +242,3 @@ pub fn probed(item: &AnnotationItem, said: Option<&JudgeOpinion>, with_reference
         author: part(item, "model"),
     }
 }
-
-/// A sample of an item: what people settled on is expected, as its label.
-pub fn sample(item: &AnnotationItem, scale: &Scale) -> Sample {
-    let level = item.level.and_then(|level| usize::try_from(level).ok());
-    Sample {
-        id: item.key.clone(),
-        input: item.content.clone(),
-        expected: level.map(|level| scale.label(level).into()),
-        metadata: Object::new(),
-        cluster: item.cluster.clone(),
-        origin: item.origin.map(|(trace, span)| Sample::origin_of(trace, span)),
-    }
-}
