@@ -74,7 +74,8 @@ impl EvalHouse {
             }
             let keeper = Keeper::there(Arc::new(ServerWire(remote)));
             let traces = super::records_to_read(effective).ok();
-            bench.kit.sources = traces.as_ref().map(|traces| Arc::new(traces.store().clone()) as Arc<dyn SourceTexts>);
+            bench.kit.sources =
+                traces.as_ref().map(|traces| Arc::new(traces.store().clone()) as Arc<dyn SourceTexts>);
             let experiments = Experiments { runner: Runner { keeper, recorder: None, caller }, traces };
             return Ok(Self { experiments, bench, here: None });
         }
