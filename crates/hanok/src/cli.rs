@@ -622,9 +622,16 @@ pub(crate) struct Tune {
     /// A file of questions with the documents that answer them, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub(crate) queries: PathBuf,
-    /// A folder with a cross-encoder to try
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) reranker: Option<PathBuf>,
+    /// A reranker to try: a pulled cross-encoder or a folder with one, provider/model, or chat:MODEL
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) reranker: Option<String>,
+    /// What to try, of: chunker, size, fusion, legs, rerank [default: all]. Other chunkers and sizes embed texts anew
+    #[arg(long = "try", value_name = "WHAT,WHAT", value_delimiter = ',',
+        value_parser = ["chunker", "size", "fusion", "legs", "rerank"])]
+    pub(crate) kinds: Vec<String>,
+    /// Only say what is proved; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -823,27 +830,12 @@ pub(crate) struct QueueMade {
 /// `hanok eval`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Eval {
-    /// nDCG, recall, MRR, MAP and speed of search on a folder in BEIR's layout
+    /// nDCG, recall, MRR, MAP and speed of search, on a folder with judgements or on questions that a model makes up
     #[command(after_help = "Examples:\n  hanok eval retrieval ./scifact --json\n  \
-        hanok eval retrieval ./scifact --embedder ./all-minilm-l6-v2 --legs dense")]
-    Retrieval {
-        /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv
-        dir: PathBuf,
-        /// Which legs [default: all there are]
-        #[arg(long, value_enum, value_name = "LEGS")]
-        legs: Option<crate::config::Legs>,
-        /// A folder with a model that makes vectors [default: the first pulled one]
-        #[arg(long, visible_alias = "model", value_name = "FOLDER")]
-        embedder: Option<PathBuf>,
-        /// Fuse by ranks instead of scores
-        #[arg(long)]
-        rrf: bool,
-        /// Each query, too
-        #[arg(long)]
-        per_query: bool,
-        #[command(flatten)]
-        json: Json,
-    },
+        hanok eval retrieval ./scifact --embedder ./all-minilm-l6-v2 --legs dense\n  \
+        hanok eval retrieval ./scifact --query multi --model openai/gpt-5-mini\n  \
+        hanok eval retrieval docs --model openai/gpt-5-mini --save questions")]
+    Retrieval(Box<EvalRetrieval>),
     /// Run an eval: its rows through its task and scorers; exit 100 where its gate fails
     #[command(after_help = "Examples:\n  hanok eval run evals/search.toml --limit 20\n  \
         hanok eval run search --repeat 5 --budget 2.50 --report junit=eval.xml --report markdown=eval.md\n\n\
@@ -912,6 +904,44 @@ pub(crate) enum Eval {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+}
+
+/// `hanok eval retrieval`
+#[derive(Debug, Args)]
+pub(crate) struct EvalRetrieval {
+    /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a corpus.jsonl alone, or documents, about which
+    /// --model makes questions
+    pub(crate) dir: PathBuf,
+    /// Which legs [default: all there are]
+    #[arg(long, value_enum, value_name = "LEGS")]
+    pub(crate) legs: Option<crate::config::Legs>,
+    /// A folder with a model that makes vectors [default: the first pulled one]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) embedder: Option<PathBuf>,
+    /// Fuse by ranks instead of scores
+    #[arg(long)]
+    pub(crate) rrf: bool,
+    /// What a model does with each question before it is searched for: rewrite, multi, hyde, decompose
+    #[arg(long, value_name = "STEP,STEP", value_delimiter = ',', requires = "model",
+        value_parser = ["rewrite", "multi", "hyde", "decompose"])]
+    pub(crate) query: Vec<String>,
+    /// The chat model for that, and for making questions: an alias or provider/model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// How many questions are made of a folder without judgements
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) questions: usize,
+    /// Which chunks they are about follows from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where they are kept, so that they are made once; a run that was stopped goes on from there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) save: Option<PathBuf>,
+    /// Each query, too
+    #[arg(long)]
+    pub(crate) per_query: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// `hanok eval run`

@@ -362,9 +362,14 @@ impl Run<'_> {
 fn texts_of(source: &IndexedSource) -> Vec<Wanted> {
     let of = |(key, chunk): &(u64, NewChunk)| {
         let text = embedded_text(&source.title, chunk, &source.text);
-        let mut hash = TextHash::default();
-        blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut hash);
-        Wanted { key: *key, group: source.id.0, hash, text }
+        Wanted { key: *key, group: source.id.0, hash: text_hash(&text), text }
     };
     source.chunks.iter().map(of).collect()
+}
+
+/// By which a text that is embedded is known again.
+pub(crate) fn text_hash(text: &str) -> TextHash {
+    let mut hash = TextHash::default();
+    blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut hash);
+    hash
 }

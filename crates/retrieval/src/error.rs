@@ -55,6 +55,9 @@ pub enum LibraryError {
     /// Texts could not be embedded.
     #[error("texts could not be embedded")]
     Embedding(#[from] ProviderError),
+    /// A chat model that was asked on the way failed.
+    #[error("the model could not be asked: {0}")]
+    Model(#[source] ProviderError),
     /// An embedder did not answer for each text.
     #[error("the embedder {embedder} gave {given} vectors for {asked} texts")]
     Vectors {

@@ -5,9 +5,12 @@ use crate::equipment::Equipment;
 use crate::error::{LibraryError, blocking};
 use crate::legs::{best_by_words, ranked};
 use crate::library::{Library, Shelf};
+use crate::query::{QueryExpander, QueryStep, search_all};
+use crate::questions::Synthetic;
+use crate::stretch::context;
 use crate::sync::{Cancel, Document, source_id};
 use crate::trial::Trial;
-use hanok_base::{CallContext, CollectionName, Legs, SourceId};
+use hanok_base::{CallContext, CollectionName, Legs, Recorder, RetrievalError, SearchQuery, SourceId};
 use hanok_stats::{
     Interval, average_precision, interval, mean, ndcg_at, percentile, recall_at, reciprocal_rank,
 };
@@ -48,6 +51,15 @@ pub struct EvalReport {
     pub map: f64,
     /// The 95 % bootstrap intervals of the means, by their names above.
     pub intervals: Vec<NamedInterval>,
+    /// What the questions are, where a model made them up; absent where people did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<Synthetic>,
+    /// What was done with each question before it was searched for; empty for nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query_steps: Vec<QueryStep>,
+    /// Questions of which such a step failed, so that they were searched for without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_steps_failed: Option<usize>,
     /// What the embedder knows of the collection; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
@@ -111,6 +123,7 @@ pub(crate) struct Questions {
     documents: Vec<Entry>,
     pub(crate) queries: Vec<Entry>,
     pub(crate) judged: Judgements,
+    synthetic: Option<Synthetic>,
 }
 
 impl Questions {
@@ -120,6 +133,7 @@ impl Questions {
             documents: read_lines::<Entry>(&corpus_file(dir)?)?,
             queries: read_lines::<Entry>(&dir.join("queries.jsonl"))?,
             judged: read_judgements(dir)?,
+            synthetic: Synthetic::of(dir),
         })
     }
 }
@@ -130,6 +144,27 @@ impl Questions {
 pub async fn evaluate(
     dir: &Path,
     equipment: Equipment,
+    tell: &(dyn Fn(Embedded) + Send + Sync),
+) -> Result<EvalReport, LibraryError> {
+    evaluate_with(dir, equipment, None, tell).await
+}
+
+/// What is done with each question before it is searched for.
+#[derive(Clone, Copy)]
+pub struct Expansion<'a> {
+    /// Who does it.
+    pub expander: &'a QueryExpander,
+    /// What.
+    pub steps: &'a [QueryStep],
+    /// Where the calls are recorded, a question a trace.
+    pub recorder: Option<&'a dyn Recorder>,
+}
+
+/// The same with steps before each search, whose time counts.
+pub async fn evaluate_with(
+    dir: &Path,
+    equipment: Equipment,
+    expansion: Option<Expansion<'_>>,
     tell: &(dyn Fn(Embedded) + Send + Sync),
 ) -> Result<EvalReport, LibraryError> {
     let folder = dir.to_owned();
@@ -160,13 +195,21 @@ pub async fn evaluate(
     let embed_seconds = if has_embedder { begun.elapsed().as_secs_f64() } else { 0.0 };
 
     let shelf = library.ensure_shelf(&name).await?;
+    let mut steps_failed = 0;
     let mut per_query = Vec::with_capacity(read.queries.len());
     for query in read.queries {
         let Some(judged) = read.judged.get(&query.id) else { continue };
         let gains: HashMap<SourceId, f64> =
             judged.iter().map(|(document, gain)| (source_id(&name, document), *gain)).collect();
         let asked = Instant::now();
-        let best = best_sources(&library.store, &shelf, &equipment, &query.text).await?;
+        let best = match expansion {
+            None => best_sources(&library.store, &shelf, &equipment, &query.text).await?,
+            Some(expansion) => {
+                let (best, failed) = expanded(&library, &name, expansion, &query.text).await?;
+                steps_failed += usize::from(failed);
+                best
+            }
+        };
         let ms = asked.elapsed().as_secs_f64() * 1e3;
         per_query.push(QueryResult { id: query.id, ms, ..judge(&best, &gains, &names) });
     }
@@ -177,10 +220,33 @@ pub async fn evaluate(
     };
     let mut report = report(per_query, legs);
     report.documents = names.len();
+    report.synthetic = read.synthetic;
+    report.query_steps = expansion.map(|expansion| expansion.steps.to_vec()).unwrap_or_default();
+    report.query_steps_failed = expansion.map(|_| steps_failed);
     report.trial = trial;
     (report.index_seconds, report.embed_seconds) = (index_seconds, embed_seconds);
     drop(library);
     Ok(report)
+}
+
+/// The best documents for what becomes of a question, and whether a step failed.
+async fn expanded(
+    library: &Library,
+    name: &CollectionName,
+    expansion: Expansion<'_>,
+    question: &str,
+) -> Result<(Vec<SourceId>, bool), LibraryError> {
+    let cx = context(expansion.recorder).await?;
+    let made = expansion.expander.expand(&cx, expansion.steps, question, &[]).await;
+    let asked = SearchQuery::new(question, name.clone(), DEPTH);
+    let found = match search_all(library, &cx, &asked, &made.queries, None).await {
+        Ok(found) => found.hits,
+        Err(RetrievalError::EmptyQuery(_)) => Vec::new(),
+        Err(error) => return Err(LibraryError::Worker(error.into())),
+    };
+    let mut seen = HashSet::new();
+    let best = found.into_iter().map(|hit| hit.source_id).filter(|id| seen.insert(*id)).collect();
+    Ok((best, !made.failed.is_empty()))
 }
 
 /// The measures of one ranking of documents.
@@ -229,6 +295,9 @@ fn report(per_query: Vec<QueryResult>, legs: Legs) -> EvalReport {
         mrr,
         map,
         intervals: intervals.collect(),
+        synthetic: None,
+        query_steps: Vec::new(),
+        query_steps_failed: None,
         trial: None,
         index_seconds: 0.0,
         embed_seconds: 0.0,
@@ -259,7 +328,7 @@ pub(crate) async fn best_sources(
             let cx = CallContext::unrecorded();
             match ranked(&cx, store, shelf, equipment, text, None, chunks, None).await {
                 Ok(ranking) => ranking.chunks.iter().map(|fused| fused.group).collect(),
-                Err(hanok_base::RetrievalError::EmptyQuery(_)) => Vec::new(),
+                Err(RetrievalError::EmptyQuery(_)) => Vec::new(),
                 Err(error) => return Err(LibraryError::Worker(error.into())),
             }
         };
@@ -288,6 +357,11 @@ pub(crate) struct Entry {
 
 /// Of each query, the documents with a positive gain.
 pub(crate) type Judgements = HashMap<String, HashMap<String, f64>>;
+
+/// Whether a folder has judgements, so that it can be evaluated as it is.
+pub fn has_judgements(dir: &Path) -> bool {
+    dir.join("qrels.tsv").exists() || dir.join("qrels").join("test.tsv").exists()
+}
 
 fn corpus_file(dir: &Path) -> Result<PathBuf, LibraryError> {
     let sibling = || {

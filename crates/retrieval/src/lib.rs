@@ -12,7 +12,7 @@
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
 //! [`extract`], `quotation`, `fold`, `verify` and [`ask`] (answerers), `model` (a chat model asked on the way), [`embedder`] and
-//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is).
+//! [`rerank`] (models of providers), [`query`] (what a model does with a question), [`options`] (what a request asks for), [`eval`] (how good the search is), [`questions`] (where nobody has judged it).
 
 mod answer;
 pub mod ask;
@@ -43,6 +43,7 @@ mod neighbours;
 pub mod options;
 pub mod query;
 mod question;
+pub mod questions;
 mod quotation;
 mod read;
 pub mod rerank;
@@ -66,7 +67,7 @@ pub use describe::Rule;
 pub use embedder::ProviderEmbedder;
 pub use equipment::{Equipment, Fusion, Readiness};
 pub use error::LibraryError;
-pub use eval::{EvalReport, QueryTimes, evaluate};
+pub use eval::{EvalReport, Expansion, QueryTimes, evaluate, evaluate_with, has_judgements};
 pub use extract::ExtractAnswerer;
 pub use fetch::Fetcher;
 pub use former::Serving;
@@ -75,10 +76,11 @@ pub use library::{CollectionInfo, Library};
 pub use load::{on_disk, replaced};
 pub use options::{AskOptions, CollectionOptions};
 pub use query::{QueryExpander, QueryStep};
+pub use questions::{Asked, Questionnaire, Synthetic, Text, documents_of, make_questions};
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
-pub use tune::{Question, TuneReport, tune};
+pub use tune::{Kind, Member, Question, TuneReport, tune};
 pub use watch::Watched;
 pub use way::Comparison;

@@ -2,7 +2,7 @@
 
 use hanok_base::{
     CallContext, ChatRequest, Message, ModelName, OutputFormat, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, Role, SpanId,
+    ProviderName, Role, SpanId, Usage,
 };
 use std::fmt::Write as _;
 use std::sync::{Arc, Weak};
@@ -52,11 +52,23 @@ impl ChatModel {
         message: String,
         output: OutputFormat,
     ) -> Result<String, ProviderError> {
+        Ok(self.say_and_use(cx, system, message, output).await?.0)
+    }
+
+    /// The same, and what it used.
+    pub(crate) async fn say_and_use(
+        &self,
+        cx: &CallContext,
+        system: String,
+        message: String,
+        output: OutputFormat,
+    ) -> Result<(String, Usage), ProviderError> {
         let (gateway, inner) = through(&self.gateway, cx, &self.provider, &self.name)?;
         let messages = vec![Message::text(Role::System, system), Message::text(Role::User, message)];
         let request = ChatRequest { output, ..ChatRequest::new(self.name.clone(), messages) };
         let response = gateway.chat(&inner, &request).await?;
-        Ok(response.choices.first().map(|choice| choice.message.plain_text()).unwrap_or_default())
+        let said = response.choices.first().map(|choice| choice.message.plain_text());
+        Ok((said.unwrap_or_default(), response.usage))
     }
 }
 

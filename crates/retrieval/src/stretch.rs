@@ -47,13 +47,7 @@ impl<'a> Stretches<'a> {
     }
 
     async fn begun(&self) -> Result<SpanScope, LibraryError> {
-        let cx = match self.recorder {
-            None => CallContext::unrecorded(),
-            Some(recorder) => {
-                let place = recorder.admit().await.map_err(|error| LibraryError::Worker(error.into()))?;
-                CallContext::new(place, Arc::new(Caller::default()))
-            }
-        };
+        let cx = context(self.recorder).await?;
         let mut span = cx.span(Operation::Other, format!("embed {}", self.collection));
         span.set("hanok.collection", self.collection.as_str());
         span.set("hanok.embedder", self.embedder.as_str());
@@ -73,6 +67,13 @@ impl<'a> Stretches<'a> {
             span.finish();
         }
     }
+}
+
+/// A context of our own for one trace, recorded where there is a recorder.
+pub(crate) async fn context(recorder: Option<&dyn Recorder>) -> Result<CallContext, LibraryError> {
+    let Some(recorder) = recorder else { return Ok(CallContext::unrecorded()) };
+    let place = recorder.admit().await.map_err(|error| LibraryError::Worker(error.into()))?;
+    Ok(CallContext::new(place, Arc::new(Caller::default())))
 }
 
 impl Drop for Stretches<'_> {

@@ -16,7 +16,7 @@ use hanok_store::documents::Source;
 use hanok_trace::{TraceError, TraceFilter, TraceStore, parse_filter};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -331,6 +331,14 @@ pub(crate) async fn parsed<T: serde::de::DeserializeOwned>(
             format!("the body is not what it should be: {error}"),
         )
     })
+}
+
+/// An answer of our own API, or why there is none.
+pub(crate) fn answered(result: Result<Value, Problem>) -> Response {
+    match result {
+        Ok(value) => reply::json(&value),
+        Err(problem) => failed(&problem),
+    }
 }
 
 pub(crate) fn failed(problem: &Problem) -> Response {

@@ -1,6 +1,8 @@
 //! The API over documents: searches, collections, single documents, and what another way to cut would do.
 
-use crate::api::{begin_indexing, failed, find_source, library_problem, limit, parsed, search_problem};
+use crate::api::{
+    answered, begin_indexing, failed, find_source, library_problem, limit, parsed, search_problem,
+};
 use crate::documents::no_collection;
 use crate::door::Visitor;
 use crate::params::{Path, Query};
@@ -161,13 +163,19 @@ pub(crate) async fn delete_collection(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path,
 ) -> Response {
-    if let Err(problem) = visitor.must_be_admin() {
-        return failed(&problem);
-    }
-    match house.library.remove(&CollectionName::from(name.as_str())).await {
-        Ok(true) => reply::json(&json!({ "deleted": name })),
-        Ok(false) => failed(&no_collection(&name)),
-        Err(error) => failed(&library_problem(&error)),
+    let gone = match visitor.must_be_admin() {
+        Ok(()) => remove_collection(&house, &name).await,
+        Err(problem) => Err(problem),
+    };
+    answered(gone.map(|()| json!({ "deleted": name })))
+}
+
+/// Deletes a collection with all its documents.
+pub(crate) async fn remove_collection(house: &House, name: &str) -> Result<(), Problem> {
+    match house.library.remove(&CollectionName::from(name)).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(no_collection(name)),
+        Err(error) => Err(library_problem(&error)),
     }
 }
 
@@ -224,10 +232,7 @@ pub(crate) async fn sources(
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<SourcesQuery>,
 ) -> Response {
-    match listed(&house, &visitor, query).await {
-        Ok(value) => reply::json(&value),
-        Err(problem) => failed(&problem),
-    }
+    answered(listed(&house, &visitor, query).await)
 }
 
 async fn listed(house: &House, visitor: &Visitor, query: SourcesQuery) -> Result<Value, Problem> {
@@ -325,17 +330,22 @@ pub(crate) async fn delete_source(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path,
 ) -> Response {
-    if let Err(problem) = visitor.must_be_admin() {
-        return failed(&problem);
-    }
-    let source = match find_source(&house, &visitor, &id).await {
-        Ok(source) => source,
-        Err(problem) => return failed(&problem),
+    let gone = match visitor.must_be_admin() {
+        Ok(()) => remove_source(&house, &visitor, &id).await,
+        Err(problem) => Err(problem),
     };
-    match house.library.remove_source(source.summary.id).await {
-        Ok(_) => reply::json(&json!({ "deleted": id, "source": source.summary.path })),
-        Err(error) => failed(&library_problem(&error)),
-    }
+    answered(gone.map(|gone| json!({ "deleted": id, "source": gone.path })))
+}
+
+/// Removes a document from its collection, and says which it was.
+pub(crate) async fn remove_source(
+    house: &House,
+    visitor: &Visitor,
+    id: &str,
+) -> Result<SourceSummary, Problem> {
+    let source = find_source(house, visitor, id).await?;
+    let removed = house.library.remove_source(source.summary.id).await;
+    removed.map(|_| source.summary).map_err(|error| library_problem(&error))
 }
 
 /// What is to be cut for a look: a document, or a text.
@@ -363,10 +373,7 @@ pub(crate) async fn preview_chunks(
         Ok(body) => body,
         Err(problem) => return failed(&problem),
     };
-    match previewed(&house, &visitor, &headers, body).await {
-        Ok(value) => reply::json(&value),
-        Err(problem) => failed(&problem),
-    }
+    answered(previewed(&house, &visitor, &headers, body).await)
 }
 
 async fn previewed(

@@ -1,14 +1,15 @@
 //! The API over keys, for admins.
 
+use crate::House;
+use crate::api::answered;
 use crate::door::Visitor;
 use crate::keys::{self, KeyRequest, KeysError};
 use crate::params::Path;
 use crate::wire_api::read_body;
-use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hanok_base::{Dialect, ErrorKind, Problem};
+use hanok_base::{ErrorKind, Problem};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -33,13 +34,6 @@ pub(crate) fn problem_of(error: &KeysError) -> Problem {
     }
 }
 
-fn answer(result: Result<Value, Problem>) -> Response {
-    match result {
-        Ok(value) => reply::json(&value),
-        Err(problem) => reply::problem(Dialect::OpenAiChat, &problem, None),
-    }
-}
-
 pub(crate) async fn list(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
@@ -47,7 +41,7 @@ pub(crate) async fn list(
     let policy = house.gateway.policy();
     let only = visitor.only_project();
     let listed = keys::list(house.traces.store(), Some(&policy.ledger), only).await;
-    answer(listed.map(|keys| json!({ "keys": keys })).map_err(|error| problem_of(&error)))
+    answered(listed.map(|keys| json!({ "keys": keys })).map_err(|error| problem_of(&error)))
 }
 
 pub(crate) async fn create(
@@ -55,7 +49,7 @@ pub(crate) async fn create(
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response {
-    answer(create_inner(&house, &visitor, request).await)
+    answered(create_inner(&house, &visitor, request).await)
 }
 
 async fn create_inner(house: &House, visitor: &Visitor, request: Request) -> Result<Value, Problem> {
@@ -85,9 +79,9 @@ pub(crate) async fn revoke(
     Path(id): Path,
 ) -> Response {
     if let Err(problem) = visitor.must_be_admin() {
-        return answer(Err(problem));
+        return answered(Err(problem));
     }
-    answer(revoked(&house, &id).await.map_err(|error| problem_of(&error)))
+    answered(revoked(&house, &id).await.map_err(|error| problem_of(&error)))
 }
 
 /// Revokes a key; it stops working before this returns.
@@ -104,11 +98,11 @@ pub(crate) async fn reconcile(
     Path(id): Path,
 ) -> Response {
     if let Err(problem) = visitor.must_be_admin() {
-        return answer(Err(problem));
+        return answered(Err(problem));
     }
     let reconciled = keys::reconcile(house.traces.store(), &id).await;
     house.gateway.policy().ledger.reload();
-    answer(
+    answered(
         reconciled
             .map(|(key, given_back)| json!({ "id": key.id, "name": key.name, "given_back_usd": given_back.dollars() }))
             .map_err(|error| problem_of(&error)),

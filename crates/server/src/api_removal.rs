@@ -1,5 +1,6 @@
 //! Deleting traces and reading the audit, for admins.
 
+use crate::api::answered;
 use crate::door::Visitor;
 use crate::params::Query;
 use crate::{House, reply};
@@ -87,10 +88,7 @@ pub(crate) async fn delete(
     Extension(visitor): Extension<Visitor>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
-    match deleted(&house, &visitor, wanted).await {
-        Ok(value) => reply::json(&value),
-        Err(problem) => reply::problem(Dialect::OpenAiChat, &problem, None),
-    }
+    answered(deleted(&house, &visitor, wanted).await)
 }
 
 async fn deleted(house: &House, visitor: &Visitor, wanted: Wanted) -> Result<Value, Problem> {

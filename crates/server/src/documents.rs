@@ -1,7 +1,7 @@
 //! The pages of documents: collections, searches, one document and how it is cut; and what their forms do.
 
 use crate::api::{find_source, library_problem, search_problem};
-use crate::api_documents::{SearchBody, index_configured, searched, tried};
+use crate::api_documents::{SearchBody, index_configured, remove_collection, remove_source, searched, tried};
 use crate::door::Visitor;
 use crate::pages::Visit;
 use crate::params::{Path, Query};
@@ -27,10 +27,8 @@ use std::time::Instant;
 const HITS: usize = 10;
 
 pub(crate) async fn knowledge(State(house): State<Arc<House>>, visit: Visit) -> Response {
-    match shown::knowledge(&house).await {
-        Ok(view) => visit.answer(StatusCode::OK, ui::knowledge_page(&visit.page, &view)),
-        Err(error) => visit.failed(&library_problem(&error)),
-    }
+    let view = shown::knowledge(&house).await;
+    visit.show(view.map_err(|error| library_problem(&error)), ui::knowledge_page)
 }
 
 #[derive(Deserialize)]
@@ -49,11 +47,9 @@ pub(crate) async fn collection(
     Query(query): Query<CollectionQuery>,
     visit: Visit,
 ) -> Response {
-    match shown::collection(&house, &visitor, &name, &query.under, query.after.as_deref()).await {
-        Ok(Some(view)) => visit.answer(StatusCode::OK, ui::collection_page(&visit.page, &view)),
-        Ok(None) => visit.failed(&no_collection(&name)),
-        Err(error) => visit.failed(&library_problem(&error)),
-    }
+    let view = shown::collection(&house, &visitor, &name, &query.under, query.after.as_deref()).await;
+    let view = view.map_err(|error| library_problem(&error));
+    visit.show(view.and_then(|view| view.ok_or_else(|| no_collection(&name))), ui::collection_page)
 }
 
 pub(crate) fn no_collection(name: &str) -> Problem {
@@ -145,27 +141,23 @@ pub(crate) async fn source(
     Query(query): Query<SourceQuery>,
     visit: Visit,
 ) -> Response {
-    match find_source(&house, &visitor, &id).await {
-        Ok(source) => {
-            let heading = present::heading_above(&source.text, query.start);
-            let summary = source.summary;
-            let view = SourceView {
-                id,
-                about: shown::about(&summary.meta),
-                path: summary.path,
-                title: summary.title,
-                collection: summary.collection.to_string(),
-                may_manage: visitor.admin,
-                text: source.text,
-                start: query.start,
-                end: query.end,
-                heading,
-                from: query.from,
-            };
-            visit.answer(StatusCode::OK, ui::source_page(&visit.page, &view))
+    let view = find_source(&house, &visitor, &id).await.map(|source| {
+        let summary = source.summary;
+        SourceView {
+            id,
+            about: shown::about(&summary.meta),
+            path: summary.path,
+            title: summary.title,
+            collection: summary.collection.to_string(),
+            may_manage: visitor.admin,
+            heading: present::heading_above(&source.text, query.start),
+            text: source.text,
+            start: query.start,
+            end: query.end,
+            from: query.from,
         }
-        Err(problem) => visit.failed(&problem),
-    }
+    });
+    visit.show(view, ui::source_page)
 }
 
 #[derive(Deserialize)]
@@ -208,11 +200,9 @@ pub(crate) async fn chunks(
         },
         _ => None,
     };
-    match present::chunks(&house, source, &used, chunking, meaning, query.from).await {
-        Ok(view) if query.fragment.is_some() => visit.answer(StatusCode::OK, ui::tried(&visit.page, &view)),
-        Ok(view) => visit.answer(StatusCode::OK, ui::chunks_page(&visit.page, &view)),
-        Err(error) => visit.failed(&library_problem(&error)),
-    }
+    let view = present::chunks(&house, source, &used, chunking, meaning, query.from).await;
+    let draw = if query.fragment.is_some() { ui::tried } else { ui::chunks_page };
+    visit.show(view.map_err(|error| library_problem(&error)), draw)
 }
 
 /// The knobs as they were asked for, whether they can be or not.
@@ -270,12 +260,8 @@ pub(crate) async fn delete_collection(
     Form(form): Form<CsrfForm>,
 ) -> Response {
     managed(&house, &visitor, &visit, &form, async || {
-        let gone = house.library.remove(&CollectionName::from(name.as_str())).await;
-        if gone.map_err(|error| library_problem(&error))? {
-            Ok("../../knowledge".to_owned())
-        } else {
-            Err(no_collection(&name))
-        }
+        remove_collection(&house, &name).await?;
+        Ok("../../knowledge".to_owned())
     })
     .await
 }
@@ -288,10 +274,8 @@ pub(crate) async fn delete_source(
     Form(form): Form<CsrfForm>,
 ) -> Response {
     managed(&house, &visitor, &visit, &form, async || {
-        let source = find_source(&house, &visitor, &id).await?;
-        let name = source.summary.collection.to_string();
-        house.library.remove_source(source.summary.id).await.map_err(|error| library_problem(&error))?;
-        Ok(format!("../../knowledge/{}", present::encoded(&name)))
+        let gone = remove_source(&house, &visitor, &id).await?;
+        Ok(format!("../../knowledge/{}", present::encoded(gone.collection.as_str())))
     })
     .await
 }

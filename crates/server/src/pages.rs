@@ -88,12 +88,12 @@ impl Visit {
     /// The page over a view, or why there is none.
     pub(crate) fn show<V>(
         &self,
-        view: Result<V, TraceError>,
+        view: Result<V, Problem>,
         draw: impl FnOnce(&Page, &V) -> Markup,
     ) -> Response {
         match view {
             Ok(view) => self.answer(StatusCode::OK, draw(&self.page, &view)),
-            Err(error) => self.failed(&trace_problem(&error)),
+            Err(problem) => self.failed(&problem),
         }
     }
 

@@ -96,7 +96,7 @@ pub(crate) async fn sessions(
 ) -> Response {
     let filter = ui::filter_of_query(&visit.page.query);
     let view = present::sessions(&house.traces_of(&visitor), filter, query.cursor.as_deref()).await;
-    visit.show(view, ui::sessions_page)
+    visit.show(view.map_err(|error| trace_problem(&error)), ui::sessions_page)
 }
 
 pub(crate) async fn session(
@@ -107,13 +107,10 @@ pub(crate) async fn session(
     visit: Visit,
 ) -> Response {
     let before = query.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
-    match present::session(&house.traces_of(&visitor), &id, before).await {
-        Ok(Some(view)) => visit.answer(StatusCode::OK, ui::session_page(&visit.page, &view)),
-        Ok(None) => {
-            visit.failed(&Problem::new(ErrorKind::NotFound, "session_not_found", "there is no such session"))
-        }
-        Err(error) => visit.failed(&trace_problem(&error)),
-    }
+    let missing = || Problem::new(ErrorKind::NotFound, "session_not_found", "there is no such session");
+    let view = present::session(&house.traces_of(&visitor), &id, before).await;
+    let view = view.map_err(|error| trace_problem(&error)).and_then(|view| view.ok_or_else(missing));
+    visit.show(view, ui::session_page)
 }
 
 #[derive(Deserialize)]
@@ -133,7 +130,8 @@ pub(crate) async fn costs(
     let range = query.range.as_deref().and_then(Stretch::parse).unwrap_or_default();
     let by = query.by.as_deref().and_then(GroupBy::parse).unwrap_or_default();
     let show = query.show.as_deref().and_then(Measure::parse).unwrap_or_default();
-    visit.show(present::costs(&house.traces_of(&visitor), range, by, show, filter).await, ui::costs_page)
+    let view = present::costs(&house.traces_of(&visitor), range, by, show, filter).await;
+    visit.show(view.map_err(|error| trace_problem(&error)), ui::costs_page)
 }
 
 pub(crate) async fn settings(
@@ -141,5 +139,6 @@ pub(crate) async fn settings(
     Extension(visitor): Extension<Visitor>,
     visit: Visit,
 ) -> Response {
-    visit.show(present::settings(&house, &visitor).await, ui::settings_page)
+    let view = present::settings(&house, &visitor).await;
+    visit.show(view.map_err(|error| trace_problem(&error)), ui::settings_page)
 }

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 pub struct Collected {
     pub(super) rows: Vec<RowFacts>,
     pub(super) scores: Vec<ScoreFacts>,
+    /// The number of each cluster: the place of its first row.
     clusters: HashMap<String, u32>,
     pub(super) is_clustered: bool,
     tries: usize,
@@ -67,15 +68,14 @@ impl Collected {
     /// Takes the next result; those of a row come one after the other.
     pub fn push(&mut self, result: &Measured) -> Result<(), serde_json::Error> {
         if self.rows.last().is_none_or(|last| last.id != result.row) {
-            let next = u32::try_from(self.clusters.len()).unwrap_or(u32::MAX);
-            let name = match &result.cluster {
+            let next = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+            let cluster = match &result.cluster {
                 Some(cluster) => {
                     self.is_clustered = true;
-                    format!("c{cluster}")
+                    *self.clusters.entry(cluster.clone()).or_insert(next)
                 }
-                None => format!("r{}", result.row),
+                None => next,
             };
-            let cluster = *self.clusters.entry(name).or_insert(next);
             self.rows.push(RowFacts { id: result.row, cluster });
         }
         let row = u32::try_from(self.rows.len().saturating_sub(1)).unwrap_or(u32::MAX);

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod ask;
+mod asking;
 mod audit;
 mod chat;
 mod config;

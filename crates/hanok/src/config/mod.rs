@@ -1,6 +1,7 @@
 //! The configuration: one file, unknown keys refused, secrets only by the name of their variable.
 
 mod documents;
+mod edit;
 mod effective;
 mod governance;
 mod load;
@@ -10,6 +11,7 @@ mod told;
 mod units;
 
 pub(crate) use documents::Documents;
+pub(crate) use edit::with_members;
 pub(crate) use effective::{Effective, Origin, Overrides, Setting};
 pub(crate) use governance::{Days, Payloads, PiiKind, ProjectRetention, Redaction, Retention, Sampling};
 pub(crate) use load::{ConfigError, parse};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What documents are taken in with.
-fn intake(effective: &Effective) -> anyhow::Result<Intake> {
+pub(crate) fn intake(effective: &Effective) -> anyhow::Result<Intake> {
     let documents = &effective.config.documents;
     let mut limits = Limits::default();
     if let Some(size) = documents.largest_file {

@@ -86,6 +86,16 @@ pub(crate) async fn equip_to_read(
     }
 }
 
+/// A reranker by its name in the configuration.
+pub(crate) async fn reranker(
+    effective: &Effective,
+    gateway: &Arc<Gateway>,
+    name: &str,
+) -> anyhow::Result<Option<Arc<dyn Reranker>>> {
+    let gateway: Weak<Gateway> = Arc::downgrade(gateway);
+    Models { effective, gateway, embedders: HashMap::new() }.reranker(name).await
+}
+
 /// The configured collections, after what stands for all others.
 fn names(effective: &Effective) -> impl Iterator<Item = Option<CollectionName>> {
     let configured = effective.config.collections.keys();

@@ -15,11 +15,12 @@ mod providers;
 mod shelf;
 
 pub(crate) use check::{check, provider_routes};
-pub(crate) use documents::{is_missing, take_in};
-pub(crate) use equipment::{Equipper, Wish, default_embedder, equip_to_read, legs, local_embedder};
+pub(crate) use documents::{intake, is_missing, take_in};
+pub(crate) use equipment::{Equipper, Wish, default_embedder, equip_to_read, legs, local_embedder, reranker};
 pub(crate) use evals::{EvalHouse, eval_file, evals_to_read};
 pub(crate) use export::export;
 pub(crate) use governance::policies;
+pub(crate) use money::prices;
 pub(crate) use network::options as network_options;
 pub(crate) use online::online;
 pub(crate) use prompts::{

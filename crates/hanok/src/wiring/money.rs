@@ -74,7 +74,7 @@ impl Vault for Stored {
 }
 
 /// The built-in prices with the configuration's own. Providers of other names are priced as their vendors.
-pub(super) fn prices(effective: &Effective) -> Prices {
+pub(crate) fn prices(effective: &Effective) -> Prices {
     let own = effective.config.prices.iter().fold(Prices::builtin(), |prices, (pattern, price)| {
         prices.with_override(
             pattern,

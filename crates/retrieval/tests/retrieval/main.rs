@@ -19,6 +19,8 @@ mod measures;
 #[cfg(test)]
 mod models;
 #[cfg(test)]
+mod questioning;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod scripted;
@@ -26,5 +28,7 @@ mod scripted;
 mod setting;
 #[cfg(test)]
 mod syncing;
+#[cfg(test)]
+mod tuning;
 #[cfg(test)]
 mod vectors;

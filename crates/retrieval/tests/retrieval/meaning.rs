@@ -52,7 +52,9 @@ impl Embedder for Turning {
 }
 
 fn text(sentences: usize) -> String {
-    (0..sentences).map(|at| format!("The heron number {at} waits by the river. ")).collect()
+    let said: Vec<String> =
+        (0..sentences).map(|at| format!("The heron number {at} waits by the river. ")).collect();
+    said.concat()
 }
 
 async fn equip(house: &House, embedder: Option<Arc<Turning>>) {

@@ -6,7 +6,7 @@ use hanok_base::{
     BoxFuture, CallContext, EmbedKind, Embedder, FinishedTrace, Legs, Place, ProviderError, Readers,
     Recorder, RetrievalError, Retriever as _, SearchQuery, Span, SpanStatus, StoreUnavailable,
 };
-use hanok_retrieval::{Cancel, Equipment, Library, ProviderEmbedder, Question, Readiness, Serving, tune};
+use hanok_retrieval::{Cancel, Equipment, Library, ProviderEmbedder, Readiness, Serving};
 use hanok_store::{Options, Store};
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -312,35 +312,4 @@ async fn conditions_hold_before_ranking() {
     assert!(none.hits.is_empty());
     let wrong = house.library.search(&cx, &ask("legal", Readers::All)).await;
     assert!(matches!(wrong, Err(RetrievalError::BadFilter(_))), "{wrong:?}");
-}
-
-#[tokio::test]
-async fn tuning_adopts_nothing_without_proof() {
-    let house = House::new().await;
-    write(&house, 60);
-    house.sync().await;
-    equip(&house.library, Words::new("words", false)).await;
-    embed(&house.library).await;
-    let paths: Vec<String> = house
-        .library
-        .sources(&docs(), None, 100)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|source| source.path)
-        .collect();
-    let questions: Vec<Question> = paths
-        .iter()
-        .map(|path| {
-            let number: String =
-                path.rsplit('/').next().unwrap().chars().filter(char::is_ascii_digit).collect();
-            Question { query: format!("gadget{number}"), relevant: vec![path.clone()] }
-        })
-        .collect();
-    let report = tune(&house.library, &docs(), &questions, None).await.unwrap();
-    assert_eq!(report.train + report.held_out, 60);
-    assert!(report.before > 0.9, "{report:?}");
-    assert!(report.adopted.is_empty(), "{report:?}");
-    assert!(report.tried.iter().all(|tried| !tried.reason.is_empty()), "{report:?}");
-    assert!(report.tried.len() > 5, "{report:?}");
 }
