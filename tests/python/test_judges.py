@@ -166,6 +166,15 @@ def test_rates_of_an_experiment_are_corrected_or_refused(folder):
     assert yes["rogan_gladen"] is None and yes["prediction_powered"] is None
     shown = hanok("judge", "show", "yes", cwd=folder).out
     assert "not corrected: the judge is not shown to be better than chance" in shown
+    # A gate reads the corrected rate, and decides nothing by a judge that tells nothing, or that nobody checked.
+    gate = "".join(f'[[gate.checks]]\nscore = "{name}"\nat_least = 0.45\ncorrected = true\n' for name in ("good", "yes", "guess"))
+    file.write_text(file.read_text() + "\n" + gate)
+    ran = hanok("eval", "run", "answers", "--json", cwd=folder)
+    assert ran.code == 100, ran.err
+    outcomes = {check["check"].split()[0]: check for check in ran.json["gate"]["checks"]}
+    assert outcomes["good"]["outcome"] == "passed" and outcomes["good"]["because"].startswith("corrected, ")
+    assert outcomes["yes"]["outcome"] == "undecided" and "better than chance" in outcomes["yes"]["because"]
+    assert outcomes["guess"]["outcome"] == "undecided" and "not held against" in outcomes["guess"]["because"]
     refused = hanok("judge", "check", "answers", "good", "--queue", "answers", "--experiment", "99", cwd=folder)
     assert refused.code == 1 and "there is no experiment 99" in refused.err
 

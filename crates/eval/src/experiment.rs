@@ -3,9 +3,11 @@
 
 use crate::dataset::{self, Columns, DatasetError, from_traces, split_of};
 use crate::file::FileError;
-use crate::gate::GateReport;
+use crate::gate::{Check, Corrections, GateReport};
 use crate::import::rows::RowScorers;
+use crate::judge::fingerprint;
 use crate::keeper::{KeepError, Keeper};
+use crate::lab::corrected_rate;
 use crate::report::{Collected, Comparison, Report, compare};
 use crate::run::{BuiltScorer, Cancel, Ended, Outcome, Plan, Progress, Runner, Select};
 use crate::scorer::{self, ScorerSpec};
@@ -222,6 +224,14 @@ impl Experiments {
             None => self.keeper().begin(wish).await?,
         };
         let experiment = plan.experiment;
+        let judges: Vec<(String, String)> = plan
+            .scorers
+            .iter()
+            .filter_map(|built| {
+                let identity = fingerprint(built.scorer.identity().get("judge")?);
+                Some((built.scorer.name().to_owned(), identity))
+            })
+            .collect();
         let Outcome { ended, status } = self.runner.run(plan, progress, cancel).await?;
         let missing = status.total.saturating_sub(status.done);
         let stopped = match &ended {
@@ -242,7 +252,7 @@ impl Experiments {
             )),
         };
         let state = if stopped.is_none() { ExperimentState::Done } else { ExperimentState::Stopped };
-        let ran = self.conclude(&spec, experiment, state, stopped, baseline.as_ref()).await?;
+        let ran = self.conclude(&spec, (experiment, &judges), state, stopped, baseline.as_ref()).await?;
         let report = serde_json::to_string(&ran).map_err(KeepError::from)?;
         self.keeper().finish(experiment, state, Some(report)).await?;
         Ok(ran)
@@ -251,7 +261,7 @@ impl Experiments {
     async fn conclude(
         &self,
         spec: &Spec,
-        experiment: i64,
+        (experiment, judges): (i64, &[(String, String)]),
         state: ExperimentState,
         stopped: Option<String>,
         baseline: Option<&Experiment>,
@@ -266,8 +276,16 @@ impl Experiments {
             }
             None => None,
         };
+        let mut corrections = Corrections::new();
+        for (name, identity) in judges {
+            let is_asked = |check: &Check| check.corrected && check.score.as_ref() == Some(name);
+            if spec.gate.checks.iter().any(is_asked) {
+                let rate = corrected_rate(self.keeper(), name, identity, experiment, confidence).await;
+                corrections.insert(name.clone(), rate.map_err(|error| error.to_string()));
+            }
+        }
         let gate = (stopped.is_none() && !spec.gate.checks.is_empty())
-            .then(|| spec.gate.judge(&report, comparison.as_ref()));
+            .then(|| spec.gate.judge(&report, comparison.as_ref(), &corrections));
         Ok(Ran { experiment, name: spec.name.clone(), state, stopped, report, comparison, gate })
     }
 
