@@ -147,6 +147,38 @@ def test_each_judge_is_shown_for_what_it_is(folder, models):
     assert "40 of 40 flip" in probed.out and "fails" in probed.out
 
 
+def test_rates_of_an_experiment_are_corrected_or_refused(folder):
+    rows = [{"id": str(n), "input": f"right {n * 11}" if n % 5 < 3 else f"wrong {n * 11}"} for n in range(100)]
+    (folder / "evals" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = folder / "evals" / "answers.toml"
+    head = 'dataset = { rows = [{ id = "1", input = "q" }] }'
+    file.write_text(file.read_text().replace(head, 'dataset = "rows.jsonl"'))
+    ran = hanok("eval", "run", "answers", "--json", cwd=folder)
+    assert ran.code == 0, ran.err
+    number = str(ran.json["experiment"])
+
+    good = check(folder, "good", "--experiment", number)["corrected"][0]["corrected"]
+    assert good["refused"] is None and good["coverage"]["verdicts"] == 100
+    for line in ("as_judged", "rogan_gladen", "prediction_powered"):
+        assert good[line]["low"] < 0.6 < good[line]["high"], good[line]
+    yes = check(folder, "yes", "--experiment", number)["corrected"][0]["corrected"]
+    assert "better than chance" in yes["refused"] and yes["as_judged"]["value"] == 1
+    assert yes["rogan_gladen"] is None and yes["prediction_powered"] is None
+    shown = hanok("judge", "show", "yes", cwd=folder).out
+    assert "not corrected: the judge is not shown to be better than chance" in shown
+    # A gate reads the corrected rate, and decides nothing by a judge that tells nothing, or that nobody checked.
+    gate = "".join(f'[[gate.checks]]\nscore = "{name}"\nat_least = 0.45\ncorrected = true\n' for name in ("good", "yes", "guess"))
+    file.write_text(file.read_text() + "\n" + gate)
+    ran = hanok("eval", "run", "answers", "--json", cwd=folder)
+    assert ran.code == 100, ran.err
+    outcomes = {check["check"].split()[0]: check for check in ran.json["gate"]["checks"]}
+    assert outcomes["good"]["outcome"] == "passed" and outcomes["good"]["because"].startswith("corrected, ")
+    assert outcomes["yes"]["outcome"] == "undecided" and "better than chance" in outcomes["yes"]["because"]
+    assert outcomes["guess"]["outcome"] == "undecided" and "not held against" in outcomes["guess"]["because"]
+    refused = hanok("judge", "check", "answers", "good", "--queue", "answers", "--experiment", "99", cwd=folder)
+    assert refused.code == 1 and "there is no experiment 99" in refused.err
+
+
 def test_labels_are_blind(folder):
     def labels(*args, code=0):
         done = hanok("judge", "labels", *args, cwd=folder)
@@ -202,6 +234,15 @@ def test_live_traces_are_scored_by_rule(folder):
             return [queue["items"]["open"] for queue in listed if queue["queue"]["name"] == "doubts"]
 
         eventually(lambda: queued() == [1], 60, "the doubt")
+        # Beside a server, what is written goes through it.
+        item = hanok("judge", "labels", "next", "doubts", "--who", "ann", "--json", cwd=folder).json["item"]
+        assert item["reason"] == "disagreement" and item["content"]["answer"] == "right indeed"
+        assert "scores" not in item["content"]
+        said = hanok("judge", "labels", "set", item["id"], "pass", "--who", "ann", cwd=folder)
+        assert said.code == 0 and "done" in said.out, said.err
+        checked = check(folder, "yes")
+        assert (checked["asked"], checked["calibration"]["tendency"]["state"]) == (40, "constant")
+        assert checked["cost"] > 0
     report = hanok("judge", "report", "--json", cwd=folder).json["days"][0]
     assert (report["counted"]["seen"], report["counted"]["scored"], report["counted"]["queued"]) == (1, 1, 1)
     assert report["mean"]["value"] == 1 and report["counted"]["cost"] > 0

@@ -3,9 +3,11 @@
 
 use crate::dataset::{self, Columns, DatasetError, from_traces, split_of};
 use crate::file::FileError;
-use crate::gate::GateReport;
+use crate::gate::{Check, Corrections, GateReport};
 use crate::import::rows::RowScorers;
+use crate::judge::fingerprint;
 use crate::keeper::{KeepError, Keeper};
+use crate::lab::corrected_rate;
 use crate::report::{Collected, Comparison, Report, compare};
 use crate::run::{BuiltScorer, Cancel, Ended, Outcome, Plan, Progress, Runner, Select};
 use crate::scorer::{self, ScorerSpec};
@@ -156,7 +158,7 @@ impl Experiments {
         spec.repeats = options.repeats.unwrap_or(spec.repeats).max(1);
         spec.concurrency = options.concurrency.unwrap_or(spec.concurrency).max(1);
         let budget = options.budget.or(spec.budget.map(|budget| budget.0));
-        let scorers = build_scorers(&spec, bench)?;
+        let scorers = build_scorers(&spec, bench).await?;
         let task = task::build(&spec.task, bench).await?;
         let version = self.dataset(&spec).await?;
         let (rows, clusters) = self.count(&spec, &version, options.limit).await?;
@@ -226,6 +228,14 @@ impl Experiments {
             None => self.keeper().begin(wish).await?,
         };
         let experiment = plan.experiment;
+        let judges: Vec<(String, String)> = plan
+            .scorers
+            .iter()
+            .filter_map(|built| {
+                let identity = fingerprint(built.scorer.identity().get("judge")?);
+                Some((built.scorer.name().to_owned(), identity))
+            })
+            .collect();
         let Outcome { ended, status } = self.runner.run(plan, progress, cancel).await?;
         let missing = status.total.saturating_sub(status.done);
         let stopped = match &ended {
@@ -246,7 +256,7 @@ impl Experiments {
             )),
         };
         let state = if stopped.is_none() { ExperimentState::Done } else { ExperimentState::Stopped };
-        let ran = self.conclude(&spec, experiment, state, stopped, baseline.as_ref()).await?;
+        let ran = self.conclude(&spec, (experiment, &judges), state, stopped, baseline.as_ref()).await?;
         let report = serde_json::to_string(&ran).map_err(KeepError::from)?;
         self.keeper().finish(experiment, state, Some(report)).await?;
         Ok(ran)
@@ -255,7 +265,7 @@ impl Experiments {
     async fn conclude(
         &self,
         spec: &Spec,
-        experiment: i64,
+        (experiment, judges): (i64, &[(String, String)]),
         state: ExperimentState,
         stopped: Option<String>,
         baseline: Option<&Experiment>,
@@ -270,8 +280,16 @@ impl Experiments {
             }
             None => None,
         };
+        let mut corrections = Corrections::new();
+        for (name, identity) in judges {
+            let is_asked = |check: &Check| check.corrected && check.score.as_ref() == Some(name);
+            if spec.gate.checks.iter().any(is_asked) {
+                let rate = corrected_rate(self.keeper(), name, identity, experiment, confidence).await;
+                corrections.insert(name.clone(), rate.map_err(|error| error.to_string()));
+            }
+        }
         let gate = (stopped.is_none() && !spec.gate.checks.is_empty())
-            .then(|| spec.gate.judge(&report, comparison.as_ref()));
+            .then(|| spec.gate.judge(&report, comparison.as_ref(), &corrections));
         Ok(Ran { experiment, name: spec.name.clone(), state, stopped, report, comparison, gate })
     }
 
@@ -423,7 +441,7 @@ impl Experiments {
     }
 }
 
-fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalError> {
+async fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalError> {
     let mut names = HashSet::new();
     let mut built = Vec::new();
     for (table, line) in
@@ -444,6 +462,8 @@ fn build_scorers(spec: &Spec, bench: &Bench) -> Result<Vec<BuiltScorer>, EvalErr
             );
         }
         let is_paid = matches!(scorer.kind.name(), "judge" | "similarity");
+        let scorer =
+            scorer::pinned(scorer, bench.prompts.as_deref()).await.map_err(|error| at(error.to_string()))?;
         let scorer = scorer::build(&scorer, &bench.kit).map_err(|error| at(error.to_string()))?;
         built.push(BuiltScorer { scorer, is_paid });
     }

@@ -3,9 +3,11 @@
 //! A check passes only where it is shown at the gate's confidence: with the interval, not with the mean. Where the
 //! interval allows both, the check is undecided, and by default that is no pass.
 
+use crate::calibration::Figure;
 use crate::report::{Comparison, Report};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// `[gate]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,10 @@ pub struct Check {
     /// At most this, at the interval's upper end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
+    /// Of a judge's score: `at_least` and `at_most` are about its rate with the judge's errors taken out, by what
+    /// people's labels say of it (`hanok judge check`). Undecided where nothing does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub corrected: bool,
     /// At least this share of samples has a value of the score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
@@ -88,6 +94,9 @@ pub struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<f64>,
 }
+
+/// Rates of judges with their errors taken out, by the score's name; why not, where there is none.
+pub type Corrections = BTreeMap<String, Result<Figure, String>>;
 
 /// What became of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +151,9 @@ impl Gate {
                 [check.not_worse_by, check.better_by, check.at_least, check.at_most, check.coverage];
             let of_all = [check.latency_p50, check.latency_p95, check.cost_per_answer, check.failures];
             let asked = of_score.iter().chain(&of_all).flatten().count();
+            if check.corrected && check.at_least.or(check.at_most).is_none() {
+                return Err(format!("{at}: `corrected` is for `at_least` and `at_most`"));
+            }
             if of_score.iter().any(Option::is_some) && check.score.is_none() {
                 return Err(format!("{at} must name its `score`"));
             }
@@ -158,9 +170,14 @@ impl Gate {
     }
 
     /// Checks a report, and what it is beside its baseline.
-    pub fn judge(&self, report: &Report, baseline: Option<&Comparison>) -> GateReport {
-        let checks: Vec<Checked> =
-            self.checks.iter().flat_map(|check| self.judge_one(check, report, baseline)).collect();
+    pub fn judge(
+        &self,
+        report: &Report,
+        baseline: Option<&Comparison>,
+        corrections: &Corrections,
+    ) -> GateReport {
+        let one = |check| self.judge_one(check, report, baseline, corrections);
+        let checks: Vec<Checked> = self.checks.iter().flat_map(one).collect();
         let undecided_passes = self.undecided.unwrap_or_default() == Undecided::Pass;
         let passed = checks.iter().all(|checked| match checked.outcome {
             Outcome::Passed => true,
@@ -170,13 +187,20 @@ impl Gate {
         GateReport { passed, checks }
     }
 
-    fn judge_one(&self, check: &Check, report: &Report, baseline: Option<&Comparison>) -> Vec<Checked> {
+    fn judge_one(
+        &self,
+        check: &Check,
+        report: &Report,
+        baseline: Option<&Comparison>,
+        corrections: &Corrections,
+    ) -> Vec<Checked> {
         let mut checked = Vec::new();
         let mut say = |check: String, (outcome, because): (Outcome, String)| {
             checked.push(Checked { check, outcome, because });
         };
         if let Some(name) = &check.score {
-            self.judge_score(name, check, report, baseline, &mut say);
+            let corrected = check.corrected.then(|| corrections.get(name)).flatten();
+            self.judge_score(name, check, (report, corrected), baseline, &mut say);
         }
         let within = |found: Option<f64>, most: f64, unit: &str| match found {
             None => (Outcome::Undecided, "nothing was measured".to_owned()),
@@ -206,31 +230,35 @@ impl Gate {
         &self,
         name: &str,
         check: &Check,
-        report: &Report,
+        (report, corrected): (&Report, Option<&Result<Figure, String>>),
         baseline: Option<&Comparison>,
         say: &mut impl FnMut(String, (Outcome, String)),
     ) {
         let score = report.scores.iter().find(|score| score.name == name);
-        let estimate = score.and_then(|score| score.estimate);
+        let estimate = score.and_then(|score| score.estimate).map(|found| (found.low, found.high));
         let percent = self.confidence() * 100.0;
-        let none = || (Outcome::Undecided, format!("no sample has a number of `{name}`"));
+        let none = || format!("no sample has a number of `{name}`");
+        let interval = match (check.corrected, corrected) {
+            (false, _) => estimate.ok_or_else(none),
+            (true, Some(Ok(figure))) => Ok((figure.low, figure.high)),
+            (true, Some(Err(why))) => Err(why.clone()),
+            (true, None) => Err(format!("`{name}` is no judge's score, and cannot be corrected")),
+        };
+        let what = if check.corrected { "corrected, " } else { "" };
+        let mut bounded = |check: String, decide_by: &dyn Fn(f64, f64) -> Outcome| {
+            let decided = match &interval {
+                Ok((low, high)) => {
+                    (decide_by(*low, *high), format!("{what}{percent} % from {low:.4} to {high:.4}"))
+                }
+                Err(why) => (Outcome::Undecided, why.clone()),
+            };
+            say(check, decided);
+        };
         if let Some(bound) = check.at_least {
-            let decided = estimate.map_or_else(none, |found| {
-                (
-                    decide(found.low >= bound, found.high < bound),
-                    format!("{percent} % from {:.4} to {:.4}", found.low, found.high),
-                )
-            });
-            say(format!("{name} at least {bound}"), decided);
+            bounded(format!("{name} at least {bound}"), &|low, high| decide(low >= bound, high < bound));
         }
         if let Some(bound) = check.at_most {
-            let decided = estimate.map_or_else(none, |found| {
-                (
-                    decide(found.high <= bound, found.low > bound),
-                    format!("{percent} % from {:.4} to {:.4}", found.low, found.high),
-                )
-            });
-            say(format!("{name} at most {bound}"), decided);
+            bounded(format!("{name} at most {bound}"), &|low, high| decide(high <= bound, low > bound));
         }
         if let Some(bound) = check.coverage {
             let covered = score.map_or(0.0, super::report::ScoreReport::coverage);

@@ -4,7 +4,9 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// Bytes of a text that are searched for JSON.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
+/// Places at which a text is tried as JSON: one of brackets only would be read again from each of them.
+const TRIES: usize = 10_000;
 
 /// A text as JSON. `lenient`: in a Markdown fence, or with other text around it, too; of several the last one, as a
 /// model concludes at the end.
@@ -37,7 +39,8 @@ pub(crate) fn embedded<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Valu
     for text in texts {
         let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default();
         let mut from = 0;
-        while let Some(at) = text.get(from..).and_then(|rest| rest.find(['{', '['])) {
+        for _ in 0..TRIES {
+            let Some(at) = text.get(from..).and_then(|rest| rest.find(['{', '['])) else { break };
             from += at;
             let rest = text.get(from..).unwrap_or_default();
             let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();

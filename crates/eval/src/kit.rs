@@ -1,6 +1,6 @@
 //! What scorers and tasks are built with: the models, and ways out of the process.
 
-use hanok_base::{BoxFuture, Embedder, ModelName, NanoDollars, Provider, Usage};
+use hanok_base::{BoxFuture, ChatResponse, Embedder, ModelName, NanoDollars, Provider, Usage};
 use hanok_net::ClientOptions;
 use hanok_store::Store;
 use std::path::PathBuf;
@@ -22,6 +22,22 @@ pub struct Kit {
     pub network: ClientOptions,
     /// The folder of the eval's file, which its paths are relative to and its commands run in.
     pub base: PathBuf,
+}
+
+impl Kit {
+    /// What a call of `asked` cost, by what whoever asked through another process says of it, or by the prices here.
+    pub(crate) fn cost(&self, asked: &ModelName, response: &ChatResponse) -> Option<NanoDollars> {
+        let here = || self.prices.as_ref()?.cost(asked, &response.model, &response.usage);
+        told_cost(response).or_else(here)
+    }
+}
+
+/// What a call cost in the process that made it, which says so under `hanok_call`.
+pub(crate) fn told_cost(response: &ChatResponse) -> Option<NanoDollars> {
+    let dollars = response.extra.get("hanok_call")?.get("cost_usd")?.as_f64()?;
+    #[expect(clippy::cast_possible_truncation, reason = "billionths of a dollar of one call fit")]
+    let nano = (dollars * 1e9).round() as i64;
+    Some(NanoDollars(nano))
 }
 
 /// The texts that citations quote from.

@@ -2,7 +2,7 @@
 //! kept with the identity of the judge that it is of.
 
 use crate::calibration::{
-    self, Calibration, Corrected, Coverage, Item, JudgeSaid, Judged, calibrate, correct,
+    self, Calibration, Corrected, Coverage, Figure, Item, JudgeSaid, Judged, calibrate, correct,
 };
 use crate::judge::{Case, Judge, JudgeSpec, Records, Scale, fingerprint, identity};
 use crate::keeper::{KeepError, Keeper};
@@ -161,21 +161,23 @@ pub async fn check(
     Ok(report)
 }
 
-/// The rate of an experiment by the judge of this name and table, corrected by what was found out about it: what a gate
-/// should read. Refused where the judge was not checked, or is another one by now.
+/// The rate of an experiment by the judge of this name and identity (its [`fingerprint`]), corrected by what was found
+/// out about it: what a gate reads. Refused where the judge was not checked, is another one by now, or is no better than
+/// chance.
 pub async fn corrected_rate(
     keeper: &Keeper,
     name: &str,
-    spec: &JudgeSpec,
+    identity: &str,
     experiment: i64,
-) -> Result<Corrected, LabError> {
+    confidence: f64,
+) -> Result<Figure, LabError> {
     let kept = keeper.checks(name.to_owned(), 1).await?;
-    let Some(report) = kept.first().and_then(Report::read) else {
+    let Some(mut report) = kept.first().and_then(Report::read) else {
         return Err(LabError::Invalid(format!(
             "the judge `{name}` was not held against people's labels yet; run `hanok judge check`"
         )));
     };
-    if report.is_stale(spec) {
+    if report.identity != identity {
         return Err(LabError::Invalid(format!(
             "what is known of the judge `{name}` is of another model, prompt or rubric; run `hanok judge check` again"
         )));
@@ -183,8 +185,11 @@ pub async fn corrected_rate(
     let (queue, _) = queue_of(keeper, &report.calibration.scale, &report.queue).await?;
     let pairs = keeper.pairs(queue, report.identity.clone()).await?;
     let items: Vec<Item> = pairs.iter().map(|(item, said)| labels::checked(item, said.as_ref())).collect();
-    let found = &report.calibration;
-    Ok(of_experiment(keeper, experiment, name, &found.scale, found, &items).await?.corrected)
+    let found = &mut report.calibration;
+    found.options.confidence = confidence;
+    let corrected = of_experiment(keeper, experiment, name, &found.scale, found, &items).await?.corrected;
+    let refused = || LabError::Invalid(corrected.refused.clone().unwrap_or_default());
+    corrected.prediction_powered.ok_or_else(refused)
 }
 
 /// The number of a queue whose scale is the judge's, and how it is named.

@@ -179,7 +179,8 @@ pub fn of_trace_sample(sample: &Sample, reason: &str, urgency: u32) -> Option<Ne
     let mut content = Object::new();
     content.insert("question".to_owned(), question_of(&sample.input).into());
     content.insert("answer".to_owned(), answer);
-    for name in ["model", "prompt", "scores"] {
+    // Scores are left out: who labels is to see neither the judge's nor anybody else's.
+    for name in ["model", "prompt"] {
         if let Some(value) = sample.metadata.get(name) {
             content.insert(name.to_owned(), value.clone());
         }
@@ -239,20 +240,5 @@ pub fn probed(item: &AnnotationItem, said: Option<&JudgeOpinion>, with_reference
         answer: checked.answer,
         other: part(item, "other"),
         author: part(item, "model"),
-    }
-}
-
-/// A sample of an item: what people settled on is expected, as its label.
-pub fn sample(item: &AnnotationItem, scale: &Scale) -> Sample {
-    let mut input = item.content.clone();
-    input.shift_remove("scores");
-    let level = item.level.and_then(|level| usize::try_from(level).ok());
-    Sample {
-        id: item.key.clone(),
-        input,
-        expected: level.map(|level| scale.label(level).into()),
-        metadata: Object::new(),
-        cluster: item.cluster.clone(),
-        origin: item.origin.map(|(trace, span)| Sample::origin_of(trace, span)),
     }
 }

@@ -191,7 +191,8 @@ impl Documents<'_> {
     pub async fn texts_at(self, path: String) -> Result<Vec<String>, StoreError> {
         self.store
             .read(move |conn| {
-                let mut statement = conn.prepare_cached("SELECT id FROM sources WHERE path = ?1 ORDER BY id")?;
+                let mut statement =
+                    conn.prepare_cached("SELECT id FROM sources WHERE path = ?1 ORDER BY id")?;
                 let ids = statement.query_map([path], |row| row.get::<_, i64>(0))?;
                 let mut texts = Vec::new();
                 for id in ids {

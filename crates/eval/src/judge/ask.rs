@@ -7,8 +7,8 @@ use super::spec::JudgeSpec;
 use crate::Kit;
 use crate::scorer::short;
 use hanok_base::{
-    CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Operation, Provider,
-    ProviderError, ProviderErrorKind, Role, Sampling, SpanScope,
+    CallContext, ChatRequest, Dialect, Message, ModelName, NanoDollars, Operation, Provider, ProviderError,
+    ProviderErrorKind, Role, Sampling, SpanScope,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Member {
                 Ok(response) => response,
                 Err(error) => return Answered { said: failed(&error), reasoning: String::new(), cost },
             };
-            cost = add(cost, self.cost(&response));
+            cost = add(cost, self.kit.cost(&self.model, &response));
             let why = match read(&response, scale, case) {
                 Said::Verdict { told, reasoning } => {
                     return Answered { said: Answer::Verdict(told), reasoning, cost };
@@ -142,10 +142,6 @@ impl Member {
             ..Sampling::default()
         };
         request
-    }
-
-    fn cost(&self, response: &ChatResponse) -> Option<NanoDollars> {
-        self.kit.prices.as_ref()?.cost(&self.model, &response.model, &response.usage)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The members of a scorer of kind `judge`.
 
+use crate::task::PromptVersions;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -66,6 +67,19 @@ impl JudgeSpec {
             seed: 0,
             max_tokens: None,
         }
+    }
+}
+
+impl JudgeSpec {
+    /// The same with the prompt of the library in the version that its label stands at now, so that the judge's identity
+    /// says which words it is asked in. What is wrong with the prompt, in words.
+    pub async fn pinned(mut self, prompts: Option<&dyn PromptVersions>) -> Result<Self, String> {
+        if let (Some(reference), Some(prompts)) = (&self.prompt, prompts) {
+            let version = prompts.version(reference).await?;
+            let name = reference.split_once('@').map_or(reference.as_str(), |(name, _)| name);
+            self.prompt = Some(format!("{name}@{version}"));
+        }
+        Ok(self)
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) use texts::short;
 
 use crate::Kit;
 use crate::judge::{self, Judge, Judging};
+use crate::task::PromptVersions;
 use hanok_base::{BoxFuture, CallContext, Output, Sample, SampleScore, Scorer};
 use serde_json::Value;
 use std::sync::Arc;
@@ -56,6 +57,20 @@ pub fn build(spec: &ScorerSpec, kit: &Kit) -> Result<Arc<dyn Scorer>, SpecError>
         Kind::Judge(spec) => ask(Judge::new(spec, kit).and_then(Judging::new).map_err(fault)?),
     };
     Ok(Arc::new(Framed { identity: identity(spec, kit), frame, work }))
+}
+
+/// A table whose judge, where it is one, is asked by its prompt as that is now, see
+/// [`JudgeSpec::pinned`](crate::judge::JudgeSpec::pinned).
+pub async fn pinned(
+    mut spec: ScorerSpec,
+    prompts: Option<&dyn PromptVersions>,
+) -> Result<ScorerSpec, SpecError> {
+    if let Kind::Judge(judge) = spec.kind {
+        let pinned = judge.pinned(prompts).await;
+        let pinned = pinned.map_err(|message| SpecError { name: spec.name.clone(), message })?;
+        spec.kind = Kind::Judge(Box::new(pinned));
+    }
+    Ok(spec)
 }
 
 fn rule(rule: impl Rule + 'static) -> Work {

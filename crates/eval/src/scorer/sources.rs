@@ -96,6 +96,7 @@ fn fault(citation: &Citation, texts: &HashMap<&str, Vec<String>>) -> Option<Stri
     if texts.is_empty() {
         return Some(format!("there is no document `{}`", quote.source));
     }
-    let is_there = |text: &String| text.get(quote.start..quote.end) == Some(&quote.text) && !quote.text.is_empty();
+    let is_there =
+        |text: &String| text.get(quote.start..quote.end) == Some(&quote.text) && !quote.text.is_empty();
     (!texts.iter().any(is_there)).then(|| format!("`{}` does not say that there", quote.source))
 }

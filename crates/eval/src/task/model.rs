@@ -1,11 +1,12 @@
 //! A model, an alias, a route, an agent or a prompt of the house: all of them names that the gateway knows.
 
 use super::Bench;
+use crate::kit::told_cost;
 use crate::spec::{ModelTask, PromptTask, SamplingSpec, TemplateMessage};
 use crate::template::{fill, only_text, text};
 use hanok_base::{
-    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, NanoDollars, Object,
-    Output, OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
+    BoxFuture, CallContext, ChatRequest, ChatResponse, Dialect, Message, ModelName, Object, Output,
+    OutputFormat, Part, Provider, Role, Sample, Task, TaskError, ToolSpec,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -151,10 +152,8 @@ fn output(response: ChatResponse, is_structured: bool) -> Output {
     let mut output = Output { usage: response.usage, ..Output::default() };
     if let Some(call) = response.extra.get("hanok_call") {
         output.trace = call.get("trace_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        #[expect(clippy::cast_possible_truncation, reason = "billionths of a dollar of one call fit")]
-        let nano = |dollars: f64| NanoDollars((dollars * 1e9).round() as i64);
-        output.cost = call.get("cost_usd").and_then(Value::as_f64).map(nano);
     }
+    output.cost = told_cost(&response);
     let mut refusal = String::new();
     for part in response.choices.into_iter().next().map(|choice| choice.message.parts).unwrap_or_default() {
         match part {

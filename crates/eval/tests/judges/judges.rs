@@ -2,10 +2,12 @@
 
 use crate::scripted::{Reply, block, kit, verdicts};
 use hanok_base::{
-    CallContext, ModelName, NanoDollars, Output, ProviderErrorKind, Role, Sample, ScoreValue, Usage, Verdict,
+    BoxFuture, CallContext, ModelName, NanoDollars, Output, ProviderErrorKind, Role, Sample, ScoreValue,
+    Usage, Verdict,
 };
 use hanok_eval::judge::{Case, Form, Judge, JudgeSpec, fingerprint, identity};
 use hanok_eval::scorer::{ScorerSpec, build};
+use hanok_eval::task::PromptVersions;
 use hanok_eval::{Kit, Prices};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -202,6 +204,30 @@ async fn a_judge_may_be_a_prompt_of_the_library() {
     let spec = JudgeSpec { prompt: Some("strict@production".into()), ..JudgeSpec::new("m", "is right") };
     let judge = Judge::new(&spec, &kit).unwrap();
     assert_eq!(judge.judge(&CallContext::unrecorded(), &CASE, 0).await.level, Some(1));
+}
+
+#[tokio::test]
+async fn a_prompt_of_the_library_is_pinned_to_its_version() {
+    struct Versions(&'static str);
+    impl PromptVersions for Versions {
+        fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>> {
+            let known = reference == "strict@production";
+            Box::pin(async move {
+                if known { Ok(self.0.to_owned()) } else { Err("there is no such prompt".into()) }
+            })
+        }
+    }
+    let of = async |prompt: &str, version| {
+        let spec = JudgeSpec { prompt: Some(prompt.into()), ..JudgeSpec::new("m", "r") };
+        spec.pinned(Some(&Versions(version))).await
+    };
+    let (one, two) =
+        (of("strict@production", "1a").await.unwrap(), of("strict@production", "2b").await.unwrap());
+    assert_eq!(one.prompt.as_deref(), Some("strict@1a"));
+    assert_ne!(fingerprint(&identity(&one)), fingerprint(&identity(&two)));
+    assert!(of("other", "1a").await.is_err());
+    let plain = JudgeSpec::new("m", "r");
+    assert_eq!(plain.clone().pinned(Some(&Versions("1a"))).await.unwrap(), plain);
 }
 
 #[test]

@@ -346,3 +346,74 @@ async fn endpoints_are_posted_to_and_only_theirs_is_reached() {
         assert!(build(&spec, &kit).err().unwrap().to_string().contains(expect));
     }
 }
+
+#[tokio::test]
+async fn no_text_is_too_odd() {
+    let pieces = [
+        "a",
+        "B",
+        " ",
+        "\n",
+        "\t",
+        ".",
+        ",",
+        "-",
+        "1",
+        "23",
+        "0",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        ":",
+        "null",
+        "```",
+        "json\n",
+        "한",
+        "글\u{301}",
+        "é",
+        "\u{1c}",
+        "\u{a0}",
+        "\u{2212}",
+        "\u{ff11}",
+        "&amp;",
+        "<skipped>",
+        "\u{10ffff}",
+        "e9",
+        "$.a",
+        "\\",
+    ];
+    let tables = [
+        json!({"kind": "exact", "ignore": ["form", "case", "punctuation", "articles", "space"]}),
+        json!({"kind": "contains", "at": "end", "all": true}),
+        json!({"kind": "regex"}),
+        json!({"kind": "json-schema", "lenient": true}),
+        json!({"kind": "json-path", "path": "$..a", "lenient": true}),
+        json!({"kind": "numeric", "pick": "any"}),
+        json!({"kind": "numeric", "decimal": ","}),
+        json!({"kind": "edit-distance", "unit": "word"}),
+        json!({"kind": "bleu", "lowercase": true}),
+        json!({"kind": "bleu", "tokens": "char"}),
+        json!({"kind": "chrf", "words": 2}),
+        json!({"kind": "rouge", "of": ["1", "l", "lsum"]}),
+        json!({"kind": "exact", "output": "$.a"}),
+    ];
+    let mut draws = hanok_stats::Draws::new(5);
+    let mut text = || -> String { (0..draws.below(24)).map(|_| pieces[draws.below(pieces.len())]).collect() };
+    let kit = Kit::default();
+    for round in 0..3_000 {
+        let output = Output { text: text(), ..Output::default() };
+        let found = scored(&kit, tables[round % tables.len()].clone(), output, json!(text())).await;
+        if let Some(number) = found.get("value").and_then(Value::as_f64) {
+            assert!((0.0..=1.0 + 1e-12).contains(&number), "{found}");
+        }
+        assert_eq!(found.as_object().unwrap().len(), 1, "{found}");
+    }
+    // Brackets alone are not read again from each of them.
+    let begun = Instant::now();
+    let output = Output { text: "[".repeat(500_000), ..Output::default() };
+    let found = scored(&kit, json!({"kind": "json-schema", "lenient": true}), output, json!(null)).await;
+    assert_eq!(found, json!({"value": false}));
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}

@@ -113,7 +113,9 @@ async fn in_house(
     table: &JudgeSpec,
 ) -> anyhow::Result<Report> {
     let runner = &house.experiments.runner;
-    let judge = Judge::new(table, &house.bench.kit)
+    let table = table.clone().pinned(house.bench.prompts.as_deref()).await;
+    let table = table.map_err(anyhow::Error::msg).with_context(|| format!("judge `{name}`"))?;
+    let judge = Judge::new(&table, &house.bench.kit)
         .map_err(anyhow::Error::msg)
         .with_context(|| format!("judge `{name}`"))?;
     let queue = which.queue.clone().unwrap_or_else(|| name.to_owned());

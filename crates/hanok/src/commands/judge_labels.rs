@@ -241,10 +241,9 @@ fn show(queue: &Queue, scale: &Scale, item: &AnnotationItem) -> anyhow::Result<(
     if !queue.instructions.is_empty() {
         lines.push(queue.instructions.clone());
     }
-    for (name, value) in &item.content {
-        // What others thought of it would not be blind.
-        if name != "scores" && name != "model" {
-            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    // Who wrote it must not count.
+    for name in ["question", "reference", "answer", "other"] {
+        if let Some(text) = labels::part(item, name) {
             lines.push(format!("\n{name}\n  {}", text.replace('\n', "\n  ")));
         }
     }

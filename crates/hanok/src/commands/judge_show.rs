@@ -163,16 +163,16 @@ fn verdict(found: &Calibration) -> String {
 fn confusion(found: &Calibration) -> Vec<String> {
     let labels = &found.scale.labels;
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(8);
-    let head: String = labels.iter().rev().map(|label| format!(" {label:>width$}")).collect();
-    let mut lines = vec![format!("{:<width$}{head}   <- people", "judge")];
+    let head: Vec<String> = labels.iter().rev().map(|label| format!(" {label:>width$}")).collect();
+    let mut lines = vec![format!("{:<width$}{}   <- people", "judge", head.concat())];
     for (said, label) in labels.iter().enumerate().rev() {
-        let row: String = found
+        let row: Vec<String> = found
             .confusion
             .iter()
             .rev()
             .map(|counts| format!(" {:>width$}", counts.get(said).copied().unwrap_or(0)))
             .collect();
-        lines.push(format!("{label:<width$}{row}"));
+        lines.push(format!("{label:<width$}{}", row.concat()));
     }
     lines
 }
@@ -217,13 +217,19 @@ fn probe(probe: &Probe) -> String {
     if probe.kind == Kind::Own {
         return format!("{name:<22} {:+.1} points ({}){unread}  {state}", rate.value * 100.0, range(rate));
     }
-    let shapes: String = probe
+    let shapes: Vec<String> = probe
         .shapes
         .iter()
         .filter(|(_, (hits, _))| *hits > 0)
         .map(|(shape, (hits, of))| format!("\n  {shape}: {hits} of {of}"))
         .collect();
-    format!("{name:<22} {} of {} {verb} ({} %){unread}  {state}{shapes}", probe.hits, probe.n, range(rate))
+    format!(
+        "{name:<22} {} of {} {verb} ({} %){unread}  {state}{}",
+        probe.hits,
+        probe.n,
+        range(rate),
+        shapes.concat()
+    )
 }
 
 fn corrected(corrected: &Corrected, is_share: bool) -> Vec<String> {
