@@ -207,6 +207,12 @@ def test_versions_labels_and_their_records(served, vendors):
         return {group["by"]["prompt"] for group in groups}
 
     eventually(lambda: {f"shift@{first}", f"shift@{second}"} <= versions_summed(), what="sums by version")
+    assert served.post("/api/scores", {"trace_id": trace_id, "name": "helpful", "value": True}).status == 200
+    metrics = {version["version"]: version for version in served.get("/api/prompts/shift/metrics").json["versions"]}
+    assert metrics[first]["scores"] == {"helpful": {"count": 1, "mean": 1.0}} and metrics[second]["scores"] == {}
+    assert metrics[first]["calls"] >= 3 and metrics[first]["latency_ms"]["p50"] > 0
+    found = served.traces(filter="prompt:shift")["traces"]
+    assert {trace["prompt"] for trace in found} == {f"shift@{first}", f"shift@{second}"}
 
 
 def test_an_edit_is_written_back(served):
