@@ -181,7 +181,12 @@ pub async fn metrics(traces: &TraceStore, name: &str, project: Option<&str>) -> 
     let mut versions = Vec::new();
     for group in StatsView::new(&stats, &group_by).groups {
         let prompt = group.by.get("prompt").and_then(Value::as_str).unwrap_or_default();
-        let version = prompt.split_once('@').map(|(_, version)| version.to_owned());
+        let (used, version) = prompt.split_once('@').map_or((prompt, None), |(used, at)| (used, Some(at)));
+        // Other prompts' groups are there, too, with nothing in them.
+        if used != name {
+            continue;
+        }
+        let version = version.map(str::to_owned);
         let own = scores.iter().filter(|scores| scores.version == version);
         let scored: Object = own
             .map(|scores| (scores.name.clone(), json!({ "count": scores.count, "mean": scores.mean })))
