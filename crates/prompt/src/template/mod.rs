@@ -5,11 +5,13 @@
 //! stack, the memory or the time: nesting, output and work have limits. And whatever is wrong has a line and a column.
 //!
 //! Reading order: `tree` (what a template is), `parse`, `space` (which white space tags take with them), `value`,
-//! `render`, `helpers`.
+//! `helpers`, `scope` (what names mean), `eval`, `render`.
 
+mod eval;
 mod helpers;
 mod parse;
 mod render;
+mod scope;
 mod space;
 mod tree;
 mod value;
