@@ -162,6 +162,25 @@ def test_problems_are_told_in_the_callers_dialect(served):
 def test_prompts_are_listed_as_models(served):
     ids = [model.id for model in served.client().models.list()]
     assert "prompt/openai" in ids and "prompt/gemini" in ids
+    assert ollama.Client(host=served.url).show("prompt/openai").capabilities == ["completion"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("path, more", [
+    ("/v1/chat/completions", {"messages": []}),
+    ("/v1/messages", {"messages": [], "max_tokens": 9}),
+    ("/v1/responses", {}),
+    ("/api/chat", {"messages": []}),
+], ids=lambda what: what if isinstance(what, str) else "")
+def test_records_show_what_was_asked(served, path, more, stream):
+    metadata = {"name": "Ann", "session_id": "s-1"}
+    reply = served.post(path, {"model": "prompt/openai", "stream": stream, "metadata": metadata, **more})
+    assert reply.status == 200, reply.text
+    trace = served.trace(reply.headers["x-hanok-trace-id"], spans=2)
+    root = trace["spans"][0]["attributes"]
+    said = [part["content"].strip() for message in root["gen_ai.input.messages"] for part in message["parts"]]
+    assert said == ["Be kind.", "Hello Ann, 1 times"], root
+    assert "hanok.exchange.unreadable" not in root and trace["summary"]["session"] == "s-1"
 
 
 def test_versions_labels_and_their_records(served, vendors):
@@ -207,6 +226,12 @@ def test_versions_labels_and_their_records(served, vendors):
         return {group["by"]["prompt"] for group in groups}
 
     eventually(lambda: {f"shift@{first}", f"shift@{second}"} <= versions_summed(), what="sums by version")
+    assert served.post("/api/scores", {"trace_id": trace_id, "name": "helpful", "value": True}).status == 200
+    metrics = {version["version"]: version for version in served.get("/api/prompts/shift/metrics").json["versions"]}
+    assert metrics[first]["scores"] == {"helpful": {"count": 1, "mean": 1.0}} and metrics[second]["scores"] == {}
+    assert metrics[first]["calls"] >= 3 and metrics[first]["latency_ms"]["p50"] > 0, metrics
+    found = served.traces(filter="prompt:shift")["traces"]
+    assert {trace["prompt"] for trace in found} == {f"shift@{first}", f"shift@{second}"}
 
 
 def test_an_edit_is_written_back(served):

@@ -82,6 +82,8 @@ pub(crate) enum Reply {
     Whole {
         /// The body.
         body: Vec<u8>,
+        /// The request as it is recorded, where that is not the client's own.
+        asked: Option<Bytes>,
     },
     /// Events, still to be encoded.
     Events {
@@ -91,6 +93,8 @@ pub(crate) enum Reply {
         events: EventStream,
         /// How the client wants them.
         options: StreamOptions,
+        /// The request as it is recorded, where that is not the client's own.
+        asked: Option<Bytes>,
     },
 }
 
@@ -177,7 +181,7 @@ impl ClientCall<'_> {
                 model: self.peek.model.as_str().into(),
                 request: self.body.clone(),
             };
-            return Ok(Reply::Events { provider: provider.name().clone(), events, options });
+            return Ok(Reply::Events { provider: provider.name().clone(), events, options, asked: None });
         }
         let mut response = provider.chat(cx, &request).await?;
         if let Some(own_id) = own_id {
@@ -185,7 +189,7 @@ impl ClientCall<'_> {
         }
         // The client knows the model by the name it asked for.
         response.model = self.peek.model.as_str().into();
-        Ok(Reply::Whole { body: wire.encode_response(&response, self.body) })
+        Ok(Reply::Whole { body: wire.encode_response(&response, self.body), asked: None })
     }
 
     async fn embed(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
@@ -195,7 +199,7 @@ impl ClientCall<'_> {
         request.model = step.target.model.clone();
         let mut response = step.target.provider.embed(cx, &request).await?;
         response.model = self.peek.model.as_str().into();
-        Ok(Reply::Whole { body: wire.encode_embed_response(self.route, &response, self.body) })
+        Ok(Reply::Whole { body: wire.encode_embed_response(self.route, &response, self.body), asked: None })
     }
 
     async fn rerank(&self, cx: &CallContext, step: &Step<'_>) -> Result<Reply, Failure> {
@@ -203,7 +207,7 @@ impl ClientCall<'_> {
         request.model = step.target.model.clone();
         let mut response = step.target.provider.rerank(cx, &request).await?;
         response.model = self.peek.model.as_str().into();
-        Ok(Reply::Whole { body: rerank::encode_response(&response, self.body) })
+        Ok(Reply::Whole { body: rerank::encode_response(&response, self.body), asked: None })
     }
 
     /// An estimate, where the target itself cannot be asked in the client's dialect.
@@ -215,7 +219,7 @@ impl ClientCall<'_> {
             message: format!("estimated: {} cannot be asked for the count", step.target.id()),
         };
         cx.degrade(vec![estimate], step.target.provider.name())?;
-        Ok(Reply::Whole { body: wire.encode_token_count(tokens::estimate_tokens(&request)) })
+        Ok(Reply::Whole { body: wire.encode_token_count(tokens::estimate_tokens(&request)), asked: None })
     }
 }
 

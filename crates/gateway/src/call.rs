@@ -571,6 +571,7 @@ fn warnings(held: &Held) -> Option<String> {
 /// Ties the gateway span to the answer: it ends with the answer's last byte.
 fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
     let Answered { reply, mut held, limits, cache } = answered;
+    let recorded = |asked: Option<Bytes>| asked.unwrap_or_else(|| call.body.clone());
     let mut headers = told(call.dialect, limits.as_ref());
     if cache.is_some() {
         headers.push(("x-hanok-cache".into(), "miss".to_owned()));
@@ -616,21 +617,21 @@ fn finish(mut scope: SpanScope, call: &Call, answered: Answered<'_>) -> Answer {
             };
             Answer { status: raw.status, content_type: raw.content_type, headers, body }
         }
-        Reply::Whole { body } => {
+        Reply::Whole { body, asked } => {
             let body = Bytes::from(body);
             keep_whole(&content_type(false), &body);
             if call.route == Route::Chat {
                 scope.exchange(Exchange {
                     dialect: call.dialect,
-                    request: call.body.clone(),
+                    request: recorded(asked),
                     response: ResponseBytes::Whole(body.clone()),
                 });
             }
             scope.finish();
             Answer { status: 200, content_type: content_type(false), headers, body: AnswerBody::Whole(body) }
         }
-        Reply::Events { provider, events, options } => {
-            let request = call.body.clone();
+        Reply::Events { provider, events, options, asked } => {
+            let request = recorded(asked);
             let stream = AnswerStream::typed(call.dialect, provider, events, options, request, scope, held);
             let content_type = content_type(true);
             let body =

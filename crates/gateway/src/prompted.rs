@@ -11,13 +11,14 @@ use crate::inner::own;
 use crate::key::Key;
 use crate::plan::{Facts, Step};
 use crate::route::Model;
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use hanok_base::{
     Attributes, BoxFuture, CallContext, ChatRequest, ChatResponse, Delta, Dialect, ErrorKind, EventStream,
     Object, Part, Problem, ProviderError, ProviderErrorKind, ProviderName, Route, SpanScope, StreamEvent,
 };
 use hanok_wire::prompted::{decode_prompted, named_prompt, take_variables};
-use hanok_wire::{Peek, StreamOptions, codec, tokens};
+use hanok_wire::{Peek, RequestOptions, StreamOptions, codec, tokens};
 use std::sync::Arc;
 
 /// The provider name under which prompts are offered.
@@ -194,18 +195,20 @@ impl Gateway {
         if let Some(key) = key {
             check_key(key, &asked)?;
         }
-        let request =
+        let mut request =
             decode_prompted(call.dialect, &call.body, &shown).map_err(|error| bad_request(&error))?;
+        let variables = take_variables(&mut request);
         let Prepared { mut request, labels, identity, reading } =
-            self.prepared(scope, &asked, request).await?;
+            self.prepared(scope, &asked, variables.clone(), request).await?;
         for (name, value) in labels {
             scope.set(name, value);
         }
+        let recorded = recorded(call.dialect, &request, &shown, variables);
         let model = self.target_of(&asked, &request)?;
         let thought = tokens::estimate_tokens(&request);
         if call.route == Route::CountTokens {
             let body = codec(call.dialect).encode_token_count(thought);
-            let (reply, held) = (Reply::Whole { body }, Held::default());
+            let (reply, held) = (Reply::Whole { body, asked: None }, Held::default());
             return Ok(Outcome::Answered(Answered { reply, held, limits: None, cache: None }));
         }
         let cache_key_of = request.cache_key.clone();
@@ -246,7 +249,8 @@ impl Gateway {
                 return Err(if unknown { of_prompt(&asked, problem) } else { problem });
             }
         };
-        let reply = reply(scope.context(), call, peek, &shown, provider, said);
+        let names = Names { peek, shown: &shown, asked: recorded };
+        let reply = reply(scope.context(), call, names, provider, said);
         let held = Held { admission, ..held };
         let cache = cached.map(|(id, _)| (&self.cache, id));
         Ok(Outcome::Answered(Answered { reply, held, limits, cache }))
@@ -257,7 +261,7 @@ impl Gateway {
         &self,
         scope: &mut SpanScope,
         asked: AskedPrompt,
-        request: ChatRequest,
+        mut request: ChatRequest,
     ) -> Result<(EventStream, Held), ProviderError> {
         let cx = scope.context().clone();
         let key = cx
@@ -270,8 +274,9 @@ impl Gateway {
         if let Some(key) = &key {
             check_key(key, &asked).map_err(failed)?;
         }
+        let variables = take_variables(&mut request);
         let Prepared { mut request, labels, reading, .. } =
-            self.prepared(scope, &asked, request).await.map_err(failed)?;
+            self.prepared(scope, &asked, variables, request).await.map_err(failed)?;
         for (name, value) in labels {
             scope.set(name, value);
         }
@@ -297,11 +302,11 @@ impl Gateway {
         &self,
         scope: &SpanScope,
         asked: &AskedPrompt,
-        mut request: ChatRequest,
+        variables: Object,
+        request: ChatRequest,
     ) -> Result<Prepared, Problem> {
         let unknown = || Problem::new(ErrorKind::NotFound, "prompt_not_found", "no prompts are kept here");
         let prompts = self.prompts().ok_or_else(unknown)?;
-        let variables = take_variables(&mut request);
         prompts.prepare(scope.context(), asked, variables, request).await
     }
 
@@ -382,6 +387,18 @@ impl Gateway {
     }
 }
 
+/// A filled-in request in the client's dialect, with the variables it was filled in with: what the records show, as the
+/// client's own may say nothing. `None` where the dialect cannot say it.
+fn recorded(dialect: Dialect, request: &ChatRequest, shown: &str, variables: Object) -> Option<Bytes> {
+    let mut request = ChatRequest { model: shown.into(), ..request.clone() };
+    if request.dialect == Some(dialect) && !variables.is_empty() {
+        let name = if dialect == Dialect::Gemini { "labels" } else { "metadata" };
+        request.extra.insert(name.to_owned(), variables.into());
+    }
+    let encoded = codec(dialect).encode_request(&request, RequestOptions::default());
+    encoded.refused.is_none().then(|| encoded.body.into())
+}
+
 /// Whether a key may call a prompt: by its name, or by its name with the label.
 fn check_key(key: &Key, asked: &AskedPrompt) -> Result<(), Problem> {
     key.check_model(&asked.model_name())
@@ -398,15 +415,18 @@ fn of_prompt(asked: &AskedPrompt, problem: Problem) -> Problem {
     ))
 }
 
+/// How a call is named to its client, and in the records.
+struct Names<'a> {
+    peek: &'a Peek,
+    /// The model, as the client knows it.
+    shown: &'a str,
+    /// The request as it is recorded.
+    asked: Option<Bytes>,
+}
+
 /// What a target said, for a client that asked in its own dialect.
-fn reply(
-    cx: &CallContext,
-    call: &Call,
-    peek: &Peek,
-    shown: &str,
-    provider: ProviderName,
-    said: Said,
-) -> Reply {
+fn reply(cx: &CallContext, call: &Call, names: Names<'_>, provider: ProviderName, said: Said) -> Reply {
+    let Names { peek, shown, asked } = names;
     // A response may be asked back by its id, so that it must be one of ours and no other's.
     let own_id = (call.dialect == Dialect::OpenAiResponses).then(|| own_response_id(cx));
     match said {
@@ -419,14 +439,14 @@ fn reply(
                 model: shown.into(),
                 request: call.body.clone(),
             };
-            Reply::Events { provider, events, options }
+            Reply::Events { provider, events, options, asked }
         }
         Said::Whole(mut response) => {
             if let Some(own_id) = own_id {
                 response.id = own_id;
             }
             response.model = shown.into();
-            Reply::Whole { body: codec(call.dialect).encode_response(&response, &call.body) }
+            Reply::Whole { body: codec(call.dialect).encode_response(&response, &call.body), asked }
         }
     }
 }

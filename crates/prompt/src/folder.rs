@@ -72,9 +72,10 @@ pub(crate) fn read(folder: &Path) -> io::Result<Files> {
         } else {
             std::fs::read_to_string(&stamp.path).map_err(|error| error.to_string())
         };
-        match partial_name(&name) {
-            Some(partial) => drop(text.map(|text| files.partials.insert(partial, text))),
-            None => drop(files.prompts.insert(name, text)),
+        match (partial_name(&name), text) {
+            (Some(partial), Ok(text)) => drop(files.partials.insert(partial, text)),
+            // A partial that cannot be read is told of like a prompt.
+            (_, text) => drop(files.prompts.insert(name, text)),
         }
     }
     Ok(files)

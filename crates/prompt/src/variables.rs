@@ -9,6 +9,10 @@ use serde_json::Value;
 /// The values of a prompt's variables, by name.
 pub type Variables = Object;
 
+/// What clients say of a call beside its variables, in the same place: whose it is.
+const LABELS: [&str; 8] =
+    ["conversation_id", "end_user_id", "session", "session_id", "tags", "thread_id", "user", "user_id"];
+
 /// A variable that a prompt has, for people and forms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Variable {
@@ -66,6 +70,10 @@ pub(crate) fn prepared(
         return Ok(all);
     };
     let properties = input.properties();
+    let named = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
+    if !input.schema.get("additionalProperties").is_some_and(Value::is_object) {
+        all.retain(|name, _| named(name) || !LABELS.contains(&name.as_str()));
+    }
     for (name, value) in &mut all {
         let property = properties.and_then(|properties| properties.get(name));
         let schema = property.or_else(|| input.schema.get("additionalProperties"));

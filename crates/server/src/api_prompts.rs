@@ -111,6 +111,15 @@ pub(crate) async fn history(
     )
 }
 
+pub(crate) async fn metrics(
+    State(house): State<Arc<House>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path,
+) -> Response {
+    let only = visitor.only_project();
+    answer(prompts::metrics(&house.traces_of(&visitor), &name, only).await)
+}
+
 #[derive(Deserialize)]
 pub(crate) struct Between {
     from: String,

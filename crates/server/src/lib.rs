@@ -239,6 +239,7 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/prompts", get(api_prompts::list))
         .route("/api/prompts/{name}", get(api_prompts::show).put(api_prompts::save))
         .route("/api/prompts/{name}/history", get(api_prompts::history))
+        .route("/api/prompts/{name}/metrics", get(api_prompts::metrics))
         .route("/api/prompts/{name}/diff", get(api_prompts::diff))
         .route("/api/prompts/{name}/labels", post(api_prompts::label))
         .route("/api/prompts/{name}/render", post(api_prompts::render))

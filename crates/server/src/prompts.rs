@@ -3,9 +3,12 @@
 use hanok_base::{ChatRequest, ErrorKind, Object, Problem, Timestamp};
 use hanok_prompt::{Context, Diff, Library, LibraryError, Listed, Prompt, PromptError, Rendered, VersionId};
 use hanok_store::{PromptMove, PromptVersion};
+use hanok_trace::{StatsView, TraceStore, parse_dimensions, parse_filter, stats_query};
 use hanok_wire::{RequestOptions, codec};
 use serde_json::{Value, json};
 
+/// Versions whose calls are summed.
+const VERSIONS: usize = 1_000;
 /// Moves of labels that are told.
 const MOVES: usize = 200;
 
@@ -156,6 +159,46 @@ fn moved(one: &PromptMove) -> Value {
         "label": one.label, "from": one.before.as_deref().map(short), "to": one.after.as_deref().map(short),
         "at": time(one.moved), "author": one.author,
     })
+}
+
+/// What calls of each version of a prompt were: how many, what they cost, how long they took, and what they were
+/// scored. Of a project's traces, or of all.
+pub async fn metrics(traces: &TraceStore, name: &str, project: Option<&str>) -> Result<Value, Problem> {
+    let failed = |error: &(dyn std::error::Error + 'static)| {
+        tracing::error!(error, "what calls of a prompt were cannot be read");
+        Problem::new(ErrorKind::Unavailable, "store_unavailable", "the records cannot be read now")
+    };
+    let wrong = |error: &dyn std::fmt::Display| {
+        Problem::new(ErrorKind::InvalidRequest, "invalid_name", error.to_string())
+    };
+    let filter = parse_filter(&format!("prompt:{name}"), Timestamp::now()).map_err(|error| wrong(&error))?;
+    let mut query = stats_query(&filter);
+    query.group_by = parse_dimensions("prompt").map_err(|error| wrong(&error))?;
+    query.limit = VERSIONS;
+    let group_by = query.group_by.clone();
+    let stats = traces.stats(query).await.map_err(|error| failed(&error))?;
+    let scores = traces.store().prompts().scores(name, project).await.map_err(|error| failed(&error))?;
+    let mut versions = Vec::new();
+    for group in StatsView::new(&stats, &group_by).groups {
+        let prompt = group.by.get("prompt").and_then(Value::as_str).unwrap_or_default();
+        let (used, version) = prompt.split_once('@').map_or((prompt, None), |(used, at)| (used, Some(at)));
+        // Other prompts' groups are there, too, with nothing in them.
+        if used != name {
+            continue;
+        }
+        let version = version.map(str::to_owned);
+        let own = scores.iter().filter(|scores| scores.version == version);
+        let scored: Object = own
+            .map(|scores| (scores.name.clone(), json!({ "count": scores.count, "mean": scores.mean })))
+            .collect();
+        let mut told = json!(group.sums);
+        if let Value::Object(told) = &mut told {
+            told.insert("version".into(), version.into());
+            told.insert("scores".into(), scored.into());
+        }
+        versions.push(told);
+    }
+    Ok(json!({ "name": name, "versions": versions }))
 }
 
 /// What differs between two versions of a prompt; from the first, to the file where nothing else is said.

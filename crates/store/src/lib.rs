@@ -81,7 +81,7 @@ pub use last_backup::LastBackup;
 pub use ledger::{Balance, Ledger};
 pub use messages::{FoundTexts, NewTexts, TextMark};
 pub use outline::{Outline, SpanLine};
-pub use prompts::{PromptLabel, PromptMove, PromptVersion, Prompts};
+pub use prompts::{PromptLabel, PromptMove, PromptScores, PromptVersion, Prompts};
 pub use query::{Comparison, Has, Measure, Measured, ScoreTest, Scored, TraceQuery};
 pub use removal::{Aged, AuditLine, Removals, Removed, Size, Target};
 pub use responses::{LIFETIME, NewResponse, Responses, StoredResponse, Turn};

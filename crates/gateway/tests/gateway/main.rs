@@ -14,6 +14,7 @@ mod caching;
 mod keys;
 mod money;
 mod overshoot;
+mod prompts;
 mod resilience;
 mod resuming;
 mod rooms;

@@ -177,6 +177,8 @@ async fn follow_prompts(prompts: Arc<hanok_prompt::Library>) {
             tracing::error!(error = &error as &dyn std::error::Error, "the prompts cannot be followed");
         }
     };
+    // What was wrong with files before they were followed.
+    told(Ok(()));
     prompts.watch(std::future::pending(), &told).await;
 }
 

@@ -4,7 +4,7 @@ use crate::config::Effective;
 use futures_util::StreamExt as _;
 use hanok_base::{
     Attributes, BoxFuture, CallContext, ChatRequest, ChatResponse, ErrorKind, EventStream, ExampleSource,
-    ModelName, Object, Problem,
+    ModelName, Object, OutputFormat, Problem,
 };
 use hanok_gateway::{AskedPrompt, Misfit, Prepared};
 use hanok_prompt::{Context, FileExamples, Library, LibraryError, PromptError};
@@ -107,6 +107,7 @@ impl Served {
                 ));
             }
         };
+        let own_format = request.output != OutputFormat::Unset;
         rendered.fill(&mut request).map_err(told)?;
         let mut labels: Attributes = vec![
             (attribute::PROMPT_NAME.into(), prompt.name().into()),
@@ -114,7 +115,8 @@ impl Served {
         ];
         labels.extend(found.label.clone().map(|label| (LABEL.into(), label.into())));
         let reading =
-            prompt.reading().map(|reading| Arc::new(Read(reading)) as Arc<dyn hanok_gateway::Reading>);
+            prompt.reading().map(|reading| if own_format { Arc::new(reading.unchecked()) } else { reading });
+        let reading = reading.map(|reading| Arc::new(Read(reading)) as Arc<dyn hanok_gateway::Reading>);
         let identity = format!("{}@{}", prompt.name(), prompt.version().as_str());
         Ok(Prepared { request, labels, identity, reading })
     }

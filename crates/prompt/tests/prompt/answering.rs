@@ -143,6 +143,10 @@ fn answers_are_checked_mended_and_asked_for_again() {
     assert_eq!(request.messages[1].plain_text(), "{\"n\": \"one\"}");
     assert!(request.messages[2].plain_text().contains("/n: "));
 
+    // A request that says itself what the answer must be is not held to the prompt's schema.
+    let free = reading.unchecked();
+    assert!(!free.needs_whole() && free.check(&mut response(vec![Part::Text("no".into())])).is_ok());
+
     // What was cut off would be cut off again; a refusal or a call of a tool is no misfit.
     let mut cut = response(vec![Part::Text("{\"n\":".to_owned())]);
     cut.choices[0].finish = FinishReason::Length;

@@ -100,7 +100,11 @@ async fn what_is_not_there_is_named_with_what_is_near() {
     check("greet", Some("prodction"), "did you mean `production`?").await;
     check("greet", Some("0123abcdef"), "it has `latest`, `production`").await;
     check("broken", None, "broken.prompt:1:7: ").await;
-    let listed = library.list();
+    std::fs::write(house.prompts().join("_odd.prompt"), [0xff, 0xfe]).unwrap();
+    library.refresh().await.unwrap();
+    let odd = library.list().into_iter().find(|listed| listed.name == "_odd").unwrap();
+    assert!(odd.version.is_none() && odd.problem.unwrap().contains("UTF-8"));
+    let listed: Vec<_> = library.list().into_iter().filter(|listed| listed.name == "broken").collect();
     assert!(listed[0].problem.as_deref().unwrap().contains("broken.prompt:1:7"));
     for label in ["latest", "", "a b", "0123abcdef"] {
         let refused = library.label("greet", label, Some("latest"), "ann").await;

@@ -132,6 +132,8 @@ fn variables_are_checked_and_read() {
         }
     };
     check(json!({"name": "Ann"}), Ok("Ann 1"));
+    // Whose call it is stands in the same place, and is no variable unless the schema says so.
+    check(json!({"name": "Ann", "session_id": "s-1", "tags": ["x"]}), Ok("Ann 1 x"));
     // What dialects could only send as text.
     check(json!({"name": "7", "count": "3", "tags": "[\"a\", \"b\"]"}), Ok("7 3 a b"));
     check(json!({"count": 2}), Err("needs the variable `name` (who is greeted)"));

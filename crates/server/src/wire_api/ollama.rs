@@ -59,7 +59,20 @@ pub(crate) async fn show(
         let problem = Problem::new(ErrorKind::NotFound, "model_not_found", message);
         reply::problem(Dialect::Ollama, &problem, None)
     };
-    let Ok(model) = found else { return not_found() };
+    let Ok(model) = found else {
+        // What leads to no model by itself, and is offered all the same, is a prompt.
+        return match known {
+            Some((_, info)) => {
+                let info = ShowInfo {
+                    modified: info.created,
+                    capabilities: vec![Capability::Completion],
+                    ..ShowInfo::default()
+                };
+                reply::bytes(StatusCode::OK, "application/json", ollama::show(&name, &info))
+            }
+            None => not_found(),
+        };
+    };
     let context_length = house.gateway.context_length(&model);
     // What the operator says goes before what the server says.
     if model.context_length.is_none() {
