@@ -104,7 +104,7 @@ pub(crate) async fn compare(
     };
     let (Some(a), Some(b)) = (query.a, query.b) else {
         let choices = shown::choices(&keeper).await.map_err(|error| store_problem(&error));
-        return visit.show(choices, ui::choose_page);
+        return visit.show(choices, |page, choices| ui::choose_page(page, choices));
     };
     let asked =
         Asked { score: query.score, which: Which::parse(&query.show).unwrap_or_default(), from: query.from };

@@ -406,8 +406,8 @@ pub(crate) async fn datasets(keeper: &Keeper) -> Result<DatasetsView, KeepError>
 
 fn version(version: &DatasetVersion) -> VersionView {
     let source: Value = serde_json::from_str(&version.source).unwrap_or_default();
-    let kinds = ["file", "traces", "queue", "split"].into_iter();
-    let of = kinds.filter_map(|kind| Some((kind.to_owned(), plain(source.get(kind)?)))).next();
+    let mut kinds = ["file", "traces", "queue", "split"].into_iter();
+    let of = kinds.find_map(|kind| Some((kind.to_owned(), plain(source.get(kind)?))));
     VersionView {
         hash: version.short(),
         rows: version.rows,

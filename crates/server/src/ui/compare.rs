@@ -17,7 +17,7 @@ const COMPARED: usize = 6000;
 const NAMED: usize = 3;
 
 /// The page on which two experiments are chosen.
-pub fn choose_page(page: &Page, choices: &Vec<ExperimentRow>) -> Markup {
+pub fn choose_page(page: &Page, choices: &[ExperimentRow]) -> Markup {
     let e = &page.texts().evals;
     document(
         page,

@@ -121,16 +121,16 @@ pub(super) fn effect_line(of: &Interval, reach: f64, reading: Reading, label: &s
         let share = if reach > 0.0 { value / reach } else { 0.0 };
         format::percent(0.5 + 0.46 * share.clamp(-1.0, 1.0))
     };
-    line(place(of.low), place(of.value), place(of.high), "50%", reading.class(), label)
+    line([of.low, of.value, of.high].map(place), "50%", reading.class(), label)
 }
 
 /// A share with its interval on a line from 0 to 1.
 pub(super) fn share_line(of: &Interval, label: &str) -> Markup {
     let place = |value: f64| format::percent(0.02 + 0.96 * value.clamp(0.0, 1.0));
-    line(place(of.low), place(of.value), place(of.high), "2%", "open", label)
+    line([of.low, of.value, of.high].map(place), "2%", "open", label)
 }
 
-fn line(low: String, value: String, high: String, zero: &str, class: &str, label: &str) -> Markup {
+fn line([low, value, high]: [String; 3], zero: &str, class: &str, label: &str) -> Markup {
     html! {
         svg.chart width="100%" height="22" role="img" aria-label=(label) {
             line.zero x1=(zero) x2=(zero) y1="0" y2="22" {}
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn only_what_chance_does_not_explain_is_read() {
-        let at = |low, high| Some(Interval { value: (low + high) / 2.0, low, high, n: 9 });
+        let at = |low, high| Some(Interval { value: f64::midpoint(low, high), low, high, n: 9 });
         let check = |difference, p, less, want: Reading| {
             assert!(Reading::of(difference, p, 0.95, less) == want);
         };

@@ -67,6 +67,18 @@ pub struct ComparedPage {
     pub better: u64,
 }
 
+/// The rows that both have, and what became of each by the score at the path `?3`; `?4` is -1 where less is better.
+const PAIRS: &str = "WITH pairs AS MATERIALIZED (
+        SELECT a.row_id, a.repeat, json_extract(a.scores, ?3) AS before, json_extract(b.scores, ?3) AS after
+        FROM eval_results a JOIN eval_results b
+            ON b.experiment_id = ?2 AND b.row_id = a.row_id AND b.repeat = a.repeat
+        WHERE a.experiment_id = ?1),
+     kinds AS (
+        SELECT *, (after - before) * ?4 AS gain, CASE WHEN before IS NOT NULL AND after IS NULL THEN 1
+            WHEN (after - before) * ?4 < 0 THEN 0 WHEN (after - before) * ?4 > 0 THEN 2
+            WHEN after IS NULL OR before IS NULL THEN 3 ELSE 4 END AS kind
+        FROM pairs)";
+
 impl Evals<'_> {
     /// What two experiments made of the same rows by the score of this name: at most `limit` rows, regressions first,
     /// from the one at place `offset` on. Rows are the same where their whole content is.
@@ -96,21 +108,8 @@ impl Evals<'_> {
         let [limit, offset] = [limit, offset].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
         self.store
             .read(move |conn| {
-                let pairs = format!(
-                    "WITH pairs AS MATERIALIZED (
-                        SELECT a.row_id, a.repeat, json_extract(a.scores, ?3) AS before,
-                            json_extract(b.scores, ?3) AS after
-                        FROM eval_results a JOIN eval_results b
-                            ON b.experiment_id = ?2 AND b.row_id = a.row_id AND b.repeat = a.repeat
-                        WHERE a.experiment_id = ?1),
-                     kinds AS (
-                        SELECT *, (after - before) * ?4 AS gain, CASE WHEN before IS NOT NULL AND after IS NULL THEN 1
-                            WHEN (after - before) * ?4 < 0 THEN 0 WHEN (after - before) * ?4 > 0 THEN 2
-                            WHEN after IS NULL OR before IS NULL THEN 3 ELSE 4 END AS kind
-                        FROM pairs)"
-                );
                 let mut select = conn.prepare_cached(&format!(
-                    "{pairs}, page AS MATERIALIZED (
+                    "{PAIRS}, page AS MATERIALIZED (
                         SELECT * FROM kinds ORDER BY kind, gain, row_id, repeat LIMIT ?5 OFFSET ?6)
                      SELECT p.row_id, p.repeat, r.body, p.before, p.after, x.output, y.output, a.error, b.error,
                         a.scores, b.scores, x.trace_id, x.latency_ns, x.cost, y.trace_id, y.latency_ns, y.cost
@@ -126,7 +125,7 @@ impl Evals<'_> {
                     .query_map(params![first, second, path, sign, limit, offset], compared)?
                     .collect::<Result<_, _>>()?;
                 let mut count = conn.prepare_cached(&format!(
-                    "{pairs} SELECT count(*), count(*) FILTER (WHERE kind < 2), count(*) FILTER (WHERE kind = 2) FROM kinds"
+                    "{PAIRS} SELECT count(*), count(*) FILTER (WHERE kind < 2), count(*) FILTER (WHERE kind = 2) FROM kinds"
                 ))?;
                 let (total, worse, better) = count.query_row(params![first, second, path, sign], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
