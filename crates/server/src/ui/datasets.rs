@@ -263,7 +263,7 @@ fn rows(page: &Page, view: &DatasetView) -> Markup {
         section.panel #rows {
             header.head-wrap {
                 h2 { (e.rows) }
-                form.knobs.bare method="get" action="#rows" aria-label=(e.show) {
+                form.narrow method="get" action="#rows" aria-label=(e.show) {
                     input type="hidden" name="version" value=(view.version.hash);
                     select.select name="split" aria-label=(e.split) {
                         option value="" { (e.all) }

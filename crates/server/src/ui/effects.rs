@@ -28,8 +28,9 @@ pub(super) fn number(value: f64) -> String {
         _ => 5,
     };
     let text = format!("{value:.digits$}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text.is_empty() || text == "-0" { "0".to_owned() } else { text.replace('-', "−") }
+    let is_whole = text.split_once('.').is_some_and(|(_, rest)| rest.bytes().all(|digit| digit == b'0'));
+    let text = if is_whole { text.split('.').next().unwrap_or_default() } else { &text };
+    if text == "-0" { "0".to_owned() } else { text.replace('-', "−") }
 }
 
 /// A difference with its sign, in points where it is one of shares.
@@ -177,7 +178,8 @@ mod tests {
     fn numbers_are_written_alike() {
         let check = |got: String, want: &str| assert_eq!(got, want);
         check(mean(0.779, true), "77.9 %");
-        check(mean(2.61, false), "2.61");
+        check(mean(2.61, false), "2.610");
+        check(number(3.0), "3");
         check(number(0.0), "0");
         check(number(-0.0), "0");
         check(number(-1234.56), "−1234.6");
@@ -186,7 +188,7 @@ mod tests {
         check(difference(0.058, true), "+5.8");
         check(difference(-0.046, true), "−4.6");
         check(difference(0.000_1, true), "0.0");
-        check(difference(-0.73, false), "−0.73");
+        check(difference(-0.73, false), "−0.730");
         check(difference(f64::INFINITY, false), "–");
         check(p_value(0.0004), "<0.001");
         check(p_value(0.034), "0.034");

@@ -52,14 +52,13 @@ fn lead(page: &Page, view: &ExperimentsView) -> String {
     let e = &page.texts().evals;
     let Some(newest) = view.rows.first() else { return String::new() };
     let name = format!("{} {}", newest.name, newest.id);
-    if newest.passed == Some(false) {
-        return fill(e.lead_gate_failed, &[("name", &name)]);
+    match newest.passed {
+        Some(false) => return fill(e.lead_gate_failed, &[("name", &name)]),
+        Some(true) => return fill(e.lead_passed, &[("name", &name)]),
+        None => {}
     }
-    let state = match (newest.state, newest.passed) {
-        (Progress::Done, Some(true)) => format!("{}, {}", e.done, e.passes),
-        (state, _) => state_word(page, state).to_owned(),
-    };
-    fill(e.lead, &[("name", &name), ("state", &state)])
+    let state = state_word(page, newest.state);
+    fill(e.lead, &[("name", &name), ("state", state)])
 }
 
 /// What to do where nothing was run.

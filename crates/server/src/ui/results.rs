@@ -60,7 +60,7 @@ fn filters(page: &Page, view: &ExperimentView) -> Markup {
     let filter = &view.filter;
     let kinds = [("", e.all), ("failed", e.failed), ("low", e.low), ("uncovered", e.uncovered)];
     html! {
-        form.knobs.bare method="get" action="#results" aria-label=(e.show) {
+        form.narrow method="get" action="#results" aria-label=(e.show) {
             select.select name="only" aria-label=(e.show) {
                 @for (name, word) in kinds { option value=(name) selected[filter.only == name] { (word) } }
             }

@@ -247,10 +247,10 @@ fn a_comparison_opens_with_what_is_shown_and_nothing_else() {
         }
     };
     check(
-        vec![effect("correct", 0.009, 0.108, 0.034, false), effect("tool", -0.079, -0.013, 0.025, false)],
+        vec![effect("correct", 0.008, 0.108, 0.034, false), effect("tool", -0.079, -0.013, 0.025, false)],
         &[
-            "correct is better in B: <strong>+5.9 points</strong>",
-            "(95 % interval +0.9 to +10.8)",
+            "correct is better in B: <strong>+5.8 points</strong>",
+            "(95 % interval +0.8 to +10.8)",
             "tool is worse in B: <strong>−4.6 points</strong>",
             "240 paired samples",
         ],

@@ -15,8 +15,8 @@ pub(super) struct Stretch<'a> {
 /// Both texts in stretches.
 pub(super) fn differing<'a>(before: &'a str, after: &'a str) -> (Vec<Stretch<'a>>, Vec<Stretch<'a>>) {
     let (a, b) = (words(before), words(after));
-    let head = a.iter().zip(&b).take_while(|(one, other)| one == other).count();
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(one, other)| one == other).count();
+    let head = a.iter().zip(&b).take_while(|(one, other)| same(one, other)).count();
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(one, other)| same(one, other)).count();
     let tail = tail.min(a.len().min(b.len()) - head);
     let middle =
         |of: &[&'a str]| -> Vec<&'a str> { of.iter().take(of.len() - tail).skip(head).copied().collect() };
@@ -40,6 +40,11 @@ fn words(text: &str) -> Vec<&str> {
     text.split_inclusive(char::is_whitespace).collect()
 }
 
+/// Whether two words are one, whatever space follows.
+fn same(one: &str, other: &str) -> bool {
+    one.trim_end() == other.trim_end()
+}
+
 /// Which words of each are in a longest common sequence.
 fn common(x: &[&str], y: &[&str]) -> (Vec<bool>, Vec<bool>) {
     let width = y.len() + 1;
@@ -47,7 +52,7 @@ fn common(x: &[&str], y: &[&str]) -> (Vec<bool>, Vec<bool>) {
     let at = |table: &[u16], i: usize, j: usize| table.get(i * width + j).copied().unwrap_or_default();
     for (i, one) in x.iter().enumerate().rev() {
         for (j, other) in y.iter().enumerate().rev() {
-            let best = if one == other {
+            let best = if same(one, other) {
                 at(&table, i + 1, j + 1) + 1
             } else {
                 at(&table, i + 1, j).max(at(&table, i, j + 1))
@@ -60,7 +65,7 @@ fn common(x: &[&str], y: &[&str]) -> (Vec<bool>, Vec<bool>) {
     let (mut kept_x, mut kept_y) = (vec![false; x.len()], vec![false; y.len()]);
     let (mut i, mut j) = (0, 0);
     while let (Some(one), Some(other)) = (x.get(i), y.get(j)) {
-        if one == other {
+        if same(one, other) {
             if let (Some(a), Some(b)) = (kept_x.get_mut(i), kept_y.get_mut(j)) {
                 (*a, *b) = (true, true);
             }
@@ -115,7 +120,8 @@ mod tests {
         check("a b c", "a x c", &["b "], &["x "]);
         check("환불은 5일 걸립니다", "환불은 3일 걸립니다", &["5일 "], &["3일 "]);
         check("one", "", &["one"], &[]);
-        check("a a a", "a a", &["a "], &[]);
+        check("a a a", "a a", &["a"], &[]);
+        check("it broke.", "it broke. Sorry.", &[], &["Sorry."]);
         check("the cat sat here", "a cat lay here", &["the ", "sat "], &["a ", "lay "]);
     }
 
