@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Results read at once.
+/// Rows read at once.
 const PAGE: usize = 4096;
 
 /// An eval could not be run.
@@ -318,17 +318,7 @@ impl Experiments {
     }
 
     async fn collect(&self, experiment: i64) -> Result<Collected, EvalError> {
-        let (mut collected, mut after) = (Collected::default(), None);
-        loop {
-            let page = self.keeper().measured(experiment, after, PAGE).await?;
-            for measured in &page {
-                collected.push(measured).map_err(KeepError::from)?;
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = Some((last.row, last.repeat)),
-                _ => return Ok(collected),
-            }
-        }
+        Ok(Collected::of(self.keeper(), experiment).await?)
     }
 
     /// The version of the dataset that an eval's file means, made where it is not known.

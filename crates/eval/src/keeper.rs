@@ -148,6 +148,9 @@ calls! {
     /// Two experiments, row by row.
     compare / Compare(first: i64, second: i64, score: String, offset: usize, limit: usize) -> ComparedPage
         = store => store.evals().compare(first, second, &score, offset, limit);
+    /// The same; where less is better, a row got worse whose score rose.
+    compare_by / CompareBy(first: i64, second: i64, score: String, less_is_better: bool, offset: usize, limit: usize) -> ComparedPage
+        = store => store.evals().compare_by(first, second, &score, less_is_better, offset, limit);
     /// Makes a queue of things to label, or changes it.
     put_queue / PutQueue(new: NewQueue) -> Option<Queue> = store => store.annotations(None).put_queue(new);
     /// The queue of this name.

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`file`] (files people write), [`spec`] (an eval's file), `template`, [`dataset`] (rows), [`task`]
 //! (what is tried), [`output`] and [`score`] (as they are kept), [`keeper`] (where), [`run`] (the runner), [`report`]
-//! (what came out), [`gate`] (whether it passes), [`experiment`] (all of it in order), [`import`] (other programs'
+//! (what came out), [`shown`] (as JSON), [`gate`] (whether it passes), [`experiment`] (all of it in order), [`import`] (other programs'
 //! files); [`scorer`], [`process`] (commands), [`judge`], [`calibration`] and [`probe`] (what a judge is worth),
 //! [`labels`] (what people say), [`lab`] (a judge held against them),
 //! [`online`] (live traces, scored by rule).
@@ -30,6 +30,7 @@ pub mod report;
 pub mod run;
 pub mod score;
 pub mod scorer;
+pub mod shown;
 pub mod spec;
 pub mod task;
 mod template;

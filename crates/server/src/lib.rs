@@ -6,7 +6,7 @@
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
 //! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `api_prompts` and [`prompts`], `otlp` (spans of other programs), `live` (what just
-//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `people` (keys and logins), `present`
+//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `evals` (those of experiments and datasets), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
@@ -20,6 +20,7 @@ pub mod api_removal;
 mod api_stats;
 mod documents;
 mod door;
+mod evals;
 pub mod keys;
 mod live;
 mod metrics;
@@ -221,6 +222,11 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/sources", get(api_documents::sources).delete(api_documents::delete_sources))
         .route("/api/index", post(api::index))
         .route("/api/evals", post(api_evals::keep))
+        .route("/api/experiments", get(api_evals::experiments))
+        .route("/api/experiments/compare", get(api_evals::compare))
+        .route("/api/experiments/{id}", get(api_evals::experiment))
+        .route("/api/datasets", get(api_evals::datasets))
+        .route("/api/datasets/{name}", get(api_evals::dataset))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/audit", get(api_removal::audit))
@@ -260,6 +266,11 @@ fn router(house: Arc<House>) -> Router {
         .route("/knowledge/{name}/index", post(documents::index_collection))
         .route("/knowledge/{name}/delete", post(documents::delete_collection))
         .route("/search", get(documents::search))
+        .route("/experiments", get(evals::experiments))
+        .route("/experiments/compare", get(evals::compare))
+        .route("/experiments/{id}", get(evals::experiment))
+        .route("/datasets", get(evals::datasets))
+        .route("/datasets/{name}", get(evals::dataset))
         .route("/sources/{id}", get(documents::source))
         .route("/sources/{id}/chunks", get(documents::chunks))
         .route("/sources/{id}/delete", post(documents::delete_source))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 mod compare;
 mod results;
 
-pub use compare::{ComparedPage, ComparedRow};
+pub use compare::{ComparedPage, ComparedRow, Work};
 pub use results::{Measured, ResultFilter, ResultPage, ResultRow};
 
 /// How far an experiment is.

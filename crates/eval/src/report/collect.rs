@@ -1,6 +1,7 @@
 //! Results, one after the other, into what statistics need of them: some bytes a row and score.
 
 use super::{Interval, Latency, MANY, Passes, ROUNDS, Report, SEED, ScoreKind, ScoreReport, share};
+use crate::keeper::{KeepError, Keeper};
 use crate::score::{KeptScore, KeptScores};
 use hanok_base::{NanoDollars, ScoreValue};
 use hanok_stats::interval::{clustered_mean, mean_interval, wilson};
@@ -64,7 +65,25 @@ impl ScoreFacts {
     }
 }
 
+/// Results read at once.
+const PAGE: usize = 4096;
+
 impl Collected {
+    /// All results of an experiment.
+    pub async fn of(keeper: &Keeper, experiment: i64) -> Result<Self, KeepError> {
+        let (mut collected, mut after) = (Self::default(), None);
+        loop {
+            let page = keeper.measured(experiment, after, PAGE).await?;
+            for measured in &page {
+                collected.push(measured)?;
+            }
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some((last.row, last.repeat)),
+                _ => return Ok(collected),
+            }
+        }
+    }
+
     /// Takes the next result; those of a row come one after the other.
     pub fn push(&mut self, result: &Measured) -> Result<(), serde_json::Error> {
         if self.rows.last().is_none_or(|last| last.id != result.row) {

@@ -372,6 +372,15 @@ async fn a_change_is_compared_with_the_run_before_it_row_by_row() {
         house.keeper.compare(same.experiment, worse.experiment, "exact".to_owned(), 0, 5).await.unwrap();
     assert_eq!((page.total, page.rows.len()), (100, 5));
     assert!(page.rows.iter().all(|row| row.before == Some(1.0) && row.after == Some(0.0)));
+    assert_eq!((page.worse, page.better), (100, 0));
+    assert!(page.rows.iter().all(|row| row.work_before.latency_ns.is_some()));
+    // Where less of it is better, the same change is a gain.
+    let less = house
+        .keeper
+        .compare_by(same.experiment, worse.experiment, "exact".to_owned(), true, 98, 5)
+        .await
+        .unwrap();
+    assert_eq!((less.worse, less.better, less.total, less.rows.len()), (0, 100, 100, 2));
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use hanok_eval::output::KeptOutput;
 use hanok_eval::report::markdown::{labels, lacking};
 use hanok_eval::report::{Comparison, Interval, Report, ScoreKind};
 use hanok_eval::score::KeptScores;
-use hanok_eval::{Experiments, Ran};
-use hanok_store::evals::{Experiment, ResultFilter, ResultRow};
+use hanok_eval::{Experiments, Ran, shown};
+use hanok_store::evals::{ResultFilter, ResultRow};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -56,7 +56,7 @@ pub(crate) async fn run(effective: Effective, command: Eval) -> anyhow::Result<E
 async fn ls(evals: &Experiments, name: String, limit: usize, as_json: bool) -> anyhow::Result<()> {
     let found = evals.runner.keeper.experiments(name, None, limit).await?;
     if as_json {
-        let all: Vec<Value> = found.iter().map(about).collect();
+        let all: Vec<Value> = found.iter().map(shown::experiment).collect();
         return output::json(&json!({ "experiments": all }));
     }
     if found.is_empty() {
@@ -83,19 +83,6 @@ async fn ls(evals: &Experiments, name: String, limit: usize, as_json: bool) -> a
     Ok(())
 }
 
-/// An experiment as JSON, its own JSON as such.
-fn about(experiment: &Experiment) -> Value {
-    let inner = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    json!({
-        "id": experiment.id, "name": experiment.name, "file": experiment.file, "state": experiment.state,
-        "created": experiment.created.rfc3339(), "finished": experiment.finished.map(hanok_base::Timestamp::rfc3339),
-        "dataset": experiment.dataset, "rows": experiment.rows, "repeats": experiment.repeats,
-        "done": experiment.done, "failed": experiment.failed, "cost_usd": experiment.cost.dollars(),
-        "task": inner(&experiment.task), "spec": inner(&experiment.spec),
-        "result": experiment.report.as_deref().map(inner),
-    })
-}
-
 async fn show(evals: &Experiments, command: EvalShow) -> anyhow::Result<()> {
     let keeper = &evals.runner.keeper;
     let id = command.experiment;
@@ -117,9 +104,9 @@ async fn show(evals: &Experiments, command: EvalShow) -> anyhow::Result<()> {
     };
     let page = if asks { keeper.results(id, filter, None, command.limit).await?.rows } else { Vec::new() };
     if command.json.json {
-        let mut whole = about(&experiment);
+        let mut whole = shown::experiment(&experiment);
         if asks && let Value::Object(members) = &mut whole {
-            members.insert("results".to_owned(), page.iter().map(result).collect());
+            members.insert("results".to_owned(), page.iter().map(shown::result).collect());
         }
         return output::json(&whole);
     }
@@ -140,17 +127,6 @@ async fn show(evals: &Experiments, command: EvalShow) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// A result as JSON.
-fn result(row: &ResultRow) -> Value {
-    let inner = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    json!({
-        "sample": inner(&row.sample), "repeat": row.repeat, "output": row.output.as_deref().map(inner),
-        "error": row.error, "cached": row.cached, "cost_usd": row.answer_cost.map(hanok_base::NanoDollars::dollars),
-        "latency_ns": row.latency_ns, "trace_id": row.trace, "scoring_trace_id": row.scoring_trace,
-        "scores": inner(&row.scores),
-    })
 }
 
 fn told(row: &ResultRow) -> Vec<String> {

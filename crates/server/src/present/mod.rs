@@ -3,6 +3,7 @@
 pub(crate) mod chunks;
 mod costs;
 pub(crate) mod documents;
+pub(crate) mod evals;
 mod gateway;
 mod pane;
 mod request;

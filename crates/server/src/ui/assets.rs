@@ -26,7 +26,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 18] = [
+const FILES: [(&str, &str, &str); 19] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
@@ -44,6 +44,7 @@ const FILES: [(&str, &str, &str); 18] = [
     ("knowledge.js", JS, include_str!("../../assets/knowledge.js")),
     ("settings.js", JS, include_str!("../../assets/settings.js")),
     ("models.js", JS, include_str!("../../assets/models.js")),
+    ("evals.js", JS, include_str!("../../assets/evals.js")),
     ("keys.js", JS, include_str!("../../assets/keys.js")),
 ];
 

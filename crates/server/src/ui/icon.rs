@@ -12,6 +12,7 @@ pub(super) enum Icon {
     Settings,
     Model,
     Book,
+    Scale,
     Theme,
     Language,
     More,
@@ -44,6 +45,9 @@ impl Icon {
             }
             Self::Book => {
                 r#"<path d="M3 3.2c2 0 3.8.3 5 1.4 1.2-1.1 3-1.4 5-1.4v9c-2 0-3.8.3-5 1.4-1.2-1.1-3-1.4-5-1.4zM8 4.6v9"/>"#
+            }
+            Self::Scale => {
+                r#"<path d="M8 2.5v11M3 13.5h10M8 4L3 6M8 4l5-1M1.5 9.5L3 6l1.5 3.5zM11.5 6.5L13 3l1.5 3.5z"/>"#
             }
             Self::Theme => {
                 r#"<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11M8 5l4.2-1M8 8h5.5M8 11l4.2 1"/>"#

@@ -1,7 +1,7 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
 //! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
-//! [`view_gateway`], [`view_costs`], [`view_sessions`], [`view_knowledge`] and [`view_settings`], call a page function and send what
+//! [`view_gateway`], [`view_costs`], [`view_evals`], [`view_sessions`], [`view_knowledge`] and [`view_settings`], call a page function and send what
 //! it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
@@ -9,7 +9,11 @@ mod ask;
 mod assets;
 mod chart;
 mod chunks;
+mod compare;
 mod costs;
+mod datasets;
+mod effects;
+mod experiments;
 mod failure;
 mod format;
 mod icon;
@@ -21,6 +25,7 @@ mod messages;
 mod models;
 mod prefs;
 mod prose;
+mod results;
 mod scores;
 mod search;
 mod sessions;
@@ -31,6 +36,7 @@ mod span;
 mod start;
 mod text;
 mod text_en;
+mod text_evals;
 mod text_gateway;
 mod text_knowledge;
 mod text_ko;
@@ -40,15 +46,20 @@ mod traces;
 mod tree;
 pub mod view;
 pub mod view_costs;
+pub mod view_evals;
 pub mod view_gateway;
 pub mod view_knowledge;
 pub mod view_sessions;
 pub mod view_settings;
+mod words;
 
 pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
 pub use chunks::{chunks_page, tried};
+pub use compare::{choose_page, compare_page};
 pub use costs::costs_page;
+pub use datasets::{dataset_page, datasets_page};
+pub use experiments::{experiment_page, experiments_page};
 pub use failure::{error_page, not_found_page};
 pub use keys::keys_page;
 pub use knowledge::{collection_page, knowledge_page};
@@ -63,6 +74,7 @@ pub use source::source_page;
 pub use span::span_pane;
 pub(crate) use start::shell_word;
 pub use text::{Count, Lang, ScriptTexts, Texts};
+pub use text_evals::EvalTexts;
 pub use text_gateway::GatewayTexts;
 pub use text_knowledge::{KnowledgeTexts, KnowledgeWords};
 pub use text_records::{RecordTexts, RecordWords};
@@ -76,3 +88,5 @@ pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; 
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_evals;

@@ -1,5 +1,6 @@
 //! Every word of the interface, in every language. A text that is missing in one does not compile.
 
+use super::text_evals::EvalTexts;
 use super::text_gateway::GatewayTexts;
 use super::text_knowledge::{KnowledgeTexts, KnowledgeWords};
 use super::text_records::{RecordTexts, RecordWords};
@@ -147,6 +148,8 @@ texts! {
         gateway: GatewayTexts,
         // documents
         knowledge: KnowledgeTexts,
+        // experiments, datasets
+        evals: EvalTexts,
         // traces in full, sessions, costs, settings
         records: RecordTexts,
         // what the scripts say

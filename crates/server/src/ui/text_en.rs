@@ -168,6 +168,7 @@ pub(super) const EN: Texts = Texts {
     go_ask: "Go to Ask",
     gateway: super::text_gateway::EN,
     knowledge: super::text_knowledge::EN,
+    evals: super::text_evals::EN,
     records: super::text_records::EN,
     js: ScriptTexts {
         ask: "Ask",

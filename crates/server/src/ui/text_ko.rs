@@ -168,6 +168,7 @@ pub(super) const KO: Texts = Texts {
     go_ask: "질문으로",
     gateway: super::text_gateway::KO,
     knowledge: super::text_knowledge::KO,
+    evals: super::text_evals::KO,
     records: super::text_records::KO,
     js: ScriptTexts {
         ask: "질문",
