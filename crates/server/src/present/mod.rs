@@ -5,6 +5,7 @@ mod costs;
 pub(crate) mod documents;
 mod gateway;
 mod pane;
+pub(crate) mod prompts;
 mod request;
 mod sessions;
 mod settings;

@@ -12,6 +12,7 @@ pub(super) enum Icon {
     Settings,
     Model,
     Book,
+    Prompt,
     Theme,
     Language,
     More,
@@ -45,6 +46,7 @@ impl Icon {
             Self::Book => {
                 r#"<path d="M3 3.2c2 0 3.8.3 5 1.4 1.2-1.1 3-1.4 5-1.4v9c-2 0-3.8.3-5 1.4-1.2-1.1-3-1.4-5-1.4zM8 4.6v9"/>"#
             }
+            Self::Prompt => r#"<path d="M3 4.5L6.5 8 3 11.5M8 12h5"/>"#,
             Self::Theme => {
                 r#"<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11M8 5l4.2-1M8 8h5.5M8 11l4.2 1"/>"#
             }

@@ -1,7 +1,7 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
 //! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
-//! [`view_gateway`], [`view_costs`], [`view_sessions`], [`view_knowledge`] and [`view_settings`], call a page function and send what
+//! [`view_gateway`], [`view_costs`], [`view_sessions`], [`view_knowledge`], [`view_prompts`] and [`view_settings`], call a page function and send what
 //! it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
@@ -19,7 +19,10 @@ mod knowledge;
 mod login;
 mod messages;
 mod models;
+mod playground;
 mod prefs;
+mod prompt;
+mod prompts;
 mod prose;
 mod scores;
 mod search;
@@ -34,6 +37,7 @@ mod text_en;
 mod text_gateway;
 mod text_knowledge;
 mod text_ko;
+mod text_prompts;
 mod text_records;
 mod trace;
 mod traces;
@@ -42,6 +46,7 @@ pub mod view;
 pub mod view_costs;
 pub mod view_gateway;
 pub mod view_knowledge;
+pub mod view_prompts;
 pub mod view_sessions;
 pub mod view_settings;
 
@@ -54,7 +59,10 @@ pub use keys::keys_page;
 pub use knowledge::{collection_page, knowledge_page};
 pub use login::login_page;
 pub use models::models_page;
+pub use playground::playground_page;
 pub use prefs::Prefs;
+pub use prompt::prompt_page;
+pub use prompts::prompts_page;
 pub use search::search_page;
 pub use sessions::{session_page, sessions_page};
 pub use settings::settings_page;
@@ -65,6 +73,7 @@ pub(crate) use start::shell_word;
 pub use text::{Count, Lang, ScriptTexts, Texts};
 pub use text_gateway::GatewayTexts;
 pub use text_knowledge::{KnowledgeTexts, KnowledgeWords};
+pub use text_prompts::{PromptTexts, PromptWords};
 pub use text_records::{RecordTexts, RecordWords};
 pub use trace::{trace_page, trace_rows};
 pub use traces::{filter_of_query, trace_row, traces_page};
@@ -76,3 +85,5 @@ pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; 
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_prompts;

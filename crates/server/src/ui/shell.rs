@@ -151,6 +151,7 @@ pub(super) enum Section {
     Costs,
     Models,
     Knowledge,
+    Prompts,
     Keys,
     Settings,
     None,
@@ -283,6 +284,7 @@ fn entries(page: &Page) -> [Vec<Entry>; 4] {
         vec![
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
             (Section::Knowledge, page.to("knowledge"), t.knowledge.knowledge, Icon::Book, "K"),
+            (Section::Prompts, page.to("prompts"), t.prompts.prompts, Icon::Prompt, "P"),
             (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "Y"),
         ],
         vec![(Section::Settings, page.to("settings"), t.records.settings, Icon::Settings, "S")],
@@ -396,6 +398,7 @@ fn palette(page: &Page) -> Markup {
                 }
                 li #cmd-sessions role="option" data-to=(page.to("sessions")) { (Icon::Ask.draw()) span { (t.records.sessions) } span {} }
                 li #cmd-search role="option" data-to=(page.to("search")) { (Icon::Find.draw()) span { (t.knowledge.search_documents) } span {} }
+                li #cmd-playground role="option" data-to=(page.to("playground")) { (Icon::Prompt.draw()) span { (t.prompts.playground) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -425,7 +428,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "C", "M", "K", "Y", "S"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "P", "Y", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),

@@ -148,6 +148,7 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     all.extend(Tab::ALL.map(|tab| (tab.as_str(), trace_page(&page("/traces/x"), &trace(tab)))));
     all.extend(gateway_pages(lang, theme));
     all.extend(knowledge_pages(lang, theme));
+    all.extend(super::tests_prompts::pages(lang, theme));
     all.extend(record_pages(lang, theme, &row, &message, &score));
     all.into_iter().map(|(name, page)| (name, page.into_string())).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::text_gateway::GatewayTexts;
 use super::text_knowledge::{KnowledgeTexts, KnowledgeWords};
+use super::text_prompts::{PromptTexts, PromptWords};
 use super::text_records::{RecordTexts, RecordWords};
 use super::view::{Kind, TokenKind};
 use serde::Serialize;
@@ -147,6 +148,8 @@ texts! {
         gateway: GatewayTexts,
         // documents
         knowledge: KnowledgeTexts,
+        // prompts, the playground
+        prompts: PromptTexts,
         // traces in full, sessions, costs, settings
         records: RecordTexts,
         // what the scripts say
@@ -170,7 +173,7 @@ texts! {
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
         table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
-        records: RecordWords, knowledge: KnowledgeWords,
+        records: RecordWords, knowledge: KnowledgeWords, prompts: PromptWords,
     }
 }
 

@@ -168,6 +168,7 @@ pub(super) const EN: Texts = Texts {
     go_ask: "Go to Ask",
     gateway: super::text_gateway::EN,
     knowledge: super::text_knowledge::EN,
+    prompts: super::text_prompts::EN,
     records: super::text_records::EN,
     js: ScriptTexts {
         ask: "Ask",
@@ -234,5 +235,6 @@ pub(super) const EN: Texts = Texts {
         degraded: "Not everything could be passed on: {what}",
         records: super::text_records::EN_WORDS,
         knowledge: super::text_knowledge::EN_WORDS,
+        prompts: super::text_prompts::EN_WORDS,
     },
 };
