@@ -38,13 +38,13 @@ const variableField = ({ name, type, description, required, choices, default: us
   input.value = values.get(name) ?? "";
   input.addEventListener("input", () => values.set(name, input.value));
   const field = el("div", { class: "field" }, el("label", { for: id }, el("span", { class: "mono" }, name), required ? ` (${w.needed})` : "", type && type !== "any" ? el("span", { class: "dim" }, ` ${type}`) : null), input);
-  if (description) field.append(el("p", { class: "hint" }, description));
   if (type === "string" || type === "any") field.append(picture(name, input));
+  if (description) field.append(el("p", { class: "hint" }, description));
   return field;
 };
 const picture = (name, input) => {
   const file = el("input", { type: "file", accept: "image/*", class: "vh", "aria-label": fill(w.image_of, { name }), tabindex: -1 });
-  const attach = el("button", { type: "button", class: "btn btn-quiet btn-sm", "aria-label": fill(w.image_of, { name }) }, w.attach);
+  const attach = el("button", { type: "button", class: "btn btn-quiet btn-sm", "aria-label": `${w.attach}: ${name}` }, w.attach);
   const drop = el("button", { type: "button", class: "btn btn-quiet btn-sm" }, w.drop_image);
   const said = el("span", { class: "dim cut" });
   const show = () => {

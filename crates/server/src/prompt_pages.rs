@@ -13,7 +13,7 @@ use axum::Extension;
 use axum::extract::{Form, Request, State};
 use axum::response::Response;
 use hanok_base::{CallContext, Dialect, ErrorKind, Object, Problem};
-use hanok_prompt::{Context, LibraryError, Prompt};
+use hanok_prompt::{Context, LibraryError, Prompt, PromptError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -102,10 +102,22 @@ impl Edit {
     }
 }
 
+/// Why a text was not written: one that is no prompt is the writer's mistake, not the house's.
+fn unwritten(error: LibraryError) -> Problem {
+    match error {
+        LibraryError::Prompt(error) => no_prompt(&error),
+        error => told(error),
+    }
+}
+
+fn no_prompt(error: &PromptError) -> Problem {
+    let problem = prompts::problem_of_prompt(error);
+    Problem { kind: ErrorKind::InvalidRequest, hint: None, ..problem }
+}
+
 /// What a failure of an edit is: the writer's to mend, with what was typed still there, or not.
 fn is_mendable(problem: &Problem) -> bool {
     matches!(problem.kind, ErrorKind::InvalidRequest | ErrorKind::Conflict)
-        || problem.code == "prompt_malformed"
 }
 
 pub(crate) async fn create(
@@ -124,7 +136,7 @@ pub(crate) async fn create(
             let message = format!("there is a prompt `{name}` already; edit that, or choose another name");
             return Err(Problem::new(ErrorKind::Conflict, "prompt_exists", message));
         }
-        house.prompts.save(&name, &form.source, author(&visitor), None).await.map_err(told)
+        house.prompts.save(&name, &form.source, author(&visitor), None).await.map_err(unwritten)
     };
     match made.await {
         Ok(_) => see_other(&format!("prompts/{}", present::encoded(&name)), None),
@@ -151,7 +163,7 @@ pub(crate) async fn save(
     }
     form.source = form.source.replace("\r\n", "\n");
     let expected = Some(form.expected.as_str()).filter(|expected| !expected.is_empty());
-    match house.prompts.save(&name, &form.source, author(&visitor), expected).await.map_err(told) {
+    match house.prompts.save(&name, &form.source, author(&visitor), expected).await.map_err(unwritten) {
         Ok(_) => see_other(&present::encoded(&name), None),
         Err(problem) if is_mendable(&problem) => match shown::prompt(&house, &name, None).await {
             Ok(mut view) => {
@@ -234,9 +246,7 @@ struct Draft {
 impl Draft {
     fn parsed(&self, house: &House) -> Result<Prompt, Problem> {
         let name = if self.name.is_empty() { "draft" } else { &self.name };
-        Prompt::parse(name, &self.source, &house.prompts.partials())
-            .map_err(|error| prompts::problem_of_prompt(&error))
-            .map_err(|problem| Problem { kind: ErrorKind::InvalidRequest, ..problem })
+        Prompt::parse(name, &self.source, &house.prompts.partials()).map_err(|error| no_prompt(&error))
     }
 }
 

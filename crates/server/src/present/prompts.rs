@@ -6,6 +6,7 @@ use crate::ui::view_prompts::{
 };
 use hanok_base::{ErrorKind, Problem, Timestamp};
 use hanok_prompt::{LibraryError, Listed, Prompt};
+use hanok_store::prompts::LATEST;
 use hanok_store::{CallStats, Dimension, PromptMove, PromptVersion, StatsQuery};
 use hanok_trace::{TraceStore, parse_filter, stats_query};
 use std::collections::HashMap;
@@ -122,7 +123,8 @@ pub(crate) async fn prompt(house: &House, name: &str, at: Option<&str>) -> Resul
         problem: listed.as_ref().and_then(|listed| listed.problem.clone()),
         labels: listed.as_ref().map(|listed| labels(listed, &moves)).unwrap_or_default(),
         versions: versions.iter().map(|seen| version(seen, listed.as_ref(), &figures)).collect(),
-        moves: moves.into_iter().map(moved).collect(),
+        // Where `latest` went is what the versions say.
+        moves: moves.into_iter().filter(|one| one.label != LATEST).map(moved).collect(),
         ..PromptPage::default()
     };
     // A version that nobody recorded is there all the same.
@@ -148,7 +150,7 @@ pub(crate) async fn prompt(house: &House, name: &str, at: Option<&str>) -> Resul
 
 fn fill(page: &mut PromptPage, prompt: &Prompt) {
     let data = prompt.metadata();
-    page.shown = prompt.version().short().to_owned();
+    prompt.version().short().clone_into(&mut page.shown);
     page.description.clone_from(&data.description);
     page.model.clone_from(&data.model);
     page.source = prompt.source().to_string();
@@ -216,7 +218,7 @@ pub(crate) async fn playground(
 ) -> Result<PlaygroundView, Problem> {
     let mut prompts = Vec::new();
     for listed in house.prompts.list() {
-        let latest = listed.version.is_some().then(|| "latest".to_owned());
+        let latest = listed.version.is_some().then(|| LATEST.to_owned());
         let mut offered: Vec<String> = latest.into_iter().chain(listed.labels.keys().cloned()).collect();
         let versions = none_without_records(house.prompts.versions(&listed.name).await)?;
         offered.extend(versions.iter().take(OFFERED).map(|seen| short(&seen.hash)));

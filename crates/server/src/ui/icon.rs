@@ -46,7 +46,6 @@ impl Icon {
             Self::Book => {
                 r#"<path d="M3 3.2c2 0 3.8.3 5 1.4 1.2-1.1 3-1.4 5-1.4v9c-2 0-3.8.3-5 1.4-1.2-1.1-3-1.4-5-1.4zM8 4.6v9"/>"#
             }
-            Self::Prompt => r#"<path d="M3 4.5L6.5 8 3 11.5M8 12h5"/>"#,
             Self::Theme => {
                 r#"<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11M8 5l4.2-1M8 8h5.5M8 11l4.2 1"/>"#
             }
@@ -64,7 +63,7 @@ impl Icon {
             Self::Find => r#"<circle cx="7" cy="7" r="4.2"/><path d="M10.2 10.2l3.3 3.3"/>"#,
             Self::Check => r#"<path d="M3 8.5l3.2 3.2L13 4.8"/>"#,
             Self::Warn => r#"<path d="M8 2.5l6 10.5H2zM8 6.5v3M8 11.3v.2"/>"#,
-            Self::Command => r#"<path d="M3 4.5L6.5 8 3 11.5M8 12h5"/>"#,
+            Self::Command | Self::Prompt => r#"<path d="M3 4.5L6.5 8 3 11.5M8 12h5"/>"#,
             Self::Live => r#"<circle cx="8" cy="8" r="2"/><circle cx="8" cy="8" r="5.5"/>"#,
             Self::Key => r#"<circle cx="5" cy="8" r="2.8"/><path d="M7.8 8h6M11.3 8v2.4M13.8 8v1.8"/>"#,
             Self::Out => r#"<path d="M9.5 2.5h-6v11h6M6.8 8h7M11.2 5.2L14 8l-2.8 2.8"/>"#,

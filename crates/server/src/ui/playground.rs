@@ -33,7 +33,7 @@ pub fn playground_page(page: &Page, view: &PlaygroundView) -> Markup {
                     (inputs(page, view))
                     div.sides #sides data-prompts=(prompts(view)) data-chosen=(chosen(view)) {}
                     (side(page, view))
-                    section.panel #results hidden aria-labelledby="results-title" {
+                    section.panel #results hidden {
                         header { h2 #results-title { (p.results) } span.dim.end #results-state role="status" {} }
                         div.scroll #results-table tabindex="0" role="region" aria-labelledby="results-title" {}
                     }

@@ -53,7 +53,7 @@ pub fn prompt_page(page: &Page, view: &PromptPage) -> Markup {
                         div.stack { @if view.draft.is_none() { (text(page, view)) } (variables(page, view)) }
                         div.stack { (labels(page, view)) @if !view.moves.is_empty() { (history(page, view)) } }
                     }
-                    (versions(page, view))
+                    @if !view.versions.is_empty() { (versions(page, view)) }
                 }
             },
         },
@@ -83,7 +83,9 @@ fn finding(page: &Page, view: &PromptPage) -> Markup {
         .chain(at.map(|row| fill(p.at_file, &[("label", &row.label)])))
         .take(3)
         .collect();
-    if view.labels.is_empty() {
+    if filed.is_none() && view.problem.is_some() {
+        said.insert(0, p.file_wrong.to_owned());
+    } else if view.labels.is_empty() {
         said.extend(filed.map(|filed| fill(p.file_is, &[("version", filed)])));
         said.push(p.no_label.to_owned());
     }
@@ -129,7 +131,7 @@ fn sums(page: &Page, view: &PromptPage) -> Markup {
 fn text(page: &Page, view: &PromptPage) -> Markup {
     let p = &page.texts().prompts;
     html! {
-        section.panel aria-labelledby="text" {
+        section.panel {
             header { h2 #text { (p.text) } span.badge.mono { (view.name) ".prompt" } @if !view.filed && !view.shown.is_empty() { span.badge.b-warn { (p.older) } } }
             div.in.stack {
                 pre.code tabindex="0" role="region" aria-label=(p.text) { (view.source) (copy_button(page.texts().copy, &view.source, "btn-sm")) }
@@ -144,7 +146,7 @@ fn text(page: &Page, view: &PromptPage) -> Markup {
 fn variables(page: &Page, view: &PromptPage) -> Markup {
     let p = &page.texts().prompts;
     html! {
-        section.panel aria-labelledby="variables" {
+        section.panel {
             header { h2 #variables { (p.variables) } }
             @if view.variables.is_empty() { p.in.dim { (p.no_variables) } } @else {
                 div.scroll tabindex="0" role="region" aria-labelledby="variables" {
@@ -213,6 +215,7 @@ fn labels(page: &Page, view: &PromptPage) -> Markup {
             div.in.stack {
                 p.soft { (with_code(if view.labels.is_empty() { p.labels_none } else { p.labels_hint }, "model", &called)) }
                 @for row in &view.labels { (label_row(page, view, row)) }
+                @if !view.versions.is_empty() {
                 form.knobs.bare method="post" action={ (place(page, &view.name)) "/labels" } {
                     (csrf(page))
                     label.row { span.label { (p.new_label) }
@@ -220,6 +223,7 @@ fn labels(page: &Page, view: &PromptPage) -> Markup {
                     }
                     (version_choice(page, view, None))
                     button.btn type="submit" { (p.set) }
+                }
                 }
                 datalist #usual-labels { @for label in ["production", "staging", "candidate"] {
                     @if !view.labels.iter().any(|row| row.label == label) { option value=(label) {} }
@@ -276,12 +280,12 @@ fn by<'a>(page: &Page, author: &'a str) -> &'a str {
 fn history(page: &Page, view: &PromptPage) -> Markup {
     let p = &page.texts().prompts;
     html! {
-        section.panel aria-labelledby="history" {
+        section.panel {
             header { h2 #history { (p.history) } }
             div.scroll.short tabindex="0" role="region" aria-labelledby="history" {
                 table.table.reasons {
                     caption.vh { (p.history_caption) }
-                    thead { tr { th { (p.label) } th { (p.from) } th { (p.to) } th { (p.made) } th.desk { (p.by) } } }
+                    thead { tr { th { (p.label) } th { (p.from) } th { (p.to) } th { (p.when) } th.desk { (p.by) } } }
                     tbody { @for one in &view.moves { tr {
                         td { span.badge { (one.label) } }
                         td.mono.soft { (one.from.as_deref().unwrap_or("–")) }
@@ -302,10 +306,10 @@ fn versions(page: &Page, view: &PromptPage) -> Markup {
     // What is most often wanted: from the version before to the file.
     let picked = |side: &str, n: usize, row: &VersionRow| match &view.diff {
         Some(diff) => row.version == if side == "from" { &*diff.from } else { &*diff.to },
-        None => n == if side == "from" { if filed == 0 { 1 } else { 0 } } else { filed },
+        None => n == if side == "from" { usize::from(filed == 0) } else { filed },
     };
     html! {
-        section.panel aria-labelledby="versions" {
+        section.panel {
             form method="get" action=(place(page, &view.name)) {
                 header.head-wrap.panel-head {
                     h2 #versions { (p.versions) }
@@ -342,7 +346,7 @@ fn difference(page: &Page, view: &PromptPage, diff: &Diff) -> Markup {
         section.panel #diff aria-labelledby="diff-title" {
             header {
                 h2 #diff-title { (fill(p.diff_title, &[("from", &diff.from), ("to", &diff.to)])) }
-                a.btn.btn-quiet.btn-sm.end href=(place(page, &view.name)) { (p.cancel) }
+                a.btn.btn-quiet.btn-sm.end href=(place(page, &view.name)) { (p.close) }
             }
             @if diff.is_empty() { p.in.dim { (p.same) } } @else {
                 @if !diff.config.is_empty() { (configuration(page, &diff.config)) }

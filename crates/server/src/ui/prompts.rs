@@ -21,7 +21,7 @@ pub fn prompts_page(page: &Page, view: &PromptsView) -> Markup {
             heading: html! { (p.prompts) },
             actions: html! {
                 (views(page, false))
-                @if !view.prompts.is_empty() { a.btn.btn-main href="#new" data-new { (Icon::Plus.draw()) span.desk { (p.new_prompt) } } }
+                @if !view.prompts.is_empty() { a.btn.btn-main href="#new" aria-label=(p.new_prompt) data-new { (Icon::Plus.draw()) span.desk { (p.new_prompt) } } }
             },
             main: html! {
                 div.stack {
@@ -56,18 +56,16 @@ pub(super) fn place(page: &Page, name: &str) -> String {
 fn lead(page: &Page, view: &PromptsView) -> String {
     let p = &page.texts().prompts;
     let many = p.prompts_of.of(view.prompts.len() as u64);
-    let lead = fill(p.lead, &[("prompts", &many), ("folder", &view.folder)]);
-    match view.prompts.iter().filter(|prompt| prompt.problem.is_some()).count() {
-        0 => lead,
-        broken => format!("{} {lead}", p.broken.of(broken as u64)),
-    }
+    let broken = view.prompts.iter().filter(|prompt| prompt.problem.is_some()).count();
+    let lead = if broken == 0 { p.lead.to_owned() } else { p.broken.of(broken as u64) };
+    fill(&lead, &[("prompts", &many)])
 }
 
 fn table(page: &Page, view: &PromptsView) -> Markup {
     let p = &page.texts().prompts;
     html! {
         section.panel {
-            header { h2 { (Icon::Prompt.draw()) (p.prompts) } }
+            header { h2 { (Icon::Prompt.draw()) (p.prompts) } span.mono.dim.end.cut { (view.folder) } }
             div.scroll tabindex="0" role="region" aria-label=(p.prompts) {
                 table.table.hit.two-line role="grid" {
                     caption.vh { (p.caption) }
@@ -110,7 +108,7 @@ fn rows(page: &Page, prompt: &PromptRow) -> Markup {
                     span.phone.meta { (figures_in_short(version)) }
                 }
                 td.nowrap { (name_of(page, version)) }
-                td.opt.soft { @if let Some(model) = &prompt.model { span.model.cut { (model) } } @else { span.dim { (p.no_model) } } }
+                td.opt.soft.nowrap { @if let Some(model) = &prompt.model { span.model.cut { (model) } } @else { span.dim { (p.no_model) } } }
                 (figures(&version.figures))
             }
         }
