@@ -436,6 +436,11 @@ document.addEventListener("hanok:new", (event) => {
   event.preventDefault();
   another();
 });
+document.addEventListener("hanok:key", (event) => {
+  if (event.detail.key !== "n") return;
+  event.preventDefault();
+  another();
+});
 
 const chosen = JSON.parse(box.dataset.chosen);
 const [first] = prompts.keys();

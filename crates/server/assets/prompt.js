@@ -26,6 +26,8 @@ const open = () => {
 document.querySelector("[data-new]")?.addEventListener("click", (event) => open() && event.preventDefault());
 document.addEventListener("hanok:new", (event) => open() && event.preventDefault());
 document.addEventListener("hanok:key", (event) => {
+  // Used up here, so that the letter is not typed into the field.
+  if (event.detail.key === "n" && open()) event.preventDefault();
   const edit = event.detail.key === "e" && document.querySelector("[data-edit-link]");
   if (!edit) return;
   event.preventDefault();
