@@ -386,17 +386,18 @@ const runRows = () => within(async (tools, signal) => {
   }
   const tried = [...sides], work = [];
   const expects = rows.some(({ expected }) => expected != null);
-  const head = [w.input, ...(expects ? [w.expected] : []), ...tried.map((side, n) => `${fill(w.side, { n: n + 1 })}: ${[side.prompt && `${side.prompt}@${side.at}`, side.model].filter(Boolean).join(", ") || w.draft}`)];
+  const names = tried.map((side, n) => `${fill(w.side, { n: n + 1 })}: ${[side.prompt && `${side.prompt}@${side.at}`, side.model].filter(Boolean).join(", ") || w.draft}`);
+  const head = [w.input, ...(expects ? [w.expected] : []), ...names];
   const body = rows.map((row) => {
-    const cells = tried.map((side) => {
-      const cell = el("td", { class: "dim" }, "…");
+    const cells = tried.map((side, n) => {
+      const cell = el("td", { class: "dim", role: "cell", "data-label": names[n] }, "…");
       work.push([side, row, cell]);
       return cell;
     });
     const of = Object.entries(row.input).map(([name, value]) => el("p", {}, el("span", { class: "dim" }, `${name} `), valueText(value).slice(0, 400)));
-    return el("tr", {}, el("td", {}, ...of), expects ? el("td", {}, valueText(row.expected)) : null, ...cells);
+    return el("tr", { role: "row" }, el("td", { role: "cell" }, ...of), expects ? el("td", { role: "cell", "data-label": w.expected }, valueText(row.expected)) : null, ...cells);
   });
-  $("results-table").replaceChildren(el("table", { class: "table reasons rows" }, el("thead", {}, el("tr", {}, ...head.map((text) => el("th", {}, text)))), el("tbody", {}, ...body)));
+  $("results-table").replaceChildren(el("table", { class: "table reasons rows", role: "table" }, el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...head.map((text) => el("th", { role: "columnheader" }, text)))), el("tbody", { role: "rowgroup" }, ...body)));
   $("results").scrollIntoView({ block: "nearest" });
   let done = 0;
   const all = work.length;
