@@ -22,17 +22,22 @@ async function* events(body) {
   }
 }
 
-/** Asks, and yields the answer's chunks; opened sees the response's headers first. An end that is none throws. */
-export async function* chat(body, signal, opened) {
-  const response = await fetch(root + "v1/chat/completions", {
+// The events of a call; opened sees the response's headers first.
+const call = async (place, body, signal, opened) => {
+  const response = await fetch(root + place, {
     method: "POST", headers: { "content-type": "application/json", accept: "text/event-stream" }, body: JSON.stringify(body), signal,
   }).catch((error) => {
     throw error.name === "AbortError" ? error : new Refused({ message: words.unreachable });
   });
   opened(response.headers);
   if (!response.ok) throw new Refused((await response.json().catch(() => null))?.error);
+  return events(response.body);
+};
+
+/** Asks, and yields the answer's chunks; opened sees the response's headers first. An end that is none throws. */
+export async function* chat(body, signal, opened) {
   let finished = false;
-  for await (const data of events(response.body)) {
+  for await (const data of await call("v1/chat/completions", body, signal, opened)) {
     if (data === "[DONE]") {
       finished = true;
       break;
@@ -44,6 +49,31 @@ export async function* chat(body, signal, opened) {
   }
   if (!finished) throw new Refused({ message: words.cut_short });
 }
+
+/** The same of OpenAI's Responses: yields their events. */
+export async function* respond(body, signal, opened) {
+  let finished = false;
+  for await (const data of await call("v1/responses", body, signal, opened)) {
+    if (data === "[DONE]") break;
+    const event = JSON.parse(data);
+    if (event.type === "error") throw new Refused(event.error ?? event);
+    if (event.type === "response.failed") throw new Refused(event.response?.error);
+    if (event.type === "response.completed" || event.type === "response.incomplete") finished = true;
+    yield event;
+  }
+  if (!finished) throw new Refused({ message: words.cut_short });
+}
+
+/** JSON of this server; what it refuses throws. */
+export const ask = async (place, { method = "GET", body, signal } = {}) => {
+  const sent = body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(root + place, { method, signal, ...sent }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Refused({ message: words.unreachable });
+  });
+  const said = await response.json().catch(() => null);
+  if (!response.ok) throw new Refused(said?.error);
+  return said;
+};
 
 /** What to say of an error that chat threw. */
 export const failure = (error) => {

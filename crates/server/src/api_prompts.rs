@@ -36,7 +36,7 @@ async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
 }
 
 /// Who changes something, for the record.
-fn author(visitor: &Visitor) -> &str {
+pub(crate) fn author(visitor: &Visitor) -> &str {
     visitor.key.as_ref().map_or("ui", |key| &key.name)
 }
 

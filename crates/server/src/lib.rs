@@ -6,7 +6,7 @@
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
 //! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `api_prompts` and [`prompts`], `otlp` (spans of other programs), `live` (what just
-//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `evals` (those of experiments and datasets), `people` (keys and logins), `present`
+//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `evals` (those of experiments and datasets), `prompt_pages` (those of prompts), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
@@ -29,6 +29,7 @@ mod pages;
 mod params;
 mod people;
 mod present;
+mod prompt_pages;
 pub mod prompts;
 mod records;
 mod reply;
@@ -265,6 +266,12 @@ fn router(house: Arc<House>) -> Router {
         .route("/knowledge/{name}", get(documents::collection))
         .route("/knowledge/{name}/index", post(documents::index_collection))
         .route("/knowledge/{name}/delete", post(documents::delete_collection))
+        .route("/prompts", get(prompt_pages::list).post(prompt_pages::create))
+        .route("/prompts/{name}", get(prompt_pages::show).post(prompt_pages::save))
+        .route("/prompts/{name}/labels", post(prompt_pages::label))
+        .route("/playground", get(prompt_pages::playground))
+        .route("/playground/draft", post(prompt_pages::draft))
+        .route("/playground/rows", get(prompt_pages::first_rows))
         .route("/search", get(documents::search))
         .route("/experiments", get(evals::experiments))
         .route("/experiments/compare", get(evals::compare))

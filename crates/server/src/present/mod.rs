@@ -6,6 +6,7 @@ pub(crate) mod documents;
 pub(crate) mod evals;
 mod gateway;
 mod pane;
+pub(crate) mod prompts;
 mod request;
 mod sessions;
 mod settings;

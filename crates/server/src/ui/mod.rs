@@ -1,8 +1,8 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
 //! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
-//! [`view_gateway`], [`view_costs`], [`view_evals`], [`view_sessions`], [`view_knowledge`] and [`view_settings`], call a page function and send what
-//! it gives. A page holds no inline style or script and only relative addresses, so it
+//! [`view_gateway`], [`view_costs`], [`view_evals`], [`view_sessions`], [`view_knowledge`], [`view_prompts`] and
+//! [`view_settings`], call a page function and send what it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
 mod ask;
@@ -23,7 +23,10 @@ mod knowledge;
 mod login;
 mod messages;
 mod models;
+mod playground;
 mod prefs;
+mod prompt;
+mod prompts;
 mod prose;
 mod results;
 mod scores;
@@ -40,6 +43,7 @@ mod text_evals;
 mod text_gateway;
 mod text_knowledge;
 mod text_ko;
+mod text_prompts;
 mod text_records;
 mod trace;
 mod traces;
@@ -49,6 +53,7 @@ pub mod view_costs;
 pub mod view_evals;
 pub mod view_gateway;
 pub mod view_knowledge;
+pub mod view_prompts;
 pub mod view_sessions;
 pub mod view_settings;
 mod words;
@@ -65,7 +70,10 @@ pub use keys::keys_page;
 pub use knowledge::{collection_page, knowledge_page};
 pub use login::login_page;
 pub use models::models_page;
+pub use playground::playground_page;
 pub use prefs::Prefs;
+pub use prompt::prompt_page;
+pub use prompts::prompts_page;
 pub use search::search_page;
 pub use sessions::{session_page, sessions_page};
 pub use settings::settings_page;
@@ -77,6 +85,7 @@ pub use text::{Count, Lang, ScriptTexts, Texts};
 pub use text_evals::EvalTexts;
 pub use text_gateway::GatewayTexts;
 pub use text_knowledge::{KnowledgeTexts, KnowledgeWords};
+pub use text_prompts::{PromptTexts, PromptWords};
 pub use text_records::{RecordTexts, RecordWords};
 pub use trace::{trace_page, trace_rows};
 pub use traces::{filter_of_query, trace_row, traces_page};
@@ -90,3 +99,5 @@ pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; 
 mod tests;
 #[cfg(test)]
 mod tests_evals;
+#[cfg(test)]
+mod tests_prompts;

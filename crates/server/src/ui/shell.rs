@@ -152,6 +152,7 @@ pub(super) enum Section {
     Models,
     Knowledge,
     Evals,
+    Prompts,
     Keys,
     Settings,
     None,
@@ -284,6 +285,7 @@ fn entries(page: &Page) -> [Vec<Entry>; 4] {
         vec![
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
             (Section::Knowledge, page.to("knowledge"), t.knowledge.knowledge, Icon::Book, "K"),
+            (Section::Prompts, page.to("prompts"), t.prompts.prompts, Icon::Prompt, "P"),
             (Section::Evals, page.to("experiments"), t.evals.evals, Icon::Scale, "E"),
             (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "Y"),
         ],
@@ -400,6 +402,7 @@ fn palette(page: &Page) -> Markup {
                 li #cmd-search role="option" data-to=(page.to("search")) { (Icon::Find.draw()) span { (t.knowledge.search_documents) } span {} }
                 li #cmd-compare role="option" data-to=(page.to("experiments/compare")) { (Icon::Scale.draw()) span { (t.evals.compare_two) } span {} }
                 li #cmd-datasets role="option" data-to=(page.to("datasets")) { (Icon::Scale.draw()) span { (t.evals.datasets) } span {} }
+                li #cmd-playground role="option" data-to=(page.to("playground")) { (Icon::Prompt.draw()) span { (t.prompts.playground) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
                 }
@@ -429,7 +432,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "C", "M", "K", "E", "Y", "S"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "P", "E", "Y", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),

@@ -3,6 +3,7 @@
 use super::text_evals::EvalTexts;
 use super::text_gateway::GatewayTexts;
 use super::text_knowledge::{KnowledgeTexts, KnowledgeWords};
+use super::text_prompts::{PromptTexts, PromptWords};
 use super::text_records::{RecordTexts, RecordWords};
 use super::view::{Kind, TokenKind};
 use serde::Serialize;
@@ -150,6 +151,8 @@ texts! {
         knowledge: KnowledgeTexts,
         // experiments, datasets
         evals: EvalTexts,
+        // prompts, the playground
+        prompts: PromptTexts,
         // traces in full, sessions, costs, settings
         records: RecordTexts,
         // what the scripts say
@@ -173,7 +176,7 @@ texts! {
         read_waiting: &'static str, read_running: &'static str, read_done: &'static str, read_files: Count,
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
         table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
-        records: RecordWords, knowledge: KnowledgeWords,
+        records: RecordWords, knowledge: KnowledgeWords, prompts: PromptWords,
     }
 }
 

@@ -169,6 +169,7 @@ pub(super) const EN: Texts = Texts {
     gateway: super::text_gateway::EN,
     knowledge: super::text_knowledge::EN,
     evals: super::text_evals::EN,
+    prompts: super::text_prompts::EN,
     records: super::text_records::EN,
     js: ScriptTexts {
         ask: "Ask",
@@ -235,5 +236,6 @@ pub(super) const EN: Texts = Texts {
         degraded: "Not everything could be passed on: {what}",
         records: super::text_records::EN_WORDS,
         knowledge: super::text_knowledge::EN_WORDS,
+        prompts: super::text_prompts::EN_WORDS,
     },
 };

@@ -169,6 +169,7 @@ pub(super) const KO: Texts = Texts {
     gateway: super::text_gateway::KO,
     knowledge: super::text_knowledge::KO,
     evals: super::text_evals::KO,
+    prompts: super::text_prompts::KO,
     records: super::text_records::KO,
     js: ScriptTexts {
         ask: "질문",
@@ -236,5 +237,6 @@ pub(super) const KO: Texts = Texts {
         degraded: "그대로 전달하지 못한 것이 있습니다: {what}",
         records: super::text_records::KO_WORDS,
         knowledge: super::text_knowledge::KO_WORDS,
+        prompts: super::text_prompts::KO_WORDS,
     },
 };
