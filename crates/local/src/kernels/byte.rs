@@ -6,6 +6,7 @@
 
 use super::float::{Activation, activate};
 use super::lanes::Lanes;
+use std::mem::MaybeUninit;
 
 /// Sums of several columns, grown by four products each at a time.
 ///
@@ -51,6 +52,27 @@ pub(crate) struct ByteProduct {
     pub(crate) activation: Activation,
 }
 
+/// Columns of the widest tile.
+const WIDEST: usize = 32;
+
+/// Stores the sums of a tile of at most two registers a row, without a loop: an array that is indexed at run time has to
+/// lie in memory, and then every step of a product writes its sums there.
+macro_rules! store_rows {
+    ($sums:ident, $whole:ident, $width:expr, $($row:literal)*) => {
+        $(
+            if let (Some(from), Some(to)) = ($sums.get($row), $whole.get_mut($row)) {
+                let to = to.as_mut_ptr().cast::<i32>();
+                if let Some(sum) = from.first() {
+                    sum.store(to);
+                }
+                if let Some(sum) = from.get(1) {
+                    sum.store(to.add($width));
+                }
+            }
+        )*
+    };
+}
+
 /// Where a tile begins in each of the operands.
 #[derive(Clone, Copy)]
 struct Corner {
@@ -66,10 +88,11 @@ struct Corner {
 /// `M` rows by `N` registers of columns; the lanes `V` and the sums `D` are of one width.
 #[inline(always)]
 unsafe fn tile<V: Lanes, D: Dots, const M: usize, const N: usize>(of: &ByteProduct, at: Corner) {
+    const { assert!(M <= 14 && N <= 2 && N * D::WIDTH <= WIDEST, "room for a tile") };
     let width = N * D::WIDTH;
-    let mut whole = [0_i32; 64];
+    let mut whole = [[MaybeUninit::<i32>::uninit(); WIDEST]; M];
     // SAFETY: the caller keeps the invariant of `ByteProduct` for this tile, and the contracts of `Lanes` and `Dots`;
-    // `whole` holds the widest tile's columns.
+    // a row of `whole` holds the widest tile's columns, and is read only where it was written.
     unsafe {
         let mut b = at.b;
         for group in 0..of.groups {
@@ -88,18 +111,16 @@ unsafe fn tile<V: Lanes, D: Dots, const M: usize, const N: usize>(of: &ByteProdu
                 }
                 b = b.add(width * 4);
             }
-            for (i, row) in sums.iter().enumerate() {
+            store_rows!(sums, whole, D::WIDTH, 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
+            for (i, whole) in whole.iter().enumerate() {
                 let a_scale = at.a_scale.add((i * of.groups + group) * 2);
                 let (by, zero) = (V::splat(*a_scale), V::splat(-*a_scale.add(1)));
-                for (j, sum) in row.iter().enumerate() {
-                    sum.store(whole.as_mut_ptr().add(j * D::WIDTH));
-                }
                 for j in (0..width).step_by(V::WIDTH) {
                     let to = at.c.add(i * of.c_stride + j);
                     let before = V::load(if group == 0 { at.bias.add(j) } else { to.cast_const() });
                     let column = group * width + j;
                     // All of these are whole and below 2^24: floats have them exactly.
-                    let sum = V::load_whole(whole.as_ptr().add(j));
+                    let sum = V::load_whole(whole.as_ptr().cast::<i32>().add(j));
                     let value = zero.mul_add(V::load(at.b_sum.add(column)), sum);
                     value.mul(by).mul_add(V::load(at.b_scale.add(column)), before).store(to);
                 }
