@@ -15,6 +15,7 @@
 
 use crate::error::StoreError;
 use crate::fact_columns::zigzag;
+use crate::packing;
 use crate::row::Slot;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use std::collections::{HashMap, HashSet};
@@ -328,7 +329,7 @@ impl Zstd {
 pub(crate) fn unpacked(size: Option<usize>, body: Vec<u8>) -> Option<Vec<u8>> {
     match size {
         None => Some(body),
-        Some(size) => zstd::bulk::decompress(&body, size).ok(),
+        Some(size) => packing::unpack(&body, size).ok(),
     }
 }
 

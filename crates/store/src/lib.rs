@@ -39,6 +39,7 @@ pub mod messages;
 pub mod metadata;
 mod names;
 pub mod outline;
+mod packing;
 pub mod prompts;
 pub mod query;
 mod readers;

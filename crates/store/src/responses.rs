@@ -5,6 +5,7 @@
 //! turns cost n. What expired or was deleted is hidden at once; its turn stays readable to those that continue
 //! it, and goes with the last of them.
 
+use crate::packing;
 use crate::{Store, StoreError};
 use hanok_base::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -338,13 +339,13 @@ struct Packed {
 
 impl Packed {
     fn new(body: &[u8]) -> Result<Self, StoreError> {
-        let packed = zstd::bulk::compress(body, LEVEL)
+        let packed = packing::pack(body, LEVEL)
             .map_err(|error| StoreError::Damaged(format!("a response cannot be packed: {error}")))?;
         Ok(Self { size: body.len(), body: packed })
     }
 
     fn unpack(&self, id: &str) -> Result<Vec<u8>, StoreError> {
-        zstd::bulk::decompress(&self.body, self.size)
+        packing::unpack(&self.body, self.size)
             .map_err(|_| StoreError::Damaged(format!("response {id} cannot be unpacked")))
     }
 }

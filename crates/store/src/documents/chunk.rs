@@ -3,6 +3,7 @@
 use super::column::{json, length, parent, signed, source_id, source_key, trust, unpacked};
 use super::{Chunk, SourceAbout};
 use crate::StoreError;
+use crate::packing;
 use hanok_base::{SourceId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -72,7 +73,7 @@ pub(super) fn text_of(conn: &Connection, id: SourceId) -> Result<String, StoreEr
     let (size, body): (i64, Vec<u8>) = conn
         .prepare_cached("SELECT size, body FROM source_texts WHERE source_id = ?1")?
         .query_row([source_key(id)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let bytes = zstd::bulk::decompress(&body, length(size))
+    let bytes = packing::unpack(&body, length(size))
         .map_err(|error| StoreError::Damaged(format!("the text of document {id}: {error}")))?;
     String::from_utf8(bytes)
         .map_err(|error| StoreError::Damaged(format!("the text of document {id}: {error}")))

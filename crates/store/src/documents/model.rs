@@ -1,6 +1,7 @@
 //! What is kept of documents, and what is asked back.
 
 use crate::StoreError;
+use crate::packing;
 use hanok_base::{CollectionName, Object, SourceId, Timestamp, Trust};
 use std::ops::Range;
 use std::sync::Arc;
@@ -161,7 +162,7 @@ pub struct PackedText {
 impl PackedText {
     /// Packs a text.
     pub fn new(text: &str) -> Result<Self, StoreError> {
-        let body = zstd::bulk::compress(text.as_bytes(), 3)
+        let body = packing::pack(text.as_bytes(), 3)
             .map_err(|error| StoreError::Damaged(format!("a text cannot be packed: {error}")))?;
         Ok(Self { size: text.len(), body })
     }
