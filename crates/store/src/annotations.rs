@@ -300,6 +300,25 @@ impl Annotations<'_> {
             .await
     }
 
+    /// The items that `who` should label, in the order of [`Self::next`], at most `limit`, by their numbers.
+    pub async fn waiting(&self, queue: i64, who: &str, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let (scope, who) = (self.scope.clone(), who.to_owned());
+        self.store
+            .read(move |conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT i.id FROM annotation_items AS i JOIN queues AS q ON q.id = i.queue
+                     WHERE i.queue = ?1 AND i.state = 0 AND (?3 IS NULL OR q.project = ?3)
+                        AND NOT EXISTS (SELECT 1 FROM annotation_labels AS l
+                            WHERE l.item = i.id AND l.settles = 0 AND l.who = ?2)
+                     ORDER BY i.urgency DESC, i.id LIMIT ?4",
+                )?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let ids = query.query_map(params![queue, who, scope.project(), limit], |row| row.get(0))?;
+                Ok(ids.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
     /// The next item on which people differ, with what they said.
     pub async fn next_differing(&self, queue: i64) -> Result<Option<AnnotationItem>, StoreError> {
         Ok(self.items(queue, Some(ItemState::Differing), 0, 1, Eyes::All).await?.into_iter().next())

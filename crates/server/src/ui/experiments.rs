@@ -22,7 +22,7 @@ pub fn experiments_page(page: &Page, view: &ExperimentsView) -> Markup {
             scripts: &["list-page.js"],
             above: None,
             heading: html! { (e.evals) },
-            actions: views(page, false),
+            actions: views(page, View::Experiments),
             main: html! {
                 div.stack {
                     @if view.rows.is_empty() { (none(page)) } @else {
@@ -36,14 +36,29 @@ pub fn experiments_page(page: &Page, view: &ExperimentsView) -> Markup {
     )
 }
 
-/// Experiments, or datasets.
-pub(super) fn views(page: &Page, datasets: bool) -> Markup {
-    let e = &page.texts().evals;
-    let current = |is: bool| is.then_some("page");
+/// The rooms of evals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Experiments,
+    Datasets,
+    Judges,
+    Annotation,
+}
+
+/// The way between the rooms of evals. Samples may come from any project, so that experiments and datasets are admins'.
+pub(super) fn views(page: &Page, shown: View) -> Markup {
+    let t = page.texts();
+    let rooms = [
+        (View::Experiments, "experiments", t.evals.experiments, true),
+        (View::Datasets, "datasets", t.evals.datasets, true),
+        (View::Judges, "judges", t.judges.judges, false),
+        (View::Annotation, "annotation", t.annotation.annotation, false),
+    ];
     html! {
-        nav.seg aria-label=(e.views) {
-            a href=(page.to("experiments")) aria-current=[current(!datasets)] { (e.experiments) }
-            a href=(page.to("datasets")) aria-current=[current(datasets)] { (e.datasets) }
+        nav.seg aria-label=(t.evals.views) {
+            @for (view, to, name, of_admins) in rooms { @if !of_admins || page.is_admins() {
+                a href=(page.to(to)) aria-current=[(view == shown).then_some("page")] { (name) }
+            } }
         }
     }
 }

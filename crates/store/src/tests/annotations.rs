@@ -42,7 +42,12 @@ fn labels_are_blind_until_there_are_enough() {
         assert_eq!((first.key.as_str(), first.content["answer"].as_str()), ("b", Some("답 b")));
         let label =
             async |who: &str, level| annotations.label(first.id, who, level, "because").await.unwrap();
+        let waiting = async |who: &str, most| annotations.waiting(queue.id, who, most).await.unwrap();
+        assert_eq!((waiting("ann", 9).await.len(), waiting("ann", 1).await), (2, vec![first.id]));
+        let elsewhere = store.annotations(Some("other".into()));
+        assert!(elsewhere.waiting(queue.id, "ann", 9).await.unwrap().is_empty());
         assert_eq!(label("ann", 1).await, Some(ItemState::Open));
+        assert!(!waiting("ann", 9).await.contains(&first.id) && waiting("ben", 9).await.len() == 2);
         assert_eq!(
             label("ann", 0).await,
             Some(ItemState::Open),
