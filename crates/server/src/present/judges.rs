@@ -181,12 +181,11 @@ async fn current(house: &House, visitor: &Visitor) -> Result<Known, KeepError> {
 
 fn of_eval((eval, file, ran): (String, String, String)) -> Vec<(String, Current)> {
     let written = (!file.is_empty()).then(|| Spec::read(Path::new(&file)).ok()).flatten();
-    let tables: Vec<Value> = match written {
-        Some(spec) => spec.scorers.into_iter().map(Value::Object).collect(),
-        None => {
-            let ran: Value = serde_json::from_str(&ran).unwrap_or_default();
-            ran.get("scorers").and_then(Value::as_array).cloned().unwrap_or_default()
-        }
+    let tables: Vec<Value> = if let Some(spec) = written {
+        spec.scorers.into_iter().map(Value::Object).collect()
+    } else {
+        let ran: Value = serde_json::from_str(&ran).unwrap_or_default();
+        ran.get("scorers").and_then(Value::as_array).cloned().unwrap_or_default()
     };
     let judges = tables.into_iter().filter_map(|table| {
         let scorer: ScorerSpec = serde_json::from_value(table).ok()?;

@@ -117,4 +117,6 @@ mod tests;
 #[cfg(test)]
 mod tests_evals;
 #[cfg(test)]
+mod tests_judges;
+#[cfg(test)]
 mod tests_prompts;
