@@ -17,6 +17,8 @@ use maud::{Markup, html};
 
 /// Characters of a text that are shown at most.
 const SHOWN: usize = 4000;
+/// Answers of each kind that are shown on which judge and people differ.
+const DIFFERING: usize = 50;
 
 /// The page of a judge.
 pub fn judge_page(page: &Page, view: &JudgeView) -> Markup {
@@ -39,8 +41,8 @@ pub fn judge_page(page: &Page, view: &JudgeView) -> Markup {
             },
             main: html! {
                 div.stack #eval-rows {
-                    (verdict(page, view))
                     @if let CheckState::Stale(_) = row.state { (stale(page, view)) }
+                    (verdict(page, view))
                     @if let Some(report) = row.report.as_deref() { (whole(page, view, report)) }
                     @else { (unchecked(page, view)) }
                 }
@@ -173,9 +175,9 @@ fn differing(page: &Page, id: &str, title: &str, items: &[Disagreement], count: 
                 table.table.hit role="grid" {
                     caption.vh { (title) }
                     thead { tr { th { (page.texts().evals.sample) } th { (j.answer) } th.desk { (j.why_people) } th.num { (j.people_said) } th.num { (j.judge_said) } } }
-                    tbody { @for (at, item) in items.iter().enumerate() { (difference(page, &format!("{id}-{at}"), item)) } }
+                    tbody { @for (at, item) in items.iter().take(DIFFERING).enumerate() { (difference(page, &format!("{id}-{at}"), item)) } }
                 }
-                @if items.len() < count { footer { (fill(j.first_of, &[("n", &items.len().to_string()), ("all", &count.to_string())])) } }
+                @if DIFFERING < count { footer { (fill(j.first_of, &[("n", &DIFFERING.to_string()), ("all", &format::count(count as u64))])) } }
             }
         }
     }
