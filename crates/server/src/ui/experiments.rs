@@ -2,6 +2,7 @@
 
 use super::effects::{self, Reading};
 use super::format;
+use super::gate_words;
 use super::icon::Icon;
 use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::text::fill;
@@ -225,7 +226,7 @@ pub fn experiment_page(page: &Page, view: &ExperimentView) -> Markup {
                     @if let Some(why) = &view.stopped { (note("", &html! { p { (fill(e.stopped_because, &[("why", why)])) } p.soft { (e.go_on) } (again(page, view)) })) }
                     @else if row.state == Progress::Running { (note("", &html! { p { (e.is_running) } (again(page, view)) })) }
                     (figures(page, view))
-                    @if let Some(gate) = &view.gate { (checks(page, gate)) }
+                    @if let Some(gate) = &view.gate { (checks(page, gate, view)) }
                     (numbers(page, &view.report))
                     @if let Some(against) = &view.against { (beside(page, row.id, against, &view.report)) }
                     @if !view.others.is_empty() {
@@ -285,14 +286,15 @@ fn figures(page: &Page, view: &ExperimentView) -> Markup {
     }
 }
 
-fn checks(page: &Page, gate: &GateReport) -> Markup {
+fn checks(page: &Page, gate: &GateReport, view: &ExperimentView) -> Markup {
     let e = &page.texts().evals;
+    let said = gate_words::said(e, gate, view.asked.as_ref(), &view.report, view.against.as_ref());
     html! {
         section.panel {
             header { h2 { (e.checks) } span.end { (gate_badge(page, Some(gate.passed))) } }
             table.table.reasons {
                 caption.vh { (e.checks) }
-                tbody { @for checked in &gate.checks { tr {
+                tbody { @for checked in &said { tr {
                     td { (checked.check) span.meta.block { (checked.because) } }
                     td.num { @match checked.outcome {
                         Outcome::Passed => span.badge.b-ok { (e.passes) },

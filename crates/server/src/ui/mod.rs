@@ -18,6 +18,7 @@ mod experiments;
 mod failure;
 mod findings;
 mod format;
+mod gate_words;
 mod icon;
 mod judge;
 mod judge_figures;
