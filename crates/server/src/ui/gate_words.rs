@@ -5,7 +5,7 @@ use super::format;
 use super::text::fill;
 use super::text_evals::EvalTexts;
 use hanok_eval::gate::{Check, Checked, Gate, GateReport, Outcome};
-use hanok_eval::report::{Comparison, Interval, Report, ScoreKind};
+use hanok_eval::report::{Comparison, Interval, Report, ScoreKind, ScoreReport};
 
 /// A check in words: what had to hold, and by which numbers it does or does not.
 pub(super) struct Said {
@@ -138,7 +138,7 @@ impl Words<'_> {
                 }
                 None => e.g_nothing.to_owned(),
             },
-            Wish::Coverage(_) => measured(Some(format::portion(score.map_or(0.0, |score| score.coverage())))),
+            Wish::Coverage(_) => measured(Some(format::portion(score.map_or(0.0, ScoreReport::coverage)))),
             Wish::NotWorse(_) | Wish::Better(_) => {
                 let Some(against) = self.against else { return Some(e.g_no_baseline.to_owned()) };
                 let compared =
