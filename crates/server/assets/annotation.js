@@ -12,6 +12,7 @@ if (panel) {
   let held = null, turn = 0;
   const parts = new Map();
 
+  const status = document.getElementById("label-said");
   const address = (id) => {
     const url = new URL(location.href);
     url.searchParams.set("fragment", "1");
@@ -30,7 +31,10 @@ if (panel) {
     if (place) place.textContent = fill(said.place, { n: at + 1, all: ids.length });
     const able = { previous: at > 0, next: at >= 0 && at + 1 < ids.length, skip: at >= 0 && ids.length > 1 };
     for (const step of panel.querySelectorAll("[data-step]")) step.hidden = !able[step.dataset.step];
-    for (const undo of panel.querySelectorAll("[data-undo]")) undo.hidden = !held;
+    for (const undo of panel.querySelectorAll("[data-undo]")) {
+      undo.hidden = !held;
+      undo.querySelector("[data-undo-label]").textContent = held?.label ?? "";
+    }
   };
   const show = async (id, comment = null) => {
     const mine = ++turn;
@@ -95,23 +99,23 @@ if (panel) {
     const at = ids.indexOf(current);
     const { show: kind, who, keys } = panel.dataset;
     const one = {
-      id: current, at: Math.max(at, 0), level: Number(button.value), comment: panel.querySelector("textarea").value.trim(),
+      id: current, at: Math.max(at, 0), level: Number(button.value), label: button.dataset.label, comment: panel.querySelector("textarea").value.trim(),
       show: kind, who: keys === "true" ? "" : who,
     };
     keep();
     if (at >= 0) ids.splice(at, 1);
     held = one;
     one.timer = setTimeout(keep, HELD_MS);
-    toast(fill(kind === "settle" ? said.settled : said.held, { label: button.dataset.label }));
+    status.textContent = fill(kind === "settle" ? said.settled : said.held, { label: one.label });
     show(ids[Math.min(one.at, ids.length - 1)] ?? 0);
   };
   const undo = () => {
-    if (!held) return void toast(said.nothing_to_undo, "warn");
+    if (!held) return void toast(said.nothing_to_undo);
     const one = held;
     clearTimeout(one.timer);
     held = null;
     ids.splice(Math.min(one.at, ids.length), 0, one.id);
-    toast(said.undone);
+    status.textContent = said.undone;
     show(one.id, one.comment);
   };
   const step = (what) => {
@@ -120,7 +124,7 @@ if (panel) {
     if (what === "skip") {
       if (ids.length < 2) return;
       ids.push(...ids.splice(at, 1));
-      toast(said.skipped);
+      status.textContent = said.skipped;
       show(ids[Math.min(at, ids.length - 1)]);
     } else {
       const id = ids[at + (what === "next" ? 1 : -1)];

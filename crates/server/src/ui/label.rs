@@ -33,6 +33,7 @@ pub fn label_page(page: &Page, view: &LabelView) -> Markup {
                 div.stack.narrow-read {
                     @if !queue.instructions.is_empty() { p.asked-for { (format::cut(&queue.instructions, 2000)) } }
                     (who(page, view))
+                    p.vh role="status" #label-said {}
                     @if view.who.is_some() {
                         @if view.show == Show::Done { (done(page, view)) } @else { (label_part(page, view)) }
                     }
@@ -131,7 +132,7 @@ pub fn label_part(page: &Page, view: &LabelView) -> Markup {
                         div.row.row-wrap.steps-row {
                             span.dim.num data-place { @if let Some(at) = at { (fill(t.js.annotation.place, &[("n", &format::count(at as u64 + 1)), ("all", &format::count(view.items.len() as u64))])) } }
                             span.grow {}
-                            button.btn.btn-quiet type="button" data-undo hidden { (a.undo) kbd.desk { "U" } }
+                            (undo(a))
                             (step(previous, "previous", Some(Icon::Up), a.previous, "K"))
                             (step(next, "next", Some(Icon::Down), a.next, "J"))
                             (step(next, "skip", None, a.skip, "S"))
@@ -142,6 +143,11 @@ pub fn label_part(page: &Page, view: &LabelView) -> Markup {
             p.dim.blind { @if settles { "" } @else if view.queue.wanted > 1 { (fill(a.blind, &[("n", &view.queue.wanted.to_string())])) } @else { (a.blind_alone) } }
         }
     }
+}
+
+/// Takes back the verdict that it names.
+fn undo(a: &AnnotationTexts) -> Markup {
+    html! { button.btn.btn-quiet type="button" data-undo hidden { (a.undo) b data-undo-label {} kbd.desk { "U" } } }
 }
 
 fn nothing(page: &Page, view: &LabelView) -> Markup {
@@ -155,7 +161,7 @@ fn nothing(page: &Page, view: &LabelView) -> Markup {
                 @if queue.open > 0 { p.soft { (a.all_done_hint) } }
                 @if queue.differing > 0 { p { a.btn href=(to_show(page, queue, Show::Settle)) { (a.to_settle) " " (format::count(queue.differing)) } } }
             }
-            p { button.btn.btn-quiet type="button" data-undo hidden { (a.undo) kbd.desk { "U" } } a href=(page.to("annotation")) { (a.queues) } }
+            p { (undo(a)) a href=(page.to("annotation")) { (a.queues) } }
         }
     }
 }

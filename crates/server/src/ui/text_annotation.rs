@@ -160,22 +160,22 @@ pub(super) const KO: AnnotationTexts = AnnotationTexts {
 
 /// What the script says in English.
 pub(super) const EN_WORDS: AnnotationWords = AnnotationWords {
-    held: "{label}. U takes it back",
+    held: "{label}. Undo takes it back",
     undone: "Taken back",
     nothing_to_undo: "There is nothing to take back",
     skipped: "Skipped: it comes again at the end",
     not_kept: "The label was not kept: {why}",
-    settled: "Settled: {label}. U takes it back",
+    settled: "Settled: {label}. Undo takes it back",
     place: "{n} of {all}",
 };
 
 /// 스크립트가 하는 말.
 pub(super) const KO_WORDS: AnnotationWords = AnnotationWords {
-    held: "{label}. U로 되돌립니다",
+    held: "{label}. 되돌릴 수 있습니다",
     undone: "되돌렸습니다",
     nothing_to_undo: "되돌릴 것이 없습니다",
     skipped: "건너뛰었습니다. 끝에 다시 나옵니다",
     not_kept: "라벨을 남기지 못했습니다: {why}",
-    settled: "정했습니다: {label}. U로 되돌립니다",
+    settled: "정했습니다: {label}. 되돌릴 수 있습니다",
     place: "{all}개 중 {n}번째",
 };
