@@ -176,7 +176,7 @@ async fn known(
     let number: i64 = id.parse().map_err(|_| no_item(id))?;
     let read = async {
         let Some(item) = annotations.item(number, Eyes::Of(who)).await? else { return Ok(None) };
-        Ok(shown::of_item(annotations, &item).await?.map(|opened| (item, opened)))
+        Ok(shown::counted(annotations, item.queue, who).await?.map(|(opened, _)| (item, opened)))
     };
     let found = read.await.map_err(|error: StoreError| problem_of(&error))?;
     found.ok_or_else(|| no_item(id))
@@ -263,10 +263,8 @@ pub(crate) async fn say(
     if !is_kept {
         return Err(conflict("the item has enough labels: what was said of it is not changed any more"));
     }
-    let queue = shown::queues(&annotations, Some(&who)).await.map_err(|error| problem_of(&error))?;
-    let queue =
-        queue.iter().find(|queue| queue.name == opened.queue.name && queue.project == opened.queue.project);
-    Ok(json!({ "state": state, "queue": queue.map(|queue| queue_value(queue, true)) }))
+    let queue = shown::counted(&annotations, before.queue, &who).await.map_err(|error| problem_of(&error))?;
+    Ok(json!({ "state": state, "queue": queue.map(|(_, queue)| queue_value(&queue, true)) }))
 }
 
 async fn spoken(house: &House, visitor: &Visitor, id: &str, request: Request, settles: bool) -> Response {

@@ -250,6 +250,30 @@ impl Annotations<'_> {
             .await
     }
 
+    /// The queue of this number, the counts of its items, and how many of them `who` should label.
+    pub async fn counted(&self, id: i64, who: &str) -> Result<Option<(Queue, QueueCounts, u64)>, StoreError> {
+        let (scope, who) = (self.scope.clone(), who.to_owned());
+        self.store
+            .read(move |conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT id, project, name, instructions, scale, wanted, created_ns,
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 0),
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 1),
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 2),
+                        (SELECT count(*) FROM annotation_items AS i WHERE i.queue = q.id AND i.state = 0
+                            AND NOT EXISTS (SELECT 1 FROM annotation_labels
+                                WHERE item = i.id AND settles = 0 AND who = ?3))
+                     FROM queues AS q WHERE id = ?1 AND (?2 IS NULL OR project = ?2)",
+                )?;
+                let row = query.query_row(params![id, scope.project(), who], |row| {
+                    let counts = QueueCounts { open: row.get(7)?, differing: row.get(8)?, done: row.get(9)? };
+                    Ok((read_queue(row)?, counts, row.get(10)?))
+                });
+                Ok(row.optional()?)
+            })
+            .await
+    }
+
     /// Deletes a queue with its items and labels; whether there was one.
     pub async fn remove_queue(&self, name: &str) -> Result<bool, StoreError> {
         let (scope, name) = (self.scope.clone(), name.to_owned());

@@ -16,7 +16,6 @@ pub(crate) const DONE: usize = 50;
 /// A queue with what may be said in it.
 pub(crate) struct Opened {
     pub(crate) queue: Queue,
-    pub(crate) counts: QueueCounts,
     pub(crate) scale: Scale,
 }
 
@@ -32,27 +31,31 @@ pub(crate) async fn opened(
     project: Option<&str>,
 ) -> Result<Option<Opened>, StoreError> {
     let wanted = |queue: &Queue| queue.name == name && project.is_none_or(|project| queue.project == project);
-    let found = annotations.queues().await?.into_iter().find(|(queue, _)| wanted(queue));
+    let found = annotations.queues().await?.into_iter().map(|(queue, _)| queue).find(wanted);
     Ok(found.and_then(with_scale))
 }
 
-/// The queue of this number.
-pub(crate) async fn of_item(
-    annotations: &Annotations<'_>,
-    item: &AnnotationItem,
-) -> Result<Option<Opened>, StoreError> {
-    let found = annotations.queues().await?.into_iter().find(|(queue, _)| queue.id == item.queue);
-    Ok(found.and_then(with_scale))
-}
-
-fn with_scale((queue, counts): (Queue, QueueCounts)) -> Option<Opened> {
+fn with_scale(queue: Queue) -> Option<Opened> {
     match serde_json::from_value(queue.scale.clone()) {
-        Ok(scale) => Some(Opened { queue, counts, scale }),
+        Ok(scale) => Some(Opened { queue, scale }),
         Err(error) => {
             tracing::error!(queue = queue.name, %error, "the labels of a queue could not be read");
             None
         }
     }
+}
+
+/// The queue of this number, and how `who` sees it now.
+pub(crate) async fn counted(
+    annotations: &Annotations<'_>,
+    id: i64,
+    who: &str,
+) -> Result<Option<(Opened, QueueView)>, StoreError> {
+    let Some((queue, counts, waiting)) = annotations.counted(id, who).await? else { return Ok(None) };
+    Ok(with_scale(queue).map(|opened| {
+        let view = queue_view(&opened, counts, waiting);
+        (opened, view)
+    }))
 }
 
 /// All queues, with what waits for `who`.
@@ -61,15 +64,14 @@ pub(crate) async fn queues(
     who: Option<&str>,
 ) -> Result<Vec<QueueView>, StoreError> {
     let mut found = Vec::new();
-    for opened in annotations.queues().await?.into_iter().filter_map(with_scale) {
-        let waiting = annotations.waiting(opened.queue.id, who.unwrap_or_default(), usize::MAX).await?;
-        found.push(queue_view(&opened, waiting.len()));
+    for (queue, _) in annotations.queues().await? {
+        found.extend(counted(annotations, queue.id, who.unwrap_or_default()).await?.map(|(_, view)| view));
     }
     Ok(found)
 }
 
-fn queue_view(opened: &Opened, waiting: usize) -> QueueView {
-    let Opened { queue, counts, scale } = opened;
+fn queue_view(opened: &Opened, counts: QueueCounts, waiting: u64) -> QueueView {
+    let Opened { queue, scale } = opened;
     QueueView {
         name: queue.name.clone(),
         project: queue.project.clone(),
@@ -80,7 +82,7 @@ fn queue_view(opened: &Opened, waiting: usize) -> QueueView {
         open: counts.open,
         differing: counts.differing,
         done: counts.done,
-        waiting: waiting as u64,
+        waiting,
     }
 }
 
@@ -113,13 +115,12 @@ pub(crate) async fn labelling(
 ) -> Result<LabelView, StoreError> {
     let queue = opened.queue.id;
     let name = who.as_deref().unwrap_or_default();
-    let waiting = annotations.waiting(queue, name, usize::MAX).await?;
-    let mut view =
-        LabelView { queue: queue_view(opened, waiting.len()), show: asked.show, ..LabelView::default() };
+    let counted = counted(annotations, queue, name).await?.map(|(_, view)| view).unwrap_or_default();
+    let mut view = LabelView { queue: counted, show: asked.show, ..LabelView::default() };
     view.who = who.clone();
     let Some(who) = who else { return Ok(view) };
     match asked.show {
-        Show::Label => view.items = waiting.into_iter().take(AHEAD).collect(),
+        Show::Label => view.items = annotations.waiting(queue, &who, AHEAD).await?,
         Show::Settle => {
             let differing = annotations.items(queue, Some(ItemState::Differing), 0, AHEAD, Eyes::All).await?;
             view.items = differing.iter().map(|item| item.id).collect();
