@@ -212,15 +212,16 @@ fn rate(page: &Page, report: &Report, experiment: &CorrectedExperiment) -> Marku
         (j.labels_alone, j.labels_alone_hint.to_owned(), of.labels.filter(|_| of.refused.is_some()), false),
     ];
     let number = experiment.experiment.to_string();
+    let title = fill(j.corrected, &[("n", &number)]);
     html! {
         section.panel {
             header.head-wrap {
-                h2 { a href=(page.to(&format!("experiments/{number}"))) { (fill(j.corrected, &[("n", &number)])) } }
+                h2 { @if page.is_admins() { a href=(page.to(&format!("experiments/{number}"))) { (title) } } @else { (title) } }
                 span.dim.end.cut { (experiment.name) }
             }
             @if of.refused.is_some() { div.in { p.refused { (refusal(j, report, of)) } } }
             table.table.effects {
-                caption.vh { (fill(j.corrected, &[("n", &number)])) }
+                caption.vh { (title) }
                 tbody { @for (name, hint, figure, gone) in lines { @if let Some(figure) = figure { (rate_row(page, name, &hint, &figure, is_share, gone)) } } }
             }
             footer {

@@ -47,14 +47,14 @@ texts! {
         probes: &'static str, probe: &'static str, order: &'static str, rerun: &'static str, length: &'static str, own: &'static str,
         injection: &'static str, of_flip: &'static str, of_gain: &'static str, of_obey: &'static str, points: &'static str, fine: &'static str,
         watch: &'static str, fails: &'static str, skipped: &'static str, needs_pairs: &'static str, needs_families: &'static str,
-        needs_cases: &'static str, nothing_to_gain: &'static str, no_verdict: &'static str, unread: Count, changes: &'static str, how: &'static str,
+        needs_cases: &'static str, nothing_to_gain: &'static str, no_verdict: &'static str, unread: Count, changes: &'static str,
         no_probes: &'static str, no_probes_hint: &'static str,
         // where they differ
         lenient_title: &'static str, strict_title: &'static str, answer: &'static str, why_people: &'static str, why_judge: &'static str,
         people_said: &'static str, judge_said: &'static str, first_of: &'static str, no_reason: &'static str,
         // the rest
         history: &'static str, how_asked: &'static str, label_more: &'static str, identity: &'static str, this_check: &'static str,
-        asked_of: Count, cost: &'static str, live: &'static str, day: &'static str, rule: &'static str, scored: &'static str, mean: &'static str,
+        asked_of: Count, cost: &'static str, live: &'static str, day: &'static str, scored: &'static str, mean: &'static str,
         to_people: &'static str, kappa_short: &'static str, seen_of: &'static str,
     }
 }
@@ -227,7 +227,6 @@ pub(super) const EN: JudgeTexts = JudgeTexts {
     no_verdict: "The judge gave no verdict.",
     unread: Count { one: "1 without a verdict", many: "{n} without a verdict" },
     changes: "Verdicts that changed",
-    how: "How",
     no_probes: "Nothing was probed.",
     no_probes_hint: "Probes show a judge the same content in another order, again, longer, and with a verdict injected, and count what changes its mind:",
     lenient_title: "Where it is too lenient",
@@ -248,7 +247,6 @@ pub(super) const EN: JudgeTexts = JudgeTexts {
     cost: "Cost",
     live: "Live traces, by rule",
     day: "Day (UTC)",
-    rule: "Rule",
     scored: "Scored",
     mean: "Mean",
     to_people: "To people",
@@ -424,7 +422,6 @@ pub(super) const KO: JudgeTexts = JudgeTexts {
     no_verdict: "심판이 판정을 내리지 않았습니다.",
     unread: Count { one: "판정 없음 1", many: "판정 없음 {n}" },
     changes: "바뀐 판정",
-    how: "어떻게",
     no_probes: "편향을 점검하지 않았습니다.",
     no_probes_hint: "같은 내용을 다른 순서로, 다시, 더 길게, 판정을 심어서 보여 주고, 무엇에 마음을 바꾸는지 셉니다.",
     lenient_title: "너무 너그러운 곳",
@@ -445,7 +442,6 @@ pub(super) const KO: JudgeTexts = JudgeTexts {
     cost: "비용",
     live: "규칙으로 채점한 실시간 트레이스",
     day: "날짜 (UTC)",
-    rule: "규칙",
     scored: "채점",
     mean: "평균",
     to_people: "사람에게",
