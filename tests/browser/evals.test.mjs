@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { PHONE, SHOTS, WIDE, browser, launch, open, serious } from "./page.mjs";
+import { after, before, test } from "node:test";
+import { browser, launch, open, whole } from "./page.mjs";
 
 const { hanok } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
 
@@ -55,24 +55,7 @@ const PAGES = {
   dataset: "/datasets/support.jsonl",
 };
 
-describe("every page is whole", () => {
-  for (const [name, path] of Object.entries(PAGES)) {
-    for (const [lang, theme, viewport] of [["en", "light", WIDE], ["ko", "dark", WIDE], ["en", "dark", PHONE], ["ko", "light", PHONE]]) {
-      test(`${name} in ${lang}, ${theme}, at ${viewport.width}`, async () => {
-        const { page, response, faults, close } = await open(`${house.url}${path}`, { lang, theme, viewport });
-        try {
-          assert.equal(response.status(), 200);
-          assert.equal(await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth)), 0);
-          if (SHOTS) await page.screenshot({ path: join(SHOTS, `evals-${name}-${viewport.width}-${lang}-${theme}.png`) });
-          assert.deepEqual(await serious(page), []);
-          assert.deepEqual(faults, []);
-        } finally {
-          await close();
-        }
-      });
-    }
-  }
-});
+whole("evals", PAGES, () => house.url);
 
 test("a comparison names what got worse and opens on it", async () => {
   const { page, faults, close } = await open(`${house.url}/experiments/compare?a=1&b=2`);

@@ -4,7 +4,11 @@ import { readFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, test } from "node:test";
 import { chromium } from "playwright-core";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -21,8 +25,8 @@ export async function launch() {
 }
 
 // A page in a context of its own; `faults` is what went wrong on it.
-export async function open(url, { lang = "en", theme = "light", viewport = WIDE } = {}) {
-  const context = await browser.newContext({ viewport, locale: lang === "ko" ? "ko-KR" : "en-US", colorScheme: theme });
+export async function open(url, { lang = "en", theme = "light", viewport = WIDE, touch = false } = {}) {
+  const context = await browser.newContext({ viewport, hasTouch: touch, locale: lang === "ko" ? "ko-KR" : "en-US", colorScheme: theme });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   const faults = [];
@@ -81,4 +85,31 @@ export async function below(house, prefix) {
       server.closeAllConnections();
     },
   };
+}
+
+// Tests that each of these places, by its name, is whole in both languages and themes, wide and on a phone: it is there,
+// nothing is asked of elsewhere, nothing overflows, and axe calls nothing serious. With HANOK_SHOTS=DIR, a picture of each.
+export function whole(room, places, base) {
+  const looks = [["en", "light", WIDE], ["ko", "dark", WIDE], ["en", "dark", PHONE], ["ko", "light", PHONE]];
+  describe("every page is whole", () => {
+    for (const [name, place] of Object.entries(places)) for (const [lang, theme, viewport] of looks) {
+      test(`${name} in ${lang}, ${theme}, at ${viewport.width}`, async () => {
+        const { page, response, faults, close } = await open(`${base(name)}${place}`, { lang, theme, viewport });
+        try {
+          assert.equal(response.status(), 200);
+          assert.equal(await page.locator("html").getAttribute("lang"), lang);
+          assert.equal(await page.locator("h1").count(), 1);
+          assert.equal(await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth)), 0);
+          if (SHOTS) {
+            await mkdir(SHOTS, { recursive: true });
+            await page.screenshot({ path: join(SHOTS, `${room}-${name.replaceAll(" ", "-")}-${viewport.width}-${lang}-${theme}.png`) });
+          }
+          assert.deepEqual(await serious(page), []);
+          assert.deepEqual(faults, []);
+        } finally {
+          await close();
+        }
+      });
+    }
+  });
 }

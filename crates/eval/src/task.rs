@@ -34,6 +34,17 @@ pub trait PromptVersions: Send + Sync {
     fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>>;
 }
 
+impl PromptVersions for hanok_prompt::Library {
+    fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(async move {
+            let (name, at) =
+                reference.split_once('@').map_or((reference, None), |(name, at)| (name, Some(at)));
+            let found = self.resolve(name, at).await.map_err(|error| error.to_string())?;
+            Ok(found.prompt.version().as_str().to_owned())
+        })
+    }
+}
+
 /// A task, and how it is to be treated.
 #[derive(Clone)]
 pub struct BuiltTask {

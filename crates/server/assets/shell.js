@@ -172,7 +172,10 @@ addEventListener("keydown", (event) => {
   if (key.length === 1 && !letters()) return;
   if (leading) {
     leading = false;
-    document.querySelector(`.rail [data-key="${CSS.escape(key.toUpperCase())}"]`)?.click();
+    const letter = key.toUpperCase();
+    const command = fixed.find((item) => item.dataset.key === letter);
+    if (command) location.href = command.dataset.to;
+    else document.querySelector(`.rail [data-key="${CSS.escape(letter)}"]`)?.click();
     return;
   }
   if (!document.dispatchEvent(new CustomEvent("hanok:key", { detail: event, cancelable: true }))) {

@@ -5,14 +5,17 @@
 //!
 //! Reading order: [`settings`], `door` (who may come in), `session` (people who
 //! logged in), `wire_api` (model calls), `params`, `api` (records and
-//! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `api_prompts` and [`prompts`], `otlp` (spans of other programs), `live` (what just
-//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `evals` (those of experiments and datasets), `prompt_pages` (those of prompts), `people` (keys and logins), `present`
+//! documents), `api_records` (sessions, scores, saved views), `api_documents` (searches, collections), `api_evals`, `api_judges`, `api_annotation`, `api_prompts` and [`prompts`], `otlp` (spans of other programs), `live` (what just
+//! happened, over SSE), `pages` (which page), `records` (those of traces), `documents` (those of documents), `evals` (those of experiments and datasets), `judges`, `annotation` (those on which people label), `prompt_pages` (those of prompts), `people` (keys and logins), `present`
 //! (records as what pages show), [`ui`] (pages themselves), `reply`
 //! (answers as HTTP), [`serve`] (sockets).
 
+mod annotation;
 mod api;
+mod api_annotation;
 mod api_documents;
 mod api_evals;
+mod api_judges;
 mod api_keys;
 mod api_prompts;
 mod api_records;
@@ -21,6 +24,7 @@ mod api_stats;
 mod documents;
 mod door;
 mod evals;
+mod judges;
 pub mod keys;
 mod live;
 mod metrics;
@@ -228,6 +232,14 @@ fn router(house: Arc<House>) -> Router {
         .route("/api/experiments/{id}", get(api_evals::experiment))
         .route("/api/datasets", get(api_evals::datasets))
         .route("/api/datasets/{name}", get(api_evals::dataset))
+        .route("/api/judges", get(api_judges::judges))
+        .route("/api/judges/{name}", get(api_judges::judge))
+        .route("/api/annotations", get(api_annotation::queues))
+        .route("/api/annotations/{queue}/next", get(api_annotation::next))
+        .route("/api/annotations/{queue}/items", get(api_annotation::items))
+        .route("/api/annotations/items/{id}", get(api_annotation::item))
+        .route("/api/annotations/items/{id}/label", post(api_annotation::label))
+        .route("/api/annotations/items/{id}/settle", post(api_annotation::settle))
         .route("/api/traces", get(api::traces).delete(api_removal::delete))
         .route("/api/stats", get(api_stats::stats))
         .route("/api/audit", get(api_removal::audit))
@@ -278,6 +290,10 @@ fn router(house: Arc<House>) -> Router {
         .route("/experiments/{id}", get(evals::experiment))
         .route("/datasets", get(evals::datasets))
         .route("/datasets/{name}", get(evals::dataset))
+        .route("/judges", get(judges::list))
+        .route("/judges/{name}", get(judges::show))
+        .route("/annotation", get(annotation::list))
+        .route("/annotation/{queue}", get(annotation::show).post(annotation::say))
         .route("/sources/{id}", get(documents::source))
         .route("/sources/{id}/chunks", get(documents::chunks))
         .route("/sources/{id}/delete", post(documents::delete_source))

@@ -250,6 +250,30 @@ impl Annotations<'_> {
             .await
     }
 
+    /// The queue of this number, the counts of its items, and how many of them `who` should label.
+    pub async fn counted(&self, id: i64, who: &str) -> Result<Option<(Queue, QueueCounts, u64)>, StoreError> {
+        let (scope, who) = (self.scope.clone(), who.to_owned());
+        self.store
+            .read(move |conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT id, project, name, instructions, scale, wanted, created_ns,
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 0),
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 1),
+                        (SELECT count(*) FROM annotation_items WHERE queue = q.id AND state = 2),
+                        (SELECT count(*) FROM annotation_items AS i WHERE i.queue = q.id AND i.state = 0
+                            AND NOT EXISTS (SELECT 1 FROM annotation_labels
+                                WHERE item = i.id AND settles = 0 AND who = ?3))
+                     FROM queues AS q WHERE id = ?1 AND (?2 IS NULL OR project = ?2)",
+                )?;
+                let row = query.query_row(params![id, scope.project(), who], |row| {
+                    let counts = QueueCounts { open: row.get(7)?, differing: row.get(8)?, done: row.get(9)? };
+                    Ok((read_queue(row)?, counts, row.get(10)?))
+                });
+                Ok(row.optional()?)
+            })
+            .await
+    }
+
     /// Deletes a queue with its items and labels; whether there was one.
     pub async fn remove_queue(&self, name: &str) -> Result<bool, StoreError> {
         let (scope, name) = (self.scope.clone(), name.to_owned());
@@ -296,6 +320,25 @@ impl Annotations<'_> {
                     Some(id) => item(conn, &scope, id, Eyes::Of(&who)),
                     None => Ok(None),
                 }
+            })
+            .await
+    }
+
+    /// The items that `who` should label, in the order of [`Self::next`], at most `limit`, by their numbers.
+    pub async fn waiting(&self, queue: i64, who: &str, limit: usize) -> Result<Vec<i64>, StoreError> {
+        let (scope, who) = (self.scope.clone(), who.to_owned());
+        self.store
+            .read(move |conn| {
+                let mut query = conn.prepare_cached(
+                    "SELECT i.id FROM annotation_items AS i JOIN queues AS q ON q.id = i.queue
+                     WHERE i.queue = ?1 AND i.state = 0 AND (?3 IS NULL OR q.project = ?3)
+                        AND NOT EXISTS (SELECT 1 FROM annotation_labels AS l
+                            WHERE l.item = i.id AND l.settles = 0 AND l.who = ?2)
+                     ORDER BY i.urgency DESC, i.id LIMIT ?4",
+                )?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                let ids = query.query_map(params![queue, who, scope.project(), limit], |row| row.get(0))?;
+                Ok(ids.collect::<rusqlite::Result<_>>()?)
             })
             .await
     }

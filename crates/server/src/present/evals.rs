@@ -8,7 +8,7 @@ use crate::ui::view_evals::{
 use hanok_base::{NanoDollars, Sample, TraceId};
 use hanok_eval::dataset::duplicates::{Finder, Findings};
 use hanok_eval::dataset::split_of;
-use hanok_eval::gate::Adjust;
+use hanok_eval::gate::{Adjust, Gate};
 use hanok_eval::output::KeptOutput;
 use hanok_eval::report::{Collected, Comparison, Report, ScoreComparison, ScoreKind, compare};
 use hanok_eval::score::KeptScores;
@@ -102,6 +102,12 @@ fn confidence(experiment: &Experiment) -> f64 {
     spec.pointer("/gate/confidence").and_then(Value::as_f64).unwrap_or(CONFIDENCE)
 }
 
+/// What an eval's file asks of its gate.
+fn gate_of(experiment: &Experiment) -> Option<Gate> {
+    let mut spec: Value = serde_json::from_str(&experiment.spec).ok()?;
+    serde_json::from_value(spec.get_mut("gate")?.take()).ok()
+}
+
 /// Whether an eval's file says that less of a score is better.
 fn less_is_better(experiment: &Experiment, score: &str) -> bool {
     let spec: Value = serde_json::from_str(&experiment.spec).unwrap_or_default();
@@ -140,6 +146,7 @@ pub(crate) async fn experiment(
         report,
         stopped,
         gate,
+        asked: gate_of(&known),
         against,
         others,
         filter,
@@ -324,6 +331,7 @@ pub(crate) async fn compared(
         confidence,
         effects,
         gate: against.and_then(|ran| ran.gate),
+        asked: gate_of(second),
         score,
         which: asked.which,
         choices: choices(keeper).await?,

@@ -1,10 +1,12 @@
 //! Records and documents as what pages show.
 
+pub(crate) mod annotation;
 pub(crate) mod chunks;
 mod costs;
 pub(crate) mod documents;
 pub(crate) mod evals;
 mod gateway;
+pub(crate) mod judges;
 mod pane;
 pub(crate) mod prompts;
 mod request;

@@ -26,7 +26,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 21] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
@@ -47,6 +47,7 @@ const FILES: [(&str, &str, &str); 21] = [
     ("settings.js", JS, include_str!("../../assets/settings.js")),
     ("models.js", JS, include_str!("../../assets/models.js")),
     ("evals.js", JS, include_str!("../../assets/evals.js")),
+    ("annotation.js", JS, include_str!("../../assets/annotation.js")),
     ("keys.js", JS, include_str!("../../assets/keys.js")),
 ];
 

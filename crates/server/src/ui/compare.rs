@@ -3,12 +3,15 @@
 use super::effects::{self, Reading};
 use super::experiments::{gate_badge, pick_two};
 use super::format;
+use super::gate_words;
 use super::icon::Icon;
 use super::results::{given, origin, sample_cells, score_of, taken, tools};
 use super::shell::{Page, Room, Section, document};
 use super::text::fill;
 use super::view_evals::{AnswerView, CompareView, EffectView, ExperimentRow, PairView, Which};
 use super::words::{Stretch, differing};
+use hanok_eval::gate::GateReport;
+use hanok_eval::report::{Report, ScoreKind, ScoreReport};
 use maud::{Markup, html};
 
 /// Characters of a text that are compared.
@@ -183,7 +186,7 @@ fn runs(page: &Page, view: &CompareView) -> Markup {
                     (run(html! { span.badge.b-acc { "B" } }, &view.second))
                     @if let Some(gate) = &view.gate {
                         tr {
-                            td colspan="2" { span.soft { (e.gate) ": " (gate.checks.iter().map(|checked| checked.check.as_str()).collect::<Vec<_>>().join(", ")) } }
+                            td colspan="2" { span.soft { (e.gate) ": " (asked_of(page, view, gate)) } }
                             td.num { (gate_badge(page, Some(gate.passed))) }
                         }
                     }
@@ -191,6 +194,19 @@ fn runs(page: &Page, view: &CompareView) -> Markup {
             }
         }
     }
+}
+
+/// What a gate asked for, in one line.
+fn asked_of(page: &Page, view: &CompareView, gate: &GateReport) -> String {
+    // Only what was asked is said here, so that the numbers do not matter but for what is a share.
+    let scores = view.effects.iter().map(|effect| ScoreReport {
+        name: effect.compared.name.clone(),
+        kind: if effect.is_share { ScoreKind::Truth } else { ScoreKind::Number },
+        ..ScoreReport::default()
+    });
+    let report = Report { scores: scores.collect(), ..Report::default() };
+    let said = gate_words::said(&page.texts().evals, gate, view.asked.as_ref(), &report, None);
+    said.into_iter().map(|said| said.check).collect::<Vec<_>>().join(", ")
 }
 
 fn effect_table(page: &Page, view: &CompareView) -> Markup {

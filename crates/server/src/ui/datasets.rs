@@ -1,6 +1,6 @@
 //! Datasets: the list, and one with its versions, its rows and what is wrong with them.
 
-use super::experiments::views;
+use super::experiments::{View, views};
 use super::format;
 use super::icon::Icon;
 use super::results::origin;
@@ -27,7 +27,7 @@ pub fn datasets_page(page: &Page, view: &DatasetsView) -> Markup {
             scripts: &["list-page.js"],
             above: None,
             heading: html! { (e.datasets) },
-            actions: views(page, true),
+            actions: views(page, View::Datasets),
             main: html! {
                 div.stack { @if view.rows.is_empty() { (none(page)) } @else { p.finding { (lead(page, view)) } (list(page, view)) } }
             },

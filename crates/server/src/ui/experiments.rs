@@ -2,6 +2,7 @@
 
 use super::effects::{self, Reading};
 use super::format;
+use super::gate_words;
 use super::icon::Icon;
 use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::text::fill;
@@ -22,7 +23,7 @@ pub fn experiments_page(page: &Page, view: &ExperimentsView) -> Markup {
             scripts: &["list-page.js"],
             above: None,
             heading: html! { (e.evals) },
-            actions: views(page, false),
+            actions: views(page, View::Experiments),
             main: html! {
                 div.stack {
                     @if view.rows.is_empty() { (none(page)) } @else {
@@ -36,14 +37,29 @@ pub fn experiments_page(page: &Page, view: &ExperimentsView) -> Markup {
     )
 }
 
-/// Experiments, or datasets.
-pub(super) fn views(page: &Page, datasets: bool) -> Markup {
-    let e = &page.texts().evals;
-    let current = |is: bool| is.then_some("page");
+/// The rooms of evals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    Experiments,
+    Datasets,
+    Judges,
+    Annotation,
+}
+
+/// The way between the rooms of evals. Samples may come from any project, so that experiments and datasets are admins'.
+pub(super) fn views(page: &Page, shown: View) -> Markup {
+    let t = page.texts();
+    let rooms = [
+        (View::Experiments, "experiments", t.evals.experiments, true),
+        (View::Datasets, "datasets", t.evals.datasets, true),
+        (View::Judges, "judges", t.judges.judges, false),
+        (View::Annotation, "annotation", t.annotation.annotation, false),
+    ];
     html! {
-        nav.seg aria-label=(e.views) {
-            a href=(page.to("experiments")) aria-current=[current(!datasets)] { (e.experiments) }
-            a href=(page.to("datasets")) aria-current=[current(datasets)] { (e.datasets) }
+        nav.seg aria-label=(t.evals.views) {
+            @for (view, to, name, of_admins) in rooms { @if !of_admins || page.is_admins() {
+                a href=(page.to(to)) aria-current=[(view == shown).then_some("page")] { (name) }
+            } }
         }
     }
 }
@@ -210,7 +226,7 @@ pub fn experiment_page(page: &Page, view: &ExperimentView) -> Markup {
                     @if let Some(why) = &view.stopped { (note("", &html! { p { (fill(e.stopped_because, &[("why", why)])) } p.soft { (e.go_on) } (again(page, view)) })) }
                     @else if row.state == Progress::Running { (note("", &html! { p { (e.is_running) } (again(page, view)) })) }
                     (figures(page, view))
-                    @if let Some(gate) = &view.gate { (checks(page, gate)) }
+                    @if let Some(gate) = &view.gate { (checks(page, gate, view)) }
                     (numbers(page, &view.report))
                     @if let Some(against) = &view.against { (beside(page, row.id, against, &view.report)) }
                     @if !view.others.is_empty() {
@@ -270,14 +286,15 @@ fn figures(page: &Page, view: &ExperimentView) -> Markup {
     }
 }
 
-fn checks(page: &Page, gate: &GateReport) -> Markup {
+fn checks(page: &Page, gate: &GateReport, view: &ExperimentView) -> Markup {
     let e = &page.texts().evals;
+    let said = gate_words::said(e, gate, view.asked.as_ref(), &view.report, view.against.as_ref());
     html! {
         section.panel {
             header { h2 { (e.checks) } span.end { (gate_badge(page, Some(gate.passed))) } }
             table.table.reasons {
                 caption.vh { (e.checks) }
-                tbody { @for checked in &gate.checks { tr {
+                tbody { @for checked in &said { tr {
                     td { (checked.check) span.meta.block { (checked.because) } }
                     td.num { @match checked.outcome {
                         Outcome::Passed => span.badge.b-ok { (e.passes) },

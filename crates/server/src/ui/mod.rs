@@ -1,10 +1,11 @@
 //! The pages: pure functions from plain data to HTML, and the files they load.
 //!
 //! Nothing here does I/O or knows the rest of the server: handlers fill the structs of [`view`],
-//! [`view_gateway`], [`view_costs`], [`view_evals`], [`view_sessions`], [`view_knowledge`], [`view_prompts`] and
+//! [`view_gateway`], [`view_costs`], [`view_evals`], [`view_judges`], [`view_annotation`], [`view_sessions`], [`view_knowledge`], [`view_prompts`] and
 //! [`view_settings`], call a page function and send what it gives. A page holds no inline style or script and only relative addresses, so it
 //! works under the strictest policy ([`CSP`]) and mounted under any path.
 
+mod annotation;
 mod ask;
 mod assets;
 mod chart;
@@ -15,11 +16,17 @@ mod datasets;
 mod effects;
 mod experiments;
 mod failure;
+mod findings;
 mod format;
+mod gate_words;
 mod icon;
+mod judge;
+mod judge_figures;
+mod judges;
 mod key_form;
 mod keys;
 mod knowledge;
+mod label;
 mod login;
 mod messages;
 mod models;
@@ -38,9 +45,11 @@ mod source;
 mod span;
 mod start;
 mod text;
+mod text_annotation;
 mod text_en;
 mod text_evals;
 mod text_gateway;
+mod text_judges;
 mod text_knowledge;
 mod text_ko;
 mod text_prompts;
@@ -49,15 +58,18 @@ mod trace;
 mod traces;
 mod tree;
 pub mod view;
+pub mod view_annotation;
 pub mod view_costs;
 pub mod view_evals;
 pub mod view_gateway;
+pub mod view_judges;
 pub mod view_knowledge;
 pub mod view_prompts;
 pub mod view_sessions;
 pub mod view_settings;
 mod words;
 
+pub use annotation::annotation_page;
 pub use ask::{ask_page, question_about};
 pub use assets::{Asset, asset};
 pub use chunks::{chunks_page, tried};
@@ -66,8 +78,12 @@ pub use costs::costs_page;
 pub use datasets::{dataset_page, datasets_page};
 pub use experiments::{experiment_page, experiments_page};
 pub use failure::{error_page, not_found_page};
+pub use findings::judge_findings;
+pub use judge::judge_page;
+pub use judges::judges_page;
 pub use keys::keys_page;
 pub use knowledge::{collection_page, knowledge_page};
+pub use label::{label_page, label_part};
 pub use login::login_page;
 pub use models::models_page;
 pub use playground::playground_page;
@@ -82,8 +98,10 @@ pub use source::source_page;
 pub use span::span_pane;
 pub(crate) use start::shell_word;
 pub use text::{Count, Lang, ScriptTexts, Texts};
+pub use text_annotation::{AnnotationTexts, AnnotationWords};
 pub use text_evals::EvalTexts;
 pub use text_gateway::GatewayTexts;
+pub use text_judges::JudgeTexts;
 pub use text_knowledge::{KnowledgeTexts, KnowledgeWords};
 pub use text_prompts::{PromptTexts, PromptWords};
 pub use text_records::{RecordTexts, RecordWords};
@@ -99,5 +117,7 @@ pub const CSP: &str = "default-src 'none'; style-src 'self'; script-src 'self'; 
 mod tests;
 #[cfg(test)]
 mod tests_evals;
+#[cfg(test)]
+mod tests_judges;
 #[cfg(test)]
 mod tests_prompts;

@@ -169,7 +169,7 @@ fn new_prompt(page: &Page, view: &PromptsView) -> Markup {
     let empty = PromptDraft { source: p.example.to_owned(), ..PromptDraft::default() };
     let draft = view.draft.as_ref().unwrap_or(&empty);
     html! {
-        details.panel.folding #new open[view.draft.is_some() || view.prompts.is_empty()] {
+        details.panel.fold #new open[view.draft.is_some() || view.prompts.is_empty()] {
             summary { h2 { (Icon::Plus.draw()) (p.new_prompt) } }
             form.in.stack method="post" action=(page.to("prompts")) data-edit {
                 (csrf(page))

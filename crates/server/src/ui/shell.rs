@@ -109,6 +109,11 @@ impl Page {
         Self { lang, theme, root, query: query.to_owned(), address: address.into(), ..Self::default() }
     }
 
+    /// Whether its reader sees what is admins' only.
+    pub(super) fn is_admins(&self) -> bool {
+        self.viewer.as_ref().is_none_or(|viewer| viewer.admin)
+    }
+
     /// The page's texts.
     pub(super) fn texts(&self) -> &'static Texts {
         self.lang.texts()
@@ -276,6 +281,7 @@ type Entry = (Section, String, &'static str, Icon, &'static str);
 /// The sections in their groups; the first groups have a place in a phone's tab bar, the others in its sheet.
 fn entries(page: &Page) -> [Vec<Entry>; 4] {
     let t = page.texts();
+    let evals = if page.is_admins() { "experiments" } else { "annotation" };
     [
         vec![(Section::Ask, page.root.clone(), t.ask, Icon::Ask, "A")],
         vec![
@@ -286,7 +292,7 @@ fn entries(page: &Page) -> [Vec<Entry>; 4] {
             (Section::Models, page.to("models"), t.gateway.models, Icon::Model, "M"),
             (Section::Knowledge, page.to("knowledge"), t.knowledge.knowledge, Icon::Book, "K"),
             (Section::Prompts, page.to("prompts"), t.prompts.prompts, Icon::Prompt, "P"),
-            (Section::Evals, page.to("experiments"), t.evals.evals, Icon::Scale, "E"),
+            (Section::Evals, page.to(evals), t.evals.evals, Icon::Scale, "E"),
             (Section::Keys, page.to("keys"), t.gateway.keys, Icon::Key, "Y"),
         ],
         vec![(Section::Settings, page.to("settings"), t.records.settings, Icon::Settings, "S")],
@@ -400,8 +406,15 @@ fn palette(page: &Page) -> Markup {
                 }
                 li #cmd-sessions role="option" data-to=(page.to("sessions")) { (Icon::Ask.draw()) span { (t.records.sessions) } span {} }
                 li #cmd-search role="option" data-to=(page.to("search")) { (Icon::Find.draw()) span { (t.knowledge.search_documents) } span {} }
-                li #cmd-compare role="option" data-to=(page.to("experiments/compare")) { (Icon::Scale.draw()) span { (t.evals.compare_two) } span {} }
-                li #cmd-datasets role="option" data-to=(page.to("datasets")) { (Icon::Scale.draw()) span { (t.evals.datasets) } span {} }
+                @if page.is_admins() {
+                    li #cmd-compare role="option" data-to=(page.to("experiments/compare")) { (Icon::Scale.draw()) span { (t.evals.compare_two) } span {} }
+                    li #cmd-datasets role="option" data-to=(page.to("datasets")) { (Icon::Scale.draw()) span { (t.evals.datasets) } span {} }
+                }
+                @for (to, name, key) in [("judges", t.judges.judges, "J"), ("annotation", t.annotation.annotation, "L")] {
+                    li id={ "cmd-" (to) } role="option" data-to=(page.to(to)) data-key=(key) {
+                        (Icon::Scale.draw()) span { (name) } span.row { kbd { "G" } kbd { (key) } }
+                    }
+                }
                 li #cmd-playground role="option" data-to=(page.to("playground")) { (Icon::Prompt.draw()) span { (t.prompts.playground) } span {} }
                 li #cmd-errors role="option" data-to=(errors) {
                     (Icon::Traces.draw()) span { (t.errors_only) } span.mono.dim { "status:error" }
@@ -432,7 +445,7 @@ fn keys(t: &Texts) -> Markup {
     let rows: [(&[&str], &str); 13] = [
         (&["mod"], t.commands),
         (&["/"], t.key_filter),
-        (&["G", "A", "T", "C", "M", "K", "P", "E", "Y", "S"], t.key_go),
+        (&["G", "A", "T", "C", "M", "K", "P", "E", "J", "L", "Y", "S"], t.key_go),
         (&["J", "K"], t.key_move),
         (&["O"], t.key_open),
         (&["H", "L"], t.key_fold),

@@ -149,6 +149,7 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
     all.extend(gateway_pages(lang, theme));
     all.extend(knowledge_pages(lang, theme));
     all.extend(super::tests_evals::pages(lang, theme, EVIL));
+    all.extend(super::tests_judges::pages(lang, theme, EVIL));
     all.extend(super::tests_prompts::pages(lang, theme));
     all.extend(record_pages(lang, theme, &row, &message, &score));
     all.into_iter().map(|(name, page)| (name, page.into_string())).collect()

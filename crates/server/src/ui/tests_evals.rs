@@ -129,6 +129,7 @@ pub(super) fn pages(lang: Lang, theme: Theme, text: &str) -> Vec<(&'static str, 
         },
         stopped: Some(evil()),
         gate: Some(gate.clone()),
+        asked: None,
         against: Some(Comparison { baseline: 1, scores: vec![comparison.clone()], ..Comparison::default() }),
         others: rows.clone(),
         filter: ResultsFilter { only: evil(), score: evil(), text: evil() },
@@ -153,6 +154,7 @@ pub(super) fn pages(lang: Lang, theme: Theme, text: &str) -> Vec<(&'static str, 
             EffectView { compared: comparison, ..EffectView::default() },
         ],
         gate: Some(gate),
+        asked: None,
         score: evil(),
         which: Which::All,
         worse: 12,
@@ -329,5 +331,61 @@ fn where_nothing_is_a_page_says_what_to_do() {
     check(
         dataset_page(&english("/datasets/x"), &DatasetView { name: "x".into(), ..DatasetView::default() }),
         "hanok dataset check x",
+    );
+}
+
+#[test]
+fn a_gate_speaks_the_pages_language() {
+    let check = |checks: serde_json::Value, said: &[(&str, &str)], lang: Lang| {
+        let asked: hanok_eval::gate::Gate =
+            serde_json::from_value(serde_json::json!({ "checks": checks })).unwrap();
+        let scores = vec![
+            ScoreReport {
+                name: "right".into(),
+                kind: ScoreKind::Truth,
+                estimate: Some(interval(0.5, 0.75)),
+                valued: 9,
+                refused: 1,
+                ..ScoreReport::default()
+            },
+            ScoreReport { name: "long".into(), kind: ScoreKind::Number, ..ScoreReport::default() },
+        ];
+        let report = Report { scores, tries: 10, failed: 1, ..Report::default() };
+        let difference = Some(interval(-0.05, 0.03));
+        let compared = ScoreComparison { name: "right".into(), difference, ..ScoreComparison::default() };
+        let against = Comparison { baseline: 1, scores: vec![compared], ..Comparison::default() };
+        let gate = asked.judge(&report, Some(&against), &hanok_eval::gate::Corrections::new());
+        let found =
+            super::gate_words::said(&lang.texts().evals, &gate, Some(&asked), &report, Some(&against));
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|one| (one.check.as_str(), one.because.as_str())).collect();
+        assert_eq!(found, said);
+    };
+    check(
+        serde_json::json!([
+            { "score": "right", "at_least": 0.6, "coverage": 0.8, "not_worse_by": 0.02 },
+            { "score": "long", "better_by": 0.5 },
+            { "failures": 0.2, "latency_p95": 2.5 },
+        ]),
+        &[
+            ("right at least 60.0 %", "95 % interval 50.0 % to 75.0 %"),
+            ("coverage of right at least 80 %", "it is 90 %"),
+            (
+                "right not worse than the baseline by more than 2.0 points",
+                "difference: 95 % interval −5.0 to +3.0",
+            ),
+            ("long better than the baseline by at least 0.500", "too few samples have it in both"),
+            ("95 of 100 answers within 2.50 s", "nothing was measured"),
+            ("at most 20 % without output", "it is 10 %"),
+        ],
+        Lang::En,
+    );
+    check(
+        serde_json::json!([{ "score": "right", "at_most": 0.6, "corrected": true }, { "failures": 0.2 }]),
+        &[
+            ("right 60.0 % 이하 (보정)", "`right` is no judge's score, and cannot be corrected"),
+            ("출력 없음 20 % 이하", "실제로는 10 %"),
+        ],
+        Lang::Ko,
     );
 }

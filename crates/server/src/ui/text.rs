@@ -1,7 +1,9 @@
 //! Every word of the interface, in every language. A text that is missing in one does not compile.
 
+use super::text_annotation::{AnnotationTexts, AnnotationWords};
 use super::text_evals::EvalTexts;
 use super::text_gateway::GatewayTexts;
+use super::text_judges::JudgeTexts;
 use super::text_knowledge::{KnowledgeTexts, KnowledgeWords};
 use super::text_prompts::{PromptTexts, PromptWords};
 use super::text_records::{RecordTexts, RecordWords};
@@ -151,6 +153,10 @@ texts! {
         knowledge: KnowledgeTexts,
         // experiments, datasets
         evals: EvalTexts,
+        // judges
+        judges: JudgeTexts,
+        // people's labels
+        annotation: AnnotationTexts,
         // prompts, the playground
         prompts: PromptTexts,
         // traces in full, sessions, costs, settings
@@ -177,6 +183,7 @@ texts! {
         calls_done: &'static str, new_rows: Count, live_on: &'static str, live_off: &'static str,
         table: &'static str, code: &'static str, took: &'static str, no_cost: &'static str, degraded: &'static str,
         records: RecordWords, knowledge: KnowledgeWords, prompts: PromptWords,
+        annotation: AnnotationWords,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const EN: Texts = Texts {
     copy_curl: "Copy as curl",
     new_question: "New question",
     toggle_live: "Turn live arrival on or off",
-    key_go: "Go to Ask, Traces, Costs, Models, Knowledge, Keys, Settings",
+    key_go: "Go to Ask, Traces, Costs, Models, Knowledge, Prompts, Evals, Judges, labelling, Keys, Settings",
     key_filter: "Filter, question",
     key_move: "Down, up",
     key_open: "Open",
@@ -169,6 +169,8 @@ pub(super) const EN: Texts = Texts {
     gateway: super::text_gateway::EN,
     knowledge: super::text_knowledge::EN,
     evals: super::text_evals::EN,
+    judges: super::text_judges::EN,
+    annotation: super::text_annotation::EN,
     prompts: super::text_prompts::EN,
     records: super::text_records::EN,
     js: ScriptTexts {
@@ -237,5 +239,6 @@ pub(super) const EN: Texts = Texts {
         records: super::text_records::EN_WORDS,
         knowledge: super::text_knowledge::EN_WORDS,
         prompts: super::text_prompts::EN_WORDS,
+        annotation: super::text_annotation::EN_WORDS,
     },
 };

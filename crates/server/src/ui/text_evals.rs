@@ -52,6 +52,11 @@ texts! {
         finding_alike: Count, too_large: &'static str, alike: &'static str, alike_to: &'static str, leak: &'static str, contradicts: &'static str,
         open_rows: &'static str, rows_caption: &'static str, split: &'static str, cluster: &'static str, origin: &'static str, no_row: &'static str,
         use_it: &'static str, more_pairs: &'static str, pairs: &'static str, pairs_caption: &'static str, shown_version: &'static str,
+        // what a gate asks, and by which numbers it decides
+        g_at_least: &'static str, g_at_most: &'static str, g_coverage: &'static str, g_not_worse: &'static str, g_better: &'static str,
+        g_median: &'static str, g_most: &'static str, g_cost: &'static str, g_failures: &'static str, g_corrected: &'static str,
+        g_interval: &'static str, g_difference: &'static str, g_is: &'static str, g_nothing: &'static str, g_no_baseline: &'static str,
+        g_too_few: &'static str,
     }
 }
 
@@ -255,6 +260,22 @@ pub(super) const EN: EvalTexts = EvalTexts {
     pairs: "Rows that are alike",
     pairs_caption: "Pairs of rows that are alike, those over two splits first",
     shown_version: "shown",
+    g_at_least: "{score} at least {bound}",
+    g_at_most: "{score} at most {bound}",
+    g_coverage: "coverage of {score} at least {bound}",
+    g_not_worse: "{score} not worse than the baseline by more than {bound}",
+    g_better: "{score} better than the baseline by at least {bound}",
+    g_median: "median latency at most {bound}",
+    g_most: "95 of 100 answers within {bound}",
+    g_cost: "an answer costs at most {bound}",
+    g_failures: "at most {bound} without output",
+    g_corrected: "corrected",
+    g_interval: "{percent} % interval {low} to {high}",
+    g_difference: "difference: {interval}",
+    g_is: "it is {value}",
+    g_nothing: "nothing was measured",
+    g_no_baseline: "there is no baseline",
+    g_too_few: "too few samples have it in both",
 };
 
 /// 한국어.
@@ -459,6 +480,22 @@ pub(super) const KO: EvalTexts = EvalTexts {
     pairs: "서로 닮은 행",
     pairs_caption: "서로 닮은 행의 쌍, 두 나눔에 걸친 것부터",
     shown_version: "보는 중",
+    g_at_least: "{score} {bound} 이상",
+    g_at_most: "{score} {bound} 이하",
+    g_coverage: "{score} 채점률 {bound} 이상",
+    g_not_worse: "{score} 점수가 기준보다 {bound} 넘게 나빠지지 않음",
+    g_better: "{score} 점수가 기준보다 {bound} 이상 좋아짐",
+    g_median: "지연 시간 중앙값 {bound} 이하",
+    g_most: "답 100개 중 95개가 {bound} 안에",
+    g_cost: "답 하나의 비용 {bound} 이하",
+    g_failures: "출력 없음 {bound} 이하",
+    g_corrected: "보정",
+    g_interval: "{percent} % 구간 {low} ~ {high}",
+    g_difference: "차이: {interval}",
+    g_is: "실제로는 {value}",
+    g_nothing: "잰 것이 없습니다",
+    g_no_baseline: "기준이 없습니다",
+    g_too_few: "둘 다에 값이 있는 샘플이 너무 적습니다",
 };
 
 impl EvalTexts {

@@ -24,7 +24,7 @@ pub(super) const KO: Texts = Texts {
     copy_curl: "curl로 복사",
     new_question: "새 질문",
     toggle_live: "실시간 수신 켜기, 끄기",
-    key_go: "질문, 트레이스, 비용, 모델, 지식, 키, 설정으로",
+    key_go: "질문, 트레이스, 비용, 모델, 지식, 프롬프트, 평가, 심판, 라벨, 키, 설정으로",
     key_filter: "필터, 질문 입력",
     key_move: "아래, 위",
     key_open: "열기",
@@ -169,6 +169,8 @@ pub(super) const KO: Texts = Texts {
     gateway: super::text_gateway::KO,
     knowledge: super::text_knowledge::KO,
     evals: super::text_evals::KO,
+    judges: super::text_judges::KO,
+    annotation: super::text_annotation::KO,
     prompts: super::text_prompts::KO,
     records: super::text_records::KO,
     js: ScriptTexts {
@@ -238,5 +240,6 @@ pub(super) const KO: Texts = Texts {
         records: super::text_records::KO_WORDS,
         knowledge: super::text_knowledge::KO_WORDS,
         prompts: super::text_prompts::KO_WORDS,
+        annotation: super::text_annotation::KO_WORDS,
     },
 };

@@ -2,7 +2,7 @@
 
 use hanok_base::Timestamp;
 use hanok_eval::dataset::duplicates::Findings;
-use hanok_eval::gate::GateReport;
+use hanok_eval::gate::{Gate, GateReport};
 use hanok_eval::report::{Comparison, Report, ScoreComparison, ScoreReport};
 use hanok_eval::score::KeptScore;
 
@@ -77,6 +77,8 @@ pub struct ExperimentView {
     pub stopped: Option<String>,
     /// What its gate said.
     pub gate: Option<GateReport>,
+    /// What that was asked.
+    pub asked: Option<Gate>,
     /// Beside its baseline.
     pub against: Option<Comparison>,
     /// What it can be compared with, those of its eval first.
@@ -168,6 +170,8 @@ pub struct CompareView {
     pub effects: Vec<EffectView>,
     /// B's gate, where it was held against A.
     pub gate: Option<GateReport>,
+    /// What that was asked.
+    pub asked: Option<Gate>,
     /// The score by which samples are told apart.
     pub score: String,
     /// Which of them are shown.

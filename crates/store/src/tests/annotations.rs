@@ -42,7 +42,19 @@ fn labels_are_blind_until_there_are_enough() {
         assert_eq!((first.key.as_str(), first.content["answer"].as_str()), ("b", Some("답 b")));
         let label =
             async |who: &str, level| annotations.label(first.id, who, level, "because").await.unwrap();
+        let waiting = async |who: &str, most| annotations.waiting(queue.id, who, most).await.unwrap();
+        assert_eq!((waiting("ann", 9).await.len(), waiting("ann", 1).await), (2, vec![first.id]));
+        let counted = async |who: &str| {
+            let (queue, counts, waiting) = annotations.counted(queue.id, who).await.unwrap().unwrap();
+            (queue.name, counts.open, counts.differing, counts.done, waiting)
+        };
+        assert_eq!(counted("ann").await, ("refunds".into(), 2, 0, 0, 2));
+        let elsewhere = store.annotations(Some("other".into()));
+        assert!(elsewhere.counted(queue.id, "ann").await.unwrap().is_none());
+        assert!(elsewhere.waiting(queue.id, "ann", 9).await.unwrap().is_empty());
         assert_eq!(label("ann", 1).await, Some(ItemState::Open));
+        assert!(!waiting("ann", 9).await.contains(&first.id) && waiting("ben", 9).await.len() == 2);
+        assert_eq!((counted("ann").await.4, counted("ben").await.4), (1, 2));
         assert_eq!(
             label("ann", 0).await,
             Some(ItemState::Open),
@@ -72,6 +84,7 @@ fn labels_are_blind_until_there_are_enough() {
         assert_eq!(annotations.label(second, "ben", 1, "").await.unwrap(), Some(ItemState::Open));
         assert_eq!(annotations.label(second, "ann", 1, "").await.unwrap(), Some(ItemState::Done));
         assert!(annotations.next(queue.id, "cho").await.unwrap().is_none());
+        assert_eq!(counted("ann").await, ("refunds".into(), 0, 0, 2, 0));
         let (_, counts) = annotations.queues().await.unwrap().remove(0);
         assert_eq!((counts.open, counts.differing, counts.done), (0, 0, 2));
         assert_eq!(annotations.labellers(queue.id).await.unwrap(), [("ann".into(), 2), ("ben".into(), 2)]);
