@@ -4,8 +4,8 @@ use super::Bench;
 use crate::spec::RetrievalTask;
 use crate::template::{fill, only_text};
 use hanok_base::{
-    BoxFuture, CallContext, Output, ProviderError, ProviderErrorKind, RetrievalError, Retriever, Sample,
-    SearchQuery, Task, TaskError,
+    BoxFuture, CallContext, Hit, Object, Output, ProviderError, ProviderErrorKind, RetrievalError, Retriever,
+    Sample, SearchQuery, Task, TaskError,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -62,19 +62,49 @@ impl Task for SearchTask {
                 )),
                 other => TaskError::Invalid(other.to_string()),
             })?;
-            let mut ids: Vec<&str> = Vec::new();
-            let mut text = String::new();
+            let mut ids: Vec<String> = Vec::new();
+            let mut seen: Vec<&str> = Vec::new();
+            let mut texts: Vec<String> = Vec::new();
             for hit in &found.hits {
-                if !ids.contains(&hit.source.as_str()) {
-                    ids.push(&hit.source);
+                let is_new = !seen.contains(&hit.source.as_str());
+                if is_new {
+                    seen.push(&hit.source);
                 }
-                if !text.is_empty() {
-                    text.push_str("\n\n");
+                let about = || about(hit, seen.len());
+                match &self.spec.document {
+                    Some(template) if is_new => ids.push(filled("document", template, &about())?),
+                    None if is_new => ids.push(hit.source.clone()),
+                    _ => {}
                 }
-                text.push_str(&hit.text);
+                match &self.spec.show {
+                    Some(template) if is_new => texts.push(filled("show", template, &about())?),
+                    Some(_) => {}
+                    None => texts.push(hit.text.clone()),
+                }
             }
+            let text = texts.join("\n\n");
             let value = Some(json!(ids));
             Ok(Output { text, value, ..Output::default() })
         })
     }
+}
+
+/// What templates may say of a hit: what is known of its document, and where and what it is.
+fn about(hit: &Hit, rank: usize) -> Object {
+    let mut known = hit.about.metadata.clone();
+    for (name, value) in [
+        ("rank", json!(rank)),
+        ("source", json!(hit.source)),
+        ("heading", json!(hit.heading)),
+        ("text", json!(hit.text)),
+    ] {
+        known.insert(name.to_owned(), value);
+    }
+    known
+}
+
+fn filled(member: &str, template: &str, about: &Object) -> Result<String, TaskError> {
+    fill(template, about).map_err(|why| {
+        TaskError::Invalid(format!("task.{member}: {}", why.replacen("the row", "the document", 1)))
+    })
 }
