@@ -31,6 +31,7 @@ cargo xtask COMMAND
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
   bench retrieval         measure search: quality on collections with judgements, speed, memory, growth
   bench vectors [N]       measure the index by itself: 100,000 real vectors, N made ones, and words
+  example playlist-search run the example with the release binary; --help tells the flags
   fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
        [--only NAME]...   only these decoders; --help tells the other flags
   help                    this text
@@ -74,6 +75,9 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         }
         ["bench", "vectors", options @ ..] => {
             bench::run_vectors(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
+        }
+        ["example", "playlist-search", options @ ..] => {
+            bench::run_bench(&Workspace::find()?, "playlist-search", options).map(|()| ExitCode::SUCCESS)
         }
         ["fuzz", options @ ..] => fuzz::run(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {
