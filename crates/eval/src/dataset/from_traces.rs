@@ -38,7 +38,7 @@ pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec
             }
             let Ok(id) = summary.trace_id.parse::<TraceId>() else { continue };
             let trace = traces.get(id).await.map_err(|error| invalid(error.to_string()))?;
-            rows.extend(trace.and_then(|trace| row(id, trace, taken)));
+            rows.extend(trace.and_then(|trace| any(id, trace, taken, true)));
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -47,8 +47,13 @@ pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec
     }
 }
 
-/// The row of a trace; `None` of one that neither asks a model nor searches.
+/// The row of a trace; `None` of one without messages.
 pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sample> {
+    any(id, trace, taken, false)
+}
+
+/// The row of a trace that asks a model or, where those count, only searches.
+fn any(id: TraceId, trace: TraceDetail, taken: Taken, searches_count: bool) -> Option<Sample> {
     let messages = |span: &SpanView, of: &str| match span.attributes.get(of) {
         Some(Value::Array(messages)) if !messages.is_empty() => {
             Some(messages.iter().filter_map(plain).collect::<Vec<Value>>())
@@ -57,7 +62,7 @@ pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sampl
     };
     // The last span that answered gave the trace's answer.
     let asked = trace.spans.iter().rev().find_map(|span| Some((span, messages(span, INPUT_MESSAGES)?)));
-    let (span, input, answer) = if let Some((span, asked)) = asked {
+    let (span, (name, input), answer) = if let Some((span, asked)) = asked {
         let answer: String = messages(span, OUTPUT_MESSAGES)
             .unwrap_or_default()
             .iter()
@@ -65,8 +70,8 @@ pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sampl
             .collect();
         (span, ("messages", Value::Array(asked)), answer)
     } else {
-        let searched = |span: &SpanView| searched(span).map(|query| query.to_owned());
-        let (span, query) = trace.spans.iter().find_map(|span| Some((span, searched(span)?)))?;
+        let mut spans = trace.spans.iter().filter(|_| searches_count);
+        let (span, query) = spans.find_map(|span| Some((span, searched(span)?)))?;
         (span, ("query", Value::from(query)), found(span))
     };
     let mut metadata = Object::new();
@@ -87,7 +92,7 @@ pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sampl
     note("tags", Some(json!(trace.summary.tags)).filter(|_| !trace.summary.tags.is_empty()));
     Some(Sample {
         id: id.to_string(),
-        input: Object::from_iter([(input.0.to_owned(), input.1)]),
+        input: Object::from_iter([(name.to_owned(), input)]),
         expected: Some(Value::from(answer)).filter(|_| taken.answers_are_right),
         metadata,
         cluster: trace.summary.session,

@@ -108,3 +108,56 @@ fn filled(member: &str, template: &str, about: &Object) -> Result<String, TaskEr
         TaskError::Invalid(format!("task.{member}: {}", why.replacen("the row", "the document", 1)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task;
+    use hanok_base::{Hit, RetrievalError, SearchResult};
+
+    struct Two;
+
+    impl Retriever for Two {
+        fn search<'a>(
+            &'a self,
+            _: &'a CallContext,
+            _: &'a SearchQuery,
+        ) -> BoxFuture<'a, Result<SearchResult, RetrievalError>> {
+            let hit = |source: &str, text: &str| {
+                let about = json!({
+                    "source_id": "1", "source": source, "heading": "", "start": 0, "end": 1, "text": text, "score": 1.0,
+                    "metadata": {"id": source.trim_end_matches(".md"), "name": "noname"},
+                });
+                serde_json::from_value::<Hit>(about).unwrap()
+            };
+            let hits = vec![hit("b.md", "one"), hit("a.md", "two"), hit("b.md", "three")];
+            Box::pin(async { Ok(SearchResult { hits, ..SearchResult::default() }) })
+        }
+    }
+
+    async fn check(more: Value, expect: Result<(Value, &str), &str>) {
+        let mut table = json!({"kind": "retrieval", "collection": "c"});
+        table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let bench = Bench { retriever: Some(Arc::new(Two)), ..Bench::default() };
+        let task = task::build(&serde_json::from_value(table).unwrap(), &bench).await.unwrap().task;
+        let input = json!({"query": "q"}).as_object().unwrap().clone();
+        let sample = Sample { input, ..Sample::default() };
+        let got = task.run(&CallContext::unrecorded(), &sample, 0).await;
+        match (got, expect) {
+            (Ok(got), Ok((value, text))) => assert_eq!((got.value, got.text.as_str()), (Some(value), text)),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (got, _) => panic!("{more}: {got:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn documents_are_called_and_shown_as_the_task_says() {
+        check(json!({}), Ok((json!(["b.md", "a.md"]), "one\n\ntwo\n\nthree"))).await;
+        check(
+            json!({"document": "{{id}}", "show": "{{rank}}. {{name}}: {{text}}"}),
+            Ok((json!(["b", "a"]), "1. noname: one\n\n2. noname: two")),
+        )
+        .await;
+        check(json!({"show": "{{nmae}}"}), Err("task.show: the document has no variable `nmae`")).await;
+    }
+}
