@@ -83,6 +83,15 @@ def test_a_second_run_pays_nothing_and_its_pages_open(ran):
         compared = re.search(r"http://127.0.0.1:4141(/experiments/compare\S+)", second)[1]
         page = server.get(compared)
         assert page.status == 200 and "served" in page.text and "ndcg" in page.text
+        # Beside the server the evals go through it, and what is known is known there: the models are away by now.
+        for name in ("curator", "semantic", "daily"):
+            beside = hanok("eval", "run", name, "--json", cwd=folder)
+            assert beside.code == 0, beside.err
+            report = beside.json["report"]
+            assert (report["failed"], report["cost"]) == (0, 0) and report["tries"] > 0
+            assert name != "curator" or report["cached"] == report["tries"]
+            means = [score["mean"] for score in report["scores"] if score["name"] in ("served", "faithful")]
+            assert means == [pytest.approx(rate(second, name, "faithful" if name == "curator" else "served"), abs=6e-4)]
         # The log is in the records, with its clicks.
         found = server.traces(filter="tag:search-log score.clicked:>0", limit=1)["traces"]
         assert len(found) == 1

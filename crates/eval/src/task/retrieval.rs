@@ -18,12 +18,10 @@ pub(super) struct SearchTask {
 
 impl SearchTask {
     pub(super) fn new(spec: &RetrievalTask, bench: &Bench) -> Result<Self, TaskError> {
-        let retriever = bench.retriever.clone().ok_or_else(|| {
-            TaskError::Invalid(
-                "there are no collections to search here: stop the running server, and the eval searches by itself"
-                    .to_owned(),
-            )
-        })?;
+        let retriever = bench
+            .retriever
+            .clone()
+            .ok_or_else(|| TaskError::Invalid("there are no collections to search here".to_owned()))?;
         if spec.top_k == 0 || spec.top_k > 1000 {
             return Err(TaskError::Invalid(format!("task.top_k must be from 1 to 1000, not {}", spec.top_k)));
         }

@@ -3,6 +3,7 @@
 //! Where a server runs on the data folder, results go through it and models are asked through it; where none does,
 //! this process is the house.
 
+use super::evals_there::{ServerPrompts, ServerSearch};
 use super::{Rooms, network, store_to_read};
 use crate::config::Effective;
 use crate::ownership::{self, Owned};
@@ -71,6 +72,8 @@ impl EvalHouse {
         if let Some(card) = ownership::running(&effective.data.value) {
             let remote = Arc::new(Remote::new(card, &effective.config)?);
             bench.kit.models = Some(Arc::new(ServerModels::new(remote.clone())));
+            bench.retriever = Some(Arc::new(ServerSearch(remote.clone())));
+            bench.prompts = Some(Arc::new(ServerPrompts(remote.clone())));
             if with_models {
                 bench.kit.embedder = super::local_embedder(effective, None).await?;
             }
