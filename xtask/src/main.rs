@@ -25,7 +25,8 @@ cargo xtask COMMAND
 
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
-  bench eval              measure evals: echoed rows, a late upstream; --help tells the flags
+  bench eval              measure evals beside promptfoo and Inspect, which it installs; --help tells the flags,
+                          --no-peers leaves them out
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
   bench local             sentences a second of local models, beside torch; --help tells the flags
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
@@ -59,7 +60,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["bench", "eval", options @ ..] => {
-            bench::run_bench(&Workspace::find()?, "eval-bench", options).map(|()| ExitCode::SUCCESS)
+            bench::run_eval(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
         }
         ["bench", "gateway", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "gateway-bench", options).map(|()| ExitCode::SUCCESS)
