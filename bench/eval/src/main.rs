@@ -89,6 +89,7 @@ fn main() -> Result<()> {
     say(&format!("{what}: CPU s"), large.cpu, None, false);
     let (share, took) = late(&options)?;
     say("200 at once against a 100 ms upstream: % of ideal", share * 100.0, Some(95.0), true);
+    say("200 at once against a 100 ms upstream: CPU s", took.cpu, None, false);
     say("200 at once against a 100 ms upstream: peak MB", took.peak_mb, None, false);
     let count = options.peer_rows;
     for (name, took) in peers::measure(options.promptfoo.as_deref(), options.inspect.as_deref(), count)? {
