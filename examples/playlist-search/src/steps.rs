@@ -59,6 +59,7 @@ pub(crate) fn all(house: &House, world: &World, size: Size, is_scripted: bool) -
     house.text(&["dataset", "add", "queries", "--file", "data/queries.jsonl"])?;
 
     step("The searches, by the labeler's labels and by the judge");
+    report.note(legs(house)?);
     let mut experiments = Vec::new();
     for (eval, _) in SEARCHES {
         experiments.push(report.evaluate(house, eval)?);
@@ -105,6 +106,22 @@ pub(crate) fn all(house: &House, world: &World, size: Size, is_scripted: bool) -
     house.text(&["prompt", "label", "curator", "production", "--to", "latest"])?;
     report.evaluate(house, "daily")?;
     Ok(report)
+}
+
+/// How descriptions are searched here, in words.
+fn legs(house: &House) -> Result<String> {
+    let pulled = house.json(&["list"])?;
+    let models = pulled.get("models").and_then(Value::as_array);
+    let embedder = models.into_iter().flatten().find(|model| text(model, "/purpose") == "embedder");
+    Ok(match embedder {
+        Some(model) => {
+            format!("descriptions are searched by words, and by vectors of {}", text(model, "/name"))
+        }
+        None => {
+            "descriptions are searched by words alone: no embedder was pulled (`hanok pull all-minilm-l6-v2`)"
+                .to_owned()
+        }
+    })
 }
 
 /// All results of an experiment.
