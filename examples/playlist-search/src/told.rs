@@ -162,7 +162,8 @@ impl Report {
     pub(crate) fn links(&self, at: &str) -> String {
         let (before, after) = self.searches;
         format!(
-            "keyword beside semantic search: {at}/experiments/compare?a={before}&b={after}\nall experiments: {at}/experiments"
+            "keyword beside semantic search: {at}/experiments/compare?a={before}&b={after}\n\
+             the judge against people: {at}/judges/served\nall experiments: {at}/experiments"
         )
     }
 }
