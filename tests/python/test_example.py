@@ -59,6 +59,9 @@ def test_it_says_what_it_is_and_what_came_of_it(ran):
     # The judge errs, and that is shown.
     agreement = re.search(r"agreement +(\d\.\d+)", said)
     assert 0.6 < float(agreement[1]) < 1 and "with the judge's errors taken out" in said
+    # Also a judge behind an alias has its price.
+    checked = hanok("judge", "show", "served", "--json", cwd=folder).json
+    assert checked["cost"] > 0
     assert "gate passed" in said and "FAILED" not in said
     tries, _, dollars, asked = last_line(said)
     assert tries > 400 and asked > 400 and dollars > 0
