@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from support import BIN, Hanok, environment, hanok
+from support import BIN, Hanok, environment, eventually, free_port, hanok, http_request
 
 EXAMPLE = BIN.with_name("playlist-search")
 SMALL = ("--size", "small", "--no-serve")
@@ -115,6 +115,27 @@ def test_a_run_that_is_killed_goes_on(tmp_path):
     said = run(tmp_path)
     tries, known, _, asked = last_line(said)
     assert known > 300 and 0 < asked < tries, said
+
+
+def test_it_serves_what_came_of_it_until_it_is_interrupted(ran):
+    folder, _ = ran
+    bind = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        command(folder, "--size", "small", "--bind", bind), env=environment(), stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
+    )
+    try:
+        said = "".join(iter(process.stdout.readline, "Ctrl-C ends it; its log is data/server.log.\n"))
+        compared = re.search(rf"http://{bind}(/experiments/compare\S+)", said)[1]
+        assert http_request(f"http://{bind}", "GET", compared).status == 200
+        # As a terminal does: to all of them.
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(20)
+        eventually(lambda: hanok("prompt", "label", "curator", "staging", "--to", "latest", cwd=folder).code == 0, 20)
+    finally:
+        process.stdout.close()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_other_models_are_asked_without_a_change_of_prompts_and_evals(tmp_path):

@@ -142,8 +142,12 @@ fn everything(wanted: &Run) -> Result<()> {
         );
         return Ok(());
     }
-    let server = house.up_at(&wanted.bind, Stdio::inherit())?;
-    println!("{}\nCtrl-C ends it.", report.links(&format!("http://{}", wanted.bind)));
+    let log = std::fs::File::create(folder.join("data/server.log"))?;
+    let server = house.up_at(&wanted.bind, Stdio::from(log))?;
+    println!(
+        "{}\nCtrl-C ends it; its log is data/server.log.",
+        report.links(&format!("http://{}", wanted.bind))
+    );
     server.wait()
 }
 
