@@ -31,7 +31,7 @@ impl World {
         let rows = self
             .playlists
             .iter()
-            .map(|playlist| json!({"id": playlist.id, "tracks": playlist.for_curator()}));
+            .map(|playlist| json!({"id": playlist.id, "input": {"tracks": playlist.for_curator()}}));
         write(&folder.join("data/playlists.jsonl"), &lines(rows))?;
         let rows = self.searches.iter().map(|search| {
             json!({
@@ -40,6 +40,10 @@ impl World {
             })
         });
         write(&folder.join("data/search-log.jsonl"), &lines(rows))?;
+        // The others are empty until the curator has written.
+        for collection in ["first", "described"] {
+            std::fs::create_dir_all(folder.join("data").join(collection))?;
+        }
         for playlist in &self.playlists {
             document(folder, "titles", playlist, &playlist.metadata())?;
         }

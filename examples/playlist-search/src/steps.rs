@@ -156,7 +156,7 @@ fn sources(house: &House, world: &World, size: Size) -> Result<()> {
         let document = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         let description = document.trim_end().rsplit("\n\n").next().unwrap_or_default();
         let title = world.playlist(id).map(|playlist| playlist.title.as_str());
-        rows.push(json!({"id": id, "title": title, "description": description}));
+        rows.push(json!({"id": id, "input": {"title": title, "description": description}}));
     }
     write(&house.folder.join("data/sources.jsonl"), &lines(rows.into_iter()))
 }
