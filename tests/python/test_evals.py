@@ -147,6 +147,14 @@ def test_a_call_without_a_price_stops_a_run_with_a_budget(tmp_path, forgetful):
     assert len(asked(forgetful)) == 1
 
 
+def test_what_is_free_has_a_price(tmp_path, forgetful):
+    lay_out(tmp_path, forgetful, rows=30)
+    free = '[prices."mock/*"]\ninput = 0.0\noutput = 0.0\n'
+    (tmp_path / "hanok.toml").write_text(providers(forgetful, free))
+    ran = run_json("mock", "--budget", "1", cwd=tmp_path)
+    assert (ran["state"], ran["report"]["tries"], ran["report"]["cost"]) == ("done", 30, 0)
+
+
 def test_the_gate_decides_the_exit_status_and_reports_are_well_formed(tmp_path, forgetful):
     passes = '[[gate.checks]]\nscore = "contains"\nat_least = 0.5\n[[gate.checks]]\nfailures = 0\n'
     fails = '[[gate.checks]]\nscore = "contains"\nat_least = 0.999\n'

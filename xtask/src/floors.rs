@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("eval-bench", 8),
     ("gateway-bench", 8),
     ("local-bench", 8),
+    ("playlist-search", 8),
     ("records-bench", 8),
     ("retrieval-bench", 8),
     ("wire-fuzz", 8),

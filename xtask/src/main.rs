@@ -25,12 +25,14 @@ cargo xtask COMMAND
 
   test [--only PART]...   run all tests, or only these parts; see below
   floors                  check that crates depend strictly downward
-  bench eval              measure evals: echoed rows, a late upstream; --help tells the flags
+  bench eval              measure evals beside promptfoo and Inspect, which it installs; --help tells the flags,
+                          --no-peers leaves them out
   bench gateway           measure the gateway against a mock upstream; --help tells the flags
   bench local             sentences a second of local models, beside torch; --help tells the flags
   bench records           measure records: spans taken in, asked for, on disk; --help tells the flags
   bench retrieval         measure search: quality on collections with judgements, speed, memory, growth
   bench vectors [N]       measure the index by itself: 100,000 real vectors, N made ones, and words
+  example playlist-search run the example with the release binary; --help tells the flags
   fuzz [--seconds N]      run every decoder on mutated bytes, so many seconds each (120);
        [--only NAME]...   only these decoders; --help tells the other flags
   help                    this text
@@ -58,7 +60,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["bench", "eval", options @ ..] => {
-            bench::run_bench(&Workspace::find()?, "eval-bench", options).map(|()| ExitCode::SUCCESS)
+            bench::run_eval(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
         }
         ["bench", "gateway", options @ ..] => {
             bench::run_bench(&Workspace::find()?, "gateway-bench", options).map(|()| ExitCode::SUCCESS)
@@ -74,6 +76,9 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         }
         ["bench", "vectors", options @ ..] => {
             bench::run_vectors(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS)
+        }
+        ["example", "playlist-search", options @ ..] => {
+            bench::run_bench(&Workspace::find()?, "playlist-search", options).map(|()| ExitCode::SUCCESS)
         }
         ["fuzz", options @ ..] => fuzz::run(&Workspace::find()?, options).map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {

@@ -57,8 +57,13 @@ pub(crate) fn python(workspace: &Workspace, name: &str, requirements: &str) -> R
 
 /// The folder that holds `node` and `npm`; `None` when those on the path will do.
 pub(crate) fn node(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    node_from(workspace, NODE_AT_LEAST)
+}
+
+/// The same, of at least this major version.
+fn node_from(workspace: &Workspace, least: u32) -> Result<Option<PathBuf>> {
     let version = output(Command::new("node").arg("--version"));
-    let fits = version.as_deref().and_then(major).is_some_and(|major| major >= NODE_AT_LEAST);
+    let fits = version.as_deref().and_then(major).is_some_and(|major| major >= least);
     if fits && output(Command::new("npm").arg("--version")).is_some() {
         return Ok(None);
     }
@@ -87,6 +92,29 @@ pub(crate) fn npm_package(workspace: &Workspace, name: &str, node: Option<&Path>
         note_made_of(&folder, &made_of)?;
     }
     Ok(folder)
+}
+
+/// A program of an npm package that needs no less than this Node: the program, and the folder that `node` is in where
+/// that is not the path's. Kept between runs for as long as the package stays the same.
+pub(crate) fn npm_program(
+    workspace: &Workspace,
+    package: &str,
+    version: &str,
+    least: u32,
+) -> Result<(PathBuf, Option<PathBuf>)> {
+    let node = node_from(workspace, least)?;
+    let folder = workspace.scratch(&format!("npm-{package}"));
+    let made_of = format!("{package}@{version}");
+    if !is_made_of(&folder, &made_of) {
+        clear(&folder)?;
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
+        let mut npm = with_path("npm", node.as_deref());
+        npm.args(["install", "--no-audit", "--no-fund", &made_of]).current_dir(&folder);
+        install(&mut npm, package)?;
+        note_made_of(&folder, &made_of)?;
+    }
+    Ok((folder.join("node_modules/.bin").join(package), node))
 }
 
 /// The path of Chromium.

@@ -48,6 +48,9 @@ struct Options {
     /// Inspect's program, where it is installed
     #[arg(long, value_name = "FILE")]
     inspect: Option<PathBuf>,
+    /// Rows that the others are given
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    peer_rows: usize,
     /// Write everything that was measured
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -86,11 +89,13 @@ fn main() -> Result<()> {
     say(&format!("{what}: CPU s"), large.cpu, None, false);
     let (share, took) = late(&options)?;
     say("200 at once against a 100 ms upstream: % of ideal", share * 100.0, Some(95.0), true);
+    say("200 at once against a 100 ms upstream: CPU s", took.cpu, None, false);
     say("200 at once against a 100 ms upstream: peak MB", took.peak_mb, None, false);
-    for (name, took) in peers::measure(options.promptfoo.as_deref(), options.inspect.as_deref(), 1000)? {
-        say(&format!("{name}, 1,000 echoes: CPU s"), took.cpu, None, false);
-        say(&format!("{name}, 1,000 echoes: wall s"), took.wall, None, false);
-        say(&format!("{name}, 1,000 echoes: peak MB"), took.peak_mb, None, false);
+    let count = options.peer_rows;
+    for (name, took) in peers::measure(options.promptfoo.as_deref(), options.inspect.as_deref(), count) {
+        say(&format!("{name}, {count} echoes: CPU s"), took.cpu, None, false);
+        say(&format!("{name}, {count} echoes: wall s"), took.wall, None, false);
+        say(&format!("{name}, {count} echoes: peak MB"), took.peak_mb, None, false);
     }
     println!("{}", table(&rows));
     if let Some(path) = &options.json {

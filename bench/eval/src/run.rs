@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How often the memory of the process is looked at; the kernel keeps its peak.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(5);
 /// The kernel's unit of processor time.
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -17,7 +17,7 @@ pub(crate) struct Took {
     pub(crate) wall: f64,
     /// Seconds of processors, its children's included; known to a hundredth of a second.
     pub(crate) cpu: f64,
-    /// The most memory it held, in MB (10^6).
+    /// The most memory it and its children held, in MB (10^6).
     pub(crate) peak_mb: f64,
 }
 
@@ -43,13 +43,12 @@ pub(crate) fn timed(command: &mut Command) -> Result<Took> {
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("{command:?}"))?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak_mb = 0.0;
+    let mut peak_mb = 0.0_f64;
     let ended = loop {
         if let Some(ended) = child.try_wait()? {
             break ended;
         }
-        peak_mb = peak(&status).unwrap_or(peak_mb);
+        peak_mb = peak_mb.max(peak(child.id()));
         std::thread::sleep(LOOK);
     };
     let wall = began.elapsed().as_secs_f64();
@@ -57,8 +56,21 @@ pub(crate) fn timed(command: &mut Command) -> Result<Took> {
     Ok(Took { wall, cpu: (children_ticks()? - before) / TICKS_A_SECOND, peak_mb })
 }
 
-fn peak(status: &str) -> Option<f64> {
-    let text = std::fs::read_to_string(status).ok()?;
+/// The most that a process and those it started, as far as they still run, have held so far.
+fn peak(id: u32) -> f64 {
+    let of_children = || -> Option<f64> {
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).ok()?;
+        let children = threads.flatten().filter_map(|thread| {
+            let listed = std::fs::read_to_string(thread.path().join("children")).ok()?;
+            Some(listed.split_whitespace().filter_map(|id| id.parse().ok()).map(peak).sum::<f64>())
+        });
+        Some(children.sum())
+    };
+    of_itself(id).unwrap_or_default() + of_children().unwrap_or_default()
+}
+
+fn of_itself(id: u32) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024.0 / 1e6)

@@ -5,9 +5,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+/// Connections that may wait to be accepted. With the 128 of the standard library some of many that come at once are
+/// dropped, and try again after a second.
+const WAITING: u32 = 4096;
+
 /// Starts it; it ends with this process.
 pub(crate) fn start(late: Duration) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let listener = listener()?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -15,6 +19,17 @@ pub(crate) fn start(late: Duration) -> Result<SocketAddr> {
         }
     });
     Ok(address)
+}
+
+fn listener() -> Result<TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let listener = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        socket.listen(WAITING)?.into_std()
+    })?;
+    listener.set_nonblocking(false)?;
+    Ok(listener)
 }
 
 /// Answers until the client goes away.

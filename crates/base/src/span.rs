@@ -177,6 +177,8 @@ pub struct Spent {
     pub cost: NanoDollars,
     /// Tokens of prompts and answers.
     pub tokens: u64,
+    /// Of these, the ones of calls without a known price. What is free has one.
+    pub unpriced: u64,
 }
 
 /// Several reservations of one trace: a call that made further calls.

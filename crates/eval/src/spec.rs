@@ -372,6 +372,12 @@ pub struct RetrievalTask {
     /// Which legs, where not as the collection is set up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legs: Option<hanok_base::Legs>,
+    /// What a document is called in the output's data; its path where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// How a document that was found is shown in the output's text, once each; the chunks found where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<String>,
 }
 
 fn ten() -> usize {

@@ -30,7 +30,16 @@ impl TraceBatch {
 
     /// The tokens of its counted spans, prompts and answers together.
     pub fn tokens(&self) -> u64 {
-        let counted = self.spans.iter().filter(|span| span.counted).map(|span| &span.usage);
+        self.tokens_of(|_| true)
+    }
+
+    /// The same of those that have no known price.
+    pub fn unpriced(&self) -> u64 {
+        self.tokens_of(|span| span.cost.is_none())
+    }
+
+    fn tokens_of(&self, wanted: impl Fn(&SpanRow) -> bool) -> u64 {
+        let counted = self.spans.iter().filter(|span| span.counted && wanted(span)).map(|span| &span.usage);
         let both = counted.map(|usage| usage.input.unwrap_or(0).saturating_add(usage.output.unwrap_or(0)));
         both.fold(0, u64::saturating_add)
     }

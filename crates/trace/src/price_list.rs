@@ -11,7 +11,7 @@ use std::fmt;
 /// Names that are remembered with their price, so that a call costs no search of the list.
 const REMEMBERED: usize = 4_096;
 /// Vendors whose models run on the user's own machines, and our own answerers: free, and said so here only.
-const FREE: [&str; 5] = ["hanok", "ollama", "vllm", "llamacpp", "tei"];
+const FREE: [&str; 6] = ["hanok", "local", "ollama", "vllm", "llamacpp", "tei"];
 
 type OfModels = HashMap<Box<str>, Option<Price>, RandomState>;
 
@@ -202,6 +202,7 @@ mod tests {
         check("somebody", "gpt-5-mini", None, None);
         check("vllm", "gpt-5-mini", None, Some(0));
         check("hanok", "extract", None, Some(0));
+        check("local", "all-minilm-l6-v2", None, Some(0));
         check("ollama", "llama3", None, Some(30_000));
         check("ollama", "Qwen3:8b", None, Some(70_000));
         let plain = Prices::builtin();

@@ -69,6 +69,7 @@ fn rust(workspace: &Workspace) -> Result<Counted> {
 
 fn build(workspace: &Workspace) -> Result<Counted> {
     run(workspace.cargo().args(["build", "--package", "hanok", "--bin", "hanok"]))?;
+    run(workspace.cargo().args(["build", "--package", "playlist-search"]))?;
     Ok(Counted::default())
 }
 

@@ -130,7 +130,7 @@ impl Rows {
         if self.clustered {
             let clusters = self.clusters.get(from..from + values.len())?;
             return clustered_mean(values, clusters, options.confidence)
-                .map(|estimate| Figure::of(estimate, Method::Estimate));
+                .map(|estimate| self.bounded(Figure::of(estimate, Method::Estimate)));
         }
         if self.is_binary {
             let yes = values.iter().filter(|value| **value > 0.5).count();

@@ -1,8 +1,8 @@
-//! Rows out of recorded traces: what was asked, what was answered, and what people said of it.
+//! Rows out of recorded traces: what was asked or searched for, what came back, and what people said of it.
 
 use super::DatasetError;
 use hanok_base::{Object, Sample, SpanId, Timestamp, TraceId};
-use hanok_trace::attribute::{INPUT_MESSAGES, OUTPUT_MESSAGES};
+use hanok_trace::attribute::{HITS, INPUT_MESSAGES, OUTPUT_MESSAGES, QUERY};
 use hanok_trace::{SpanView, TraceDetail, TraceStore, parse_filter};
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ pub struct Taken {
     pub answers_are_right: bool,
 }
 
-/// The rows of the traces that a filter finds (the language of `docs/filters.md`), newest first. A trace without
-/// messages gives none. Rows of one session are a cluster.
+/// The rows of the traces that a filter finds (the language of `docs/filters.md`), newest first. A trace that
+/// only searches gives its query; one without either gives none. Rows of one session are a cluster.
 pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec<Sample>, DatasetError> {
     let invalid = |message: String| DatasetError::Invalid(message);
     let filter = parse_filter(filter, Timestamp::now()).map_err(|error| invalid(error.to_string()))?;
@@ -38,7 +38,7 @@ pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec
             }
             let Ok(id) = summary.trace_id.parse::<TraceId>() else { continue };
             let trace = traces.get(id).await.map_err(|error| invalid(error.to_string()))?;
-            rows.extend(trace.and_then(|trace| row(id, trace, taken)));
+            rows.extend(trace.and_then(|trace| any(id, trace, taken, true)));
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -49,6 +49,11 @@ pub async fn rows(traces: &TraceStore, filter: &str, taken: Taken) -> Result<Vec
 
 /// The row of a trace; `None` of one without messages.
 pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sample> {
+    any(id, trace, taken, false)
+}
+
+/// The row of a trace that asks a model or, where those count, only searches.
+fn any(id: TraceId, trace: TraceDetail, taken: Taken, searches_count: bool) -> Option<Sample> {
     let messages = |span: &SpanView, of: &str| match span.attributes.get(of) {
         Some(Value::Array(messages)) if !messages.is_empty() => {
             Some(messages.iter().filter_map(plain).collect::<Vec<Value>>())
@@ -56,13 +61,19 @@ pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sampl
         _ => None,
     };
     // The last span that answered gave the trace's answer.
-    let span = trace.spans.iter().rev().find(|span| messages(span, INPUT_MESSAGES).is_some())?;
-    let asked = messages(span, INPUT_MESSAGES)?;
-    let answer: String = messages(span, OUTPUT_MESSAGES)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|message| message.get("content")?.as_str())
-        .collect();
+    let asked = trace.spans.iter().rev().find_map(|span| Some((span, messages(span, INPUT_MESSAGES)?)));
+    let (span, (name, input), answer) = if let Some((span, asked)) = asked {
+        let answer: String = messages(span, OUTPUT_MESSAGES)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|message| message.get("content")?.as_str())
+            .collect();
+        (span, ("messages", Value::Array(asked)), answer)
+    } else {
+        let mut spans = trace.spans.iter().filter(|_| searches_count);
+        let (span, query) = spans.find_map(|span| Some((span, searched(span)?)))?;
+        (span, ("query", Value::from(query)), found(span))
+    };
     let mut metadata = Object::new();
     let mut note = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -81,7 +92,7 @@ pub(crate) fn row(id: TraceId, trace: TraceDetail, taken: Taken) -> Option<Sampl
     note("tags", Some(json!(trace.summary.tags)).filter(|_| !trace.summary.tags.is_empty()));
     Some(Sample {
         id: id.to_string(),
-        input: Object::from_iter([("messages".to_owned(), Value::Array(asked))]),
+        input: Object::from_iter([(name.to_owned(), input)]),
         expected: Some(Value::from(answer)).filter(|_| taken.answers_are_right),
         metadata,
         cluster: trace.summary.session,
@@ -95,4 +106,30 @@ fn plain(message: &Value) -> Option<Value> {
     let parts = message.get("parts")?.as_array()?;
     let text: String = parts.iter().filter_map(|part| part.get("content")?.as_str()).collect();
     (!text.is_empty()).then(|| json!({ "role": role, "content": text }))
+}
+
+/// What a search looked for.
+fn searched(span: &SpanView) -> Option<&str> {
+    let named = [QUERY, "gen_ai.retrieval.query.text"];
+    named
+        .iter()
+        .find_map(|name| span.attributes.get(*name)?.as_str())
+        .filter(|query| !query.trim().is_empty())
+}
+
+/// The documents that a search found, best first, one a line.
+fn found(span: &SpanView) -> String {
+    let hits =
+        [HITS, "gen_ai.retrieval.documents"].iter().find_map(|name| span.attributes.get(*name)?.as_array());
+    let name = |hit: &Value| {
+        let named = ["source", "name", "id"].iter().find_map(|name| hit.get(*name)?.as_str());
+        named.map(ToOwned::to_owned)
+    };
+    let mut names: Vec<String> = Vec::new();
+    for name in hits.into_iter().flatten().filter_map(name) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join("\n")
 }

@@ -192,7 +192,11 @@ impl Collected {
             (false, false) => ScoreKind::Truth,
         };
         let means: Vec<f64> = facts.rows.iter().map(RowScore::mean).collect();
-        let (estimate, method) = self.estimate(facts, &means, confidence);
+        let (mut estimate, method) = self.estimate(facts, &means, confidence);
+        if let Some(estimate) = estimate.as_mut().filter(|_| facts.is_truth()) {
+            // A share is within 0 and 1, though Student's t knows nothing of it.
+            (estimate.low, estimate.high) = (estimate.low.clamp(0.0, 1.0), estimate.high.clamp(0.0, 1.0));
+        }
         ScoreReport {
             name: facts.name.clone(),
             kind,

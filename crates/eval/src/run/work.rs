@@ -58,10 +58,10 @@ pub(super) async fn work(
                     Some(bill) => bill.await.ok(),
                     None => None,
                 };
-                let tokens = spent.map_or(0, |spent| spent.tokens);
+                let unpriced = spent.map_or(0, |spent| spent.unpriced);
                 let billed = spent.map(|spent| spent.cost).filter(|cost| cost.0 > 0);
                 output.cost = output.cost.or(billed);
-                if output.cost.is_none() && tokens > 0 {
+                if output.cost.is_none() && unpriced > 0 {
                     hold.iter().for_each(Hold::unpriced);
                 }
                 result.cost = output.cost.unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Deliberately not here: what a scorer's numbers are worth over many samples (`hanok-stats`), and how far a judge
 //! can be trusted (`calibration`).
 //!
-//! Reading order: [`spec`] (as a file has it), `subject` (what is looked at), `texts`, `data`, `numbers`; `runs` under
+//! Reading order: [`spec`] (as a file has it), `subject` (what is looked at), `texts`, `data`, `numbers`, `ranked`; `runs` under
 //! `bleu`, `rouge` and `chrf`; `sources`, `hook`.
 
 mod bleu;
@@ -11,6 +11,7 @@ mod chrf;
 mod data;
 mod hook;
 mod numbers;
+mod ranked;
 mod rouge;
 mod runs;
 mod sources;
@@ -45,6 +46,7 @@ pub fn build(spec: &ScorerSpec, kit: &Kit) -> Result<Arc<dyn Scorer>, SpecError>
         Kind::Rouge(spec) => rule(rouge::RougeRule::new(spec).map_err(fault)?),
         Kind::ChrF(spec) => rule(chrf::ChrFRule::new(spec).map_err(fault)?),
         Kind::ToolCalls(spec) => rule(data::Called(*spec)),
+        Kind::Ranking(spec) => rule(ranked::Ranked::new(*spec).map_err(fault)?),
         Kind::Latency(spec) => rule(numbers::InTime::new(*spec)),
         Kind::Cost(spec) => rule(numbers::InBudget::new(*spec)),
         Kind::Similarity(_) => {

@@ -85,6 +85,8 @@ pub enum Kind {
     Citations(Citations),
     /// The tools that were called are the expected ones.
     ToolCalls(ToolCalls),
+    /// How well a list of names ranks what is relevant.
+    Ranking(Ranking),
     /// How long the task took, in seconds, or whether it kept a limit.
     Latency(Latency),
     /// What the task cost, in US dollars, or whether it kept a limit.
@@ -114,6 +116,7 @@ impl Kind {
             Self::Similarity(_) => "similarity",
             Self::Citations(_) => "citations",
             Self::ToolCalls(_) => "tool-calls",
+            Self::Ranking(_) => "ranking",
             Self::Latency(_) => "latency",
             Self::Cost(_) => "cost",
             Self::Command(_) => "command",
@@ -124,15 +127,16 @@ impl Kind {
 
     /// Whether it measures rather than decides.
     pub fn is_measure(&self) -> bool {
-        matches!(
-            self,
-            Self::EditDistance(_)
-                | Self::Bleu(_)
-                | Self::Rouge(_)
-                | Self::ChrF(_)
-                | Self::Similarity(_)
-                | Self::Citations(_)
-        )
+        matches!(self, Self::Ranking(ranking) if ranking.measure != Measure::Success)
+            || matches!(
+                self,
+                Self::EditDistance(_)
+                    | Self::Bleu(_)
+                    | Self::Rouge(_)
+                    | Self::ChrF(_)
+                    | Self::Similarity(_)
+                    | Self::Citations(_)
+            )
     }
 }
 
@@ -402,6 +406,41 @@ pub struct ToolCalls {
     pub ordered: bool,
     /// Whether there may be calls that nobody expected.
     pub extra: bool,
+}
+
+/// How a ranking is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Normalised discounted cumulative gain, grades counting as they are.
+    #[default]
+    Ndcg,
+    /// The share of what is relevant that was found.
+    Recall,
+    /// The share of the first `k` places that hold something relevant.
+    Precision,
+    /// One over the rank of the first relevant one.
+    Mrr,
+    /// Average precision.
+    Map,
+    /// Whether anything relevant was found.
+    Success,
+}
+
+/// Members of `ranking`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ranking {
+    /// Which measure.
+    pub measure: Measure,
+    /// How many of the first count.
+    pub k: usize,
+}
+
+impl Default for Ranking {
+    fn default() -> Self {
+        Self { measure: Measure::default(), k: 10 }
+    }
 }
 
 /// Members of `latency`.

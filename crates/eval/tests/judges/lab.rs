@@ -148,6 +148,11 @@ async fn a_judge_is_asked_once_and_what_is_found_is_kept_and_grows_stale() {
     assert_eq!(kept.len(), 3);
     let read = Report::read(&kept[0]).unwrap();
     assert_eq!(read, third);
+    // What probes found is known, where that is asked for.
+    let before = provider.calls();
+    let wanted = Some(probe::Options { rounds: 200, ..probe::Options::default() });
+    let fourth = run(&Options { probes: wanted, known_probes: true, ..options.clone() }).await;
+    assert_eq!((&fourth.probes, provider.calls()), (&third.probes, before));
     assert!(
         !read.is_stale(&spec) && read.is_stale(&JudgeSpec { rubric: "is right!".into(), ..spec.clone() })
     );

@@ -90,6 +90,38 @@ async fn texts() {
 }
 
 #[tokio::test]
+async fn rankings() {
+    let check = async |table: Value, found: Value, expected: Value, expect: Value| {
+        let output = Output { value: Some(found.clone()), ..Output::default() };
+        let got = scored(&Kit::default(), table.clone(), output, expected.clone()).await;
+        match expect.as_str() {
+            Some(state) => assert!(got.get(state).is_some(), "{table} {found} {expected}: {got}"),
+            None => assert_eq!(got, json!({"value": expect}), "{table} {found} {expected}"),
+        }
+    };
+    let measure = |measure: &str, k: usize| json!({"kind": "ranking", "measure": measure, "k": k});
+    let (found, relevant) = (json!(["x", "a", "y", "b"]), json!(["a", "b", "c"]));
+    check(measure("recall", 4), found.clone(), relevant.clone(), json!(2.0 / 3.0)).await;
+    check(measure("precision", 4), found.clone(), relevant.clone(), json!(0.5)).await;
+    check(measure("precision", 10), found.clone(), relevant.clone(), json!(0.2)).await;
+    check(measure("mrr", 4), found.clone(), relevant.clone(), json!(0.5)).await;
+    check(measure("map", 4), found.clone(), relevant.clone(), json!((0.5 + 0.5) / 3.0)).await;
+    check(measure("success", 4), found.clone(), relevant.clone(), json!(true)).await;
+    check(measure("success", 1), found.clone(), relevant.clone(), json!(false)).await;
+    // Grades count as they are, one document once, and one that is worth nothing is not relevant.
+    let graded = json!({"a": 2, "b": 1, "x": 0});
+    check(measure("ndcg", 10), json!(["a", "b"]), graded.clone(), json!(1.0)).await;
+    check(measure("recall", 10), json!(["a", "a", "x"]), graded.clone(), json!(0.5)).await;
+    check(measure("ndcg", 10), json!(["a"]), json!({"a": "much"}), json!("failed")).await;
+    check(measure("ndcg", 10), json!({"a": 1}), graded, json!("failed")).await;
+    check(measure("ndcg", 10), json!(["a"]), json!(null), json!("skipped")).await;
+    check(measure("ndcg", 10), json!(["a"]), json!([]), json!("skipped")).await;
+    check(json!({"kind": "ranking", "threshold": 0.9}), json!(["a"]), json!(["a"]), json!(true)).await;
+    let none = serde_json::from_value::<ScorerSpec>(measure("ndcg", 0)).unwrap();
+    assert!(build(&none, &Kit::default()).err().unwrap().to_string().contains("from 1"));
+}
+
+#[tokio::test]
 async fn data_and_numbers() {
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
     let fits = json!({"kind": "json-schema", "schema": schema});

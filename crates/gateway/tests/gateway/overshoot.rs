@@ -163,7 +163,7 @@ async fn commit(truth: Arc<Truth>, ledger: Arc<Ledger>, mut queue: mpsc::Unbound
         for trace in group.drain(..) {
             let attributes = trace.spans.iter().flat_map(|span| &span.attributes);
             let costs = attributes.filter(|(name, _)| name == "test.cost").filter_map(|(_, v)| v.as_i64());
-            let spent = Spent { cost: NanoDollars(costs.sum()), tokens: 0 };
+            let spent = Spent { cost: NanoDollars(costs.sum()), ..Spent::default() };
             if let Some(settlement) = trace.settlement {
                 truth.bank.spend(settlement.charges(), spent.cost);
                 settlement.settle(spent, &[]);

@@ -310,8 +310,11 @@ impl Place for Books {
             let all = trace.spans.iter().flat_map(|span| &span.attributes);
             all.filter(|(name, _)| name == key).filter_map(|(_, value)| value.as_i64()).sum()
         };
-        let spent =
-            Spent { cost: NanoDollars(sum("test.cost")), tokens: u64::try_from(sum("test.tokens")).unwrap() };
+        let spent = Spent {
+            cost: NanoDollars(sum("test.cost")),
+            tokens: u64::try_from(sum("test.tokens")).unwrap(),
+            unpriced: 0,
+        };
         if let Some(settlement) = trace.settlement {
             self.bank.spend(settlement.charges(), spent.cost);
             settlement.settle(spent, &[]);

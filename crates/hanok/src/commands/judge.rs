@@ -58,6 +58,7 @@ async fn check(effective: &Effective, command: JudgeCheck) -> anyhow::Result<()>
             concurrency: command.which.concurrency,
             ..probe::Options::default()
         }),
+        known_probes: true,
         concurrency: command.which.concurrency,
         experiments: command.experiment,
     };

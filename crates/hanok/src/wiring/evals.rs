@@ -3,8 +3,9 @@
 //! Where a server runs on the data folder, results go through it and models are asked through it; where none does,
 //! this process is the house.
 
+use super::evals_there::{ServerPrompts, ServerSearch};
 use super::{Rooms, network, store_to_read};
-use crate::config::Effective;
+use crate::config::{Effective, Model};
 use crate::ownership::{self, Owned};
 use crate::remote::Remote;
 use anyhow::Context as _;
@@ -22,6 +23,7 @@ use hanok_trace::TraceStore;
 use hanok_wire::{RequestOptions, codec};
 use http::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +73,8 @@ impl EvalHouse {
         if let Some(card) = ownership::running(&effective.data.value) {
             let remote = Arc::new(Remote::new(card, &effective.config)?);
             bench.kit.models = Some(Arc::new(ServerModels::new(remote.clone())));
+            bench.retriever = Some(Arc::new(ServerSearch(remote.clone())));
+            bench.prompts = Some(Arc::new(ServerPrompts(remote.clone())));
             if with_models {
                 bench.kit.embedder = super::local_embedder(effective, None).await?;
             }
@@ -86,7 +90,7 @@ impl EvalHouse {
             let rooms = Rooms::open(effective).await?;
             bench.kit.models = Some(rooms.gateway.clone() as Arc<dyn Provider>);
             bench.kit.embedder = super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>;
-            bench.kit.prices = Some(Arc::new(Priced(rooms.traces.clone())));
+            bench.kit.prices = Some(Arc::new(Priced::new(rooms.traces.clone(), effective)));
             bench.retriever = Some(rooms.library.clone() as Arc<dyn Retriever>);
             bench.prompts = Some(Arc::new(Versions(rooms.prompts.clone())));
             let traces = rooms.traces.clone();
@@ -155,16 +159,40 @@ pub(crate) fn evals_to_read(effective: &Effective) -> anyhow::Result<Experiments
 }
 
 /// Prices of what scorers call.
-pub(super) struct Priced(pub(super) TraceStore);
+pub(super) struct Priced {
+    traces: TraceStore,
+    /// The targets of each alias.
+    aliases: BTreeMap<String, Vec<String>>,
+}
 
-impl Prices for Priced {
-    fn cost(&self, asked: &ModelName, answered: &ModelName, usage: &Usage) -> Option<NanoDollars> {
-        let prices = self.0.prices();
-        let (provider, model) = asked.as_str().split_once('/').unwrap_or(("", asked.as_str()));
+impl Priced {
+    pub(super) fn new(traces: TraceStore, effective: &Effective) -> Self {
+        let targets = |model: &Model| model.targets.iter().map(|target| target.table().model).collect();
+        let models = &effective.config.models;
+        Self { traces, aliases: models.iter().map(|(name, model)| (name.clone(), targets(model))).collect() }
+    }
+
+    fn cost_of(&self, target: &str, answered: &ModelName, usage: &Usage) -> Option<NanoDollars> {
+        let prices = self.traces.prices();
+        let (provider, model) = target.split_once('/').unwrap_or(("", target));
         let found = prices
             .find(provider, Some(model), None)
             .or_else(|| prices.find(provider, Some(answered.as_str()), None))?;
         found.cost(usage)
+    }
+}
+
+impl Prices for Priced {
+    /// Of an alias, which target answered is known by its model's name only: of several that may have, the dearest.
+    fn cost(&self, asked: &ModelName, answered: &ModelName, usage: &Usage) -> Option<NanoDollars> {
+        let Some(targets) = self.aliases.get(asked.as_str()) else {
+            return self.cost_of(asked.as_str(), answered, usage);
+        };
+        let is_named = |target: &&String| target.ends_with(answered.as_str());
+        let named =
+            targets.iter().filter(is_named).filter_map(|target| self.cost_of(target, answered, usage));
+        let all = || targets.iter().filter_map(|target| self.cost_of(target, answered, usage)).max();
+        named.max().or_else(all)
     }
 }
 

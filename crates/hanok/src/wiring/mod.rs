@@ -4,6 +4,7 @@ mod check;
 mod documents;
 mod equipment;
 mod evals;
+mod evals_there;
 mod export;
 mod governance;
 mod models;

@@ -28,7 +28,7 @@ pub(crate) async fn online(effective: &Effective, rooms: &Rooms) -> anyhow::Resu
         models: Some(rooms.gateway.clone() as Arc<dyn Provider>),
         embedder: super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>,
         sources: Some(Arc::new(rooms.traces.store().clone())),
-        prices: Some(Arc::new(Priced(rooms.traces.clone()))),
+        prices: Some(Arc::new(Priced::new(rooms.traces.clone(), effective))),
         network: super::network::outward(effective)?,
         ..Kit::default()
     };

@@ -81,6 +81,7 @@ pub(super) fn spent_by(batches: &[TraceBatch]) -> Spent {
     batches.iter().fold(Spent::default(), |sum, batch| Spent {
         cost: NanoDollars(sum.cost.0.saturating_add(batch.cost().0)),
         tokens: sum.tokens.saturating_add(batch.tokens()),
+        unpriced: sum.unpriced.saturating_add(batch.unpriced()),
     })
 }
 
