@@ -10,6 +10,7 @@ mod prompts;
 mod removal;
 mod stats;
 mod vectors;
+mod waiting;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
