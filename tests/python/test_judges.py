@@ -206,6 +206,29 @@ def test_labels_are_blind(folder):
     assert "there is no queue" in labels("export", "copy", code=1).err
 
 
+def test_labelled_items_become_a_dataset(folder):
+    (folder / "said.jsonl").write_text("\n".join(json.dumps(row) for row in [
+        {"id": "a", "question": "one?", "answer": "two", "reference": "1", "label": "fail", "who": "ann", "cluster": "c"},
+        {"id": "b", "question": {"x": 1}, "answer": "right", "label": "pass", "who": "ann"},
+        {"id": "c", "question": "open?", "answer": "nobody said"},
+    ]))
+    imported = hanok("judge", "labels", "import", "said", "said.jsonl", cwd=folder)
+    assert imported.code == 0, imported.err
+    add = lambda *args: hanok("dataset", "add", "labelled", *args, "--json", cwd=folder)
+    made = add("--queue", "said")
+    assert made.code == 0 and made.json["rows"] == 2, made.err
+    first, second = hanok("dataset", "show", "labelled", "--json", cwd=folder).json["rows"]
+    assert (first["id"], first["input"], first["expected"], first["cluster"]) == ("a", {"input": "one?"}, "1", "c")
+    assert first["metadata"]["output"] == "two" and first["metadata"]["label"] == 0
+    assert [(label["who"], label["level"]) for label in first["metadata"]["labels"]] == [("ann", 0)]
+    assert (second["input"], second["metadata"]["label"]) == ({"x": 1}, 1) and "expected" not in second
+    assert add("--queue", "said").json["hash"] == made.json["hash"], "the same rows are the same version"
+    missing = add("--queue", "none")
+    assert missing.code == 1 and "there is no annotation queue `none`" in missing.err
+    checked = hanok("db", "check", "--json", cwd=folder)
+    assert checked.code == 0, checked.out
+
+
 def test_live_traces_are_scored_by_rule(folder):
     config = (folder / "hanok.toml").read_text()
     rule = '[[scoring]]\neval = "evals/answers.toml"\nscorer = "good"\nfilter = "model:*writer"\nfeedback = "helpful"\nqueue = "doubts"\n'

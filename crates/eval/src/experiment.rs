@@ -161,6 +161,12 @@ impl Experiments {
         let scorers = build_scorers(&spec, bench).await?;
         let task = task::build(&spec.task, bench).await?;
         let version = self.dataset(&spec).await?;
+        if version.rows == 0 && version.lost > 0 {
+            return Err(EvalError::Invalid(format!(
+                "all rows of the dataset `{}` went with the traces they were made of; take others with `hanok dataset add`",
+                version.dataset
+            )));
+        }
         let (rows, clusters) = self.count(&spec, &version, options.limit).await?;
         let identities: Vec<Value> =
             scorers.iter().map(|built| json!([built.scorer.name(), built.scorer.identity()])).collect();

@@ -296,6 +296,7 @@ async fn opinion(
         reference: probed.reference.as_deref(),
         answer: &probed.answer,
         other: probed.other.as_deref(),
+        origin: probed.origin,
     };
     let said = records.judged(judge, &case, 0).await;
     let opinion = JudgeOpinion {

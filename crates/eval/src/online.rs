@@ -171,7 +171,8 @@ impl Online {
                 CallContext::new(recorder.admit().await.ok()?, Arc::clone(&self.records.caller))
             }
         };
-        let span = cx.span(Operation::Other, JUDGEMENT);
+        let mut span = cx.span(Operation::Other, JUDGEMENT);
+        span.set(hanok_trace::attribute::MADE_OF, id.to_string());
         let score = rule.scorer.score(span.context(), &sample, &output).await.into_iter().next();
         span.finish();
         let score = score?;

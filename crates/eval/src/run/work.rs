@@ -171,6 +171,9 @@ async fn attempt_once(
     scope.set("hanok.eval.experiment", plan.experiment);
     scope.set("hanok.eval.sample", sample.id.as_str());
     scope.set("hanok.eval.repeat", item.repeat);
+    if let Some(origin) = sample.origin_trace() {
+        scope.set(hanok_trace::attribute::MADE_OF, origin.to_string());
+    }
     let began = Instant::now();
     let mut outcome = task.run(scope.context(), sample, item.repeat).await;
     timed(&mut outcome, began);
