@@ -128,15 +128,23 @@ def test_an_interrupted_run_says_so_and_can_be_taken_up(tmp_path, forgetful):
 
 
 def test_a_budget_is_not_passed(tmp_path, forgetful):
-    lay_out(tmp_path, forgetful, rows=30)
+    # Little for what is asked, so that the most a call can cost is near to what it does.
+    lay_out(tmp_path, forgetful, rows=30, scorer='max_tokens = 3\n[[scorers]]\nkind = "contains"\n')
+    (tmp_path / "hanok.toml").write_text(providers(forgetful, '[prices."mock/*"]\ninput = 1.0\noutput = 1000.0\n'))
     each = run_json("mock", "--limit", "1", "--fresh", cwd=tmp_path)["report"]["cost"]
     budget = each * 10.5 / 1e9
     done = hanok("eval", "run", "mock", "--no-cache", "--budget", f"{budget:.9f}", "--json", cwd=tmp_path)
     assert done.code == 1, done.err
     ran = done.json
     assert ran["state"] == "stopped" and "budget" in ran["stopped"] and "20 of 30 tries are missing" in ran["stopped"]
-    assert ran["report"]["cost"] == each * 10
+    assert ran["report"]["cost"] == each * 10 and ran["report"]["failed"] == 0
     assert "gate" not in ran
+    # A call that could pass it does not leave, however little others cost.
+    forgetful.forget()
+    (tmp_path / "evals/mock.toml").write_text((tmp_path / "evals/mock.toml").read_text().replace("max_tokens = 3\n", ""))
+    done = hanok("eval", "run", "mock", "--budget", "4", "--json", cwd=tmp_path)
+    assert done.code == 1 and "no room left for a call that may cost $4.0" in done.json["stopped"], done.err
+    assert asked(forgetful) == [] and done.json["report"]["failed"] == 0
 
 
 def test_a_call_without_a_price_stops_a_run_with_a_budget(tmp_path, forgetful):

@@ -251,6 +251,12 @@ impl Experiments {
                 "the budget is used up: {missing} of {} tries are missing, and the next one could pass it",
                 status.total
             )),
+            Ended::Refused(most) => Some(format!(
+                "the budget has no room left for a call that may cost ${:.6} (`max_tokens` of the task or the judge makes \
+                 that less): {missing} of {} tries are missing",
+                most.dollars(),
+                status.total
+            )),
             Ended::Unpriced => Some(format!(
                 "a call has no known price, so the budget cannot be held: give the model a price in hanok.toml \
                  ([prices]), or run without a budget; {missing} of {} tries are missing",

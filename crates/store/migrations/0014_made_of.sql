@@ -23,3 +23,25 @@ ALTER TABLE eval_answers ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX eval_answers_by_trace ON eval_answers (trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX eval_results_by_row ON eval_results (row_id);
 CREATE INDEX eval_results_by_scoring ON eval_results (scoring_trace) WHERE scoring_trace IS NOT NULL;
+
+-- What scoring by rule did, apart for each judge that a rule had on a day: `identity` is empty where it is no judge's.
+CREATE TABLE scoring_days_by_judge (
+    project  TEXT    NOT NULL,
+    rule     TEXT    NOT NULL,
+    day      TEXT    NOT NULL,
+    identity TEXT    NOT NULL,
+    seen     INTEGER NOT NULL DEFAULT 0,
+    chosen   INTEGER NOT NULL DEFAULT 0,
+    scored   INTEGER NOT NULL DEFAULT 0,
+    unscored INTEGER NOT NULL DEFAULT 0,
+    over     INTEGER NOT NULL DEFAULT 0,
+    queued   INTEGER NOT NULL DEFAULT 0,
+    sum      REAL    NOT NULL DEFAULT 0,
+    squares  REAL    NOT NULL DEFAULT 0,
+    cost     INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (project, rule, day, identity)
+) STRICT, WITHOUT ROWID;
+INSERT INTO scoring_days_by_judge
+    SELECT project, rule, day, '', seen, chosen, scored, unscored, over, queued, sum, squares, cost FROM scoring_days;
+DROP TABLE scoring_days;
+ALTER TABLE scoring_days_by_judge RENAME TO scoring_days;

@@ -30,6 +30,8 @@ pub enum Kept {
     Scores(ContentHash, ContentHash, String),
     /// A result.
     Result(NewResult),
+    /// Money that went into a try without a result.
+    Spent(NanoDollars),
 }
 
 /// The result of one row and repeat.
@@ -45,8 +47,11 @@ pub struct NewResult {
     pub error: Option<String>,
     /// Whether the answer was known before.
     pub cached: bool,
-    /// What this experiment paid for the answer.
+    /// What this experiment paid for the answer, with attempts that gave none.
     pub cost: NanoDollars,
+    /// What these attempts cost.
+    #[serde(default)]
+    pub failed_cost: NanoDollars,
     /// What it paid for the scores.
     pub scoring_cost: NanoDollars,
     /// The trace of what scorers called.
@@ -106,11 +111,14 @@ pub(super) fn keep(tx: &Transaction<'_>, experiment: i64, kept: &[Kept]) -> Resu
                 if is_new > 0 {
                     done += 1;
                     failed += i64::from(new.error.is_some());
+                    cost = cost.saturating_add(new.scoring_cost.0).saturating_add(new.failed_cost.0);
                 } else if let Some(answer) = &new.answer {
                     // The row was removed while it was tried: so is what was said of it.
                     forget.execute(params![answer, new.row])?;
                 }
-                cost = cost.saturating_add(if is_new > 0 { new.scoring_cost.0 } else { 0 });
+            }
+            Kept::Spent(spent) => {
+                cost = cost.saturating_add(spent.0);
             }
         }
     }

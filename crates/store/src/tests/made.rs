@@ -38,6 +38,7 @@ fn result(row: i64, answer: u8, scoring: Option<TraceId>) -> NewResult {
         error: None,
         cached: false,
         cost: NanoDollars(5),
+        failed_cost: NanoDollars(0),
         scoring_cost: NanoDollars(1),
         scoring_trace: scoring,
         scores: json!({"polite": {"value": true, "why": SECRET, "cost": 1}}).to_string(),
