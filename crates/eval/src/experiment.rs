@@ -288,7 +288,11 @@ impl Experiments {
             Some(baseline) => {
                 let before = self.collect(baseline.id).await?;
                 let adjust = spec.gate.adjust.unwrap_or_default();
-                Some(compare(baseline.id, &before, &collected, confidence, adjust))
+                let mut comparison = compare(baseline.id, &before, &collected, confidence, adjust);
+                for score in &mut comparison.scores {
+                    score.less_is_better = spec.gate.is_less_better(&score.name);
+                }
+                Some(comparison)
             }
             None => None,
         };
