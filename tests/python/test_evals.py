@@ -136,14 +136,17 @@ def test_a_budget_is_not_passed(tmp_path, forgetful):
     done = hanok("eval", "run", "mock", "--no-cache", "--budget", f"{budget:.9f}", "--json", cwd=tmp_path)
     assert done.code == 1, done.err
     ran = done.json
-    assert ran["state"] == "stopped" and "budget" in ran["stopped"] and "20 of 30 tries are missing" in ran["stopped"]
-    assert ran["report"]["cost"] == each * 10 and ran["report"]["failed"] == 0
+    tries = ran["report"]["tries"]
+    assert ran["state"] == "stopped" and "budget" in ran["stopped"], ran["stopped"]
+    # The last call may cost more than one does, and does not leave where that would not fit.
+    assert 7 <= tries <= 10 and f"{30 - tries} of 30 tries are missing" in ran["stopped"]
+    assert ran["report"]["cost"] == each * tries and ran["report"]["failed"] == 0
     assert "gate" not in ran
     # A call that could pass it does not leave, however little others cost.
     forgetful.forget()
     (tmp_path / "evals/mock.toml").write_text((tmp_path / "evals/mock.toml").read_text().replace("max_tokens = 3\n", ""))
     done = hanok("eval", "run", "mock", "--budget", "4", "--json", cwd=tmp_path)
-    assert done.code == 1 and "no room left for a call that may cost $4.0" in done.json["stopped"], done.err
+    assert done.code == 1 and "no room left for a call that may cost $" in done.json["stopped"], done.err
     assert asked(forgetful) == [] and done.json["report"]["failed"] == 0
 
 

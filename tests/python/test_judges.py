@@ -266,25 +266,28 @@ def test_live_traces_are_scored_by_rule(folder):
         checked = check(folder, "yes")
         assert (checked["asked"], checked["calibration"]["tendency"]["state"]) == (40, "constant")
         assert checked["cost"] > 0
+        for _ in range(3):
+            assert http_request(server.url, "POST", "/v1/chat/completions", body).status == 200
+        days = lambda: {day["counted"]["rule"]: day for day in hanok("judge", "report", "--json", cwd=folder).json["days"]
+                        if day["counted"]["scored"]}
+        eventually(lambda: days()["good"]["counted"]["scored"] == 4, 60, "the other scores")
         # The judge that scores was not checked yet: its rate is as it says, and that is said.
-        day = hanok("judge", "report", "--json", cwd=folder).json["days"][0]
+        day = days()["good"]
         assert day["corrected"] is None and "was not held against people's labels" in day["refused"]
         # Rules are taken with the configuration: another one scores what comes next.
         (folder / "hanok.toml").write_text(config + rule.replace('"good"', '"yes"') + 'name = "second"\n')
         def second():
             body = {"model": "mock/writer", "messages": [{"role": "user", "content": "and now?"}]}
             assert http_request(server.url, "POST", "/v1/chat/completions", body).status == 200
-            days = hanok("judge", "report", "--json", cwd=folder).json["days"]
-            return any(day["counted"]["rule"] == "second" and day["counted"]["scored"] for day in days)
+            return days().get("second", {"counted": {"scored": 0}})["counted"]["scored"] > 1
         eventually(second, 60, "a score by the new rule")
         check(folder, "good")
-    days = hanok("judge", "report", "--json", cwd=folder).json["days"]
-    of = {day["counted"]["rule"]: day for day in days if day["counted"]["scored"]}
+    of = days()
     first = of["good"]
     assert first["counted"]["seen"] >= 1 and first["mean"]["value"] == 1 and first["counted"]["cost"] > 0
-    assert sum(day["counted"]["queued"] for day in days) >= 1
+    assert first["counted"]["queued"] == 1
     # The first judge is right, and corrected; the second says yes to all, and is refused.
-    assert first["refused"] is None and first["corrected"]["low"] <= 1 <= first["corrected"]["high"] + 1e-9
+    assert first["refused"] is None and 0.5 < first["corrected"]["low"] < first["corrected"]["value"] <= 1
     assert of["second"]["corrected"] is None and of["second"]["refused"]
     told = hanok("judge", "report", cwd=folder).out
     assert "with the judge's errors taken out" in told and "not corrected:" in told
