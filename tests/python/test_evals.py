@@ -139,7 +139,7 @@ def test_a_budget_is_not_passed(tmp_path, forgetful):
     tries = ran["report"]["tries"]
     assert ran["state"] == "stopped" and "budget" in ran["stopped"], ran["stopped"]
     # The last call may cost more than one does, and does not leave where that would not fit.
-    assert 7 <= tries <= 10 and f"{30 - tries} of 30 tries are missing" in ran["stopped"]
+    assert 6 <= tries <= 8 and f"{30 - tries} of 30 tries are missing" in ran["stopped"]
     assert ran["report"]["cost"] == each * tries and ran["report"]["failed"] == 0
     assert "gate" not in ran
     # A call that could pass it does not leave, however little others cost.

@@ -48,9 +48,9 @@ pub(super) async fn work(
         scoring_trace: None,
         scores: "{}".to_owned(),
     };
-    hold.pay(tried.failed);
     match tried.outcome {
         Err(error) => {
+            hold.pay(tried.failed);
             if shared.purse.is_refused() && tried.is_refused {
                 shared.pen.write(vec![Kept::Spent(tried.failed)]).await;
                 return hold.settle();
@@ -73,8 +73,9 @@ pub(super) async fn work(
                     hold.unpriced();
                 }
                 let cost = output.cost.unwrap_or_default();
-                hold.pay(cost);
                 result.cost.0 = result.cost.0.saturating_add(cost.0);
+                // Not before the bill is here: what was set aside stands for it until then.
+                hold.pay(result.cost);
                 let output_json = serde_json::to_string(&KeptOutput::from(&output)).unwrap_or_default();
                 kept.push(Kept::Answer(StoredAnswer {
                     key: item.key,

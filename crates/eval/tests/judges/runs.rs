@@ -360,6 +360,72 @@ impl Recorder for Sevens {
     }
 }
 
+/// Sets nine aside and is billed seven by its trace, later.
+struct Billed(AtomicUsize);
+
+impl Task for Billed {
+    fn name(&self) -> &'static str {
+        "billed"
+    }
+
+    fn identity(&self) -> Value {
+        json!({ "kind": "billed" })
+    }
+
+    fn run<'a>(
+        &'a self,
+        cx: &'a CallContext,
+        _: &'a Sample,
+        _: u32,
+    ) -> BoxFuture<'a, Result<Output, TaskError>> {
+        Box::pin(async move {
+            let allowance = cx.caller.allowance.get().unwrap();
+            if let Err(problem) = allowance.set_aside(NanoDollars(9)).await {
+                let error =
+                    ProviderError::new(ProviderErrorKind::RateLimited, &"test".into(), problem.message);
+                return Err(ProviderError { code: Some(problem.code), ..error }.into());
+            }
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Output { text: "x".to_owned(), ..Output::default() })
+        })
+    }
+}
+
+/// Bills seven for each trace, once the others had their turn.
+struct Late;
+
+impl Recorder for Late {
+    fn admit(&self) -> BoxFuture<'_, Result<Box<dyn Place>, StoreUnavailable>> {
+        struct Seven;
+        impl Place for Seven {
+            fn record(self: Box<Self>, trace: FinishedTrace) {
+                tokio::spawn(async move {
+                    for _ in 0..20 {
+                        tokio::task::yield_now().await;
+                    }
+                    if let Some(settlement) = trace.settlement {
+                        settlement.settle(Spent { cost: NanoDollars(7), tokens: 1 }, &[]);
+                    }
+                });
+            }
+        }
+        Box::pin(async { Ok(Box::new(Seven) as Box<dyn Place>) })
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_aside_stands_until_the_bill_comes() {
+    let house = house();
+    let task = Arc::new(Billed(AtomicUsize::new(0)));
+    let mut plan = house.plan(40, 1, task.clone(), Vec::new()).await;
+    plan.task.is_traced = true;
+    plan.budget = Some(NanoDollars(100));
+    let runner = Runner { recorder: Some(Arc::new(Late)), ..house.runner() };
+    let outcome = runner.run(plan, &(), &Cancel::default()).await.unwrap();
+    // Thirteen make 91, and 9 more 100.
+    assert_eq!((outcome.status.cost, task.0.load(Ordering::SeqCst)), (NanoDollars(98), 14), "{outcome:?}");
+}
+
 #[tokio::test]
 async fn attempts_that_gave_nothing_are_counted_with_what_they_cost() {
     let house = house();
