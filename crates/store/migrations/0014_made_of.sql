@@ -11,8 +11,8 @@ CREATE INDEX made_of_gone ON made_of (trace) WHERE gone = 1;
 
 -- The trace a row was made of: the first half of its `origin`. A row whose trace is removed is in no version any more, and
 -- `lost` counts in each how many went. It stays without its text (`removed` is 1, `hash` is random) where results need it.
-ALTER TABLE dataset_rows ADD COLUMN trace_id BLOB
-    GENERATED ALWAYS AS (unhex(substr(json_extract(body, '$.origin'), 1, 32))) VIRTUAL;
+ALTER TABLE dataset_rows ADD COLUMN trace_id BLOB;
+UPDATE dataset_rows SET trace_id = unhex(substr(json_extract(body, '$.origin'), 1, 32));
 ALTER TABLE dataset_rows ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dataset_versions ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX dataset_rows_by_trace ON dataset_rows (trace_id) WHERE trace_id IS NOT NULL;

@@ -150,7 +150,9 @@ impl Datasets<'_> {
         self.store
             .write(move |tx| {
                 let mut insert = tx.prepare_cached(
-                    "INSERT INTO dataset_rows (hash, cluster, body) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
+                    "INSERT INTO dataset_rows (hash, cluster, body, trace_id)
+                     VALUES (?1, ?2, ?3, unhex(substr(json_extract(?3, '$.origin'), 1, 32)))
+                     ON CONFLICT (hash) DO NOTHING",
                 )?;
                 for row in &rows {
                     insert.execute(params![row.hash, row.cluster, row.body])?;

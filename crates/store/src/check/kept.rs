@@ -58,6 +58,13 @@ fn rows(conn: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
     }
     each(
         conn,
+        "SELECT CAST(id AS TEXT), 'x' FROM dataset_rows
+         WHERE CASE WHEN json_valid(body)
+            THEN trace_id IS NOT unhex(substr(json_extract(body, '$.origin'), 1, 32)) ELSE TRUE END",
+        |[id, _]| checked.wrong(format!("row {id} of a dataset is not of the trace that it says")),
+    )?;
+    each(
+        conn,
         "SELECT CAST(r.id AS TEXT), 'x' FROM dataset_rows AS r JOIN dataset_members AS m ON m.row_id = r.id WHERE r.removed = 1",
         |[id, _]| checked.wrong(format!("row {id} was removed and is in a version")),
     )

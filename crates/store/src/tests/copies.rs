@@ -180,6 +180,7 @@ fn the_check_finds_what_does_not_fit() {
     spoil("UPDATE prompt_labels SET version = 2 WHERE name = 'greet'", "stands at another prompt's version");
     spoil("UPDATE prompt_moves SET after = 2 WHERE name = 'greet'", "is of another prompt's version");
     spoil("UPDATE dataset_rows SET body = '{}' WHERE id = 1", "row 1 of a dataset is not what");
+    spoil("UPDATE dataset_rows SET trace_id = NULL WHERE id = 1", "is not of the trace that it says");
     spoil("UPDATE dataset_rows SET removed = 1 WHERE id = 1", "row 1 was removed and is in a version");
     spoil("DELETE FROM dataset_members WHERE position = 1", "says 3 rows, and has 2");
     spoil(

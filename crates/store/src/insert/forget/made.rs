@@ -134,7 +134,7 @@ fn forget_row(tx: &Transaction<'_>, trace: &[u8], row: i64, cluster: Option<&str
     // Rows that belonged together still do, without saying to whom.
     let cluster = cluster.map(|name| format!("removed {}", to_hex(&content_hash(name.as_bytes()))));
     tx.prepare_cached(
-        "UPDATE dataset_rows SET body = ?2, cluster = ?3, hash = randomblob(16), removed = 1 WHERE id = ?1",
+        "UPDATE dataset_rows SET body = ?2, cluster = ?3, hash = randomblob(16), removed = 1, trace_id = NULL WHERE id = ?1",
     )?
     .execute(params![row, NO_ROW, cluster])?;
     Ok(())
