@@ -17,13 +17,16 @@ import pytest
 from support import Hanok, eventually, hanok, providers, running
 
 CALLERS = 200
-# A call whose answer ended this long before the kill must be kept. The writer is at most 50 ms behind by itself; the rest
-# is for a machine that lets it wait.
+# No call is admitted while the writer is this far behind with what has ended.
+BEHIND = 0.05
+# A call whose answer ended this long before the kill must be kept: the writer had so long for what had been admitted when
+# it fell behind. On two cores, unoptimised, the longest that anything waited was 80 ms, and 200 ms with eight other
+# programs at work (`hanok_store_longest_lag_seconds`).
 GRACE = 0.3
 
 
 class Caller(threading.Thread):
-    """Calls again and again and notes each whole answer: its trace id and when it had ended."""
+    """Calls again and again and notes each whole answer: its trace id, when it was asked for and when it had ended."""
 
     def __init__(self, server, stop, seed):
         super().__init__(daemon=True)
@@ -36,6 +39,7 @@ class Caller(threading.Thread):
         while not self.stop.is_set():
             stream = self.random.random() < 0.5
             body = {"model": "fast", "stream": stream, "messages": [{"role": "user", "content": "x" * 40}]}
+            asked = time.monotonic()
             try:
                 connection.request("POST", "/v1/chat/completions", json.dumps(body), {"content-type": "application/json"})
                 response = connection.getresponse()
@@ -44,7 +48,7 @@ class Caller(threading.Thread):
                 return  # the server is gone
             whole = answer.rstrip().endswith(b"data: [DONE]") if stream else answer.endswith(b"}")
             if response.status == 200 and whole:
-                self.ended.append((response.getheader("x-hanok-trace-id"), time.monotonic()))
+                self.ended.append((response.getheader("x-hanok-trace-id"), asked, time.monotonic()))
 
 
 def all_trace_ids(server):
@@ -72,7 +76,7 @@ def test_kill_9_under_two_hundred_callers(upstream, tmp_path, seed):
         caller.join(30)
         assert not caller.is_alive()
     ended = [call for caller in callers for call in caller.ended]
-    must = {trace_id for trace_id, end in ended if end < killed - GRACE}
+    must = {trace_id for trace_id, _, end in ended if end < killed - GRACE}
     assert len(must) > CALLERS / 2, "too few calls ended for this to mean anything"
 
     # As the crash left it, before anything could repair it.
@@ -85,8 +89,14 @@ def test_kill_9_under_two_hundred_callers(upstream, tmp_path, seed):
     assert server.time_to_ready < 5
     kept = all_trace_ids(server)
     assert len(kept) == len(set(kept)), "a call is there twice"
-    lost = must - set(kept)
+    there = set(kept)
+    lost = must - there
     assert not lost, f"{len(lost)} of {len(must)} answered calls are lost"
+    # However slow the machine: after what is lost had ended, nobody was let in but within those 50 ms.
+    ends = [end for trace_id, _, end in ended if trace_id not in there]
+    if ends:
+        late = [asked - min(ends) for _, asked, _ in ended if asked > min(ends) + BEHIND]
+        assert not late, f"{len(late)} calls were answered that were asked {max(late):.3f} s after one ended that is lost"
     # Each whole: the provider's span with it.
     for trace_id in random.Random(seed).sample(sorted(must), 20):
         assert len(server.trace(trace_id, spans=2)["spans"]) == 2

@@ -128,15 +128,26 @@ def test_an_interrupted_run_says_so_and_can_be_taken_up(tmp_path, forgetful):
 
 
 def test_a_budget_is_not_passed(tmp_path, forgetful):
-    lay_out(tmp_path, forgetful, rows=30)
+    # Little for what is asked, so that the most a call can cost is near to what it does.
+    lay_out(tmp_path, forgetful, rows=30, scorer='max_tokens = 3\n[[scorers]]\nkind = "contains"\n')
+    (tmp_path / "hanok.toml").write_text(providers(forgetful, '[prices."mock/*"]\ninput = 1.0\noutput = 1000.0\n'))
     each = run_json("mock", "--limit", "1", "--fresh", cwd=tmp_path)["report"]["cost"]
     budget = each * 10.5 / 1e9
     done = hanok("eval", "run", "mock", "--no-cache", "--budget", f"{budget:.9f}", "--json", cwd=tmp_path)
     assert done.code == 1, done.err
     ran = done.json
-    assert ran["state"] == "stopped" and "budget" in ran["stopped"] and "20 of 30 tries are missing" in ran["stopped"]
-    assert ran["report"]["cost"] == each * 10
+    tries = ran["report"]["tries"]
+    assert ran["state"] == "stopped" and "budget" in ran["stopped"], ran["stopped"]
+    # The last call may cost more than one does, and does not leave where that would not fit.
+    assert 6 <= tries <= 8 and f"{30 - tries} of 30 tries are missing" in ran["stopped"]
+    assert ran["report"]["cost"] == each * tries and ran["report"]["failed"] == 0
     assert "gate" not in ran
+    # A call that could pass it does not leave, however little others cost.
+    forgetful.forget()
+    (tmp_path / "evals/mock.toml").write_text((tmp_path / "evals/mock.toml").read_text().replace("max_tokens = 3\n", ""))
+    done = hanok("eval", "run", "mock", "--budget", "4", "--json", cwd=tmp_path)
+    assert done.code == 1 and "no room left for a call that may cost $" in done.json["stopped"], done.err
+    assert asked(forgetful) == [] and done.json["report"]["failed"] == 0
 
 
 def test_a_call_without_a_price_stops_a_run_with_a_budget(tmp_path, forgetful):
@@ -256,6 +267,58 @@ def test_disliked_answers_become_a_dataset(tmp_path, forgetful):
         assert row["input"]["messages"][-1]["role"] == "user" and row["metadata"]["scores"] == {"helpful": False}
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("beside", ["a server", "no server"])
+def test_what_was_made_of_a_trace_goes_with_it(tmp_path, forgetful, beside):
+    """Rows, answers, words of scores and the eval's own calls go with the trace; numbers stay, and all of it is told."""
+    server = Hanok(tmp_path, providers(forgetful, PRICES)).start()
+    for number, user in enumerate(("alice", "bob", "bob")):
+        body = {"model": "fast", "messages": [{"role": "user", "content": f"{user} lives at gravel road {number}"}]}
+        said = server.post("/v1/chat/completions", body, headers={"x-hanok-user": user})
+        server.trace(said.headers["x-hanok-trace-id"])
+    (tmp_path / "e.toml").write_text(
+        'dataset = { name = "roads" }\n[task]\nkind = "model"\nmodel = "mock/echo"\ntemplate = "{{messages}}"\n'
+        '[[scorers]]\nkind = "contains"\nvalue = "gravel"\n'
+    )
+    if beside == "no server":
+        assert server.stop() == 0
+    cli = lambda *args, code=0: cli_in(tmp_path, args, code)
+    made = cli("dataset", "add", "roads", "--traces", "since:7d", "--json").json
+    assert (made["rows"], made["lost"]) == (3, 0)
+    ran = cli("eval", "run", "e.toml", "--json").json
+    before = cli("eval", "show", ran["experiment"], "--results", "--json").json
+    dry = cli("trace", "rm", "--user", "alice", "--dry-run", "--json").json
+    gone = cli("trace", "rm", "--user", "alice", "--yes", "--json").json
+    assert gone["traces"] == dry["traces"] == 2, "her trace, and the call of the eval that repeats her words"
+    # The version says what it lost, by its name of before.
+    shown = cli("dataset", "show", "roads", "--json").json
+    assert (shown["version"]["hash"], shown["version"]["rows"], shown["version"]["lost"]) == (made["hash"], 2, 1)
+    assert "1 more went with their traces" in cli("dataset", "ls").out
+    # The experiment has its numbers, and nothing that she said.
+    after = cli("eval", "show", ran["experiment"], "--results", "--json").json
+    assert "alice" not in json.dumps(after) and "bob" in json.dumps(after)
+    numbers = lambda shown: [(row["cost_usd"], row["latency_ns"], {name: score["value"] for name, score in row["scores"].items()})
+                             for row in shown["results"]]
+    assert numbers(after) == numbers(before)
+    assert after["result"] == before["result"]
+    assert "removed with its trace" in cli("eval", "show", ran["experiment"], "--results").out
+    again = cli("eval", "run", "e.toml")
+    assert "1 rows of this version went with the traces" in again.err
+    assert cli("db", "check", "--json").json["problems"] == []
+    cli("trace", "rm", "--filter", "user:bob", "--yes")
+    assert "all rows of the dataset `roads` went with the traces" in cli("eval", "run", "e.toml", code=1).err
+    if beside == "a server":
+        # What was deleted on demand is overwritten, and the log is emptied once it is quiet.
+        assert server.stop() == 0
+    kept = b"".join(path.read_bytes() for path in (tmp_path / ".hanok").glob("hanok.db*"))
+    assert b"alice lives" not in kept and b"bob lives" not in kept
+
+
+def cli_in(folder, args, code):
+    done = hanok(*args, cwd=folder)
+    assert done.code == code, f"{args}: {done.out}{done.err}"
+    return done
 
 
 def test_a_configuration_of_promptfoo_is_run(tmp_path):

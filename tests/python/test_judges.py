@@ -206,6 +206,29 @@ def test_labels_are_blind(folder):
     assert "there is no queue" in labels("export", "copy", code=1).err
 
 
+def test_labelled_items_become_a_dataset(folder):
+    (folder / "said.jsonl").write_text("\n".join(json.dumps(row) for row in [
+        {"id": "a", "question": "one?", "answer": "two", "reference": "1", "label": "fail", "who": "ann", "cluster": "c"},
+        {"id": "b", "question": {"x": 1}, "answer": "right", "label": "pass", "who": "ann"},
+        {"id": "c", "question": "open?", "answer": "nobody said"},
+    ]))
+    imported = hanok("judge", "labels", "import", "said", "said.jsonl", cwd=folder)
+    assert imported.code == 0, imported.err
+    add = lambda *args: hanok("dataset", "add", "labelled", *args, "--json", cwd=folder)
+    made = add("--queue", "said")
+    assert made.code == 0 and made.json["rows"] == 2, made.err
+    first, second = hanok("dataset", "show", "labelled", "--json", cwd=folder).json["rows"]
+    assert (first["id"], first["input"], first["expected"], first["cluster"]) == ("a", {"input": "one?"}, "1", "c")
+    assert first["metadata"]["output"] == "two" and first["metadata"]["label"] == 0
+    assert [(label["who"], label["level"]) for label in first["metadata"]["labels"]] == [("ann", 0)]
+    assert (second["input"], second["metadata"]["label"]) == ({"x": 1}, 1) and "expected" not in second
+    assert add("--queue", "said").json["hash"] == made.json["hash"], "the same rows are the same version"
+    missing = add("--queue", "none")
+    assert missing.code == 1 and "there is no annotation queue `none`" in missing.err
+    checked = hanok("db", "check", "--json", cwd=folder)
+    assert checked.code == 0, checked.out
+
+
 def test_live_traces_are_scored_by_rule(folder):
     config = (folder / "hanok.toml").read_text()
     rule = '[[scoring]]\neval = "evals/answers.toml"\nscorer = "good"\nfilter = "model:*writer"\nfeedback = "helpful"\nqueue = "doubts"\n'
@@ -243,6 +266,28 @@ def test_live_traces_are_scored_by_rule(folder):
         checked = check(folder, "yes")
         assert (checked["asked"], checked["calibration"]["tendency"]["state"]) == (40, "constant")
         assert checked["cost"] > 0
-    report = hanok("judge", "report", "--json", cwd=folder).json["days"][0]
-    assert (report["counted"]["seen"], report["counted"]["scored"], report["counted"]["queued"]) == (1, 1, 1)
-    assert report["mean"]["value"] == 1 and report["counted"]["cost"] > 0
+        for _ in range(3):
+            assert http_request(server.url, "POST", "/v1/chat/completions", body).status == 200
+        days = lambda: {day["counted"]["rule"]: day for day in hanok("judge", "report", "--json", cwd=folder).json["days"]
+                        if day["counted"]["scored"]}
+        eventually(lambda: days()["good"]["counted"]["scored"] == 4, 60, "the other scores")
+        # The judge that scores was not checked yet: its rate is as it says, and that is said.
+        day = days()["good"]
+        assert day["corrected"] is None and "was not held against people's labels" in day["refused"]
+        # Rules are taken with the configuration: another one scores what comes next.
+        (folder / "hanok.toml").write_text(config + rule.replace('"good"', '"yes"') + 'name = "second"\n')
+        def second():
+            body = {"model": "mock/writer", "messages": [{"role": "user", "content": "and now?"}]}
+            assert http_request(server.url, "POST", "/v1/chat/completions", body).status == 200
+            return days().get("second", {"counted": {"scored": 0}})["counted"]["scored"] > 1
+        eventually(second, 60, "a score by the new rule")
+        check(folder, "good")
+    of = days()
+    first = of["good"]
+    assert first["counted"]["seen"] >= 1 and first["mean"]["value"] == 1 and first["counted"]["cost"] > 0
+    assert first["counted"]["queued"] == 1
+    # The first judge is right, and corrected; the second says yes to all, and is refused.
+    assert first["refused"] is None and 0.5 < first["corrected"]["low"] < first["corrected"]["value"] <= 1
+    assert of["second"]["corrected"] is None and of["second"]["refused"]
+    told = hanok("judge", "report", cwd=folder).out
+    assert "with the judge's errors taken out" in told and "not corrected:" in told

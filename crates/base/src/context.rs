@@ -3,8 +3,8 @@
 use crate::span::{Attributes, FinishedTrace, Place, Settlement, Settlements};
 use crate::time::Start;
 use crate::{
-    Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Readers, Span, SpanId, SpanStatus,
-    TraceContext, TraceId,
+    Allowed, Exchange, Operation, ProviderError, ProviderErrorKind, ProviderName, Readers, Span, SpanId,
+    SpanStatus, TraceContext, TraceId,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -55,6 +55,8 @@ pub struct Caller {
     pub base_url: Arc<str>,
     /// Whether what is said in its calls is kept, where the key says so; else the project does.
     pub payloads: Option<Payloads>,
+    /// Who gives its calls money, beside the budgets of its key and project.
+    pub allowance: Allowed,
 }
 
 impl Caller {
@@ -182,11 +184,16 @@ impl CallContext {
 
     /// A context whose spans go nowhere: for tests and commands that answer without a store.
     pub fn unrecorded() -> Self {
+        Self::unrecorded_by(Arc::default())
+    }
+
+    /// The same in somebody's name.
+    pub fn unrecorded_by(caller: Arc<Caller>) -> Self {
         struct Nowhere;
         impl Place for Nowhere {
             fn record(self: Box<Self>, _: FinishedTrace) {}
         }
-        Self::new(Box::new(Nowhere), Arc::new(Caller::default()))
+        Self::new(Box::new(Nowhere), caller)
     }
 
     /// The trace's id.

@@ -36,6 +36,12 @@ impl Sample {
     pub fn origin_of(trace: TraceId, span: Option<SpanId>) -> String {
         span.map_or_else(|| trace.to_string(), |span| format!("{trace}/{span}"))
     }
+
+    /// The trace of the span it was made of.
+    pub fn origin_trace(&self) -> Option<TraceId> {
+        let origin = self.origin.as_deref()?;
+        origin.split_once('/').map_or(origin, |(trace, _)| trace).parse().ok()
+    }
 }
 
 /// What a task made of a sample.

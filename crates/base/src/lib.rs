@@ -5,9 +5,10 @@
 //! `hanok-wire`; these types are what its decoders yield and its encoders take.
 //!
 //! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`rate`], [`error`],
-//! [`span`],
+//! [`span`], [`allowance`],
 //! [`context`], [`provider`], [`retrieval`], [`evaluation`].
 
+pub mod allowance;
 pub mod chat;
 pub mod context;
 pub mod embed;
@@ -23,6 +24,7 @@ pub mod time;
 pub mod trace_context;
 pub mod usage;
 
+pub use allowance::{Allowance, Allowed};
 pub use chat::{
     ChatRequest, ChatResponse, Choice, Citation, FinishReason, Media, MediaSource, Message, OutputFormat,
     Part, Reasoning, ReasoningOptions, Role, Sampling, Signature, ToolCall, ToolChoice, ToolResult, ToolSpec,

@@ -56,7 +56,7 @@ pub async fn make(
         return Err(DatasetError::Invalid(format!("the dataset `{name}` has no rows")));
     }
     let hash = to_hex(&content_hash(hashes.as_flattened()));
-    if let Some(known) = keeper.version(name.to_owned(), hash).await? {
+    if let Some(known) = keeper.version(name.to_owned(), hash).await?.filter(|known| known.lost == 0) {
         return Ok(known);
     }
     let mut ids = Ids::default();

@@ -161,6 +161,12 @@ impl Experiments {
         let scorers = build_scorers(&spec, bench).await?;
         let task = task::build(&spec.task, bench).await?;
         let version = self.dataset(&spec).await?;
+        if version.rows == 0 && version.lost > 0 {
+            return Err(EvalError::Invalid(format!(
+                "all rows of the dataset `{}` went with the traces they were made of; take others with `hanok dataset add`",
+                version.dataset
+            )));
+        }
         let (rows, clusters) = self.count(&spec, &version, options.limit).await?;
         let identities: Vec<Value> =
             scorers.iter().map(|built| json!([built.scorer.name(), built.scorer.identity()])).collect();
@@ -245,6 +251,12 @@ impl Experiments {
                 "the budget is used up: {missing} of {} tries are missing, and the next one could pass it",
                 status.total
             )),
+            Ended::Refused(most) => Some(format!(
+                "the budget has no room left for a call that may cost ${:.6} (`max_tokens` of the task or the judge makes \
+                 that less): {missing} of {} tries are missing",
+                most.dollars(),
+                status.total
+            )),
             Ended::Unpriced => Some(format!(
                 "a call has no known price, so the budget cannot be held: give the model a price in hanok.toml \
                  ([prices]), or run without a budget; {missing} of {} tries are missing",
@@ -276,7 +288,11 @@ impl Experiments {
             Some(baseline) => {
                 let before = self.collect(baseline.id).await?;
                 let adjust = spec.gate.adjust.unwrap_or_default();
-                Some(compare(baseline.id, &before, &collected, confidence, adjust))
+                let mut comparison = compare(baseline.id, &before, &collected, confidence, adjust);
+                for score in &mut comparison.scores {
+                    score.less_is_better = spec.gate.is_less_better(&score.name);
+                }
+                Some(comparison)
             }
             None => None,
         };

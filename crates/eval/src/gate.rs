@@ -136,6 +136,11 @@ impl Gate {
         *self == Self::default()
     }
 
+    /// Whether less of a score is better: a check of it says so.
+    pub fn is_less_better(&self, score: &str) -> bool {
+        self.checks.iter().any(|check| check.less_is_better && check.score.as_deref() == Some(score))
+    }
+
     /// Confidence of intervals.
     pub fn confidence(&self) -> f64 {
         self.confidence.unwrap_or(0.95)

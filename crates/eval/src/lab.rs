@@ -4,14 +4,14 @@
 use crate::calibration::{
     self, Calibration, Corrected, Coverage, Figure, Item, JudgeSaid, Judged, calibrate, correct,
 };
-use crate::judge::{Case, Judge, JudgeSpec, Records, Scale, fingerprint, identity};
+use crate::judge::{Case, Form, Judge, JudgeSpec, Records, Scale, fingerprint, identity};
 use crate::keeper::{KeepError, Keeper};
 use crate::labels;
 use crate::probe::{self, Probe};
 use crate::score::KeptScores;
 use futures_util::StreamExt as _;
 use hanok_base::{NanoDollars, Timestamp, Verdict};
-use hanok_store::{AnnotationItem, JudgeCheck, JudgeOpinion, NewCheck};
+use hanok_store::{AnnotationItem, JudgeCheck, JudgeOpinion, NewCheck, ScoringDay};
 use serde::{Deserialize, Serialize};
 
 /// Opinions that are kept at once: what a killed run pays for again.
@@ -208,6 +208,48 @@ pub async fn corrected_rate(
     corrected.prediction_powered.ok_or_else(refused)
 }
 
+/// The rate of a day's live traces by a judge with its errors taken out, by the newest check of the judge that scored.
+/// Refused where there is no check of it as it was that day, where it is no better than chance, and where the judge says
+/// more than yes or no, since a day keeps sums only.
+pub async fn corrected_day(
+    keeper: &Keeper,
+    day: &ScoringDay,
+    confidence: f64,
+) -> Result<Corrected, LabError> {
+    let refused = |why: &str| Err(LabError::Invalid(why.to_owned()));
+    if day.identity.is_empty() {
+        return refused("what scored is no judge");
+    }
+    let known = keeper.judges().await?;
+    let of_it = known.iter().filter(|check| check.found.identity == day.identity);
+    let Some(report) = of_it.max_by_key(|check| check.seq).and_then(Report::read) else {
+        return refused(
+            "the judge as it was that day was not held against people's labels; run `hanok judge check`",
+        );
+    };
+    let mut found = report.calibration;
+    if found.scale.form != Form::Binary {
+        return refused("only rates of judges that say yes or no are corrected: a day keeps sums");
+    }
+    let (queue, _) = queue_of(keeper, &found.scale, &report.queue).await?;
+    let pairs = keeper.pairs(queue, report.identity).await?;
+    let items: Vec<Item> = pairs.iter().map(|(item, said)| labels::checked(item, said.as_ref())).collect();
+    found.options.confidence = confidence;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of scores")]
+    let yes = day.sum.max(0.0).round() as u64;
+    let said = |level: Option<usize>, count: u64| {
+        let count = usize::try_from(count).unwrap_or(0);
+        std::iter::repeat_n(Judged { level, cluster: None }, count)
+    };
+    let judged: Vec<Judged> = said(Some(1), yes)
+        .chain(said(Some(0), day.scored.saturating_sub(yes)))
+        .chain(said(None, day.unscored))
+        .collect();
+    tokio::task::spawn_blocking(move || correct(&found, &items, &judged))
+        .await
+        .map_err(|error| LabError::Invalid(format!("correcting failed: {error}")))
+}
+
 /// The number of a queue whose scale is the judge's, and how it is named.
 async fn queue_of(keeper: &Keeper, scale: &Scale, name: &str) -> Result<(i64, Scale), LabError> {
     let Some(queue) = keeper.queue(name.to_owned()).await? else {
@@ -312,6 +354,7 @@ async fn opinion(
         reference: probed.reference.as_deref(),
         answer: &probed.answer,
         other: probed.other.as_deref(),
+        origin: probed.origin,
     };
     let said = records.judged(judge, &case, 0).await;
     let opinion = JudgeOpinion {

@@ -147,10 +147,13 @@ fn value_of(value: &Value) -> Option<ScoreValue> {
     }
 }
 
-/// An item of a result of an experiment; `None` where the task failed.
+/// An item of a result of an experiment; `None` where the task failed, or its output was removed.
 pub fn of_result(row: &ResultRow, model: Option<&str>) -> Option<NewItem> {
     let sample: Sample = serde_json::from_str(&row.sample).ok()?;
     let output: KeptOutput = serde_json::from_str(row.output.as_deref()?).ok()?;
+    if output.removed {
+        return None;
+    }
     let mut content = Object::new();
     content.insert("question".to_owned(), question_of(&sample.input).into());
     content.insert("answer".to_owned(), output.text.into());
@@ -166,7 +169,7 @@ pub fn of_result(row: &ResultRow, model: Option<&str>) -> Option<NewItem> {
         content,
         // Repeats of one sample are alike.
         cluster: sample.cluster.or(Some(sample.id)),
-        origin: row.trace.map(|trace| (trace, None)),
+        origin: row.trace.map(|trace| (trace, None)).or_else(|| sample.origin.as_deref().and_then(origin)),
         reason: "experiment".to_owned(),
         urgency: 0,
     })
@@ -240,5 +243,6 @@ pub fn probed(item: &AnnotationItem, said: Option<&JudgeOpinion>, with_reference
         answer: checked.answer,
         other: part(item, "other"),
         author: part(item, "model"),
+        origin: item.origin.map(|(trace, _)| trace),
     }
 }

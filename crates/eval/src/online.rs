@@ -13,6 +13,7 @@ pub use rule::{Rule, draws};
 use crate::calibration::{Figure, Method};
 use crate::dataset::from_traces::{Taken, row};
 use crate::judge::Records;
+use arc_swap::ArcSwap;
 use hanok_base::{
     CallContext, NanoDollars, Operation, Output, Sample, SampleScore, ScoreValue, Timestamp, TraceId, Verdict,
 };
@@ -38,8 +39,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Online {
     /// The records.
     pub traces: TraceStore,
-    /// The rules.
-    pub rules: Vec<Rule>,
+    /// The rules, which may be exchanged while traces are scored: what comes next goes by the new ones.
+    pub rules: Arc<ArcSwap<Vec<Rule>>>,
     /// Where what judges are asked is recorded.
     pub records: Records,
     /// Traces scored at once.
@@ -86,11 +87,19 @@ impl Online {
     pub async fn catch_up(&self, mut done: i64) -> Result<i64, OnlineError> {
         let store = self.traces.store();
         loop {
+            if self.rules.load().is_empty() {
+                // A rule that comes later is for what comes after it.
+                let newest = store.subscribe().map_or(done, |committed| *committed.borrow());
+                if newest > done {
+                    store.cursors().set(CURSOR, newest).await?;
+                }
+                return Ok(newest.max(done));
+            }
             let found = store.cursors().follow(done, BATCH, Bodies::None).await?;
             let Some(last) = found.last().map(|trace| trace.row.seq) else {
                 return Ok(done);
             };
-            for rule in &self.rules {
+            for rule in self.rules.load_full().iter() {
                 self.apply(rule, &found).await?;
             }
             done = last;
@@ -113,6 +122,7 @@ impl Online {
         let mut day = ScoringDay {
             project: String::new(),
             rule: rule.name.clone(),
+            identity: rule.identity.clone(),
             day: Timestamp::now().day(),
             seen: count(seen.len()),
             ..ScoringDay::default()
@@ -121,9 +131,10 @@ impl Online {
         day.chosen = count(chosen.len());
         let store = self.traces.store();
         let known = store.judgements(None).days(&day.day).await?;
-        let spent = known.iter().find(|known| known.rule == rule.name && known.day == day.day);
-        let mut cost = spent.map_or(0, |spent| spent.cost.0);
-        let mut left = rule.per_day.saturating_sub(spent.map_or(0, |spent| spent.scored + spent.unscored));
+        // Whichever judge it was: the budget is the rule's.
+        let spent = || known.iter().filter(|known| known.rule == rule.name && known.day == day.day);
+        let mut cost: i64 = spent().map(|spent| spent.cost.0).sum();
+        let mut left = rule.per_day.saturating_sub(spent().map(|spent| spent.scored + spent.unscored).sum());
         // In pieces of what is scored at once: the budget is looked at between them, so that it is passed by no more
         // than one piece.
         let pieces = chosen.chunks(self.concurrency.max(1));
@@ -171,7 +182,8 @@ impl Online {
                 CallContext::new(recorder.admit().await.ok()?, Arc::clone(&self.records.caller))
             }
         };
-        let span = cx.span(Operation::Other, JUDGEMENT);
+        let mut span = cx.span(Operation::Other, JUDGEMENT);
+        span.set(hanok_trace::attribute::MADE_OF, id.to_string());
         let score = rule.scorer.score(span.context(), &sample, &output).await.into_iter().next();
         span.finish();
         let score = score?;

@@ -29,6 +29,9 @@ pub struct KeptOutput {
     /// Tokens.
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
+    /// Whether its text was removed, with the trace of the work or that of its row.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
 }
 
 /// A call of a tool.
@@ -105,6 +108,7 @@ impl From<&Output> for KeptOutput {
         };
         let message = |message: &Message| KeptMessage { role: message.role, content: message.plain_text() };
         Self {
+            removed: false,
             text: output.text.clone(),
             reasoning: output.reasoning.clone(),
             value: output.value.clone(),

@@ -180,12 +180,27 @@ pub struct ScoreComparison {
     pub p_adjusted: Option<f64>,
     /// The test: `mcnemar`, `t`, `clustered`.
     pub method: String,
-    /// Rows where it is better now.
+    /// Rows where it rose.
     pub wins: usize,
     /// Rows where it is as it was.
     pub ties: usize,
-    /// Rows where it is worse now.
+    /// Rows where it fell.
     pub losses: usize,
+    /// Whether less of it is better, as a check of the gate says: then what fell got better.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub less_is_better: bool,
+}
+
+impl ScoreComparison {
+    /// Rows where it is better now, and where it is worse.
+    pub fn better_and_worse(&self) -> (usize, usize) {
+        if self.less_is_better { (self.losses, self.wins) } else { (self.wins, self.losses) }
+    }
+
+    /// Its name, with which way round it is read.
+    pub fn title(&self) -> String {
+        if self.less_is_better { format!("{} (less is better)", self.name) } else { self.name.clone() }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]

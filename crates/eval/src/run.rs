@@ -2,10 +2,12 @@
 //!
 //! Rows are read in pages and results written in groups, so that neither the dataset nor the results are ever held
 //! whole. An answer is kept when it comes, before it is scored: a process that is killed pays for nothing again but
-//! what was on its way. Reading order: [`purse`] (the budget), `pen` (what is written), `work` (one row), the runner.
+//! what was on its way. Reading order: [`purse`] (the budget), `pen` (what is written), `score` (what scorers say), `work`
+//! (one row), the runner.
 
 mod pen;
 pub mod purse;
+mod score;
 mod work;
 
 use crate::keeper::{KeepError, Keeper};
@@ -147,6 +149,8 @@ pub enum Ended {
     Cancelled,
     /// The next try could have passed the budget.
     Budget,
+    /// A call was refused that could have cost so much: the budget has less left.
+    Refused(NanoDollars),
     /// A call has no price, so that the budget cannot be held.
     Unpriced,
     /// No try gave an output; the last one's error.
@@ -294,7 +298,8 @@ async fn begin_all(
             running.join_next().await;
         }
         if item.known.is_some() {
-            running.spawn(work::work(Arc::clone(shared), item, None, None));
+            let hold = shared.purse.known();
+            running.spawn(work::work(Arc::clone(shared), item, None, hold));
             continue;
         }
         let slot = tokio::select! {
@@ -314,7 +319,7 @@ async fn begin_all(
                 }
             }
         };
-        running.spawn(work::work(Arc::clone(shared), item, slot, Some(hold)));
+        running.spawn(work::work(Arc::clone(shared), item, slot, hold));
     }
 }
 
@@ -378,6 +383,9 @@ impl Shared {
         }
         if self.purse.is_unpriced() {
             return Some(Ended::Unpriced);
+        }
+        if let Some(most) = self.purse.refused() {
+            return Some(Ended::Refused(most));
         }
         let made = self.done.load(Ordering::Relaxed).saturating_sub(before);
         let failed = self.failed.load(Ordering::Relaxed);

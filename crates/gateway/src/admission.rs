@@ -112,21 +112,36 @@ impl Policy {
         key: Option<&Key>,
         model: &str,
         thought: u64,
-        amount: impl FnOnce() -> Result<NanoDollars, Problem>,
+        amount: impl Fn() -> Result<NanoDollars, Problem>,
     ) -> Result<bool, Problem> {
+        let allowed = match cx.caller.allowance.get() {
+            None => None,
+            // Without a price nobody can say; whoever gives the money finds out from the record.
+            Some(allowance) => match amount() {
+                Err(_unpriced) => None,
+                Ok(amount) => {
+                    allowance.set_aside(amount).await?;
+                    Some(amount)
+                }
+            },
+        };
         let project = &cx.caller.project;
         if key.is_none() && project.is_empty() && self.budgets.is_empty() {
-            return Ok(false);
+            return Ok(allowed.is_some());
         }
         let accounts = self.callers.accounts(key, project, &self.budgets, model, (self.clock)());
         let bounded = !accounts.bounds.is_empty();
-        let amount = if bounded { amount()? } else { NanoDollars(0) };
+        let amount = match allowed {
+            Some(amount) => amount,
+            None if bounded => amount()?,
+            None => NanoDollars(0),
+        };
         let mut reservation = self.ledger.reserve(accounts, amount).await?;
         if let Some(key) = key.filter(|key| key.limits.tokens_per_minute.is_some()) {
             reservation = reservation.metered(key.meter.clone(), thought);
         }
         cx.settle_with(Box::new(reservation));
-        Ok(bounded)
+        Ok(bounded || allowed.is_some())
     }
 
     fn output(&self, key: Option<&Key>, bill: &Bill<'_>) -> Result<Output, Problem> {
@@ -153,7 +168,7 @@ impl Policy {
     fn at_most(
         &self,
         model: &Model,
-        input: impl FnOnce() -> u64,
+        input: impl Fn() -> u64,
         output: u64,
         any_tier: bool,
     ) -> Result<NanoDollars, Problem> {

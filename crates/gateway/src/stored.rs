@@ -381,7 +381,10 @@ impl Keeper {
             project: self.project,
             key_id: self.key_id,
             previous: self.previous,
-            model: self.model.to_string(),
+            // A request with a prompt may leave it to that; then the answer says it.
+            model: Some(self.model.to_string())
+                .filter(|model| !model.is_empty())
+                .unwrap_or_else(|| model_of(object)),
             status: status_of(object),
             input: Value::Array(items.input).to_string().into_bytes(),
             object: object.to_vec(),

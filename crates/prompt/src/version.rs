@@ -17,17 +17,7 @@ pub struct VersionId(String);
 impl VersionId {
     /// The version of these texts. Partials go in by name, so that their order does not count.
     pub fn of(source: &str, partials: &BTreeMap<String, String>) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        let mut part = |text: &str| {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        part(source);
-        for (name, source) in partials {
-            part(name);
-            part(source);
-        }
-        Self(hasher.finalize().to_hex().to_string())
+        Self(hanok_store::prompts::version_hash(source, partials))
     }
 
     /// One that was written down before.

@@ -117,10 +117,11 @@ pub(crate) async fn compare(
 ) -> Response {
     let found = async {
         let keeper = keeper(&house, &visitor)?;
-        for id in [query.a, query.b] {
+        let known = async |id: i64| {
             let known = keeper.experiment(id).await.map_err(|error| store_problem(&error))?;
-            known.ok_or_else(|| no_experiment(&id.to_string()))?;
-        }
+            known.ok_or_else(|| no_experiment(&id.to_string()))
+        };
+        let (first, second) = (known(query.a).await?, known(query.b).await?);
         let confidence = query.confidence.unwrap_or(0.95);
         if !(0.5..1.0).contains(&confidence) {
             let message = "confidence must be at least 0.5 and less than 1";
@@ -128,7 +129,7 @@ pub(crate) async fn compare(
                 Problem::new(ErrorKind::InvalidRequest, "invalid_request", message).param("confidence")
             );
         }
-        let found = numbers_beside(&keeper, query.a, query.b, confidence).await;
+        let found = numbers_beside(&keeper, &first, &second, confidence).await;
         Ok(json!(found.map_err(|error| store_problem(&error))?))
     };
     answer(found.await)

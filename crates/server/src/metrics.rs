@@ -160,9 +160,15 @@ fn house_itself(house: &House, out: &mut String) {
     let ok = u8::from(crate::api::store_trouble(house).is_none());
     let config = u8::from(house.config_problem.load().is_none());
     let now = Timestamp::now().seconds();
+    let health = house.traces.store().health();
+    let (lag, longest) = (health.lag.as_secs_f64(), health.longest_lag.as_secs_f64());
     let _infallible = write!(
         out,
         "# HELP hanok_store_up Whether the store can commit.\n# TYPE hanok_store_up gauge\nhanok_store_up {ok}\n\
+         # HELP hanok_store_lag_seconds How long the oldest of what was committed last had waited.\n\
+         # TYPE hanok_store_lag_seconds gauge\nhanok_store_lag_seconds {lag}\n\
+         # HELP hanok_store_longest_lag_seconds The longest that anything waited for its commit since the start.\n\
+         # TYPE hanok_store_longest_lag_seconds gauge\nhanok_store_longest_lag_seconds {longest}\n\
          # HELP hanok_config_current Whether the configuration on disk is the one that holds.\n\
          # TYPE hanok_config_current gauge\nhanok_config_current {config}\n\
          # HELP hanok_time_seconds The server's clock.\n# TYPE hanok_time_seconds gauge\nhanok_time_seconds {now}\n"

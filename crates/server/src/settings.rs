@@ -1,6 +1,6 @@
 //! What the server is told by its configuration.
 
-use hanok_base::Caller;
+use hanok_base::{Allowed, Caller};
 use hanok_gateway::Key;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -73,6 +73,7 @@ impl Settings {
             admin: key.is_some_and(|key| key.admin),
             base_url,
             payloads: key.and_then(|key| key.payloads),
+            allowance: Allowed::default(),
         })
     }
 }

@@ -207,6 +207,93 @@ fn a_judge_helps_few_labels() {
     check("PPI++", cells, (0.935, 0.96));
 }
 
+/// Whether samples of clusters are right, where clusters differ in how easily they are, and what a judge with this
+/// sensitivity and specificity says of them: 1 and 0.
+fn judged_clusters(
+    random: &mut Draws,
+    count: usize,
+    (se, sp): (f64, f64),
+) -> (Vec<f64>, Vec<f64>, Vec<usize>) {
+    let (mut truths, mut said, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
+    for cluster in 0..count {
+        // Half of the clusters are right in 9 of 10 cases and half in 3 of 10: in 6 of 10 together.
+        let ease = if random.unit() < 0.5 { 0.9 } else { 0.3 };
+        for _ in 0..4 {
+            let truth = random.unit() < ease;
+            let yes = random.unit() < if truth { se } else { 1.0 - sp };
+            truths.push(f64::from(u8::from(truth)));
+            said.push(f64::from(u8::from(yes)));
+            clusters.push(cluster);
+        }
+    }
+    (truths, said, clusters)
+}
+
+#[test]
+fn corrected_rates_over_clusters() {
+    // Each draw is a bootstrap of its own: few draws and rounds, and the error of the simulation is told beside.
+    const DRAWS: u64 = 200;
+    let mean_of = |values: &[f64]| hanok_stats::mean(values);
+    let mut all = [Vec::new(), Vec::new()];
+    for (known, judge) in [(40, (0.9, 0.85)), (80, (0.8, 0.9))] {
+        let mut random = Draws::new(known as u64);
+        let mut held = [0_u64; 2];
+        for seed in 0..DRAWS {
+            let (labels, checked, mut clusters) = judged_clusters(&mut random, known, judge);
+            let (_, judged, others) = judged_clusters(&mut random, 60, judge);
+            clusters.extend(others.iter().map(|cluster| cluster + known));
+            let split = |drawn: &[usize]| {
+                let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+                for at in drawn {
+                    match labels.get(*at) {
+                        Some(label) => {
+                            a.push(*label);
+                            b.push(checked[*at]);
+                        }
+                        None => c.push(judged[*at - labels.len()]),
+                    }
+                }
+                (a, b, c)
+            };
+            let predicted = |drawn: &[usize]| {
+                let (labels, checked, judged) = split(drawn);
+                prediction_powered(&labels, &checked, &judged, 0.95).ok().map(|estimate| estimate.value)
+            };
+            let by_shares = |drawn: &[usize]| {
+                let (labels, checked, judged) = split(drawn);
+                let told = |wanted: bool| {
+                    let said = labels.iter().zip(&checked).filter(|(label, _)| (**label > 0.5) == wanted);
+                    mean_of(&said.map(|(_, said)| *said).collect::<Vec<_>>())
+                };
+                let (sensitivity, alarms) = (told(true)?, told(false)?);
+                (sensitivity > alarms)
+                    .then_some(((mean_of(&judged)? - alarms) / (sensitivity - alarms)).clamp(0.0, 1.0))
+            };
+            let estimates = [
+                cluster_bootstrap(&clusters, 150, seed, 0.95, predicted).unwrap(),
+                cluster_bootstrap(&clusters, 150, seed, 0.95, by_shares).unwrap(),
+            ];
+            for (held, estimate) in held.iter_mut().zip(estimates) {
+                *held += u64::from(estimate.low <= 0.6 && 0.6 <= estimate.high);
+            }
+        }
+        for ((name, held), all) in ["PPI++", "Rogan-Gladen"].iter().zip(held).zip(&mut all) {
+            let coverage = held as f64 / DRAWS as f64;
+            let error = (coverage * (1.0 - coverage) / DRAWS as f64).sqrt();
+            println!(
+                "{name} over clusters: {known} labelled, {:.1} % (Monte-Carlo error {:.1}, {DRAWS} draws)",
+                coverage * 100.0,
+                error * 100.0
+            );
+            all.push(coverage);
+        }
+    }
+    for coverage in all {
+        let mean = mean_of(&coverage).unwrap();
+        assert!((0.92..=0.98).contains(&mean), "{mean}");
+    }
+}
+
 #[test]
 fn a_judge_at_chance_is_refused() {
     let always_yes = Detection { hits: 50, misses: 0, false_alarms: 50, rejections: 0 };

@@ -57,6 +57,7 @@ fn trace(number: u64) -> TraceBatch {
             tags: Vec::new(),
             prompt: None,
             source: None,
+            made_of: Vec::new(),
             ttft_ns: None,
             input_preview: Some("what was asked".into()),
             output_preview: Some("what was answered".into()),

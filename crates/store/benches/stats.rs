@@ -139,6 +139,7 @@ fn call(number: u64, calls: u64, dice: &mut Dice) -> TraceBatch {
         tags: (0..dice.roll(3)).map(|_| format!("tag-{}", dice.skewed(30))).collect(),
         prompt: (dice.roll(2) == 0).then(|| format!("prompt-{}@3", dice.skewed(20))),
         source: None,
+        made_of: Vec::new(),
         ttft_ns: span.ttft_ns,
         input_preview: None,
         output_preview: None,

@@ -1,5 +1,7 @@
 //! Whether the file is whole: what SQLite checks, and what holds between our own tables.
 
+mod kept;
+
 use crate::backup::open_plain;
 use crate::error::StoreError;
 use crate::schema;
@@ -78,6 +80,7 @@ pub(crate) fn check_file(path: &Path) -> Result<Checked, StoreError> {
     traces(&tx, &bodies, &mut checked)?;
     sums(&tx, &mut checked)?;
     ledger(&tx, &mut checked)?;
+    kept::check(&tx, &mut checked)?;
     Ok(checked)
 }
 

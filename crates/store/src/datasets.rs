@@ -62,6 +62,9 @@ pub struct DatasetVersion {
     pub hash: ContentHash,
     /// How many rows.
     pub rows: u64,
+    /// How many it had beside these: they went with the traces they were made of.
+    #[serde(default)]
+    pub lost: u64,
     /// When it was made first.
     pub created: Timestamp,
     /// What it was made of, as JSON.
@@ -88,7 +91,7 @@ pub struct Datasets<'a> {
     store: &'a Store,
 }
 
-const VERSION: &str = "SELECT v.id, d.name, v.hash, v.rows, v.created_ns, v.source
+const VERSION: &str = "SELECT v.id, d.name, v.hash, v.rows, v.created_ns, v.source, v.lost
      FROM dataset_versions v JOIN datasets d ON d.id = v.dataset_id";
 
 impl Datasets<'_> {
@@ -147,7 +150,9 @@ impl Datasets<'_> {
         self.store
             .write(move |tx| {
                 let mut insert = tx.prepare_cached(
-                    "INSERT INTO dataset_rows (hash, cluster, body) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
+                    "INSERT INTO dataset_rows (hash, cluster, body, trace_id)
+                     VALUES (?1, ?2, ?3, unhex(substr(json_extract(?3, '$.origin'), 1, 32)))
+                     ON CONFLICT (hash) DO NOTHING",
                 )?;
                 for row in &rows {
                     insert.execute(params![row.hash, row.cluster, row.body])?;
@@ -214,15 +219,23 @@ fn make_version(
     let hash = content_hash(rows.as_flattened());
     let sql = format!("{VERSION} WHERE v.dataset_id = ?1 AND v.hash = ?2");
     let known = tx.prepare_cached(&sql)?.query_row(params![dataset, hash], version).optional()?;
-    if let Some(known) = known {
+    if let Some(known) = known.clone().filter(|known| known.lost == 0) {
         return Ok(known);
     }
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    tx.prepare_cached(
-        "INSERT INTO dataset_versions (dataset_id, hash, rows, created_ns, source) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![dataset, hash, count, now.0, source])?;
-    let id = tx.last_insert_rowid();
+    let id = if let Some(known) = &known {
+        // Who has the rows that were lost brings them back.
+        tx.prepare_cached("DELETE FROM dataset_members WHERE version_id = ?1")?.execute([known.id])?;
+        tx.prepare_cached("UPDATE dataset_versions SET rows = ?2, lost = 0 WHERE id = ?1")?
+            .execute(params![known.id, count])?;
+        known.id
+    } else {
+        tx.prepare_cached(
+            "INSERT INTO dataset_versions (dataset_id, hash, rows, created_ns, source) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![dataset, hash, count, now.0, source])?;
+        tx.last_insert_rowid()
+    };
     let mut insert =
         tx.prepare_cached("INSERT INTO dataset_members SELECT ?1, ?2, id FROM dataset_rows WHERE hash = ?3")?;
     for (position, row) in (0_i64..).zip(rows) {
@@ -235,8 +248,9 @@ fn make_version(
         dataset: name.to_owned(),
         hash,
         rows: rows.len() as u64,
-        created: now,
-        source: source.to_owned(),
+        lost: 0,
+        created: known.as_ref().map_or(now, |known| known.created),
+        source: known.map_or_else(|| source.to_owned(), |known| known.source),
     })
 }
 
@@ -264,6 +278,7 @@ fn version(row: &Row<'_>) -> rusqlite::Result<DatasetVersion> {
         rows: row.get(3)?,
         created: Timestamp(row.get(4)?),
         source: row.get(5)?,
+        lost: row.get(6)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Traces in: rows of one batch, merged into what is there of the same trace.
 
-mod forget;
+pub(crate) mod forget;
 mod merge;
 
 use crate::blobs::{self, Blobs, Zstd};
@@ -327,6 +327,9 @@ impl Inserter {
             sums.cached_tokens,
             sums.reasoning_tokens,
         ])?;
+        for origin in &summary.made_of {
+            forget::made::note(tx, origin.as_bytes(), trace_id.as_bytes())?;
+        }
         if inserted == 0 {
             let names = Numbers { key_name, key_id, prompt, source, user };
             return match self.merge(tx, statements, batch, (trace_id, project), names)? {

@@ -62,6 +62,9 @@ pub struct ScoringDay {
     pub rule: String,
     /// The day in UTC: `2026-11-20`.
     pub day: String,
+    /// The identity of the judge that scored; empty where the scorer is none.
+    #[serde(default)]
+    pub identity: String,
     /// Traces that the rule's filter passed.
     pub seen: u64,
     /// Of these, those that were drawn.
@@ -239,9 +242,9 @@ impl Judgements<'_> {
             .write(move |tx| {
                 let mut insert = tx.prepare_cached(
                     "INSERT INTO scoring_days (project, rule, day, seen, chosen, scored, unscored, over, queued, sum,
-                        squares, cost)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                     ON CONFLICT (project, rule, day) DO UPDATE SET seen = seen + excluded.seen,
+                        squares, cost, identity)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                     ON CONFLICT (project, rule, day, identity) DO UPDATE SET seen = seen + excluded.seen,
                         chosen = chosen + excluded.chosen, scored = scored + excluded.scored,
                         unscored = unscored + excluded.unscored, over = over + excluded.over,
                         queued = queued + excluded.queued, sum = sum + excluded.sum,
@@ -260,7 +263,8 @@ impl Judgements<'_> {
                         day.queued,
                         day.sum,
                         day.squares,
-                        day.cost.0
+                        day.cost.0,
+                        day.identity
                     ])?;
                 }
                 Ok(())
@@ -274,9 +278,10 @@ impl Judgements<'_> {
         self.store
             .read(move |conn| {
                 let mut query = conn.prepare_cached(
-                    "SELECT project, rule, day, seen, chosen, scored, unscored, over, queued, sum, squares, cost
+                    "SELECT project, rule, day, seen, chosen, scored, unscored, over, queued, sum, squares, cost,
+                        identity
                      FROM scoring_days WHERE day >= ?1 AND (?2 IS NULL OR project = ?2)
-                     ORDER BY day DESC, rule, project",
+                     ORDER BY day DESC, rule, project, identity",
                 )?;
                 let rows = query.query_map(params![since, scope.project()], |row| {
                     Ok(ScoringDay {
@@ -292,6 +297,7 @@ impl Judgements<'_> {
                         sum: row.get(9)?,
                         squares: row.get(10)?,
                         cost: NanoDollars(row.get(11)?),
+                        identity: row.get(12)?,
                     })
                 })?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -9,6 +9,22 @@ use std::collections::BTreeMap;
 /// The label that follows the file.
 pub const LATEST: &str = "latest";
 
+/// The hash of a version: BLAKE3 of the text and of the partials it uses, each with its length before it, in hexadecimal.
+/// Partials go in by name, so that their order does not count.
+pub fn version_hash(source: &str, partials: &BTreeMap<String, String>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(source);
+    for (name, source) in partials {
+        part(name);
+        part(source);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
 /// A version of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptVersion {

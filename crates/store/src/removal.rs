@@ -6,6 +6,7 @@
 //! next: the file does not shrink, and does not grow again before that room is used. A backup is written without
 //! it.
 
+use crate::insert::forget::made;
 use crate::row::Slot;
 use crate::spans;
 use crate::store::Store;
@@ -166,9 +167,11 @@ impl Removals<'_> {
             .await
     }
 
-    /// How many traces and spans these numbers are.
+    /// How many traces and spans these numbers are, with the traces that would go with them.
     pub async fn count(self, seqs: &[i64]) -> Result<Removed, StoreError> {
         let mut sum = Removed::default();
+        let asked = seqs.to_vec();
+        let seqs = self.store.read(move |conn| made::with_made(conn, &asked)).await?;
         for part in seqs.chunks(20_000) {
             let part = part.to_vec();
             let (traces, spans) = self
@@ -217,10 +220,11 @@ impl Removals<'_> {
             .await
     }
 
-    /// Removes these traces (ascending), and what nobody else refers to. What was there of them is overwritten.
+    /// Removes these traces (ascending), those that hold what they said, and what nobody else refers to. What was there of them is overwritten.
     pub async fn remove(self, seqs: &[i64]) -> Result<Removed, StoreError> {
         let _one_at_a_time = self.store.removing().await;
-        let removed = self.forget(seqs, true).await?;
+        let mut removed = self.forget(seqs, true).await?;
+        removed.add(self.forget_made(true).await?);
         self.sweep(true).await?;
         Ok(removed)
     }
@@ -236,6 +240,7 @@ impl Removals<'_> {
             let Some(last) = page.last().copied() else { return Ok(sum) };
             after = last;
             sum.add(self.forget(&page, false).await?);
+            sum.add(self.forget_made(false).await?);
             if self.store.loose().await? >= SWEEP {
                 self.sweep(false).await?;
             }
@@ -261,6 +266,7 @@ impl Removals<'_> {
                 return Ok(sum);
             }
             sum.add(self.forget(&oldest, false).await?);
+            sum.add(self.forget_made(false).await?);
             self.sweep(false).await?;
         }
     }
@@ -328,6 +334,18 @@ impl Removals<'_> {
             self.leave(took).await;
         }
         Ok(sum)
+    }
+
+    /// Removes the traces that hold what removed ones said, also those that a crash left.
+    async fn forget_made(self, thorough: bool) -> Result<Removed, StoreError> {
+        let mut sum = Removed::default();
+        loop {
+            let left = self.store.read(|conn| made::left(conn, PAGE)).await?;
+            if left.is_empty() {
+                return Ok(sum);
+            }
+            sum.add(self.forget(&left, thorough).await?);
+        }
     }
 
     #[cfg(test)]

@@ -76,6 +76,8 @@ pub struct Summary {
     pub prompt: Option<String>,
     /// The program that sent it; `None` for calls of our own gateway.
     pub source: Option<String>,
+    /// Traces whose words it holds: it goes with each of them.
+    pub made_of: Vec<TraceId>,
     /// Nanoseconds from the trace's start to the first token of the answer.
     pub ttft_ns: Option<i64>,
     /// The beginning of what was asked.

@@ -20,6 +20,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_prompts.sql"),
     include_str!("../migrations/0012_evals.sql"),
     include_str!("../migrations/0013_annotations.sql"),
+    include_str!("../migrations/0014_made_of.sql"),
 ];
 
 /// `HANO` in ASCII: tells our file from any other SQLite database.

@@ -67,8 +67,10 @@ pub struct Health {
     pub queued: usize,
     /// Bytes that they hold.
     pub queued_bytes: usize,
-    /// How long the last committed trace had waited.
+    /// How long the oldest of what was committed last had waited.
     pub lag: Duration,
+    /// The longest that anything waited since the start.
+    pub longest_lag: Duration,
 }
 
 /// Whether commits succeed.
@@ -249,17 +251,20 @@ impl Store {
     /// How the store is.
     pub fn health(&self) -> Health {
         let Some(WriterHandle { shared, .. }) = &self.inner.writer else {
-            return Health { state: HealthState::Ok, queued: 0, queued_bytes: 0, lag: Duration::ZERO };
+            let (lag, longest_lag) = (Duration::ZERO, Duration::ZERO);
+            return Health { state: HealthState::Ok, queued: 0, queued_bytes: 0, lag, longest_lag };
         };
         let state = shared.trouble().map_or(HealthState::Ok, |trouble| HealthState::Failing {
             since: trouble.since,
             reason: trouble.reason,
         });
+        let (lag, longest_lag) = shared.lag();
         Health {
             state,
             queued: shared.queued(),
             queued_bytes: shared.queued_bytes.load(Ordering::Relaxed),
-            lag: shared.lag(),
+            lag,
+            longest_lag,
         }
     }
 

@@ -3,34 +3,28 @@
 //! What is handed over stays in the group until a commit succeeds. While none does, the group is tried again
 //! every quarter of a second to every second, and nothing is given up.
 //!
-//! Reading order: `queue` (what waits), `group` (what is committed together), the writer (here).
+//! Reading order: `queue` (what waits), `gather` (what is taken of it), `group` (what is committed together), the writer (here).
 
+mod gather;
 mod group;
 mod queue;
 
 use crate::error::{StoreError, is_store_fault};
 use crate::insert::{Inserter, Statements};
 use crate::keys::{TOUCH_EVERY, Touches};
-use group::{Failed, Pending, Work, build, insert, write};
+use group::{Failed, Pending, Work, insert, write};
 use hanok_base::Timestamp;
 pub(crate) use queue::{Build, Job, Shared, TraceJob, WriteJob};
-use queue::{GROUP_JOBS, ShutOnPanic, Told, Trouble};
+use queue::{ShutOnPanic, Told, Trouble};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How long the writer gathers after the first job of a group: what is handed over is committed some 30 ms
-/// later. Fewer, larger commits: each writes the tail pages of all tables again.
-const GATHER: Duration = Duration::from_millis(25);
-/// And here, so that what is decoded at once stays small.
-const GROUP_BYTES: usize = 32 << 20;
 /// How long no work must come before the write-ahead log is emptied.
 const QUIET: Duration = Duration::from_secs(2);
-/// Between two steps of what nobody waits for, when nothing else is to be done.
-const CHORE_PAUSE: Duration = Duration::from_millis(2);
-/// And when there always is.
+/// Between two steps of what nobody waits for, when there is always something else to be done.
 const CHORE_EVERY: Duration = Duration::from_millis(250);
 /// How long a write may wait for a failing store before its caller is told.
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
@@ -71,62 +65,13 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _shut_on_panic = ShutOnPanic(Arc::clone(&self.shared));
         while let Some(jobs) = self.next_group() {
-            let mut group: Vec<Pending> = jobs.into_iter().map(build).collect();
+            let mut group = self.make(jobs);
             self.commit(&mut group);
             if self.has_chores() && self.chore_done.is_some_and(|done| done.elapsed() >= CHORE_EVERY) {
                 self.chore();
             }
         }
         self.rest();
-    }
-
-    fn next_group(&mut self) -> Option<Vec<(Instant, Job)>> {
-        let shared = Arc::clone(&self.shared);
-        let mut queue = shared.queue.lock();
-        while queue.jobs.is_empty() {
-            if queue.closed.is_some() {
-                return None;
-            }
-            queue.idle = true;
-            if shared.failing.load(Ordering::Relaxed) {
-                // Nothing is admitted meanwhile, so nothing would come that could show the store is well again.
-                if shared.wake.wait_for(&mut queue, LAST_RETRY).timed_out() && queue.jobs.is_empty() {
-                    queue.idle = false;
-                    parking_lot::MutexGuard::unlocked(&mut queue, || self.probe());
-                }
-            } else if self.has_chores() {
-                if shared.wake.wait_for(&mut queue, CHORE_PAUSE).timed_out() && queue.jobs.is_empty() {
-                    queue.idle = false;
-                    parking_lot::MutexGuard::unlocked(&mut queue, || self.chore());
-                }
-            } else if !self.dirty {
-                shared.wake.wait(&mut queue);
-            } else if shared.wake.wait_for(&mut queue, QUIET).timed_out() && queue.jobs.is_empty() {
-                queue.idle = false;
-                parking_lot::MutexGuard::unlocked(&mut queue, || self.rest());
-            }
-        }
-        queue.idle = false;
-        let until = Instant::now() + GATHER;
-        while !queue.urgent && queue.closed.is_none() && queue.jobs.len() < GROUP_JOBS {
-            if shared.wake.wait_until(&mut queue, until).timed_out() {
-                break;
-            }
-        }
-        let mut bytes = 0;
-        let mut group = Vec::with_capacity(queue.jobs.len().min(GROUP_JOBS));
-        while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
-            let Some((since, job)) = queue.jobs.pop_front() else {
-                break;
-            };
-            if let Job::Trace(trace) = &job {
-                bytes += trace.bytes;
-            }
-            group.push((since, job));
-        }
-        // What is left has waited already.
-        queue.urgent = !queue.jobs.is_empty();
-        Some(group)
     }
 
     /// Commits a group, however long it takes.
@@ -153,15 +98,15 @@ impl Writer {
         self.dirty = true;
         self.recover();
         let (mut places, mut freed) = (0, 0);
+        let oldest = group.iter().map(|pending| pending.since).min();
+        self.shared.note_lag(oldest.map(|since| since.elapsed()).unwrap_or_default());
         let (mut done, mut synced) = (Vec::new(), Vec::new());
-        for Pending { since, work } in group.drain(..) {
+        for Pending { work, .. } in group.drain(..) {
             match work {
                 Work::Traces(mut traces) => {
                     synced.extend(traces.told.take().map(|told| (told, traces.lost)));
                     places += 1;
                     freed += traces.bytes;
-                    let lag = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    self.shared.lag_ns.store(lag, Ordering::Relaxed);
                     traces.settle();
                 }
                 Work::Write(job) => done.push(job),

@@ -45,6 +45,8 @@ pub const INPUT_IMAGE_TOKENS: &str = "hanok.usage.image.input_tokens";
 pub const OUTPUT_AUDIO_TOKENS: &str = "hanok.usage.audio.output_tokens";
 /// Of the output, tokens of images.
 pub const OUTPUT_IMAGE_TOKENS: &str = "hanok.usage.image.output_tokens";
+/// A trace whose words this one holds: it goes with that one.
+pub const MADE_OF: &str = "hanok.made_of";
 /// True where some of the counts of tokens are estimated.
 pub const USAGE_ESTIMATED: &str = "hanok.usage_estimated";
 /// The service tier that answered, where it is not the standard one.

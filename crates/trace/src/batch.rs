@@ -5,7 +5,7 @@ use crate::exchange::{self, Decoded, Seen};
 use crate::forms::Forms;
 use crate::price::ServiceTier;
 use crate::price_list::Prices;
-use hanok_base::{Attributes, Caller, Operation, Span, SpanStatus, Usage};
+use hanok_base::{Attributes, Caller, Operation, Span, SpanStatus, TraceId, Usage};
 use hanok_store::{Family, Kin, Slot, SpanRow, Summary, TraceBatch};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -302,6 +302,7 @@ fn summary(family: &Family, rows: &[SpanRow], previews: &mut [Preview], caller: 
         tags: said.tags,
         prompt: said.prompt,
         source: said.source,
+        made_of: said.made_of,
         ttft_ns: root_row.ttft_ns.or_else(|| speaker.and_then(first_token)),
         input_preview: root_input.or(input),
         output_preview: root_output.or(output),
@@ -316,6 +317,7 @@ struct Said {
     tags: Vec<String>,
     prompt: Option<String>,
     source: Option<String>,
+    made_of: Vec<TraceId>,
 }
 
 impl Said {
@@ -344,6 +346,9 @@ impl Said {
                             self.tags.push(tag.to_owned());
                         }
                     }
+                }
+                name::MADE_OF => {
+                    self.made_of.extend(value.as_str().and_then(|id| id.parse::<TraceId>().ok()));
                 }
                 _ => {}
             }

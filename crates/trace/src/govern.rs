@@ -363,6 +363,7 @@ mod tests {
             tags: Vec::new(),
             prompt: None,
             source: None,
+            made_of: Vec::new(),
             ttft_ns: None,
             input_preview: Some(format!("{SECRET} is it, or 010-2234-5678, and AKIAIOSF…")),
             output_preview: None,

@@ -2,7 +2,7 @@
 
 use super::scale::Scale;
 use super::spec::{Form, JudgeSpec};
-use hanok_base::{Object, OutputFormat};
+use hanok_base::{Object, OutputFormat, TraceId};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -17,6 +17,8 @@ pub struct Case<'a> {
     pub answer: &'a str,
     /// The answer that it is compared with.
     pub other: Option<&'a str>,
+    /// The trace it comes from; the judge's own goes with it.
+    pub origin: Option<TraceId>,
 }
 
 impl Case<'_> {
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn a_pair_is_shown_in_both_orders() {
         let spec = JudgeSpec { form: Form::Pairwise, ..JudgeSpec::new("m", "is polite") };
-        let case = Case { question: "", answer: "mine", other: Some("theirs"), reference: None };
+        let case = Case { question: "", answer: "mine", other: Some("theirs"), ..Case::default() };
         let places = |swapped| {
             let user = asked(&spec, &Scale::pairwise(), &case, swapped).user;
             (user.find("mine").unwrap(), user.find("theirs").unwrap())

@@ -23,7 +23,10 @@ impl Records {
                 Err(error) => return Judgement::without(Verdict::Failed(error.to_string())),
             },
         };
-        let span = cx.span(Operation::Other, crate::online::JUDGEMENT);
+        let mut span = cx.span(Operation::Other, crate::online::JUDGEMENT);
+        if let Some(origin) = case.origin {
+            span.set(hanok_trace::attribute::MADE_OF, origin.to_string());
+        }
         let said = judge.judge(span.context(), case, repeat).await;
         span.finish();
         said

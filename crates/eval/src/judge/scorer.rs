@@ -85,6 +85,7 @@ impl Ask for Judging {
                 reference: reference.as_deref(),
                 answer: &subject.text,
                 other: other.as_deref(),
+                origin: None,
             };
             self.found(self.judge.judge(cx, &case, 0).await)
         })

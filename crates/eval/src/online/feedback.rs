@@ -18,7 +18,8 @@ impl Online {
     /// Looks at scores that came since the last time: where one of people differs from the judge's of the same trace,
     /// whichever came first, the trace goes to the rule's queue.
     pub async fn feedback(&self) -> Result<(), OnlineError> {
-        if self.rules.iter().all(|rule| rule.feedback.is_none() || rule.queue.is_none()) {
+        let rules = self.rules.load_full();
+        if rules.iter().all(|rule| rule.feedback.is_none() || rule.queue.is_none()) {
             return Ok(());
         }
         let store = self.traces.store();
@@ -35,7 +36,7 @@ impl Online {
             done = *last;
             for (_, score) in &found {
                 let (ScoreTarget::Trace(id) | ScoreTarget::Span(id, _)) = score.target else { continue };
-                for rule in &self.rules {
+                for rule in rules.iter() {
                     if score.name == rule.name || rule.feedback.as_ref() == Some(&score.name) {
                         self.compare(rule, id).await?;
                     }
@@ -83,6 +84,7 @@ impl Online {
         if annotations.add(queue.id, vec![item]).await? > 0 {
             let day = ScoringDay {
                 rule: rule.name.clone(),
+                identity: rule.identity.clone(),
                 day: Timestamp::now().day(),
                 queued: 1,
                 ..ScoringDay::default()

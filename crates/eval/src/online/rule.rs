@@ -14,6 +14,8 @@ pub struct Rule {
     pub share: f64,
     /// What scores them.
     pub scorer: Arc<dyn Scorer>,
+    /// The identity of the judge that it is ([`fingerprint`](crate::judge::fingerprint)); empty where it is none.
+    pub identity: String,
     /// Most money a day; what is under way when it is spent still ends.
     pub budget: Option<NanoDollars>,
     /// Most traces a day.

@@ -5,6 +5,7 @@ use super::result::{Kind, Probe, Try};
 use super::shapes::{attacked, padded};
 use crate::judge::{Case, Form, Judge, Judgement, Records};
 use futures_util::StreamExt as _;
+use hanok_base::TraceId;
 
 /// How probes are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct ProbeCase {
     pub other: Option<String>,
     /// The model that wrote the answer.
     pub author: Option<String>,
+    /// The trace it comes from.
+    pub origin: Option<TraceId>,
     /// What people say of it.
     pub truth: Option<usize>,
     /// What the judge said of it, where it was asked before; it is asked again where not.
@@ -69,6 +72,7 @@ impl ProbeCase {
             reference: self.reference.as_deref(),
             answer,
             other: self.other.as_deref(),
+            origin: self.origin,
         }
     }
 }

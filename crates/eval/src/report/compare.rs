@@ -107,5 +107,6 @@ fn compare_score(
         wins,
         ties,
         losses,
+        less_is_better: false,
     })
 }

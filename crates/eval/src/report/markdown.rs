@@ -95,17 +95,16 @@ fn write(out: &mut String, ran: &Ran) -> std::fmt::Result {
                 (Some(p), Some(adjusted)) => format!("{p:.4} ({adjusted:.4})"),
                 _ => "–".to_owned(),
             };
+            let (better, worse) = score.better_and_worse();
             writeln!(
                 out,
-                "| {} | {:.4} | {:.4} | {:+.4} | {} | {p} | {} / {} / {} |",
-                cell(&score.name),
+                "| {} | {:.4} | {:.4} | {:+.4} | {} | {p} | {better} / {} / {worse} |",
+                cell(&score.title()),
                 score.before,
                 score.after,
                 score.after - score.before,
                 score.difference.map_or_else(|| "–".to_owned(), span),
-                score.wins,
-                score.ties,
-                score.losses
+                score.ties
             )?;
         }
     }

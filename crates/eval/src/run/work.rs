@@ -1,14 +1,14 @@
 //! One row, one repeat: from its input to its scores.
 
-use super::purse::Hold;
+use super::purse::{Hold, REFUSED};
+use super::score::score;
 use super::{Item, Shared};
 use crate::output::KeptOutput;
-use crate::score::KeptScores;
 use hanok_base::{
-    CallContext, Charge, NanoDollars, Operation, Output, ProviderErrorKind, SampleScore, Settlement, Spent,
-    TaskError, TraceId, Verdict,
+    Allowance, Allowed, CallContext, Caller, Charge, NanoDollars, Operation, Output, ProviderErrorKind,
+    Settlement, Spent, TaskError,
 };
-use hanok_store::datasets::{ContentHash, content_hash};
+use hanok_store::datasets::content_hash;
 use hanok_store::evals::{Kept, NewResult, StoredAnswer};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,17 +20,19 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// And the longest.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// Tries an item and has its result written. `slot` is given back once the task has ended.
+/// Tries an item and has its result written. `slot` is given back once the task has ended. Where the budget has no room for
+/// one of its calls, there is no result: the try is missing.
 pub(super) async fn work(
     shared: Arc<Shared>,
     item: Item,
     slot: Option<OwnedSemaphorePermit>,
-    hold: Option<Hold>,
+    hold: Arc<Hold>,
 ) {
     let is_cached = item.known.is_some();
-    let answered = match &item.known {
-        Some(known) => recalled(known).map(|output| (output, None)),
-        None => attempt(&shared, &item).await,
+    let caller = shared.caller(&hold);
+    let tried = match &item.known {
+        Some(known) => Tried { outcome: recalled(known), ..Tried::default() },
+        None => attempt(&shared, &item, &caller).await,
     };
     drop(slot);
     let mut kept = Vec::with_capacity(2);
@@ -40,21 +42,27 @@ pub(super) async fn work(
         answer: None,
         error: None,
         cached: is_cached,
-        cost: NanoDollars(0),
+        cost: tried.failed,
+        failed_cost: tried.failed,
         scoring_cost: NanoDollars(0),
         scoring_trace: None,
         scores: "{}".to_owned(),
     };
-    match answered {
+    match tried.outcome {
         Err(error) => {
+            hold.pay(tried.failed);
+            if shared.purse.is_refused() && tried.is_refused {
+                shared.pen.write(vec![Kept::Spent(tried.failed)]).await;
+                return hold.settle();
+            }
             shared.last_error.lock().clone_from(&error);
             shared.failed.fetch_add(1, Ordering::Relaxed);
             result.error = Some(error);
         }
-        Ok((mut output, bill)) => {
+        Ok(mut output) => {
             let mut json = None;
             if !is_cached {
-                let spent = match bill {
+                let spent = match tried.bill {
                     Some(bill) => bill.await.ok(),
                     None => None,
                 };
@@ -62,9 +70,12 @@ pub(super) async fn work(
                 let billed = spent.map(|spent| spent.cost).filter(|cost| cost.0 > 0);
                 output.cost = output.cost.or(billed);
                 if output.cost.is_none() && unpriced > 0 {
-                    hold.iter().for_each(Hold::unpriced);
+                    hold.unpriced();
                 }
-                result.cost = output.cost.unwrap_or_default();
+                let cost = output.cost.unwrap_or_default();
+                result.cost.0 = result.cost.0.saturating_add(cost.0);
+                // Not before the bill is here: what was set aside stands for it until then.
+                hold.pay(result.cost);
                 let output_json = serde_json::to_string(&KeptOutput::from(&output)).unwrap_or_default();
                 kept.push(Kept::Answer(StoredAnswer {
                     key: item.key,
@@ -82,21 +93,33 @@ pub(super) async fn work(
             }
             let json = json.or_else(|| item.known.as_ref().map(|known| known.output.clone()));
             let answer = content_hash(json.unwrap_or_default().as_bytes());
-            let scored = score(&shared, &item, &output, answer, &mut kept).await;
+            let scored = score(&shared, &item, &output, answer, &caller, &mut kept).await;
+            hold.pay(scored.cost);
+            if shared.purse.is_refused() && scored.is_cut {
+                // What was said is kept for the next run, and what it cost is counted now.
+                let spent = tried.failed.0.saturating_add(scored.cost.0);
+                kept.push(Kept::Spent(NanoDollars(spent)));
+                shared.pen.write(kept).await;
+                return hold.settle();
+            }
             result.scores = scored.scores.json();
             result.scoring_cost = scored.cost;
             result.scoring_trace = scored.trace;
         }
     }
-    let paid = NanoDollars(result.cost.0.saturating_add(result.scoring_cost.0));
     kept.push(Kept::Result(result));
     if shared.pen.write(kept).await {
         shared.done.fetch_add(1, Ordering::Relaxed);
         shared.cached.fetch_add(u64::from(is_cached), Ordering::Relaxed);
     }
-    match hold {
-        Some(hold) => hold.settle(paid),
-        None => shared.purse.add(paid),
+    hold.settle();
+}
+
+impl Shared {
+    /// Whose calls those of a try are: its hold sets the money for them aside.
+    fn caller(&self, hold: &Arc<Hold>) -> Arc<Caller> {
+        let allowance = Allowed::by(Arc::clone(hold) as Arc<dyn Allowance>);
+        Arc::new(Caller { allowance, ..(*self.runner.caller).clone() })
     }
 }
 
@@ -111,30 +134,66 @@ fn recalled(known: &StoredAnswer) -> Result<Output, String> {
     Ok(output)
 }
 
-type Bill = oneshot::Receiver<Spent>;
+pub(super) type Bill = oneshot::Receiver<Spent>;
 
-/// Runs the task until it gives an output or is given up. The bill comes when the trace is on record.
-async fn attempt(shared: &Shared, item: &Item) -> Result<(Output, Option<Bill>), String> {
+/// What came of trying a task until it gave an output or was given up.
+struct Tried {
+    outcome: Result<Output, String>,
+    /// What the output cost; comes when its trace is on record.
+    bill: Option<Bill>,
+    /// What attempts cost that gave none.
+    failed: NanoDollars,
+    /// Whether the budget had no room for a call.
+    is_refused: bool,
+}
+
+impl Default for Tried {
+    fn default() -> Self {
+        Self { outcome: Err(String::new()), bill: None, failed: NanoDollars(0), is_refused: false }
+    }
+}
+
+/// Runs the task until it gives an output or is given up.
+async fn attempt(shared: &Shared, item: &Item, caller: &Arc<Caller>) -> Tried {
     let mut wait = FIRST_WAIT;
     let mut tries = 0;
+    let mut tried = Tried::default();
     loop {
-        let (outcome, bill) = attempt_once(shared, item).await?;
-        match outcome {
-            Ok(output) => return Ok((output, bill)),
-            Err(error) if tries < shared.plan.retries && passes(&error) => {
-                tries += 1;
-                let asked = match &error {
-                    TaskError::Provider(error) => error.retry_after,
-                    _ => None,
-                };
-                // Those that were refused together must not come back together.
-                let jitter = 0.75 + f64::from(item.key.first().copied().unwrap_or_default()) / 512.0;
-                tokio::time::sleep(asked.unwrap_or(wait.mul_f64(jitter)).min(LONGEST_WAIT)).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
-            Err(error) => return Err(error.to_string()),
+        let (outcome, bill) = match attempt_once(shared, item, caller).await {
+            Ok(once) => once,
+            Err(error) => return Tried { outcome: Err(error), ..tried },
+        };
+        let error = match outcome {
+            Ok(output) => return Tried { outcome: Ok(output), bill, ..tried },
+            Err(error) => error,
+        };
+        if let Some(Ok(spent)) = match bill {
+            Some(bill) => Some(bill.await),
+            None => None,
+        } {
+            tried.failed.0 = tried.failed.0.saturating_add(spent.cost.0);
         }
+        if is_refusal(&error) {
+            return Tried { outcome: Err(error.to_string()), is_refused: true, ..tried };
+        }
+        if tries >= shared.plan.retries || !passes(&error) {
+            return Tried { outcome: Err(error.to_string()), ..tried };
+        }
+        tries += 1;
+        let asked = match &error {
+            TaskError::Provider(error) => error.retry_after,
+            _ => None,
+        };
+        // Those that were refused together must not come back together.
+        let jitter = 0.75 + f64::from(item.key.first().copied().unwrap_or_default()) / 512.0;
+        tokio::time::sleep(asked.unwrap_or(wait.mul_f64(jitter)).min(LONGEST_WAIT)).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
+
+/// Whether the run's budget had no room for the call.
+fn is_refusal(error: &TaskError) -> bool {
+    matches!(error, TaskError::Provider(error) if error.code.as_deref() == Some(REFUSED))
 }
 
 /// Whether the same call may succeed later.
@@ -152,18 +211,19 @@ fn passes(error: &TaskError) -> bool {
 async fn attempt_once(
     shared: &Shared,
     item: &Item,
+    caller: &Arc<Caller>,
 ) -> Result<(Result<Output, TaskError>, Option<Bill>), String> {
     let (plan, sample) = (&shared.plan, &item.row.sample);
     let task = &plan.task.task;
     let (Some(recorder), true) = (&shared.runner.recorder, plan.task.is_traced) else {
-        let cx = CallContext::unrecorded();
+        let cx = CallContext::unrecorded_by(Arc::clone(caller));
         let began = Instant::now();
         let mut outcome = task.run(&cx, sample, item.repeat).await;
         timed(&mut outcome, began);
         return Ok((outcome, None));
     };
     let place = recorder.admit().await.map_err(|error| error.to_string())?;
-    let cx = CallContext::new(place, Arc::clone(&shared.runner.caller));
+    let cx = CallContext::new(place, Arc::clone(caller));
     let (sender, bill) = oneshot::channel();
     cx.settle_with(Box::new(Tell(Some(sender))));
     let mut scope = cx.span(Operation::Workflow, format!("eval {}", plan.name));
@@ -171,6 +231,9 @@ async fn attempt_once(
     scope.set("hanok.eval.experiment", plan.experiment);
     scope.set("hanok.eval.sample", sample.id.as_str());
     scope.set("hanok.eval.repeat", item.repeat);
+    if let Some(origin) = sample.origin_trace() {
+        scope.set(hanok_trace::attribute::MADE_OF, origin.to_string());
+    }
     let began = Instant::now();
     let mut outcome = task.run(scope.context(), sample, item.repeat).await;
     timed(&mut outcome, began);
@@ -196,7 +259,7 @@ fn timed(outcome: &mut Result<Output, TaskError>, began: Instant) {
 }
 
 /// Learns what a trace cost, when it is on record.
-struct Tell(Option<oneshot::Sender<Spent>>);
+pub(super) struct Tell(pub(super) Option<oneshot::Sender<Spent>>);
 
 impl Settlement for Tell {
     fn charges(&self) -> &[Charge] {
@@ -209,92 +272,4 @@ impl Settlement for Tell {
             let _gone = sender.send(spent);
         }
     }
-}
-
-#[derive(Default)]
-struct Scored {
-    scores: KeptScores,
-    cost: NanoDollars,
-    trace: Option<TraceId>,
-}
-
-async fn score(
-    shared: &Shared,
-    item: &Item,
-    output: &Output,
-    answer: ContentHash,
-    kept: &mut Vec<Kept>,
-) -> Scored {
-    let plan = &shared.plan;
-    let mut scored = Scored::default();
-    let keys: Vec<Option<ContentHash>> = plan
-        .scorers
-        .iter()
-        .zip(&shared.scorer_ids)
-        .map(|(built, id)| {
-            let mut bytes = [id.as_slice(), &item.row.hash, &answer].concat();
-            bytes.extend_from_slice(&item.repeat.to_le_bytes());
-            built.is_paid.then(|| content_hash(&bytes))
-        })
-        .collect();
-    let asked: Vec<ContentHash> = keys.iter().flatten().copied().collect();
-    let mut known = Vec::new();
-    if !asked.is_empty() && plan.uses_known {
-        // What cannot be looked up is asked anew.
-        known = shared.runner.keeper.scores(asked).await.unwrap_or_default();
-    }
-    let mut known = known.into_iter();
-    let mut unrecorded = None;
-    let mut paying: Option<(CallContext, Bill)> = None;
-    let mut said = NanoDollars(0);
-    for (built, key) in plan.scorers.iter().zip(keys) {
-        let recalled = key.and_then(|_| known.next().flatten());
-        if let Some(recalled) = recalled.and_then(|json| KeptScores::read(&json).ok()) {
-            recalled.0.into_iter().for_each(|(name, score)| scored.scores.push(name, score));
-            continue;
-        }
-        if built.is_paid && paying.is_none() {
-            paying = recorded(shared).await;
-        }
-        let cx = match &paying {
-            Some((cx, _)) if built.is_paid => cx,
-            _ => &*unrecorded.get_or_insert_with(CallContext::unrecorded),
-        };
-        let scores = built.scorer.score(cx, &item.row.sample, output).await;
-        said.0 =
-            scores.iter().filter_map(|score| score.cost).fold(said.0, |sum, cost| sum.saturating_add(cost.0));
-        let lasts = scores.iter().all(lasts);
-        let mut own = KeptScores::default();
-        for score in scores {
-            own.push(score.name.clone(), score.into());
-        }
-        if let Some(key) = key.filter(|_| lasts) {
-            kept.push(Kept::Scores(key, item.key, own.json()));
-        }
-        own.0.into_iter().for_each(|(name, score)| scored.scores.push(name, score));
-    }
-    if let Some((cx, bill)) = paying {
-        scored.trace = Some(cx.trace_id());
-        drop(cx);
-        let spent = bill.await.map(|spent| spent.cost).unwrap_or_default();
-        scored.cost = spent.max(said);
-    } else {
-        scored.cost = said;
-    }
-    scored
-}
-
-/// Whether a score is worth keeping: one that failed may succeed next time.
-fn lasts(score: &SampleScore) -> bool {
-    !matches!(score.verdict, Verdict::Failed(_))
-}
-
-/// A trace for what scorers call.
-async fn recorded(shared: &Shared) -> Option<(CallContext, Bill)> {
-    let recorder = shared.runner.recorder.as_ref()?;
-    let place = recorder.admit().await.ok()?;
-    let cx = CallContext::new(place, Arc::clone(&shared.runner.caller));
-    let (sender, bill) = oneshot::channel();
-    cx.settle_with(Box::new(Tell(Some(sender))));
-    Some((cx, bill))
 }

@@ -12,7 +12,7 @@ use hanok_eval::{Kit, Prices};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const CASE: Case<'static> = Case { question: "q", reference: None, answer: "a", other: None };
+const CASE: Case<'static> = Case { question: "q", reference: None, answer: "a", other: None, origin: None };
 
 fn said(text: &str) -> Result<Reply, ProviderErrorKind> {
     Ok(Reply::Text(text.to_owned()))

@@ -1,6 +1,7 @@
 //! Live traces scored by rule, and traces on which people and the judge differ.
 
 use crate::scripted::{Reply, block, kit};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hanok_base::{
     CallContext, Caller, Dialect, Exchange, ModelName, NanoDollars, Operation, Recorder, ResponseBytes,
@@ -71,13 +72,19 @@ fn online(traces: &TraceStore, share: f64, filter: &str, budget: Option<i64>, pe
         filter: parse_filter(filter, Timestamp::now()).unwrap(),
         share,
         scorer: build(&spec, &kit).unwrap(),
+        identity: "j".into(),
         budget: budget.map(NanoDollars),
         per_day,
         feedback: Some("helpful".into()),
         queue: Some("doubts".into()),
     };
     let records = Records { recorder: Some(Arc::new(traces.clone())), caller: Arc::default() };
-    Online { traces: traces.clone(), rules: vec![rule], records, concurrency: 2 }
+    Online {
+        traces: traces.clone(),
+        rules: Arc::new(ArcSwap::from_pointee(vec![rule])),
+        records,
+        concurrency: 2,
+    }
 }
 
 async fn today(traces: &TraceStore) -> ScoringDay {
@@ -116,7 +123,19 @@ async fn what_arrives_is_scored_once_and_judging_is_not_judged() {
     assert_eq!(online.catch_up(after).await.unwrap(), after);
     assert_eq!(today(&traces).await.seen, 4);
     let judging = parse_filter("name:judgement", Timestamp::now()).unwrap();
-    assert_eq!(traces.list(&judging, None, 10).await.unwrap().traces.len(), 4);
+    let judged = async || traces.list(&judging, None, 10).await.unwrap().traces.len();
+    assert_eq!(judged().await, 4);
+    // Other rules, while it goes on: none has nothing to do with what came meanwhile.
+    let rules = online.rules.swap(Arc::default());
+    answered(&traces, "chat m", "yes").await;
+    let newest = online.catch_up(after).await.unwrap();
+    online.rules.store(rules);
+    assert_eq!((online.catch_up(newest).await.unwrap(), today(&traces).await.seen), (newest, 4));
+    assert_eq!(today(&traces).await.identity, "j");
+    // What the judge was asked about a trace goes with it.
+    let found = traces.store().traces().get(ids[0], hanok_store::Bodies::None).await.unwrap().unwrap();
+    assert_eq!(traces.store().removals().remove(&[found.row.seq]).await.unwrap().traces, 2);
+    assert_eq!(judged().await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,11 +78,12 @@ async fn ls(keeper: &Keeper, as_json: bool) -> anyhow::Result<()> {
     }
     for dataset in found {
         output::line(output::safe(&format!(
-            "{:<28} {:>8} rows  version {}  {} in all",
+            "{:<28} {:>8} rows  version {}  {} in all{}",
             dataset.name,
             dataset.newest.rows,
             dataset.newest.short(),
-            dataset.versions
+            dataset.versions,
+            lost(&dataset.newest)
         )))?;
     }
     Ok(())
@@ -114,10 +115,11 @@ async fn show(
     for known in &versions {
         let mark = if known.id == version.id { "*" } else { " " };
         output::line(output::safe(&format!(
-            "{mark} {}  {}  {} rows  {}",
+            "{mark} {}  {}  {} rows{}  {}",
             known.short(),
             known.created.rfc3339(),
             known.rows,
+            lost(known),
             known.source
         )))?;
     }
@@ -168,11 +170,20 @@ async fn add(house: &EvalHouse, add: &DatasetAdd) -> anyhow::Result<DatasetVersi
     Ok(dataset::make(keeper, &add.name, &json!({ "file": path }), open).await?)
 }
 
+/// What a version has no longer.
+fn lost(version: &DatasetVersion) -> String {
+    match version.lost {
+        0 => String::new(),
+        lost => format!(", {lost} more went with their traces"),
+    }
+}
+
 fn say(version: &DatasetVersion, as_json: bool) -> anyhow::Result<()> {
     if as_json {
         return output::json(version);
     }
-    let text = format!("{}: {} rows, version {}", version.dataset, version.rows, version.short());
+    let (rows, lost) = (version.rows, lost(version));
+    let text = format!("{}: {rows} rows, version {}{lost}", version.dataset, version.short());
     Ok(output::line(output::safe(&text))?)
 }
 

@@ -113,6 +113,12 @@ fn foretell(prepared: &Prepared) {
         output::safe(&version.dataset),
         version.short()
     ));
+    if version.lost > 0 {
+        output::note(format!(
+            "{} rows of this version went with the traces they were made of: what comes out is of the others",
+            version.lost
+        ));
+    }
     if let Some(resumed) = resumed {
         output::note(format!("going on with experiment {}: {} tries are there", resumed.id, resumed.done));
     }

@@ -281,7 +281,7 @@ fn compared(comparison: &Comparison) -> Vec<String> {
     for score in &comparison.scores {
         let mut line = format!(
             "{:<20} {:.4} → {:.4}  {:+.4}",
-            output::safe(&score.name),
+            output::safe(&score.title()),
             score.before,
             score.after,
             score.after - score.before
@@ -292,7 +292,8 @@ fn compared(comparison: &Comparison) -> Vec<String> {
         if let (Some(p), Some(adjusted)) = (score.p, score.p_adjusted) {
             let _ = write!(line, "   p {p:.4}, adjusted {adjusted:.4} ({})", score.method);
         }
-        let _ = write!(line, "   better {} same {} worse {}", score.wins, score.ties, score.losses);
+        let (better, worse) = score.better_and_worse();
+        let _ = write!(line, "   better {better} same {} worse {worse}", score.ties);
         lines.push(line);
     }
     lines

@@ -5,7 +5,7 @@ use hanok_base::Timestamp;
 use hanok_eval::Keeper;
 use hanok_eval::calibration::{Calibration, Corrected, Disagreement, Figure, Standing, Tendency};
 use hanok_eval::judge::Form;
-use hanok_eval::lab::Report;
+use hanok_eval::lab::{Report, corrected_day};
 use hanok_eval::probe::{Kind, Probe, State};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,17 +39,29 @@ pub(super) async fn ls(keeper: &Keeper, as_json: bool) -> anyhow::Result<()> {
 pub(super) async fn days(keeper: &Keeper, days: u32, as_json: bool) -> anyhow::Result<()> {
     let since = Timestamp::now().before(Duration::from_hours(24) * days.saturating_sub(1)).day();
     let found = keeper.scoring_days(since).await?;
+    let mut rates = Vec::with_capacity(found.len());
+    for day in &found {
+        let corrected = corrected_day(keeper, day, 0.95).await.map_err(|why| why.to_string());
+        rates.push(corrected.and_then(|corrected| {
+            let refused = corrected.refused.unwrap_or_default();
+            corrected.prediction_powered.ok_or(refused)
+        }));
+    }
     if as_json {
         let all: Vec<Value> = found
             .iter()
-            .map(|day| json!({ "counted": day, "mean": hanok_eval::online::mean(day) }))
+            .zip(&rates)
+            .map(|(day, rate)| {
+                let (corrected, refused) = (rate.as_ref().ok(), rate.as_ref().err());
+                json!({ "counted": day, "mean": hanok_eval::online::mean(day), "corrected": corrected, "refused": refused })
+            })
             .collect();
         return output::json(&json!({ "days": all }));
     }
     if found.is_empty() {
         output::note("no trace was scored by rule in these days; see [[scoring]] in docs/judges.md");
     }
-    for day in found {
+    for (day, rate) in found.into_iter().zip(rates) {
         let mean = hanok_eval::online::mean(&day).map_or_else(
             || "-".to_owned(),
             |mean| format!("{:.3} ({:.3} to {:.3})", mean.value, mean.low, mean.high),
@@ -58,6 +70,13 @@ pub(super) async fn days(keeper: &Keeper, days: u32, as_json: bool) -> anyhow::R
             "{}  {:<24} {mean}  {} of {} traces scored, {} without a verdict, {} over budget, {} to people, {}",
             day.day, day.rule, day.scored, day.seen, day.unscored, day.over, day.queued, day.cost
         )))?;
+        output::line(output::safe(&match rate {
+            Ok(figure) => format!(
+                "            with the judge's errors taken out {:.3} ({:.3} to {:.3})",
+                figure.value, figure.low, figure.high
+            ),
+            Err(why) => format!("            not corrected: {why}"),
+        }))?;
     }
     Ok(())
 }

@@ -79,7 +79,9 @@ async fn apply(old: &Effective, house: &Arc<House>, rooms: &Rooms, tls: Option<&
     if let Some(otlp) = old.otlp_address().map_err(anyhow::Error::msg)? {
         wiring::check_bind(&new, otlp, keys_stay)?;
     }
+    let scoring = wiring::scoring_rules(&new, rooms).await?;
     rooms.route(&new)?;
+    rooms.scoring.store(Arc::new(scoring));
     wiring::take_in(&rooms.library, &new).await?;
     equip_behind(&new, house, rooms);
     if let (Some(tls), Some((chain, key))) = (tls, certificate) {
@@ -117,7 +119,9 @@ impl Stamp {
         let file = effective.file.clone().unwrap_or_else(|| PathBuf::from("hanok.toml"));
         // A model that was pulled or removed is another thing to route to and to search with.
         let models = effective.data.value.join("models");
-        let looked = [file, models].into_iter().chain(named).map(|path| {
+        // How live traces are scored stands in the files of evals.
+        let scoring = effective.config.scoring.iter().map(|rule| wiring::scoring_file(effective, rule));
+        let looked = [file, models].into_iter().chain(named).chain(scoring).map(|path| {
             let found = std::fs::metadata(&path).ok();
             let stamp = found.and_then(|found| Some((found.modified().ok()?, found.len())));
             (path, stamp)

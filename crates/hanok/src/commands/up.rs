@@ -152,9 +152,7 @@ async fn chores(effective: &Effective, rooms: &Rooms) -> anyhow::Result<JoinSet<
     if let Some(target) = wiring::export(effective)? {
         chores.spawn(export(rooms.traces.clone(), target));
     }
-    if let Some(online) = wiring::online(effective, rooms).await? {
-        chores.spawn(score(online));
-    }
+    chores.spawn(score(wiring::online(effective, rooms).await?));
     chores.spawn(follow_prompts(rooms.prompts.clone()));
     let texts = rooms.traces.clone();
     chores.spawn(async move { texts.follow_texts().await });

@@ -128,7 +128,7 @@ impl EvalHouse {
 }
 
 /// The versions of the house's prompts.
-struct Versions(Arc<hanok_prompt::Library>);
+pub(super) struct Versions(pub(super) Arc<hanok_prompt::Library>);
 
 impl PromptVersions for Versions {
     fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>> {

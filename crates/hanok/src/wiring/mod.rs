@@ -23,7 +23,7 @@ pub(crate) use export::export;
 pub(crate) use governance::policies;
 pub(crate) use money::prices;
 pub(crate) use network::options as network_options;
-pub(crate) use online::online;
+pub(crate) use online::{file as scoring_file, online, rules as scoring_rules};
 pub(crate) use prompts::{
     examples as prompt_examples, library as prompts, library_to_read as prompts_to_read,
 };
@@ -63,6 +63,8 @@ pub(crate) struct Rooms {
     ledger: Arc<Ledger>,
     /// How long traces stay, as the configuration has it now.
     pub(crate) retention: Arc<ArcSwap<Retention>>,
+    /// How live traces are scored, as the configuration has it now.
+    pub(crate) scoring: Arc<ArcSwap<Vec<hanok_eval::online::Rule>>>,
 }
 
 impl Rooms {
@@ -85,7 +87,9 @@ impl Rooms {
         let reached: Weak<Gateway> = Arc::downgrade(&gateway);
         let equipper = Equipper::new(library.clone(), reached);
         let retention = Arc::default();
-        let rooms = Self { store, traces, library, equipper, prompts, examples, gateway, ledger, retention };
+        let scoring = Arc::default();
+        let rooms =
+            Self { store, traces, library, equipper, prompts, examples, gateway, ledger, retention, scoring };
         rooms.route(effective)?;
         Ok(rooms)
     }

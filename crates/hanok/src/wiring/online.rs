@@ -1,16 +1,17 @@
 //! From `[[scoring]]` to rules over live traces.
 
 use super::Rooms;
-use super::evals::{Priced, eval_file};
+use super::evals::{Priced, Versions, eval_file};
 use crate::config::{Effective, Scoring};
 use anyhow::{Context as _, bail};
 use hanok_base::{Caller, Embedder, Provider, Recorder, Timestamp};
-use hanok_eval::judge::Records;
+use hanok_eval::judge::{Records, fingerprint};
 use hanok_eval::online::{Online, Rule};
-use hanok_eval::scorer::{ScorerSpec, build};
+use hanok_eval::scorer::{ScorerSpec, build, pinned};
 use hanok_eval::{Kit, Spec};
 use hanok_trace::TraceFilter;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Traces scored at once.
@@ -18,12 +19,25 @@ const CONCURRENCY: usize = 4;
 /// Traces that a rule scores on a day, where the configuration does not say.
 const PER_DAY: u64 = 1_000;
 
-/// What scores live traces; `None` where no rule is configured.
-pub(crate) async fn online(effective: &Effective, rooms: &Rooms) -> anyhow::Result<Option<Online>> {
+/// What scores live traces, by the rules of the configuration and by those that come with its changes.
+pub(crate) async fn online(effective: &Effective, rooms: &Rooms) -> anyhow::Result<Online> {
+    rooms.scoring.store(Arc::new(rules(effective, rooms).await?));
+    let records = Records {
+        recorder: Some(Arc::new(rooms.traces.clone()) as Arc<dyn Recorder>),
+        caller: Arc::new(Caller { admin: true, ..Caller::default() }),
+    };
+    let rules = Arc::clone(&rooms.scoring);
+    Ok(Online { traces: rooms.traces.clone(), rules, records, concurrency: CONCURRENCY })
+}
+
+/// The rules of the configuration. A judge asks with the version that its prompt has now, and with no other before the
+/// configuration is taken again.
+pub(crate) async fn rules(effective: &Effective, rooms: &Rooms) -> anyhow::Result<Vec<Rule>> {
     let tables = &effective.config.scoring;
     if tables.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let prompts = Versions(rooms.prompts.clone());
     let kit = Kit {
         models: Some(rooms.gateway.clone() as Arc<dyn Provider>),
         embedder: super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>,
@@ -34,18 +48,14 @@ pub(crate) async fn online(effective: &Effective, rooms: &Rooms) -> anyhow::Resu
     };
     let mut rules: Vec<Rule> = Vec::new();
     for table in tables {
-        let rule =
-            rule(effective, table, &kit).with_context(|| format!("scoring by {}", table.eval.display()))?;
+        let made = rule(effective, table, &kit, &prompts).await;
+        let rule = made.with_context(|| format!("scoring by {}", table.eval.display()))?;
         if rules.iter().any(|known| known.name == rule.name) {
             bail!("two rules of [[scoring]] are called `{}`: give one of them another `name`", rule.name);
         }
         rules.push(rule);
     }
-    let records = Records {
-        recorder: Some(Arc::new(rooms.traces.clone()) as Arc<dyn Recorder>),
-        caller: Arc::new(Caller { admin: true, ..Caller::default() }),
-    };
-    Ok(Some(Online { traces: rooms.traces.clone(), rules, records, concurrency: CONCURRENCY }))
+    Ok(rules)
 }
 
 /// Checks what can be seen of the rules without a room.
@@ -56,14 +66,18 @@ pub(super) fn check(effective: &Effective) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file, the scorer and the filter of a rule.
-fn read(effective: &Effective, table: &Scoring) -> anyhow::Result<(Spec, ScorerSpec, TraceFilter)> {
-    let file = if table.eval.extension().is_some() {
+/// The file of a rule's scorer.
+pub(crate) fn file(effective: &Effective, table: &Scoring) -> PathBuf {
+    if table.eval.extension().is_some() {
         effective.beside_file(&table.eval)
     } else {
         eval_file(effective, &table.eval)
-    };
-    let spec = Spec::read(&file)?;
+    }
+}
+
+/// The file, the scorer and the filter of a rule.
+fn read(effective: &Effective, table: &Scoring) -> anyhow::Result<(Spec, ScorerSpec, TraceFilter)> {
+    let spec = Spec::read(&file(effective, table))?;
     let scorer = scorer_of(&spec, table.scorer.as_deref())?;
     let share = table.sample.unwrap_or(1.0);
     if !(0.0..=1.0).contains(&share) {
@@ -74,14 +88,18 @@ fn read(effective: &Effective, table: &Scoring) -> anyhow::Result<(Spec, ScorerS
     Ok((spec, scorer, filter))
 }
 
-fn rule(effective: &Effective, table: &Scoring, kit: &Kit) -> anyhow::Result<Rule> {
+async fn rule(effective: &Effective, table: &Scoring, kit: &Kit, prompts: &Versions) -> anyhow::Result<Rule> {
     let (spec, scorer, filter) = read(effective, table)?;
+    let scorer = pinned(scorer, Some(prompts)).await?;
     let kit = Kit { base: spec.base(), ..kit.clone() };
+    let name = table.name.clone().unwrap_or_else(|| scorer.name.clone());
+    let scorer = build(&scorer, &kit)?;
     Ok(Rule {
-        name: table.name.clone().unwrap_or_else(|| scorer.name.clone()),
+        name,
         filter,
         share: table.sample.unwrap_or(1.0),
-        scorer: build(&scorer, &kit)?,
+        identity: scorer.identity().get("judge").map(fingerprint).unwrap_or_default(),
+        scorer,
         budget: table.budget.as_ref().map(|budget| budget.0),
         per_day: table.per_day.unwrap_or(PER_DAY),
         feedback: table.feedback.clone(),

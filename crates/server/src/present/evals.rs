@@ -5,7 +5,7 @@ use crate::ui::view_evals::{
     ExperimentView, ExperimentsView, PairView, Progress, ResultView, ResultsFilter, RowView, SampleView,
     VersionView, Which,
 };
-use hanok_base::{NanoDollars, Sample, TraceId};
+use hanok_base::{NanoDollars, Sample, Timestamp, TraceId};
 use hanok_eval::dataset::duplicates::{Finder, Findings};
 use hanok_eval::dataset::split_of;
 use hanok_eval::gate::{Adjust, Gate};
@@ -15,8 +15,9 @@ use hanok_eval::score::KeptScores;
 use hanok_eval::{KeepError, Keeper, Ran, shown};
 use hanok_store::datasets::{DatasetInfo, DatasetVersion, StoredRow};
 use hanok_store::evals::{ComparedRow, Experiment, ExperimentState, ResultFilter, ResultRow, Work};
+use parking_lot::Mutex;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Experiments on one page of the list.
 const EXPERIMENTS: usize = 50;
@@ -307,7 +308,7 @@ pub(crate) async fn compared(
     asked: Asked,
 ) -> Result<CompareView, KeepError> {
     let confidence = confidence(second);
-    let comparison = numbers_beside(keeper, first.id, second.id, confidence).await?;
+    let comparison = numbers_beside(keeper, first, second, confidence).await?;
     let (ran_first, ran_second) = (ran(first), ran(second));
     let kind = |name: &str| {
         let reports = [&ran_second, &ran_first].into_iter().flatten();
@@ -342,16 +343,51 @@ pub(crate) async fn compared(
     Ok(view)
 }
 
-/// The numbers of two experiments beside each other.
+/// The numbers of two experiments beside each other. Those of experiments that have ended are kept for the next look.
 pub(crate) async fn numbers_beside(
     keeper: &Keeper,
-    first: i64,
-    second: i64,
+    first: &Experiment,
+    second: &Experiment,
     confidence: f64,
 ) -> Result<Comparison, KeepError> {
-    let (before, after) = (Collected::of(keeper, first).await?, Collected::of(keeper, second).await?);
-    let work = move || compare(first, &before, &after, confidence, Adjust::default());
-    Ok(aside(work).await.unwrap_or_default())
+    let wish = Wish { experiments: [first, second].map(Ended::of), confidence: confidence.to_bits() };
+    let has_ended = [first, second].iter().all(|experiment| experiment.state == ExperimentState::Done);
+    if has_ended && let Some((_, known)) = BESIDE.lock().iter().find(|(known, _)| *known == wish) {
+        return Ok(known.clone());
+    }
+    let (before, after) = (Collected::of(keeper, first.id).await?, Collected::of(keeper, second.id).await?);
+    let baseline = first.id;
+    let work = move || compare(baseline, &before, &after, confidence, Adjust::default());
+    let Some(found) = aside(work).await else { return Ok(Comparison::default()) };
+    if has_ended {
+        let mut kept = BESIDE.lock();
+        if kept.len() >= MOST_BESIDE {
+            kept.pop_front();
+        }
+        kept.push_back((wish, found.clone()));
+    }
+    Ok(found)
+}
+
+/// Comparisons that were asked for last, oldest first: a bootstrap of every score is not made anew with every page.
+static BESIDE: Mutex<VecDeque<(Wish, Comparison)>> = Mutex::new(VecDeque::new());
+const MOST_BESIDE: usize = 32;
+
+/// Which two experiments, and how sure.
+#[derive(PartialEq, Eq)]
+struct Wish {
+    experiments: [Ended; 2],
+    confidence: u64,
+}
+
+/// An experiment as it ended: a number may be given again once its experiment was removed.
+#[derive(PartialEq, Eq)]
+struct Ended(i64, Timestamp, Option<Timestamp>, u64);
+
+impl Ended {
+    fn of(experiment: &Experiment) -> Self {
+        Self(experiment.id, experiment.created, experiment.finished, experiment.done)
+    }
 }
 
 /// Fills in a page of samples. All of them stand in one order, so those that got worse or better are a stretch of it.

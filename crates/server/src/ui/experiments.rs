@@ -386,13 +386,13 @@ fn beside(page: &Page, id: i64, against: &Comparison, report: &Report) -> Markup
                 tbody { @for score in &against.scores {
                     @let is_share = report.scores.iter().any(|known| known.name == score.name && known.kind == ScoreKind::Truth);
                     tr {
-                        th scope="row" { (score.name) }
+                        th scope="row" { (score.name) @if score.less_is_better { span.hint { (e.less_is_better) } } }
                         td.num.strong { @if let Some(found) = score.difference { (effects::difference(found.value, is_share)) } @else { "–" } }
                         td.num.soft { @if let Some(found) = score.difference {
                             (fill(e.from_to, &[("low", &effects::difference(found.low, is_share)), ("high", &effects::difference(found.high, is_share))]))
                         } @else { "–" } }
                         td.num.desk { @if let Some(p) = score.p_adjusted.or(score.p) { (effects::p_value(p)) } @else { "–" } }
-                        td { (Reading::of(score.difference, score.p_adjusted.or(score.p), report.confidence, false).badge(e)) }
+                        td { (Reading::of(score.difference, score.p_adjusted.or(score.p), report.confidence, score.less_is_better).badge(e)) }
                     }
                 } }
             }

@@ -1,8 +1,10 @@
 //! Traces out of the file, for good. This is the one place that removes them: what is kept of a trace in any table
-//! is removed here, in one transaction, its row last.
+//! is removed here, in one transaction, its row last. [`made`] knows what was made of it: rows, answers, other traces.
 //!
 //! The sums by minute stay: they hold nothing of anybody, and what was spent stays spent. `forgotten` says how much
 //! of what they count is there no longer.
+
+pub(crate) mod made;
 
 use super::{Inserter, first_span};
 use crate::blobs;
@@ -149,7 +151,7 @@ impl Labels {
             .execute(params![seq, tags])?;
         }
         tx.prepare_cached("DELETE FROM scores WHERE trace_id = ?1")?.execute([&trace_id])?;
-        tx.prepare_cached("DELETE FROM annotation_items WHERE trace_id = ?1")?.execute([trace_id])?;
+        made::forget(tx, &trace_id)?;
         self.sessions.extend(session);
         self.users.extend(user);
         Ok(Some(spans))

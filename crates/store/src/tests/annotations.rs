@@ -12,7 +12,7 @@ fn binary() -> Value {
     json!({"form": "binary", "labels": ["fail", "pass"]})
 }
 
-async fn queue(annotations: &Annotations<'_>, name: &str, wanted: u32) -> Queue {
+pub(super) async fn queue(annotations: &Annotations<'_>, name: &str, wanted: u32) -> Queue {
     let new = NewQueue {
         project: String::new(),
         name: name.into(),
@@ -23,7 +23,7 @@ async fn queue(annotations: &Annotations<'_>, name: &str, wanted: u32) -> Queue 
     annotations.put_queue(new).await.unwrap().unwrap()
 }
 
-fn item(key: &str) -> NewItem {
+pub(super) fn item(key: &str) -> NewItem {
     let mut content = Object::new();
     content.insert("answer".into(), format!("답 {key}").into());
     NewItem { key: key.into(), content, reason: "sampled".into(), ..NewItem::default() }

@@ -133,7 +133,27 @@ fn the_check_finds_what_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     fill(&store, 0..40);
-    block(store.removals().remove(&[3, 4, 5])).unwrap();
+    block(async {
+        store.removals().remove(&[3, 4, 5]).await.unwrap();
+        let (experiment, _) = super::made::evaluated(&store).await;
+        store
+            .evals()
+            .finish(experiment, crate::ExperimentState::Done, None, hanok_base::Timestamp(9))
+            .await
+            .unwrap();
+        let queue = super::annotations::queue(&store.annotations(None), "q", 1).await;
+        store.annotations(None).add(queue.id, vec![super::annotations::item("a")]).await.unwrap();
+        let source = "hi".to_owned();
+        let version = |name: &str| crate::PromptVersion {
+            name: name.to_owned(),
+            hash: crate::prompts::version_hash(&source, &std::collections::BTreeMap::new()),
+            source: source.clone(),
+            partials: std::collections::BTreeMap::new(),
+            created: hanok_base::Timestamp(1),
+            author: "file".to_owned(),
+        };
+        store.prompts().see(vec![version("greet"), version("part")]).await.unwrap();
+    });
     let checked = good(folder.path());
     assert_eq!((checked.traces, checked.spans), (37, 74));
     store.close();
@@ -153,4 +173,33 @@ fn the_check_finds_what_does_not_fit() {
     spoil("UPDATE minutes SET traces = traces + 1", "counted by the minute");
     spoil("INSERT INTO ledger (account, period, spent) VALUES ('key:a', '2026-11', -1)", "below zero");
     spoil("UPDATE traces SET user = 99 WHERE seq = 9", "do not fit");
+    spoil(
+        "UPDATE prompt_versions SET source = 'ho' WHERE name = 'greet'",
+        "of the prompt `greet` is not what",
+    );
+    spoil("UPDATE prompt_labels SET version = 2 WHERE name = 'greet'", "stands at another prompt's version");
+    spoil("UPDATE prompt_moves SET after = 2 WHERE name = 'greet'", "is of another prompt's version");
+    spoil("UPDATE dataset_rows SET body = '{}' WHERE id = 1", "row 1 of a dataset is not what");
+    spoil("UPDATE dataset_rows SET trace_id = NULL WHERE id = 1", "is not of the trace that it says");
+    spoil("UPDATE dataset_rows SET removed = 1 WHERE id = 1", "row 1 was removed and is in a version");
+    spoil("DELETE FROM dataset_members WHERE position = 1", "says 3 rows, and has 2");
+    spoil(
+        "UPDATE dataset_members SET row_id = 4 - row_id WHERE row_id <> 2",
+        "has other rows than its hash says",
+    );
+    spoil(
+        "UPDATE experiments SET done = 9",
+        "experiment 1 says 9 results, 0 failed, and there are 3, 0 failed",
+    );
+    spoil("DELETE FROM eval_answers WHERE id = 2", "1 results of experiment 1 refer to answers");
+    spoil(
+        "UPDATE eval_answers SET removed = 1; UPDATE eval_results SET answer_id = NULL",
+        "no result needs it",
+    );
+    spoil("UPDATE queues SET scale = '[]'", "the scale of the queue `q` cannot be read");
+    spoil(
+        "UPDATE annotation_items SET level = 7, state = 2",
+        "1 levels in the queue `q` are none of its scale",
+    );
+    spoil("UPDATE annotation_items SET level = 1, state = 2", "is not where its labels say");
 }

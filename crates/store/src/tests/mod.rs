@@ -4,12 +4,14 @@ mod accounts;
 mod annotations;
 mod copies;
 mod finding;
+mod made;
 mod outline;
 mod packed;
 mod prompts;
 mod removal;
 mod stats;
 mod vectors;
+mod waiting;
 
 use crate::{
     Bodies, HealthState, Options, Slot, SpanRow, Store, StoreError, Summary, TraceBatch, TraceQuery,
@@ -74,6 +76,7 @@ fn batch(number: u64, spans: Vec<SpanRow>) -> TraceBatch {
         tags: Vec::new(),
         prompt: None,
         source: None,
+        made_of: Vec::new(),
         ttft_ns: Some(2_000),
         input_preview: Some(format!("환불 100% question_{number}")),
         output_preview: None,

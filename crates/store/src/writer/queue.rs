@@ -37,8 +37,9 @@ pub(crate) struct Shared {
     pub(super) bytes_limit: usize,
     pub(super) trouble: Mutex<Option<Trouble>>,
     pub(super) failing: AtomicBool,
-    /// How long the last committed job waited for its commit, in nanoseconds.
-    pub(super) lag_ns: AtomicU64,
+    /// How long the oldest job of the last group waited for its commit, in nanoseconds, and the most of all groups.
+    lag_ns: AtomicU64,
+    longest_lag_ns: AtomicU64,
     /// When the store was opened; what `behind` counts from.
     pub(super) opened: Instant,
     /// When the oldest job came that is not committed yet, in nanoseconds since `opened`; 0 when there is none.
@@ -121,6 +122,7 @@ impl Shared {
             trouble: Mutex::new(None),
             failing: AtomicBool::new(false),
             lag_ns: AtomicU64::new(0),
+            longest_lag_ns: AtomicU64::new(0),
             opened: Instant::now(),
             behind: AtomicU64::new(0),
             #[cfg(test)]
@@ -187,8 +189,24 @@ impl Shared {
         self.queue.lock().jobs.len()
     }
 
-    pub(crate) fn lag(&self) -> Duration {
-        Duration::from_nanos(self.lag_ns.load(Ordering::Relaxed))
+    /// How long the oldest job of the last group waited for its commit, and the most of all groups.
+    pub(crate) fn lag(&self) -> (Duration, Duration) {
+        let of = |lag: &AtomicU64| Duration::from_nanos(lag.load(Ordering::Relaxed));
+        (of(&self.lag_ns), of(&self.longest_lag_ns))
+    }
+
+    pub(super) fn note_lag(&self, lag: Duration) {
+        let lag = u64::try_from(lag.as_nanos()).unwrap_or(u64::MAX);
+        self.lag_ns.store(lag, Ordering::Relaxed);
+        self.longest_lag_ns.fetch_max(lag, Ordering::Relaxed);
+    }
+
+    /// Queues jobs again that were taken, before all others.
+    pub(super) fn put_back(&self, jobs: impl DoubleEndedIterator<Item = (Instant, Job)>) {
+        let mut queue = self.queue.lock();
+        jobs.rev().for_each(|job| queue.jobs.push_front(job));
+        // They have waited already.
+        queue.urgent = true;
     }
 }
 
