@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`rate`], [`error`],
 //! [`span`],
-//! [`context`], [`provider`], [`retrieval`], [`evaluation`].
+//! [`context`], [`provider`], [`retrieval`], [`evaluation`], [`names`].
 
 pub mod chat;
 pub mod context;
@@ -14,6 +14,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluation;
 pub mod ids;
+pub mod names;
 pub mod provider;
 pub mod rate;
 pub mod retrieval;

@@ -1,10 +1,11 @@
 //! All prompts: files in a folder, the versions of them that were ever seen, and the labels that stand at versions.
 
-use crate::error::{PromptError, did_you_mean};
+use crate::error::PromptError;
 use crate::folder::{self, Files, Stamp, bad_name};
 use crate::prompt::{Partials, Prompt};
 use crate::version::VersionId;
 use hanok_base::Timestamp;
+use hanok_base::names::did_you_mean;
 use hanok_store::prompts::{LATEST, Moved};
 use hanok_store::{PromptMove, PromptVersion, Store, StoreError};
 use parking_lot::{Mutex, RwLock};
