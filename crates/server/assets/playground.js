@@ -1,7 +1,7 @@
 // The playground: prompts and models side by side, one answer or one a row of a dataset.
 import { dollars, duration, el, fill, number, root, toast, words } from "./shell.js";
 import { render } from "./answer.js";
-import { ask, chat, failure, note, recorded, respond } from "./chat.js";
+import { ask, failure, note, recorded, respond } from "./chat.js";
 
 const $ = (id) => document.getElementById(id);
 const w = words.prompts;
@@ -242,6 +242,12 @@ const toolList = () => {
   return list.map(({ name, description, parameters }) => ({ type: "function", name, ...(description && { description }), parameters: parameters ?? { type: "object", properties: {} } }));
 };
 
+// What names a side's prompt in a call: a text that nobody saved is one of the house for a while, and does what it will do.
+const named = async (side, signal) => {
+  if (!edited(side)) return { id: side.prompt, version: side.at };
+  const { draft } = await ask("playground/draft", { method: "POST", signal, body: { name: side.prompt, source: side.source } });
+  return { id: draft };
+};
 // One call of a side; `heard` is told of what came.
 const call = async (side, variables, tools, signal, heard) => {
   const turn = { answer: "", thought: "", calls: [] };
@@ -252,39 +258,18 @@ const call = async (side, variables, tools, signal, heard) => {
     turn.answer += piece;
   };
   try {
-    if (edited(side)) {
-      if (!side.source.trim()) return { ...turn, error: { message: w.no_source } };
-      const { request } = await ask("playground/draft", { method: "POST", signal, body: { name: side.prompt, source: side.source, variables } });
-      const body = { ...request, model: side.model || request.model, stream: true, stream_options: { include_usage: true } };
-      if (!body.model) return { ...turn, error: { message: w.model_first } };
-      const more = tools.map(({ type, ...tool }) => ({ type, function: tool }));
-      if (more.length) body.tools = [...(request.tools ?? []), ...more];
-      for await (const chunk of chat(body, signal, opened)) {
-        turn.model = chunk.model || turn.model;
-        if (chunk.usage) turn.usage = { input: chunk.usage.prompt_tokens, output: chunk.usage.completion_tokens };
-        const { content, refusal, reasoning_content, tool_calls } = chunk.choices?.[0]?.delta ?? {};
-        turn.thought += reasoning_content ?? "";
-        for (const piece of tool_calls ?? []) {
-          const made = (turn.calls[piece.index] ??= { name: "", arguments: "" });
-          made.name += piece.function?.name ?? "";
-          made.arguments += piece.function?.arguments ?? "";
-        }
-        if (content || refusal) text(content ?? refusal);
-        heard?.(turn);
-      }
-    } else {
-      if (!side.model && !side.own) return { ...turn, error: { message: w.model_first } };
-      const body = { prompt: { id: side.prompt, version: side.at, variables }, stream: true, store: false };
-      if (side.model) body.model = side.model;
-      if (tools.length) body.tools = tools;
-      for await (const event of respond(body, signal, opened)) {
-        if (event.type === "response.output_text.delta" || event.type === "response.refusal.delta") text(event.delta);
-        else if (event.type.startsWith("response.reasoning") && event.type.endsWith(".delta")) turn.thought += event.delta;
-        else if (event.type === "response.output_item.done" && event.item?.type === "function_call") turn.calls.push(event.item);
-        if (event.response?.model) turn.model = event.response.model;
-        if (event.response?.usage) turn.usage = { input: event.response.usage.input_tokens, output: event.response.usage.output_tokens };
-        heard?.(turn);
-      }
+    if (edited(side) && !side.source.trim()) return { ...turn, error: { message: w.no_source } };
+    if (!side.model && !side.own) return { ...turn, error: { message: w.model_first } };
+    const body = { prompt: { ...(await named(side, signal)), variables }, stream: true, store: false };
+    if (side.model) body.model = side.model;
+    if (tools.length) body.tools = tools;
+    for await (const event of respond(body, signal, opened)) {
+      if (event.type === "response.output_text.delta" || event.type === "response.refusal.delta") text(event.delta);
+      else if (event.type.startsWith("response.reasoning") && event.type.endsWith(".delta")) turn.thought += event.delta;
+      else if (event.type === "response.output_item.done" && event.item?.type === "function_call") turn.calls.push(event.item);
+      if (event.response?.model) turn.model = event.response.model;
+      if (event.response?.usage) turn.usage = { input: event.response.usage.input_tokens, output: event.response.usage.output_tokens };
+      heard?.(turn);
     }
   } catch (error) {
     turn.error = error;

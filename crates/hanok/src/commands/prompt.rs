@@ -115,7 +115,7 @@ async fn render(
     let found = library.resolve(name, at).await?;
     let mut context = Context::default();
     if let Some(wish) = found.prompt.wish(variables, &[]) {
-        let examples = wiring::prompt_examples(effective);
+        let examples = wiring::prompt_examples_to_read(effective)?;
         let cx = CallContext::unrecorded();
         context.examples = examples.examples(&cx, &wish.dataset, wish.count, wish.near.as_deref()).await?;
     }

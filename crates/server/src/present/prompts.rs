@@ -261,11 +261,21 @@ pub(crate) async fn playground(
     });
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id);
     let models = models.filter(|id| !id.starts_with("prompt/") && !id.starts_with("hanok/")).collect();
-    Ok(PlaygroundView { prompts, models, chosen, datasets: datasets(house).await })
+    Ok(PlaygroundView { prompts, models, chosen, datasets: datasets(house).await? })
 }
 
-/// Files of datasets below the folder of the configuration.
-async fn datasets(house: &House) -> Vec<String> {
+/// Datasets that rows can be had of: files below the folder of the configuration, and those of the store.
+async fn datasets(house: &House) -> Result<Vec<String>, Problem> {
+    let stored = house.traces.store().datasets().list().await;
+    let stored = stored.map_err(|error| crate::api::trace_problem(&error.into()))?;
+    let mut names = files(house).await;
+    names.extend(stored.into_iter().map(|dataset| dataset.name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+async fn files(house: &House) -> Vec<String> {
     let folder = house.prompts.folder().parent().map(|folder| folder.join("datasets"));
     let Some(Ok(mut entries)) = (match folder {
         Some(folder) => Some(tokio::fs::read_dir(folder).await),
@@ -279,6 +289,5 @@ async fn datasets(house: &House) -> Vec<String> {
         let name = entry.file_name();
         names.extend(name.to_str().and_then(|name| name.strip_suffix(".jsonl")).map(str::to_owned));
     }
-    names.sort();
     names
 }

@@ -1,13 +1,13 @@
 //! What holds for the pages on prompts.
 
-use crate::prompt_scores::{Scored, Tried, VersionScores};
-use hanok_eval::report::Interval;
 use super::view_prompts::{
     LabelRow, MoveRow, PlaygroundView, PromptDraft, PromptPage, PromptRow, PromptsView, VersionFigures,
     VersionRow,
 };
 use super::*;
+use crate::prompt_scores::{Scored, Tried, VersionScores};
 use hanok_base::Timestamp;
+use hanok_eval::report::Interval;
 use hanok_prompt::{Diff, Partials, Prompt};
 use maud::Markup;
 
