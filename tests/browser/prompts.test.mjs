@@ -1,6 +1,7 @@
 // Prompts in the browser: the list, one prompt, the playground; at the top and below a path.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -34,6 +35,9 @@ before(async () => {
     await writeFile(join(data, "../prompts/broken.prompt"), BROKEN);
     const rows = [1, 2, 3].map((n) => JSON.stringify({ input: { ticket: `Where is parcel ${n}?` }, expected: "On its way" }));
     await writeFile(join(data, "../datasets/tickets.jsonl"), rows.join("\n"));
+    const stored = [["Stored one?", "One"], ["Stored two?", "Two"]].map(([ticket, expected]) => JSON.stringify({ input: { ticket }, expected }));
+    await writeFile(join(data, "../stored.jsonl"), stored.join("\n"));
+    execFileSync(process.env.HANOK_BIN, ["dataset", "add", "stored", "--file", "stored.jsonl", "--data", data], { cwd: join(data, ".."), stdio: "ignore" });
   };
   [house, fresh] = await Promise.all([hanok({ config: providers(above), seed }), hanok()]);
   proxy = await below(house, "/x/");
@@ -145,6 +149,36 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
         await eventually(async () => (await page.locator("#results-state").textContent()) === "4 of 4 answers", "the answers");
         assert.match(await page.locator("#results td").nth(2).textContent(), /Where is parcel 1\?/);
         assert.deepEqual(await serious(page), []);
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+
+    test("a draft is asked what the saved prompt would be, with tools and rows of the store", async () => {
+      const { page, faults, close } = await open(`${base()}/playground?prompt=answer`);
+      try {
+        await page.locator(".side").nth(1).locator("[data-remove]").click();
+        const side = page.locator(".side");
+        await side.locator("summary").first().click();
+        await side.locator("[data-source]").fill("---\nmodel: fast\nhanok.examples: {dataset: stored, count: 1}\n---\n{{ticket}}");
+        await page.fill("#var-ticket", "Is it blue?");
+        await page.locator("#play-form summary").click();
+        await page.fill("#tools", JSON.stringify([{ name: "look", parameters: { type: "object", properties: {} } }]));
+        await fetch(`${above.url}/_requests`, { method: "DELETE" });
+        await page.click("#run");
+        await side.locator("[data-meta] a").waitFor();
+        const [sent] = (await (await fetch(`${above.url}/_requests`)).json()).map(({ body }) => JSON.parse(Buffer.from(body, "base64").toString()));
+        assert.deepEqual(sent.messages.map(({ content }) => content), ["Stored one?", "One", "Is it blue?"]);
+        assert.equal(sent.tools[0].function.name, "look");
+        const trace = await side.locator("[data-meta] a").getAttribute("href");
+        const recorded = await (await fetch(`${house.url}/api/traces/${trace.split("/").at(-1)}`)).json();
+        assert.match(JSON.stringify(recorded), /"hanok.prompt.version":"draft"/);
+        await page.fill("#dataset", "stored");
+        await page.fill("#count", "2");
+        await page.click("#run-rows");
+        await eventually(async () => (await page.locator("#results-state").textContent()) === "2 of 2 answers", "the answers");
+        assert.match(await page.locator("#results").textContent(), /Stored two\?/);
         assert.deepEqual(faults, []);
       } finally {
         await close();

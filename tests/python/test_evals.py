@@ -262,7 +262,7 @@ def test_a_configuration_of_promptfoo_is_run(tmp_path):
     assert done.code == 0 and "ruby" in done.err and "python3" in done.err
     for name in ["p-p1-m1.toml", "p-p2-m1.toml"]:
         ran = hanok("eval", "run", name, "--json", cwd=tmp_path)
-        assert "kept, not run: 1 of 3 assertions" in ran.err, ran.err
+        assert "kept, not run: 1 of 4 assertions" in ran.err, ran.err
         scores = {score["name"]: score for score in json.loads(ran.out)["report"]["scores"]}
         assert scores["contains"]["mean"] == 1 and scores["icontains-any"]["mean"] == 1 and scores["python"]["mean"] == 1
         assert scores["ruby"]["failed"] == 1 and scores["pass"]["valued"] == 2

@@ -9,6 +9,8 @@ use std::sync::Arc;
 const PREFIX: &str = "draft:";
 /// Drafts that are kept, the newest.
 const MOST: usize = 256;
+/// Digits of a draft's hash that name it.
+const DIGITS: usize = 24;
 
 /// Drafts that can be called, by names that their contents make.
 #[derive(Default)]
@@ -20,7 +22,8 @@ impl Drafts {
     /// Keeps a draft, and gives the name to call it by. The same text has the same name.
     pub fn keep(&self, prompt: Prompt) -> String {
         let content = format!("{}\n{}", prompt.name(), prompt.version().as_str());
-        let name = format!("{PREFIX}{}", blake3::hash(content.as_bytes()).to_hex());
+        let hash = blake3::hash(content.as_bytes()).to_hex();
+        let name: String = PREFIX.chars().chain(hash.chars().take(DIGITS)).collect();
         let mut kept = self.kept.lock();
         kept.retain(|(known, _)| *known != name);
         if kept.len() >= MOST {

@@ -1,7 +1,8 @@
 //! What versions of prompts were scored, live and by experiments, each number with its interval.
 
 use hanok_base::{ErrorKind, Problem};
-use hanok_eval::report::{Interval, Report, ScoreKind};
+use hanok_eval::Ran;
+use hanok_eval::report::{Interval, ScoreKind};
 use hanok_stats::interval::{mean_of_sums, wilson};
 use hanok_store::{PromptScores, Store, StoreError};
 use serde::Serialize;
@@ -24,7 +25,7 @@ pub struct Scored {
     /// The mean with its interval, where there is enough for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Interval>,
-    /// How many have a value.
+    /// What the mean rests on: scores with a value, and of an experiment rows or clusters of them.
     pub n: usize,
     /// How many there are, those that are words or have no value among them.
     pub count: usize,
@@ -74,14 +75,15 @@ pub async fn read(store: &Store, name: Option<&str>, project: Option<&str>) -> R
         if of.experiments.len() >= EXPERIMENTS || of.experiments.iter().any(|known| known.name == one.name) {
             continue;
         }
-        match serde_json::from_str::<Report>(&one.report) {
-            Ok(report) => {
-                let scores = report.scores.into_iter().map(|score| Scored {
+        match serde_json::from_str::<Ran>(&one.report) {
+            Ok(ran) => {
+                let tries = ran.report.tries;
+                let scores = ran.report.scores.into_iter().map(|score| Scored {
                     is_share: score.kind == ScoreKind::Truth,
                     mean: score.mean,
+                    n: score.estimate.map_or(score.valued, |of| of.n),
                     estimate: score.estimate,
-                    n: score.valued,
-                    count: report.tries,
+                    count: tries,
                     name: score.name,
                 });
                 of.experiments.push(Tried { id: one.id, name: one.name, scores: scores.collect() });
