@@ -45,6 +45,14 @@ before(async () => {
   const call = (place, method, body) => fetch(`${house.url}/api/prompts/answer${place}`, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   await call("/labels", "POST", { label: "production", to: "latest" });
   await call("", "PUT", { source: ANSWER.replace("0.7", "0.2") });
+  // What the file's version was scored: by an experiment, and by people.
+  const rows = '{ input = { ticket = "Where is it?" } }, { input = { ticket = "Is it blue?" } }, { input = { ticket = "환불해 주세요" } }';
+  const scorer = (name, value) => `[[scorers]]\nkind = "contains"\nname = "${name}"\nvalue = "${value}"\n`;
+  await writeFile(join(house.folder, "tickets.toml"), `dataset = { rows = [${rows}] }\n[task]\nkind = "prompt"\nprompt = "answer"\n${scorer("asks back", "?")}${scorer("short", "")}${scorer("names the parcel", "parcel")}`);
+  execFileSync(process.env.HANOK_BIN, ["eval", "run", "tickets.toml"], { cwd: house.folder, stdio: "ignore" });
+  const called = await fetch(`${house.url}/v1/chat/completions`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ model: "prompt/answer", messages: [], metadata: { ticket: "x" } }) });
+  const score = { trace_id: called.headers.get("x-hanok-trace-id"), name: "helpful", value: true };
+  await eventually(async () => (await fetch(`${house.url}/api/scores`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(score) })).ok, "the score");
   await launch();
 });
 after(async () => {
@@ -124,6 +132,19 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
         await page.waitForSelector(`button:text-is('Roll back to ${first}')`);
         await page.click(`button:text-is('Roll back to ${first}')`);
         await eventually(async () => (await page.locator(".label-row a.mono").textContent()) === first, "the label's way back");
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+
+    test("a version shows what it was scored", async () => {
+      const { page, faults, close } = await open(`${base()}/prompts/answer`);
+      try {
+        const scores = page.locator("section:has(#scores)");
+        assert.match(await scores.textContent(), /asks back.*tickets #1.*66\.7 %.*helpful.*Live calls.*100\.0 %/s);
+        await scores.getByText("tickets #1").first().click();
+        await page.waitForURL(/experiments\/1$/);
         assert.deepEqual(faults, []);
       } finally {
         await close();

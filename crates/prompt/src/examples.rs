@@ -174,7 +174,7 @@ impl Examples {
             match self.by_vectors(cx, &**embedder, rows, text, count).await {
                 Ok(near) => return near,
                 Err(error) => {
-                    tracing::warn!(error, "examples are chosen by words: the embedder does not answer")
+                    tracing::warn!(error, "examples are chosen by words: the embedder does not answer");
                 }
             }
         }

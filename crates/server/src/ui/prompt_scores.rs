@@ -65,7 +65,10 @@ fn row(page: &Page, score: &Scored, by: &Markup) -> Markup {
     let is_share = score.is_share;
     html! { tr {
         td { (score.name) } td { (by) }
-        td.num { @match score.mean { Some(mean) => { (effects::mean(mean, is_share)) } None => { span.dim { "–" } } } }
+        td.num {
+            @match score.mean { Some(mean) => { (effects::mean(mean, is_share)) } None => { span.dim { "–" } } }
+            @if let Some(of) = &score.estimate { span.phone.meta { (effects::interval(e, of, is_share)) } }
+        }
         td.num.desk.soft { @match &score.estimate { Some(of) => { (effects::interval(e, of, is_share)) } None => { "–" } } }
         td.num { (format::count(score.n as u64)) }
     } }
