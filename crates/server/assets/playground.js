@@ -66,6 +66,8 @@ const offer = (side) => {
   part(side, "at").value = side.at;
 };
 const load = async (side) => {
+  // What was on its way for another choice is not this one's.
+  const turn = (side.loading = {});
   const notes = part(side, "notes");
   notes.replaceChildren();
   offer(side);
@@ -76,7 +78,6 @@ const load = async (side) => {
     await read(side);
     return;
   }
-  const turn = (side.loading = {});
   try {
     const found = await ask(`api/prompts/${place(side.prompt)}?at=${encodeURIComponent(side.at)}`);
     if (side.loading !== turn) return;
