@@ -1,6 +1,7 @@
 // Prompts in the browser: the list, one prompt, the playground; at the top and below a path.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -34,6 +35,9 @@ before(async () => {
     await writeFile(join(data, "../prompts/broken.prompt"), BROKEN);
     const rows = [1, 2, 3].map((n) => JSON.stringify({ input: { ticket: `Where is parcel ${n}?` }, expected: "On its way" }));
     await writeFile(join(data, "../datasets/tickets.jsonl"), rows.join("\n"));
+    const stored = [["Stored one?", "One"], ["Stored two?", "Two"]].map(([ticket, expected]) => JSON.stringify({ input: { ticket }, expected }));
+    await writeFile(join(data, "../stored.jsonl"), stored.join("\n"));
+    execFileSync(process.env.HANOK_BIN, ["dataset", "add", "stored", "--file", "stored.jsonl", "--data", data], { cwd: join(data, ".."), stdio: "ignore" });
   };
   [house, fresh] = await Promise.all([hanok({ config: providers(above), seed }), hanok()]);
   proxy = await below(house, "/x/");
@@ -41,6 +45,14 @@ before(async () => {
   const call = (place, method, body) => fetch(`${house.url}/api/prompts/answer${place}`, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   await call("/labels", "POST", { label: "production", to: "latest" });
   await call("", "PUT", { source: ANSWER.replace("0.7", "0.2") });
+  // What the file's version was scored: by an experiment, and by people.
+  const rows = '{ input = { ticket = "Where is it?" } }, { input = { ticket = "Is it blue?" } }, { input = { ticket = "환불해 주세요" } }';
+  const scorer = (name, value) => `[[scorers]]\nkind = "contains"\nname = "${name}"\nvalue = "${value}"\n`;
+  await writeFile(join(house.folder, "tickets.toml"), `dataset = { rows = [${rows}] }\n[task]\nkind = "prompt"\nprompt = "answer"\n${scorer("asks back", "?")}${scorer("short", "")}${scorer("names the parcel", "parcel")}`);
+  execFileSync(process.env.HANOK_BIN, ["eval", "run", "tickets.toml"], { cwd: house.folder, stdio: "ignore" });
+  const called = await fetch(`${house.url}/v1/chat/completions`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ model: "prompt/answer", messages: [], metadata: { ticket: "x" } }) });
+  const score = { trace_id: called.headers.get("x-hanok-trace-id"), name: "helpful", value: true };
+  await eventually(async () => (await fetch(`${house.url}/api/scores`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(score) })).ok, "the score");
   await launch();
 });
 after(async () => {
@@ -126,6 +138,19 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
       }
     });
 
+    test("a version shows what it was scored", async () => {
+      const { page, faults, close } = await open(`${base()}/prompts/answer`);
+      try {
+        const scores = page.locator("section:has(#scores)");
+        assert.match(await scores.textContent(), /asks back.*tickets #1.*66\.7 %.*helpful.*Live calls.*100\.0 %/s);
+        await scores.getByText("tickets #1").first().click();
+        await page.waitForURL(/experiments\/1$/);
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+
     test("sides run at once, drafts are filled in, rows make a table", async () => {
       const { page, faults, close } = await open(`${base()}/playground?prompt=answer`);
       try {
@@ -145,6 +170,36 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
         await eventually(async () => (await page.locator("#results-state").textContent()) === "4 of 4 answers", "the answers");
         assert.match(await page.locator("#results td").nth(2).textContent(), /Where is parcel 1\?/);
         assert.deepEqual(await serious(page), []);
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+
+    test("a draft is asked what the saved prompt would be, with tools and rows of the store", async () => {
+      const { page, faults, close } = await open(`${base()}/playground?prompt=answer`);
+      try {
+        await page.locator(".side").nth(1).locator("[data-remove]").click();
+        const side = page.locator(".side");
+        await side.locator("summary").first().click();
+        await side.locator("[data-source]").fill("---\nmodel: fast\nhanok.examples: {dataset: stored, count: 1}\n---\n{{ticket}}");
+        await page.fill("#var-ticket", "Is it blue?");
+        await page.locator("#play-form summary").click();
+        await page.fill("#tools", JSON.stringify([{ name: "look", parameters: { type: "object", properties: {} } }]));
+        await fetch(`${above.url}/_requests`, { method: "DELETE" });
+        await page.click("#run");
+        await side.locator("[data-meta] a").waitFor();
+        const [sent] = (await (await fetch(`${above.url}/_requests`)).json()).map(({ body }) => JSON.parse(Buffer.from(body, "base64").toString()));
+        assert.deepEqual(sent.messages.map(({ content }) => content), ["Stored one?", "One", "Is it blue?"]);
+        assert.equal(sent.tools[0].function.name, "look");
+        const trace = await side.locator("[data-meta] a").getAttribute("href");
+        const recorded = await (await fetch(`${house.url}/api/traces/${trace.split("/").at(-1)}`)).json();
+        assert.match(JSON.stringify(recorded), /"hanok.prompt.version":"draft"/);
+        await page.fill("#dataset", "stored");
+        await page.fill("#count", "2");
+        await page.click("#run-rows");
+        await eventually(async () => (await page.locator("#results-state").textContent()) === "2 of 2 answers", "the answers");
+        assert.match(await page.locator("#results").textContent(), /Stored two\?/);
         assert.deepEqual(faults, []);
       } finally {
         await close();

@@ -322,14 +322,20 @@ def cli_in(folder, args, code):
 
 
 def test_a_configuration_of_promptfoo_is_run(tmp_path):
+    (tmp_path / "rows.csv").write_text("name,__expected\nAnna,icontains-any: anna,\n")
     (tmp_path / "p.yaml").write_text(
-        "prompts: ['Hello {{name}}']\nproviders: [echo]\n"
-        "tests:\n- vars: {name: 민수}\n  assert: [{type: contains, value: 민수}, {type: javascript, value: 'true'}]\n"
+        "prompts: ['Hello {{name}}', 'Bye {% if name %}{{name | upper}}{% endif %}']\nproviders: [echo]\n"
+        "tests:\n- file://rows.csv\n"
+        "- vars: {name: 민수}\n  assert: [{type: contains, value: 민수}, {type: ruby, value: 'true'}]\n"
+        "- vars: {name: Bob}\n  assert: [{type: python, value: \"context['vars']['name'].upper() in output.upper()\"}]\n"
     )
-    done = hanok("eval", "import", "p.yaml", "-o", "p.toml", cwd=tmp_path)
-    assert done.code == 0 and "javascript" in done.err
-    ran = run_json("p.toml", cwd=tmp_path)
-    scores = {score["name"]: score for score in ran["report"]["scores"]}
-    assert scores["contains"]["mean"] == 1 and scores["javascript"]["failed"] == 1 and scores["pass"]["valued"] == 0
-    assert hanok("eval", "export", "p.toml", "-o", "back.yaml", cwd=tmp_path).code == 0
-    assert "javascript" in (tmp_path / "back.yaml").read_text()
+    done = hanok("eval", "import", "p.yaml", "-o", "p.toml", "--all", cwd=tmp_path)
+    assert done.code == 0 and "ruby" in done.err and "python3" in done.err
+    for name in ["p-p1-m1.toml", "p-p2-m1.toml"]:
+        ran = hanok("eval", "run", name, "--json", cwd=tmp_path)
+        assert "kept, not run: 1 of 4 assertions" in ran.err, ran.err
+        scores = {score["name"]: score for score in json.loads(ran.out)["report"]["scores"]}
+        assert scores["contains"]["mean"] == 1 and scores["icontains-any"]["mean"] == 1 and scores["python"]["mean"] == 1
+        assert scores["ruby"]["failed"] == 1 and scores["pass"]["valued"] == 2
+    assert hanok("eval", "export", "p-p2-m1.toml", "-o", "back.yaml", cwd=tmp_path).code == 0
+    assert "ruby" in (tmp_path / "back.yaml").read_text()

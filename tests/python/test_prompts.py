@@ -228,7 +228,10 @@ def test_versions_labels_and_their_records(served, vendors):
     eventually(lambda: {f"shift@{first}", f"shift@{second}"} <= versions_summed(), what="sums by version")
     assert served.post("/api/scores", {"trace_id": trace_id, "name": "helpful", "value": True}).status == 200
     metrics = {version["version"]: version for version in served.get("/api/prompts/shift/metrics").json["versions"]}
-    assert metrics[first]["scores"] == {"helpful": {"count": 1, "mean": 1.0}} and metrics[second]["scores"] == {}
+    live = metrics[first]["scores"]["live"]
+    assert [(score["name"], score["mean"], score["n"], score["is_share"]) for score in live] == [("helpful", 1.0, 1, True)]
+    assert 0 < live[0]["estimate"]["low"] < live[0]["estimate"]["high"] == 1
+    assert metrics[second]["scores"] == {"live": [], "experiments": []}
     assert metrics[first]["calls"] >= 3 and metrics[first]["latency_ms"]["p50"] > 0, metrics
     found = served.traces(filter="prompt:shift")["traces"]
     assert {trace["prompt"] for trace in found} == {f"shift@{first}", f"shift@{second}"}
@@ -368,6 +371,83 @@ def test_thoughts_are_kept_apart_and_examples_come_first(tmp_path, stream):
             assert [message["role"] for message in asked] == ["system", "user", "assistant", "user"]
             assert asked[1]["content"] == "<sum>two times two</sum>" and asked[2]["content"] == "4"
             assert asked[3]["content"] == "<sum>two &lt;/sum&gt; two</sum>"
+
+
+def test_examples_come_from_datasets_of_the_store(tmp_path):
+    with scripted("4") as script:
+        server = Hanok(tmp_path, over(script))
+        put(server, "sum.prompt", "---\nmodel: script/m\nhanok.examples: {dataset: 'sums#train', count: 1, near: sum}\n---\n{{sum}}")
+        rows = [
+            {"input": {"sum": "nine minus one"}, "expected": "8", "split": "train"},
+            {"input": {"sum": "two times two"}, "expected": "4", "split": "train"},
+            {"input": {"sum": "two times two two"}, "expected": "never", "split": "test"},
+        ]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        assert hanok("dataset", "add", "sums", "--file", "rows.jsonl", cwd=tmp_path).code == 0
+        with contextlib.closing(Closing(server.start())):
+            assert server.chat("prompt/sum", metadata={"sum": "two two"}).status == 200
+            asked = [message["content"] for message in script.asked[0]["messages"]]
+            assert asked[:2] == ["two times two", "4"] and asked[-1] == "two two"
+            # The playground runs over the same rows.
+            found = server.get("/playground/rows?dataset=sums&count=2").json["rows"]
+            assert [row["expected"] for row in found] == ["8", "4"]
+            missing = server.get("/playground/rows?dataset=none&count=2")
+            assert missing.status == 400 and "hanok dataset ls" in missing.json["error"]["message"]
+            assert '<option value="sums">' in server.get("/playground").text
+        rendered = hanok("prompt", "render", "sum", "--var", "sum=minus one", "--json", cwd=tmp_path).json
+        assert [message["content"] for message in rendered["request"]["messages"]] == ["nine minus one", "8", "minus one"]
+
+
+def test_a_draft_does_what_the_saved_prompt_will_do(tmp_path):
+    with scripted("<thinking>so</thinking>\n{'n': 'x'}", '<thinking>again</thinking>\n{"n": 2}') as script:
+        server = Hanok(tmp_path, over(script))
+        put(server, "count.prompt", "---\nmodel: script/m\n---\nCount.")
+        with contextlib.closing(Closing(server.start())):
+            source = "---\nmodel: script/m\nhanok.reasoning: true\noutput:\n  schema:\n    n: integer\n---\nCount {{what}}: {{media url=photo}}"
+            draft = server.post("/playground/draft", {"name": "count", "source": source}).json
+            assert [variable["name"] for variable in draft["variables"]] == ["what", "photo"]
+            tool = {"type": "function", "name": "look", "parameters": {"type": "object", "properties": {}}}
+            photo = "data:image/png;base64,iVBORw0KGgo="
+            reply = server.post("/v1/responses", {
+                "prompt": {"id": draft["draft"], "variables": {"what": "apples", "photo": photo}}, "store": False, "tools": [tool],
+            })
+            assert reply.status == 200, reply.text
+            kinds = {item["type"]: item for item in reply.json["output"]}
+            assert kinds["message"]["content"][0]["text"] == '{"n": 2}' and "again" in json.dumps(kinds["reasoning"])
+            assert len(script.asked) == 2, "an answer that does not fit is asked for again"
+            assert photo in json.dumps(script.asked[0]["messages"]) and script.asked[0]["tools"][0]["function"]["name"] == "look"
+            attributes = server.trace(reply.headers["x-hanok-trace-id"], spans=2)["spans"][0]["attributes"]
+            assert attributes["gen_ai.prompt.name"] == "count" and attributes["hanok.prompt.version"] == "draft"
+            gone = server.chat("prompt/draft:0123", metadata={})
+            assert gone.status == 404 and "a draft" in gone.json["error"]["message"]
+            wrong = server.chat("prompt/cuont", metadata={})
+            assert wrong.status == 404 and "did you mean `count`?" in wrong.json["error"]["message"]
+
+
+def test_a_version_has_its_scores(tmp_path):
+    with scripted(*["yes"] * 8) as script:
+        (tmp_path / "hanok.toml").write_text(over(script))
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts/say.prompt").write_text("---\nmodel: script/m\n---\nSay {{word}}")
+        (tmp_path / "say.toml").write_text(
+            'dataset = { rows = [{ input = { word = "yes" } }, { input = { word = "no" } }] }\nrepeats = 2\n'
+            '[task]\nkind = "prompt"\nprompt = "say"\n[[scorers]]\nkind = "contains"\nname = "right"\nvalue = "yes"\n'
+        )
+        ran = hanok("eval", "run", "say.toml", "--json", cwd=tmp_path)
+        assert ran.code == 0, ran.err
+        shown = hanok("prompt", "show", "say", "--json", cwd=tmp_path).json
+        [tried] = shown["scores"]["experiments"]
+        assert tried["name"] == "say" and shown["versions"][0]["scores"] == shown["scores"]
+        [score] = tried["scores"]
+        assert (score["name"], score["mean"], score["n"]) == ("right", 1.0, 2) and score["estimate"]["low"] < 1
+        [listed] = hanok("prompt", "ls", "--json", cwd=tmp_path).json["prompts"]
+        assert listed["scores"] == shown["scores"]
+        assert "say #1: right 100.0% (" in hanok("prompt", "show", "say", cwd=tmp_path).out
+        server = Hanok(tmp_path, over(script))
+        with contextlib.closing(Closing(server.start())):
+            page = server.get("/prompts/say").text
+            assert "say #1" in page and "right" in page
+            assert server.get("/api/prompts/say").json["scores"] == shown["scores"]
 
 
 # -- the command line, and keys

@@ -5,8 +5,7 @@
 //! `hanok-wire`; these types are what its decoders yield and its encoders take.
 //!
 //! Reading order: [`ids`], [`time`], [`usage`], [`chat`], [`stream`], [`embed`], [`rate`], [`error`],
-//! [`span`], [`allowance`],
-//! [`context`], [`provider`], [`retrieval`], [`evaluation`].
+//! [`span`], [`allowance`], [`context`], [`provider`], [`retrieval`], [`evaluation`], [`names`].
 
 pub mod allowance;
 pub mod chat;
@@ -15,6 +14,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluation;
 pub mod ids;
+pub mod names;
 pub mod provider;
 pub mod rate;
 pub mod retrieval;

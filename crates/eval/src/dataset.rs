@@ -14,6 +14,7 @@ mod table;
 
 pub use row::Columns;
 pub use source::{Rows, of_file, of_values};
+pub(crate) use table::Records;
 
 use crate::file::FileError;
 use crate::keeper::{KeepError, Keeper};

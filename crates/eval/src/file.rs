@@ -1,5 +1,6 @@
 //! Files people write: TOML with errors that name file, line and the likely spelling.
 
+pub use hanok_base::names::nearest;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -59,21 +60,8 @@ pub fn line_of(text: &str, at: usize) -> usize {
 
 /// A message of serde with the likely spelling, where it is about an unknown name and lists the known ones.
 pub fn suggested(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = quoted.next().filter(|_| message.contains("unknown "));
-    let likely = unknown.and_then(|unknown| nearest(unknown, quoted));
-    match likely {
+    match hanok_base::names::meant(message, []) {
         Some(name) => format!("{message}; did you mean `{name}`?"),
         None => message.to_owned(),
     }
-}
-
-/// The name most like an unknown one, if any is like it at all.
-pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }

@@ -2,14 +2,13 @@
 //!
 //! What is read is kept whole under `[source]`, so that what has no counterpart here is given back as it came. What
 //! was changed since counts more. An assertion without a counterpart is kept as a scorer of the kind `unsupported`,
-//! which fails and never passes.
+//! which fails and never passes. What does not run is told at import, and stands in the eval's file to be told when it
+//! is run.
 
-mod assertions;
+mod code;
 mod openai;
 mod promptfoo;
 pub mod rows;
-
-pub use assertions::{from_scorer, to_scorer};
 
 use crate::file::{self, FileError};
 use crate::spec::Spec;
@@ -34,6 +33,17 @@ pub struct Exported {
     pub notes: Vec<String>,
 }
 
+/// What is to be made of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// The model that is asked, in place of the file's.
+    pub model: Option<&'a str>,
+    /// The model that judges where the file names none of ours; the one that is asked where this is not given.
+    pub judge: Option<&'a str>,
+    /// Which of several.
+    pub choice: Choice,
+}
+
 /// Which of several prompts and providers of a file are meant, from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
@@ -44,8 +54,9 @@ pub struct Choice {
 }
 
 /// Reads another program's file: YAML or JSON of promptfoo or of `OpenAI`'s registry, or `OpenAI`'s samples in JSON
-/// Lines. `model` is asked where the file names none.
-pub fn read(path: &Path, model: Option<&str>, choice: Choice) -> Result<Imported, FileError> {
+/// Lines.
+pub fn read(path: &Path, wanted: Wanted<'_>) -> Result<Imported, FileError> {
+    let model = wanted.model;
     let is_lines = path.extension().is_some_and(|ending| ending == "jsonl");
     if is_lines {
         return openai::samples(path, model);
@@ -54,9 +65,20 @@ pub fn read(path: &Path, model: Option<&str>, choice: Choice) -> Result<Imported
     let (eval, notes) = if openai::is_registry(&document) {
         openai::registry(&document, model).map_err(|reason| FileError::whole(path, reason))?
     } else {
-        promptfoo::eval(path, &document, model, choice).map_err(|reason| FileError::whole(path, reason))?
+        promptfoo::eval(path, &document, wanted).map_err(|reason| FileError::whole(path, reason))?
     };
     Ok(Imported { toml: toml_of(path, &eval)?, notes })
+}
+
+/// Every pair of a prompt and a provider that a file has.
+pub fn choices(path: &Path) -> Result<Vec<Choice>, FileError> {
+    if path.extension().is_some_and(|ending| ending == "jsonl") {
+        return Ok(vec![Choice::default()]);
+    }
+    let (prompts, providers) = promptfoo::counts(path, &yaml(path, &file::read(path)?)?);
+    Ok((0..prompts)
+        .flat_map(|prompt| (0..providers).map(move |provider| Choice { prompt, provider }))
+        .collect())
 }
 
 /// Writes an eval for another program: promptfoo's YAML, or `OpenAI`'s samples where the file ends in `.jsonl`.
@@ -71,7 +93,9 @@ pub fn write(spec: &Spec, into: &Path) -> Result<Exported, FileError> {
 
 /// YAML as JSON; words such as `yes` stay words.
 pub(crate) fn yaml(path: &Path, text: &str) -> Result<Value, FileError> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    // One anchor for hundreds of tests is no attack; how much aliases may come to is limited all the same.
+    let budget = serde_saphyr::budget! { enforce_alias_anchor_ratio: false };
+    let options = serde_saphyr::options! { strict_booleans: true, budget: budget };
     serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| FileError::whole(path, error.to_string()))
 }

@@ -183,6 +183,12 @@ pub struct Source {
     pub model: Option<String>,
     /// All of it, as JSON.
     pub document: String,
+    /// What of it does not run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Hashes of what was made of it, so that what was changed since is told apart.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, String>,
 }
 
 /// Which rows: a file's path, or a table.

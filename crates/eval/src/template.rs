@@ -1,11 +1,19 @@
-//! Texts with `{{variables}}`: a name, or a way into data (`{{user.name}}`, `{{turns.0.content}}`). Nothing else: what
-//! needs conditions or loops is a prompt of the house.
+//! Texts with `{{variables}}`: a name, or a way into data (`{{user.name}}`, `{{turns.0.content}}`). A text with Jinja's
+//! tags (`{% if … %}`) or expressions (`{{name | upper}}`) is one of Jinja's.
+
+mod jinja;
 
 use hanok_base::Object;
 use serde_json::Value;
 
+/// What a variable is in place of one that there is nothing for: why, under this only member. Such a row is not tried.
+pub(crate) const UNSUPPORTED: &str = "unsupported";
+
 /// Fills in a template. An error names what is missing, lower case.
 pub(crate) fn fill(template: &str, variables: &Object) -> Result<String, String> {
+    if jinja::has_tags(template) {
+        return jinja::render(template, usable(variables)?);
+    }
     let mut filled = String::with_capacity(template.len() + 64);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -15,14 +23,33 @@ pub(crate) fn fill(template: &str, variables: &Object) -> Result<String, String>
         };
         let name = name.trim();
         let Some(value) = at(variables, name) else {
+            if jinja::is_expression(name) {
+                return jinja::render(template, usable(variables)?);
+            }
             let known: Vec<&str> = variables.keys().map(String::as_str).collect();
             return Err(format!("the row has no variable `{name}`; it has: {}", known.join(", ")));
         };
+        if let Some(why) = unsupported(value) {
+            return Err(format!("the variable `{name}` is not supported: {why}"));
+        }
         filled.push_str(&text(value));
         rest = behind;
     }
     filled.push_str(rest);
     Ok(filled)
+}
+
+fn unsupported(value: &Value) -> Option<&str> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    members.get(UNSUPPORTED)?.as_str()
+}
+
+/// Variables all of which can be used: which ones an expression takes is not known.
+fn usable(variables: &Object) -> Result<&Object, String> {
+    match variables.iter().find_map(|(name, value)| Some((name, unsupported(value)?))) {
+        Some((name, why)) => Err(format!("the variable `{name}` is not supported: {why}")),
+        None => Ok(variables),
+    }
 }
 
 /// Fills in every text of a JSON value. A text that is one variable and nothing else becomes that variable as it is.
@@ -32,7 +59,7 @@ pub(crate) fn fill_value(value: &Value, variables: &Object) -> Result<Value, Str
             let name = template.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
             let whole =
                 name.filter(|name| !name.contains(['{', '}'])).and_then(|name| at(variables, name.trim()));
-            match whole {
+            match whole.filter(|value| unsupported(value).is_none()) {
                 Some(value) => value.clone(),
                 None => Value::String(fill(template, variables)?),
             }
@@ -91,6 +118,12 @@ mod tests {
     fn variables_are_filled_in_and_missing_ones_named() {
         let variables =
             json!({"name": "민수", "user": {"age": 7}, "turns": [{"content": "hi"}], "a.b": "dotted"});
+        let mut with_lost = variables.clone();
+        with_lost["lost"] = json!({"unsupported": "a picture"});
+        for template in ["{{lost}}", "{{lost | upper}}", "{% if lost %}{% endif %}"] {
+            let error = fill(template, with_lost.as_object().unwrap()).unwrap_err();
+            assert!(error.contains("`lost` is not supported: a picture"), "{error}");
+        }
         let variables = variables.as_object().unwrap();
         let check = |template: &str, expect: Result<&str, &str>| match (fill(template, variables), expect) {
             (Ok(filled), Ok(expect)) => assert_eq!(filled, expect),
@@ -104,6 +137,8 @@ mod tests {
         check("{{nmae}}", Err("no variable `nmae`; it has: name, user"));
         check("{{name", Err("is not closed"));
         check("{{user.age.more}}", Err("no variable"));
+        check("{% if name %}{{ name | upper }}{% endif %}!", Ok("민수!"));
+        check("{{ user.age + 1 }} of {{name}}", Ok("8 of 민수"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::route::{Entry, Model};
 use crate::target::{Target, TargetStates};
+use hanok_base::names::likeness;
 use hanok_base::{ErrorKind, ModelName, Problem, Provider};
 use std::sync::Arc;
 
@@ -220,8 +221,8 @@ fn nearest(name: &str, known: &[String]) -> Vec<String> {
     let mut scored: Vec<(f64, &String)> = known
         .iter()
         .map(|candidate| {
-            let whole = strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-            (whole.max(strsim::jaro_winkler(&bare(name), &bare(candidate))), candidate)
+            let whole = likeness(name, candidate);
+            (whole.max(likeness(&bare(name), &bare(candidate))), candidate)
         })
         .filter(|(score, _)| *score > 0.75)
         .collect();

@@ -1020,9 +1020,15 @@ pub(crate) struct EvalImport {
     /// The eval to write, which must not be there yet
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The model that is asked and that judges, where the file names none of ours
+    /// The model that is asked, in place of the file's
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
+    /// The model that judges where the file names none of ours; the one that is asked where this is not given
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) judge: Option<String>,
+    /// An eval of every pair of a prompt and a provider: NAME-p1-m1.toml, NAME-p1-m2.toml, …
+    #[arg(long, conflicts_with_all = ["prompt", "provider"])]
+    pub(crate) all: bool,
     /// Of several prompts, this one
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) prompt: usize,

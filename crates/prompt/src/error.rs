@@ -105,14 +105,3 @@ impl Fault {
         }
     }
 }
-
-/// Text that names the nearest of some names, for a message; empty where none is near.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let wanted = name.to_lowercase();
-    let near = known
-        .into_iter()
-        .map(|known| (strsim::jaro_winkler(&wanted, &known.to_lowercase()), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    near.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default()
-}

@@ -7,10 +7,11 @@
 //! adds to it), `template` (its Handlebars), `turns` (who says what), [`variables`], [`render`] (what a model is
 //! asked), `settings`, [`answer`] (how what it says is read), `structured`, [`version`], [`library`] (all
 //! prompts: `folder`, versions, labels), `watch`, [`diff`], [`examples`] (few-shot examples
-//! from files).
+//! from files and the store), [`drafts`] (prompts that nobody saved).
 
 pub mod answer;
 pub mod diff;
+pub mod drafts;
 mod error;
 pub mod examples;
 mod folder;
@@ -33,8 +34,9 @@ mod conformance;
 
 pub use answer::{Misfit, Reading, Splitter};
 pub use diff::Diff;
+pub use drafts::Drafts;
 pub use error::{Place, PromptError};
-pub use examples::FileExamples;
+pub use examples::{Examples, OpenEmbedder};
 pub use library::{Found, Library, LibraryError, Listed, Saved};
 pub use matter::Metadata;
 pub use prompt::{Partials, Prompt};

@@ -1,12 +1,19 @@
 //! All prompts: files in a folder, the versions of them that were ever seen, and the labels that stand at versions.
 
-use crate::error::{PromptError, did_you_mean};
+mod error;
+mod labels;
+
+pub use error::LibraryError;
+
+use crate::drafts::Drafts;
+use crate::error::PromptError;
 use crate::folder::{self, Files, Stamp, bad_name};
 use crate::prompt::{Partials, Prompt};
 use crate::version::VersionId;
 use hanok_base::Timestamp;
-use hanok_store::prompts::{LATEST, Moved};
-use hanok_store::{PromptMove, PromptVersion, Store, StoreError};
+use hanok_base::names::did_you_mean;
+use hanok_store::prompts::LATEST;
+use hanok_store::{PromptVersion, Store};
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -17,86 +24,6 @@ use std::sync::Arc;
 const FILE: &str = "file";
 /// Versions without a file that are kept parsed.
 const MOST_KEPT: usize = 256;
-
-/// Prompts cannot be had, or not be changed.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// There is no such prompt.
-    #[error("there is no prompt `{name}`{near}")]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The nearest name, in words; may be empty.
-        near: String,
-    },
-    /// It has neither such a label nor such a version.
-    #[error("the prompt `{name}` has no label or version `{at}`{near}; it has {known}")]
-    UnknownVersion {
-        /// The prompt.
-        name: String,
-        /// What was asked for.
-        at: String,
-        /// The nearest label, in words; may be empty.
-        near: String,
-        /// Its labels.
-        known: String,
-    },
-    /// Several versions begin so.
-    #[error("several versions of the prompt `{name}` begin with `{at}`; give more digits")]
-    Ambiguous {
-        /// The prompt.
-        name: String,
-        /// What was asked for.
-        at: String,
-    },
-    /// Its file cannot be parsed, or it cannot be rendered.
-    #[error(transparent)]
-    Prompt(#[from] PromptError),
-    /// Its file cannot be read.
-    #[error("the prompt `{name}` cannot be read: {message}")]
-    Unreadable {
-        /// The prompt.
-        name: String,
-        /// Why.
-        message: String,
-    },
-    /// A text that cannot be a prompt's name, or a label's.
-    #[error("`{name}` cannot be {what}: {why}")]
-    BadName {
-        /// The text.
-        name: String,
-        /// What it cannot be: `a prompt's name`, `a label`.
-        what: &'static str,
-        /// Why.
-        why: &'static str,
-    },
-    /// The file changed since it was looked at.
-    #[error(
-        "the file of the prompt `{name}` is no longer the version {expected} that was edited; look at it again"
-    )]
-    Changed {
-        /// The prompt.
-        name: String,
-        /// The version that was edited.
-        expected: String,
-    },
-    /// Without a data folder there is no history.
-    #[error(
-        "there are no records of prompts here; start with `hanok up`, or name the data folder with --data"
-    )]
-    NoRecords,
-    /// The folder cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The folder or file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A prompt as a list shows it.
 #[derive(Clone, Debug)]
@@ -120,6 +47,8 @@ pub struct Found {
     pub prompt: Arc<Prompt>,
     /// The label it was asked for by, where it was.
     pub label: Option<String>,
+    /// Whether nobody saved it.
+    pub is_draft: bool,
 }
 
 /// What became of an edit.
@@ -158,6 +87,7 @@ pub struct Library {
     /// One changes at a time.
     changing: tokio::sync::Mutex<()>,
     changes: tokio::sync::watch::Sender<u64>,
+    drafts: Drafts,
 }
 
 impl Library {
@@ -180,6 +110,7 @@ impl Library {
             kept: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             changes: tokio::sync::watch::channel(0).0,
+            drafts: Drafts::default(),
         };
         library.refresh().await?;
         Ok(library)
@@ -330,13 +261,24 @@ impl Library {
         self.state().partials.clone()
     }
 
+    /// Keeps a prompt that nobody saved, and gives the name to call it by.
+    pub fn draft(&self, prompt: Prompt) -> String {
+        self.drafts.keep(prompt)
+    }
+
     /// The prompt of this name: as its file is now (`None`, or `latest`), where a label stands, or of a version, by its
     /// first digits.
     pub async fn resolve(&self, name: &str, at: Option<&str>) -> Result<Found, LibraryError> {
+        if Drafts::is_name(name) {
+            let draft = self.drafts.get(name).map(|prompt| Found { prompt, label: None, is_draft: true });
+            let near = "; it was a draft, which are kept a while only".to_owned();
+            return draft.ok_or_else(|| LibraryError::Unknown { name: name.to_owned(), near });
+        }
         let state = self.state();
+        let of = |prompt, label| Found { prompt, label, is_draft: false };
         let Some(at) = at.filter(|at| *at != LATEST) else {
             let label = at.map(str::to_owned);
-            return Ok(Found { prompt: self.filed(&state, name)?, label });
+            return Ok(of(self.filed(&state, name)?, label));
         };
         let labels = state.labels.get(name);
         let (version, label) = match labels.and_then(|labels| labels.get(at)) {
@@ -347,11 +289,11 @@ impl Library {
         if let Some(Entry::Good(prompt)) = state.entries.get(name)
             && prompt.version().as_str() == version
         {
-            return Ok(Found { prompt: prompt.clone(), label });
+            return Ok(of(prompt.clone(), label));
         }
         let known = (name.to_owned(), VersionId::written(version.clone()));
         if let Some(prompt) = self.kept.lock().get(&known) {
-            return Ok(Found { prompt: prompt.clone(), label });
+            return Ok(of(prompt.clone(), label));
         }
         let filed = match state.entries.get(name) {
             Some(Entry::Good(prompt)) if prompt.version().as_str().starts_with(&version) => {
@@ -379,7 +321,7 @@ impl Library {
             (None, Some(filed)) => filed,
             (None, None) => return Err(self.no_version(&state, name, at)),
         };
-        Ok(Found { prompt, label })
+        Ok(of(prompt, label))
     }
 
     fn filed(&self, state: &State, name: &str) -> Result<Arc<Prompt>, LibraryError> {
@@ -419,70 +361,6 @@ impl Library {
         let near = did_you_mean(at, known.iter().copied());
         let known = known.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
         LibraryError::UnknownVersion { name: name.to_owned(), at: at.to_owned(), near, known }
-    }
-
-    /// All versions of a prompt that were seen, the newest first.
-    pub async fn versions(&self, name: &str) -> Result<Vec<PromptVersion>, LibraryError> {
-        let store = self.store.as_ref().ok_or(LibraryError::NoRecords)?;
-        let versions = store.prompts().versions(name).await?;
-        if versions.is_empty() && !self.state().entries.contains_key(name) {
-            return Err(self.unknown(&self.state(), name));
-        }
-        Ok(versions)
-    }
-
-    /// How the labels of a prompt moved, the newest move first.
-    pub async fn moves(&self, name: &str, limit: usize) -> Result<Vec<PromptMove>, LibraryError> {
-        let store = self.store.as_ref().ok_or(LibraryError::NoRecords)?;
-        Ok(store.prompts().moves(name, limit).await?)
-    }
-
-    /// Moves a label to where another label or version stands; a move back is one like any other. Gives where it
-    /// stands now.
-    pub async fn label(
-        &self,
-        name: &str,
-        label: &str,
-        to: Option<&str>,
-        by: &str,
-    ) -> Result<VersionId, LibraryError> {
-        check_label(label)?;
-        let store = self.store.as_ref().filter(|_| self.records).ok_or(LibraryError::NoRecords)?;
-        let found = self.resolve(name, to).await?;
-        let version = found.prompt.version().clone();
-        let _one = self.changing.lock().await;
-        // A file may hold the version and nobody have recorded it yet.
-        let moved =
-            store.prompts().move_label(name, label, Some(version.as_str()), by, Timestamp::now()).await?;
-        if moved == Moved::NoVersion {
-            return Err(self.no_version(&self.state(), name, version.short()));
-        }
-        self.relabel().await?;
-        Ok(version)
-    }
-
-    /// Removes a label.
-    pub async fn unlabel(&self, name: &str, label: &str, by: &str) -> Result<(), LibraryError> {
-        check_label(label)?;
-        let store = self.store.as_ref().filter(|_| self.records).ok_or(LibraryError::NoRecords)?;
-        let _one = self.changing.lock().await;
-        if store.prompts().move_label(name, label, None, by, Timestamp::now()).await? == Moved::NoLabel {
-            return Err(self.no_version(&self.state(), name, label));
-        }
-        self.relabel().await
-    }
-
-    async fn relabel(&self) -> Result<(), LibraryError> {
-        let labels = self.stored_labels().await?;
-        let before = self.state();
-        *self.state.write() = Arc::new(State {
-            entries: before.entries.clone(),
-            partials: before.partials.clone(),
-            stamps: before.stamps.clone(),
-            labels,
-        });
-        self.changes.send_modify(|count| *count += 1);
-        Ok(())
     }
 
     /// Writes an edited prompt back to its file, or makes one. What cannot be parsed is not written. `expected` is the
@@ -533,18 +411,4 @@ fn row(prompt: &Prompt, author: &str) -> PromptVersion {
         created: Timestamp::now(),
         author: author.to_owned(),
     }
-}
-
-fn check_label(label: &str) -> Result<(), LibraryError> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let why = if label == LATEST {
-        "it follows the file"
-    } else if label.is_empty() || label.len() > 64 || !label.chars().all(plain) {
-        "labels are up to 64 letters, digits, `_`, `-` and `.`"
-    } else if VersionId::is_like(label) {
-        "it looks like a version"
-    } else {
-        return Ok(());
-    };
-    Err(LibraryError::BadName { name: label.to_owned(), what: "a label that is moved", why })
 }

@@ -1,7 +1,8 @@
 //! Front matter: what stands in YAML before the template.
 
-use crate::error::{Place, PromptError, did_you_mean};
+use crate::error::{Place, PromptError};
 use crate::picoschema::{self, Schemas};
+use hanok_base::names::did_you_mean;
 use hanok_base::{Object, ToolSpec};
 use serde_json::Value;
 use std::ops::Range;

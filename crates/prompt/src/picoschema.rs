@@ -58,7 +58,7 @@ fn scalar(text: &str, known: &Schemas, path: &[&str]) -> Result<Value, SchemaFau
             None => {
                 let message = format!(
                     "there is no type or schema `{name}`{}; types are string, number, integer, boolean, null and any",
-                    crate::error::did_you_mean(name, SCALARS)
+                    hanok_base::names::did_you_mean(name, SCALARS)
                 );
                 return Err(fault(path, message));
             }

@@ -1,8 +1,9 @@
 //! What Hanok adds to a prompt's front matter: members that begin with `hanok.`, as dotprompt wants extensions named.
 
-use crate::error::{PromptError, did_you_mean};
+use crate::error::PromptError;
 use crate::matter::{Metadata, Reader};
 use hanok_base::Object;
+use hanok_base::names::did_you_mean;
 use serde_json::Value;
 
 /// The namespace of these members.

@@ -1,14 +1,16 @@
 // The playground: prompts and models side by side, one answer or one a row of a dataset.
-import { dollars, duration, el, fill, number, root, toast, words } from "./shell.js";
+import { el, fill, number, root, toast, words } from "./shell.js";
 import { render } from "./answer.js";
-import { ask, chat, failure, note, recorded, respond } from "./chat.js";
+import { ask, failure, note, recorded } from "./chat.js";
+import { call, edited, facts, toolCall } from "./play-call.js";
+import { filledIn, valueText, variableField } from "./play-variables.js";
 
 const $ = (id) => document.getElementById(id);
 const w = words.prompts;
-const LARGEST = 8 << 20, AT_ONCE = 4, MOST_SIDES = 6;
+const AT_ONCE = 4, MOST_SIDES = 6;
 const box = $("sides");
 const prompts = new Map(JSON.parse(box.dataset.prompts));
-const sides = [], values = new Map(), pictures = new Map();
+const sides = [];
 let running = null;
 
 const part = (side, name) => side.box.querySelector(`[data-${name}]`);
@@ -28,52 +30,6 @@ const known = () => {
   }
   return [...all.values()];
 };
-const valueText = (value) => (value == null ? "" : typeof value === "string" ? value : JSON.stringify(value));
-const variableField = ({ name, type, description, required, choices, default: usual }) => {
-  const id = `var-${name}`;
-  let input;
-  if (choices?.length) {
-    input = el("select", { class: "select", id }, el("option", { value: "" }, ""), ...choices.map((choice) => el("option", { value: valueText(choice) }, valueText(choice))));
-  } else input = el("textarea", { class: "input", id, rows: 2, placeholder: valueText(usual) });
-  input.value = values.get(name) ?? "";
-  input.addEventListener("input", () => values.set(name, input.value));
-  const field = el("div", { class: "field" }, el("label", { for: id }, el("span", { class: "mono" }, name), required ? ` (${w.needed})` : "", type && type !== "any" ? el("span", { class: "dim" }, ` ${type}`) : null), input);
-  if (type === "string" || type === "any") field.append(picture(name, input));
-  if (description) field.append(el("p", { class: "hint" }, description));
-  return field;
-};
-const picture = (name, input) => {
-  const file = el("input", { type: "file", accept: "image/*", class: "vh", "aria-label": fill(w.image_of, { name }), tabindex: -1 });
-  const attach = el("button", { type: "button", class: "btn btn-quiet btn-sm", "aria-label": `${w.attach}: ${name}` }, w.attach);
-  const drop = el("button", { type: "button", class: "btn btn-quiet btn-sm" }, w.drop_image);
-  const said = el("span", { class: "dim cut" });
-  const show = () => {
-    const held = pictures.get(name);
-    said.textContent = held?.name ?? "";
-    drop.hidden = !held;
-    attach.hidden = input.disabled = Boolean(held);
-  };
-  attach.onclick = () => file.click();
-  drop.onclick = () => {
-    pictures.delete(name);
-    file.value = "";
-    show();
-    attach.focus();
-  };
-  file.onchange = () => {
-    const [chosen] = file.files;
-    if (!chosen) return;
-    if (chosen.size > LARGEST) return toast(w.image_large, "warn");
-    const reader = new FileReader();
-    reader.onload = () => {
-      pictures.set(name, { name: chosen.name, url: reader.result });
-      show();
-    };
-    reader.readAsDataURL(chosen);
-  };
-  show();
-  return el("div", { class: "row" }, attach, said, drop, file);
-};
 const drawVariables = () => {
   const all = known();
   const shape = JSON.stringify(all);
@@ -84,17 +40,7 @@ const drawVariables = () => {
   $("no-variables").hidden = all.length > 0;
   if (focused?.startsWith("var-")) $(focused)?.focus();
 };
-const given = (side) => {
-  const of = {};
-  for (const { name } of side.variables) {
-    const value = pictures.get(name)?.url ?? values.get(name);
-    if (value) of[name] = value;
-  }
-  return of;
-};
-
 // Sides.
-const edited = (side) => side.prompt === "" || side.source !== side.loaded;
 const draw = (side) => {
   const n = sides.indexOf(side) + 1;
   side.box.querySelector("h2").textContent = fill(w.side, { n });
@@ -120,6 +66,8 @@ const offer = (side) => {
   part(side, "at").value = side.at;
 };
 const load = async (side) => {
+  // What was on its way for another choice is not this one's.
+  const turn = (side.loading = {});
   const notes = part(side, "notes");
   notes.replaceChildren();
   offer(side);
@@ -130,7 +78,6 @@ const load = async (side) => {
     await read(side);
     return;
   }
-  const turn = (side.loading = {});
   try {
     const found = await ask(`api/prompts/${place(side.prompt)}?at=${encodeURIComponent(side.at)}`);
     if (side.loading !== turn) return;
@@ -242,70 +189,6 @@ const toolList = () => {
   return list.map(({ name, description, parameters }) => ({ type: "function", name, ...(description && { description }), parameters: parameters ?? { type: "object", properties: {} } }));
 };
 
-// One call of a side; `heard` is told of what came.
-const call = async (side, variables, tools, signal, heard) => {
-  const turn = { answer: "", thought: "", calls: [] };
-  const started = performance.now();
-  const opened = (headers) => (turn.trace = headers.get("x-hanok-trace-id"));
-  const text = (piece) => {
-    turn.ttft ??= performance.now() - started;
-    turn.answer += piece;
-  };
-  try {
-    if (edited(side)) {
-      if (!side.source.trim()) return { ...turn, error: { message: w.no_source } };
-      const { request } = await ask("playground/draft", { method: "POST", signal, body: { name: side.prompt, source: side.source, variables } });
-      const body = { ...request, model: side.model || request.model, stream: true, stream_options: { include_usage: true } };
-      if (!body.model) return { ...turn, error: { message: w.model_first } };
-      const more = tools.map(({ type, ...tool }) => ({ type, function: tool }));
-      if (more.length) body.tools = [...(request.tools ?? []), ...more];
-      for await (const chunk of chat(body, signal, opened)) {
-        turn.model = chunk.model || turn.model;
-        if (chunk.usage) turn.usage = { input: chunk.usage.prompt_tokens, output: chunk.usage.completion_tokens };
-        const { content, refusal, reasoning_content, tool_calls } = chunk.choices?.[0]?.delta ?? {};
-        turn.thought += reasoning_content ?? "";
-        for (const piece of tool_calls ?? []) {
-          const made = (turn.calls[piece.index] ??= { name: "", arguments: "" });
-          made.name += piece.function?.name ?? "";
-          made.arguments += piece.function?.arguments ?? "";
-        }
-        if (content || refusal) text(content ?? refusal);
-        heard?.(turn);
-      }
-    } else {
-      if (!side.model && !side.own) return { ...turn, error: { message: w.model_first } };
-      const body = { prompt: { id: side.prompt, version: side.at, variables }, stream: true, store: false };
-      if (side.model) body.model = side.model;
-      if (tools.length) body.tools = tools;
-      for await (const event of respond(body, signal, opened)) {
-        if (event.type === "response.output_text.delta" || event.type === "response.refusal.delta") text(event.delta);
-        else if (event.type.startsWith("response.reasoning") && event.type.endsWith(".delta")) turn.thought += event.delta;
-        else if (event.type === "response.output_item.done" && event.item?.type === "function_call") turn.calls.push(event.item);
-        if (event.response?.model) turn.model = event.response.model;
-        if (event.response?.usage) turn.usage = { input: event.response.usage.input_tokens, output: event.response.usage.output_tokens };
-        heard?.(turn);
-      }
-    }
-  } catch (error) {
-    turn.error = error;
-  }
-  turn.took = performance.now() - started;
-  return turn;
-};
-
-const facts = (turn) => {
-  const shown = [];
-  if (turn.model) shown.push(el("span", {}, turn.model));
-  if (turn.ttft != null) shown.push(el("span", {}, fill(words.first_token, { time: duration(turn.ttft) })));
-  if (turn.took != null) shown.push(el("span", {}, fill(words.took, { time: duration(turn.took) })));
-  if (turn.usage?.input != null) shown.push(el("span", {}, fill(words.tokens, { input: number(turn.usage.input), output: number(turn.usage.output ?? 0) })));
-  if (turn.found?.cost != null) shown.push(el("span", {}, dollars(turn.found.cost)));
-  else if (turn.found && turn.usage) shown.push(el("span", {}, words.no_cost));
-  if (turn.trace) shown.push(el("a", { class: "end", href: `${root}traces/${turn.trace}` }, words.open_trace_link));
-  return shown;
-};
-const toolCall = ({ name, arguments: given }) =>
-  el("div", { class: "call" }, el("p", { class: "strong" }, fill(w.tool_call, { name })), el("pre", { class: "code" }, given));
 const complain = (notes, error) => (error.name || error instanceof Error ? say(notes, error) : notes.append(note("err", error.message)));
 
 const runSide = async (side, tools, signal) => {
@@ -325,7 +208,7 @@ const runSide = async (side, tools, signal) => {
     thinking.hidden = !turn.thought;
     part(side, "thought").textContent = turn.thought;
   };
-  const turn = await call(side, given(side), tools, signal, (turn) => (frame ||= requestAnimationFrame(() => show(turn))));
+  const turn = await call(side, filledIn(side.variables), tools, signal, (turn) => (frame ||= requestAnimationFrame(() => show(turn))));
   cancelAnimationFrame(frame);
   show(turn);
   answer.setAttribute("aria-busy", "false");

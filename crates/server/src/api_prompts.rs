@@ -29,6 +29,13 @@ fn told(error: LibraryError) -> Problem {
     prompts::problem_of(&error)
 }
 
+/// With what its versions were scored.
+async fn scored(house: &House, mut value: Value) -> Result<Value, Problem> {
+    let done = prompts::with_scores(&mut value, house.traces.store()).await;
+    done.map_err(|error| crate::api::trace_problem(&error.into()))?;
+    Ok(value)
+}
+
 async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let body = read_body(request, LARGEST).await?;
     serde_json::from_slice(&body)
@@ -44,7 +51,13 @@ pub(crate) async fn list(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Response {
-    answer(visitor.must_be_admin().map(|()| prompts::list(&house.prompts)))
+    answer(
+        async {
+            visitor.must_be_admin()?;
+            scored(&house, prompts::list(&house.prompts)).await
+        }
+        .await,
+    )
 }
 
 #[derive(Deserialize)]
@@ -61,7 +74,7 @@ pub(crate) async fn show(
     answer(
         async {
             visitor.must_be_admin()?;
-            prompts::show(&house.prompts, &name, at.at.as_deref()).await.map_err(told)
+            scored(&house, prompts::show(&house.prompts, &name, at.at.as_deref()).await.map_err(told)?).await
         }
         .await,
     )
@@ -105,7 +118,7 @@ pub(crate) async fn history(
     answer(
         async {
             visitor.must_be_admin()?;
-            prompts::history(&house.prompts, &name).await.map_err(told)
+            scored(&house, prompts::history(&house.prompts, &name).await.map_err(told)?).await
         }
         .await,
     )

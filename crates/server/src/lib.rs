@@ -34,6 +34,7 @@ mod params;
 mod people;
 mod present;
 mod prompt_pages;
+pub mod prompt_scores;
 pub mod prompts;
 mod records;
 mod reply;

@@ -12,8 +12,8 @@ use crate::{House, present, prompts, reply, ui};
 use axum::Extension;
 use axum::extract::{Form, Request, State};
 use axum::response::Response;
-use hanok_base::{CallContext, Dialect, ErrorKind, Object, Problem};
-use hanok_prompt::{Context, LibraryError, Prompt, PromptError};
+use hanok_base::{CallContext, Dialect, ErrorKind, Problem};
+use hanok_prompt::{LibraryError, Prompt, PromptError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -239,46 +239,33 @@ struct Draft {
     #[serde(default)]
     name: String,
     source: String,
-    /// What it is filled in with; where there is none, only what it is is told.
-    variables: Option<Object>,
 }
 
-impl Draft {
-    fn parsed(&self, house: &House) -> Result<Prompt, Problem> {
-        let name = if self.name.is_empty() { "draft" } else { &self.name };
-        Prompt::parse(name, &self.source, &house.prompts.partials()).map_err(|error| no_prompt(&error))
-    }
-}
-
-/// Reads a text as a prompt, and fills it in: what a model would be asked.
+/// Reads a text as a prompt: what it is, and the name by which it can be called for a while.
 pub(crate) async fn draft(
     State(house): State<Arc<House>>,
     Extension(visitor): Extension<Visitor>,
     request: Request,
 ) -> Response {
-    let rendered = async {
+    let read = async {
         visitor.must_be_admin()?;
         let body = read_body(request, LARGEST).await?;
         let draft: Draft = serde_json::from_slice(&body)
             .map_err(|error| Problem::new(ErrorKind::InvalidRequest, "invalid_request", error.to_string()))?;
-        let prompt = draft.parsed(&house)?;
+        let name = if draft.name.is_empty() { "draft" } else { &draft.name };
+        let prompt = Prompt::parse(name, &draft.source, &house.prompts.partials());
+        let prompt = prompt.map_err(|error| no_prompt(&error))?;
         let mut value = json!({
             "version": prompt.version().short(),
             "model": prompt.metadata().model,
             "variables": prompt.variables(),
         });
-        if let (Some(variables), Value::Object(object)) = (&draft.variables, &mut value) {
-            let mut context = Context::default();
-            if let Some(wish) = prompt.wish(variables, &[]) {
-                context.examples = rows(&house, &wish.dataset, wish.count, wish.near.as_deref()).await?;
-            }
-            let filled = prompt.render(variables, &context).and_then(prompts::rendered);
-            let filled = filled.map_err(|error| prompts::problem_of_prompt(&error))?;
-            object.insert("request".to_owned(), filled.get("request").cloned().unwrap_or_default());
+        if let Value::Object(object) = &mut value {
+            object.insert("draft".to_owned(), house.prompts.draft(prompt).into());
         }
         Ok(value)
     };
-    answer(rendered.await)
+    answer(read.await)
 }
 
 async fn rows(

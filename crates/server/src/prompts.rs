@@ -1,8 +1,9 @@
 //! Prompts as people and commands handle them: as JSON, and what is wrong with them in words.
 
+use crate::prompt_scores::{self, VersionScores};
 use hanok_base::{ChatRequest, ErrorKind, Object, Problem, Timestamp};
 use hanok_prompt::{Context, Diff, Library, LibraryError, Listed, Prompt, PromptError, Rendered, VersionId};
-use hanok_store::{PromptMove, PromptVersion};
+use hanok_store::{PromptMove, PromptVersion, Store, StoreError};
 use hanok_trace::{StatsView, TraceStore, parse_dimensions, parse_filter, stats_query};
 use hanok_wire::{RequestOptions, codec};
 use serde_json::{Value, json};
@@ -177,7 +178,7 @@ pub async fn metrics(traces: &TraceStore, name: &str, project: Option<&str>) -> 
     query.limit = VERSIONS;
     let group_by = query.group_by.clone();
     let stats = traces.stats(query).await.map_err(|error| failed(&error))?;
-    let scores = traces.store().prompts().scores(name, project).await.map_err(|error| failed(&error))?;
+    let scores = prompt_scores::told(traces.store(), Some(name), project).await?;
     let mut versions = Vec::new();
     for group in StatsView::new(&stats, &group_by).groups {
         let prompt = group.by.get("prompt").and_then(Value::as_str).unwrap_or_default();
@@ -186,19 +187,43 @@ pub async fn metrics(traces: &TraceStore, name: &str, project: Option<&str>) -> 
         if used != name {
             continue;
         }
-        let version = version.map(str::to_owned);
-        let own = scores.iter().filter(|scores| scores.version == version);
-        let scored: Object = own
-            .map(|scores| (scores.name.clone(), json!({ "count": scores.count, "mean": scores.mean })))
-            .collect();
+        let own = scores.get(prompt);
         let mut told = json!(group.sums);
         if let Value::Object(told) = &mut told {
             told.insert("version".into(), version.into());
-            told.insert("scores".into(), scored.into());
+            told.insert("scores".into(), scored(own));
         }
         versions.push(told);
     }
     Ok(json!({ "name": name, "versions": versions }))
+}
+
+fn scored(own: Option<&VersionScores>) -> Value {
+    json!(own.cloned().unwrap_or_default())
+}
+
+/// Puts what versions were scored beside them: those of a list of prompts, or of one prompt's history.
+pub async fn with_scores(value: &mut Value, store: &Store) -> Result<(), StoreError> {
+    let name = value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let scores = prompt_scores::read(store, name.as_deref(), None).await?;
+    let put = |prompt: &str, of: &mut Value| {
+        let version = of.get("version").and_then(Value::as_str).map(|version| format!("{prompt}@{version}"));
+        if let (Some(version), Value::Object(of)) = (version, of) {
+            of.insert("scores".to_owned(), scored(scores.get(&version)));
+        }
+    };
+    if let Some(name) = name {
+        for version in value.get_mut("versions").and_then(Value::as_array_mut).into_iter().flatten() {
+            put(&name, version);
+        }
+        put(&name, value);
+    } else {
+        for prompt in value.get_mut("prompts").and_then(Value::as_array_mut).into_iter().flatten() {
+            let name = prompt.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            put(&name, prompt);
+        }
+    }
+    Ok(())
 }
 
 /// What differs between two versions of a prompt; from the first, to the file where nothing else is said.

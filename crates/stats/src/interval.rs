@@ -76,6 +76,20 @@ pub fn variance(values: &[f64]) -> Option<f64> {
         .then(|| values.iter().map(|x| (x - middle).powi(2)).sum::<f64>() / (float(values.len()) - 1.0))
 }
 
+/// A mean with Student's interval, of `n` values of which only their sum and that of their squares is known. `None` of
+/// fewer than two, and of values that are all alike, whose spread says nothing.
+pub fn mean_of_sums(n: usize, sum: f64, squares: f64, confidence: f64) -> Option<Estimate> {
+    let count = float(n);
+    let mean = sum / count;
+    let spread = (n > 1).then(|| (squares - sum * mean) / (count - 1.0))?;
+    // What is left of alike values is the rounding of their sums.
+    if !spread.is_finite() || spread <= squares.abs() * 1e-12 {
+        return None;
+    }
+    let reach = t_quantile(f64::midpoint(1.0, confidence), count - 1.0) * (spread / count).sqrt();
+    Some(Estimate::around(mean, reach, n))
+}
+
 /// A mean with Student's interval. `None` of fewer than two values.
 pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Estimate> {
     let error = (variance(values)? / float(values.len())).sqrt();
@@ -132,4 +146,24 @@ pub(crate) fn groups<C: Hash + Eq>(clusters: &[C]) -> Vec<Vec<usize>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_say_as_much_of_a_mean_as_its_values() {
+        let values = [0.2, 0.9, 0.45, 0.7, 0.7, 1.3];
+        let (sum, squares) = (values.iter().sum(), values.iter().map(|value| value * value).sum());
+        let (whole, summed) = (mean_interval(&values, 0.95), mean_of_sums(values.len(), sum, squares, 0.95));
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
+        let alike = whole.zip(summed).is_some_and(|(a, b)| {
+            near(a.value, b.value) && near(a.low, b.low) && near(a.high, b.high) && a.n == b.n
+        });
+        assert!(alike, "{whole:?} {summed:?}");
+        assert_eq!(mean_of_sums(1, 0.5, 0.25, 0.95), None, "one value has no spread");
+        assert_eq!(mean_of_sums(3, 0.3, 0.03, 0.95), None, "alike values say nothing of theirs");
+        assert_eq!(mean_of_sums(0, 0.0, 0.0, 0.95), None);
+    }
 }

@@ -72,19 +72,6 @@ pub struct PromptMove {
     pub author: String,
 }
 
-/// Scores of one name, of traces that used one version of a prompt.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PromptScores {
-    /// The version, as traces have it; `None` where they have none.
-    pub version: Option<String>,
-    /// What was asked.
-    pub name: String,
-    /// How many.
-    pub count: u64,
-    /// The mean of those that are numbers, yes being 1; `None` where none is.
-    pub mean: Option<f64>,
-}
-
 /// What became of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Moved {
@@ -108,7 +95,7 @@ impl Store {
 /// The prompts in a store.
 #[derive(Clone, Copy)]
 pub struct Prompts<'a> {
-    store: &'a Store,
+    pub(crate) store: &'a Store,
 }
 
 const VERSION: &str = "SELECT name, hash, source, partials, created, author FROM prompt_versions";
@@ -188,35 +175,6 @@ impl Prompts<'_> {
                     None => None,
                 };
                 Ok(move_label(tx, &name, &label, after, &author, now)?)
-            })
-            .await
-    }
-
-    /// Scores of traces that used this prompt, by version and by what was asked; of a project's traces, or of all.
-    pub async fn scores(&self, name: &str, project: Option<&str>) -> Result<Vec<PromptScores>, StoreError> {
-        let (name, project) = (name.to_owned(), project.map(str::to_owned));
-        self.store
-            .read(move |conn| {
-                let mut query = conn.prepare_cached(
-                    "SELECT prompt.text, name.text, count(*), avg(s.value) FROM scores AS s
-                     JOIN traces AS t ON t.trace_id = s.trace_id
-                     JOIN names AS prompt ON prompt.id = t.prompt
-                     JOIN names AS name ON name.id = s.name
-                     LEFT JOIN names AS project ON project.id = t.project
-                     WHERE (prompt.text = ?1 OR substr(prompt.text, 1, length(?1) + 1) = ?1 || '@')
-                        AND (?2 IS NULL OR coalesce(project.text, '') = ?2)
-                     GROUP BY prompt.id, name.id ORDER BY prompt.text, name.text",
-                )?;
-                let scores = |row: &Row<'_>| {
-                    let prompt: String = row.get(0)?;
-                    Ok(PromptScores {
-                        version: prompt.split_once('@').map(|(_, version)| version.to_owned()),
-                        name: row.get(1)?,
-                        count: row.get(2)?,
-                        mean: row.get(3)?,
-                    })
-                };
-                Ok(query.query_map(params![name, project], scores)?.collect::<Result<_, _>>()?)
             })
             .await
     }

@@ -4,7 +4,7 @@
 use std::io::{self, BufRead};
 
 /// Records of a table.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     reader: R,
     separator: u8,
     /// The line at which the next record begins, from 1.
@@ -13,15 +13,15 @@ pub(super) struct Records<R> {
 }
 
 /// A record, and the line at which it begins.
-pub(super) type Record = (usize, Vec<String>);
+pub(crate) type Record = (usize, Vec<String>);
 
 impl<R: BufRead> Records<R> {
-    pub(super) fn new(reader: R, separator: u8) -> Self {
+    pub(crate) fn new(reader: R, separator: u8) -> Self {
         Self { reader, separator, line: 1, is_begun: false }
     }
 
     /// The next record that is not an empty line.
-    pub(super) fn next_record(&mut self) -> io::Result<Option<Record>> {
+    pub(crate) fn next_record(&mut self) -> io::Result<Option<Record>> {
         loop {
             let begins = self.line;
             let mut bytes = Vec::new();

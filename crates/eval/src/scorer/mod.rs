@@ -19,9 +19,10 @@ pub mod spec;
 mod subject;
 mod texts;
 
+pub(crate) use hook::output_json;
 pub use spec::{Common, Kind, ScorerSpec, SpecError};
 pub(crate) use subject::{Ask, Found, Frame, Rule, Subject};
-pub(crate) use texts::short;
+pub(crate) use texts::{short, told};
 
 use crate::Kit;
 use crate::judge::{self, Judge, Judging};

@@ -2,6 +2,7 @@
 
 use crate::judge::JudgeSpec;
 use hanok_base::Object;
+use hanok_base::names::meant;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -520,18 +521,8 @@ impl<'de> Deserialize<'de> for ScorerSpec {
 /// From "unknown field `x`, expected one of `a`, `b`": the expected name most like the unknown one, the members of
 /// every kind among them.
 fn likely(message: &str) -> Option<String> {
-    if !message.starts_with("unknown ") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
     let common = COMMON.into_iter().filter(|_| message.starts_with("unknown field"));
-    quoted
-        .chain(common)
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
-        .filter(|(score, _)| *score > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_owned())
+    meant(message, common).map(str::to_owned)
 }
 
 #[cfg(test)]

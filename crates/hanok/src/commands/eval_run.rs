@@ -106,6 +106,9 @@ async fn run_in(
 /// Says what will be run and what it can show, before anything is paid for.
 fn foretell(prepared: &Prepared) {
     let Prepared { spec, version, rows, forecast, resumed, baseline, .. } = prepared;
+    for kept in spec.source.iter().flat_map(|source| &source.notes) {
+        output::note(output::safe(&format!("kept, not run: {kept}")));
+    }
     let times = if spec.repeats > 1 { format!(", {} times each", spec.repeats) } else { String::new() };
     output::note(format!(
         "{}: {rows} rows of {} ({}){times}",

@@ -24,7 +24,8 @@ pub(crate) async fn run(effective: Effective, command: Prompt) -> anyhow::Result
     match command {
         Prompt::Ls(as_json) => {
             let library = wiring::prompts_to_read(&effective).await?;
-            let list = prompts::list(&library);
+            let mut list = prompts::list(&library);
+            with_scores(&effective, &mut list).await?;
             if as_json.json { output::json(&list)? } else { table(&list)? }
         }
         Prompt::Show { prompt, json: as_json } => {
@@ -35,6 +36,7 @@ pub(crate) async fn run(effective: Effective, command: Prompt) -> anyhow::Result
             if let (Value::Object(object), Some(Value::Object(history))) = (&mut shown, history) {
                 object.extend(history);
             }
+            with_scores(&effective, &mut shown).await?;
             if as_json.json { output::json(&shown)? } else { show(&shown)? }
         }
         Prompt::Diff { name, from, to, json: as_json } => {
@@ -68,6 +70,14 @@ pub(crate) async fn run(effective: Effective, command: Prompt) -> anyhow::Result
         Prompt::Test(test) => return super::prompt_test::run(effective, test).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What versions were scored, where there are records.
+async fn with_scores(effective: &Effective, shown: &mut Value) -> anyhow::Result<()> {
+    if effective.data.value.join("hanok.db").exists() {
+        prompts::with_scores(shown, &wiring::store_to_read(effective)?).await?;
+    }
+    Ok(())
 }
 
 /// A prompt's name, and its label or version.
@@ -105,7 +115,7 @@ async fn render(
     let found = library.resolve(name, at).await?;
     let mut context = Context::default();
     if let Some(wish) = found.prompt.wish(variables, &[]) {
-        let examples = wiring::prompt_examples(effective);
+        let examples = wiring::prompt_examples_to_read(effective)?;
         let cx = CallContext::unrecorded();
         context.examples = examples.examples(&cx, &wish.dataset, wish.count, wish.near.as_deref()).await?;
     }
@@ -215,10 +225,40 @@ fn show(prompt: &Value) -> anyhow::Result<()> {
             labels.join(", ")
         );
         output::line(output::styled("2", &output::safe(line.trim_end())))?;
+        for line in scores(version) {
+            output::line(output::safe(&line))?;
+        }
     }
     output::line("")?;
     output::line(output::safe(text(prompt, "source").trim_end()))?;
     Ok(())
+}
+
+/// What a version was scored: a line for each experiment, and one for live calls.
+fn scores(version: &Value) -> Vec<String> {
+    let Some(scores) = version.get("scores") else { return Vec::new() };
+    let told = |by: String, of: &Value, member: &str| {
+        let each: Vec<String> = items(of, member).iter().filter_map(score).collect();
+        (!each.is_empty()).then(|| format!("    {by}: {}", each.join(", ")))
+    };
+    let experiments = items(scores, "experiments").iter().filter_map(|tried| {
+        told(format!("{} #{}", text(tried, "name"), tried.get("id").unwrap_or(&Value::Null)), tried, "scores")
+    });
+    experiments.chain(told("live".to_owned(), scores, "live")).collect()
+}
+
+/// `helpful 92.0% (85.1% to 96.2%, n 73)`
+fn score(score: &Value) -> Option<String> {
+    let is_share = score.get("is_share") == Some(&Value::Bool(true));
+    let number = |value: f64| if is_share { format!("{:.1}%", value * 100.0) } else { format!("{value:.3}") };
+    let mean = score.get("mean")?.as_f64()?;
+    let n = score.get("n").and_then(Value::as_u64).unwrap_or_default();
+    let bound = |end: &str| score.pointer(&format!("/estimate/{end}")).and_then(Value::as_f64).map(number);
+    let interval = match (bound("low"), bound("high")) {
+        (Some(low), Some(high)) => format!("{low} to {high}, "),
+        _ => String::new(),
+    };
+    Some(format!("{} {} ({interval}n {n})", text(score, "name"), number(mean)))
 }
 
 fn coloured(diff: &str) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! From the file's text to [`Config`], with errors that name line, key and the likely spelling.
 
 use super::Config;
+use hanok_base::names::meant;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -49,24 +50,10 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
             path: path.to_owned(),
             line: Some(before.matches('\n').count() + 1),
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-            did_you_mean: likely(&message),
+            did_you_mean: meant(&message, []).map(str::to_owned),
             message,
         }
     })
-}
-
-/// From "unknown field `x`, expected one of `a`, `b`": the expected name most like the unknown one.
-fn likely(message: &str) -> Option<String> {
-    if !message.starts_with("unknown ") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let unknown = quoted.next()?;
-    quoted
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
-        .filter(|(score, _)| *score > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_owned())
 }
 
 #[cfg(test)]

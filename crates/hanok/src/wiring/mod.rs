@@ -25,7 +25,8 @@ pub(crate) use money::prices;
 pub(crate) use network::options as network_options;
 pub(crate) use online::{file as scoring_file, online, rules as scoring_rules};
 pub(crate) use prompts::{
-    examples as prompt_examples, library as prompts, library_to_read as prompts_to_read,
+    examples as prompt_examples, examples_to_read as prompt_examples_to_read, library as prompts,
+    library_to_read as prompts_to_read,
 };
 pub(crate) use providers::{infos as provider_infos, summaries as provider_summaries};
 
@@ -79,7 +80,7 @@ impl Rooms {
         take_in(&library, effective).await?;
         let shelf = Arc::new(shelf::Shelf(store.clone()));
         let prompts = prompts(effective, store.clone()).await?;
-        let examples = prompt_examples(effective);
+        let examples = prompt_examples(effective, Some(store.clone()));
         let served = prompts::Served { library: prompts.clone(), examples: examples.clone() };
         let gateway = Gateway::new(Routes::default()).keeping(shelf).prompting(Arc::new(served));
         let gateway = Arc::new(gateway);

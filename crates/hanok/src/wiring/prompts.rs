@@ -3,11 +3,11 @@
 use crate::config::Effective;
 use futures_util::StreamExt as _;
 use hanok_base::{
-    Attributes, BoxFuture, CallContext, ChatRequest, ChatResponse, ErrorKind, EventStream, ExampleSource,
-    ModelName, Object, OutputFormat, Problem,
+    Attributes, BoxFuture, CallContext, ChatRequest, ChatResponse, Embedder, ErrorKind, EventStream,
+    ExampleSource, ModelName, Object, OutputFormat, Problem,
 };
 use hanok_gateway::{AskedPrompt, Misfit, Prepared};
-use hanok_prompt::{Context, FileExamples, Library, LibraryError, PromptError};
+use hanok_prompt::{Context, Examples, Library, LibraryError, PromptError};
 use hanok_server::prompts::{problem_of, problem_of_prompt};
 use hanok_store::Store;
 use hanok_trace::attribute;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// The folder of prompts, beside the configuration.
 const FOLDER: &str = "prompts";
+/// The version that calls of drafts are recorded under.
+const DRAFT: &str = "draft";
 /// The label that a prompt was asked for by.
 const LABEL: &str = "hanok.prompt.label";
 
@@ -24,12 +26,32 @@ pub(crate) fn folder(effective: &Effective) -> PathBuf {
     effective.beside_file(Path::new(FOLDER))
 }
 
-/// Where prompts have examples from: files beside the configuration.
-pub(crate) fn examples(effective: &Effective) -> Arc<dyn ExampleSource> {
+/// Where prompts have examples from: files beside the configuration and datasets of the store. What is near says the
+/// first embedder that was pulled, opened when it is asked for.
+pub(crate) fn examples(effective: &Effective, store: Option<Store>) -> Arc<dyn ExampleSource> {
     let folder = folder(effective);
-    Arc::new(FileExamples::new(
-        folder.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")),
-    ))
+    let folder = folder.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let effective = Arc::new(effective.clone());
+    let open = move || -> BoxFuture<'static, Option<Arc<dyn Embedder>>> {
+        let effective = effective.clone();
+        Box::pin(async move {
+            super::local_embedder(&effective, None).await.unwrap_or_else(|error| {
+                tracing::warn!(error = %format!("{error:#}"), "examples are chosen by words: no embedder opens");
+                None
+            })
+        })
+    };
+    let examples = Examples::new(folder).with_embedder(Box::new(open));
+    match store {
+        Some(store) => Arc::new(examples.with_store(store)),
+        None => Arc::new(examples),
+    }
+}
+
+/// The same for a command that only reads.
+pub(crate) fn examples_to_read(effective: &Effective) -> anyhow::Result<Arc<dyn ExampleSource>> {
+    let has_store = effective.data.value.join("hanok.db").exists();
+    Ok(examples(effective, has_store.then(|| super::store_to_read(effective)).transpose()?))
 }
 
 /// The prompts of a folder, recorded in a store.
@@ -109,9 +131,11 @@ impl Served {
         };
         let own_format = request.output != OutputFormat::Unset;
         rendered.fill(&mut request).map_err(told)?;
+        // Calls of what nobody saved are no version's, though its text may become one.
+        let version = if found.is_draft { DRAFT } else { prompt.version().short() };
         let mut labels: Attributes = vec![
             (attribute::PROMPT_NAME.into(), prompt.name().into()),
-            (attribute::PROMPT_VERSION.into(), prompt.version().short().into()),
+            (attribute::PROMPT_VERSION.into(), version.into()),
         ];
         labels.extend(found.label.clone().map(|label| (LABEL.into(), label.into())));
         let reading =

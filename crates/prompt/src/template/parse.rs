@@ -3,7 +3,8 @@
 use super::helpers;
 use super::space;
 use super::tree::{Block, Call, Expr, Inverse, Node, Partial, Strip, Tag, Template, Text};
-use crate::error::{Fault, did_you_mean};
+use crate::error::Fault;
+use hanok_base::names::did_you_mean;
 use serde_json::Value;
 
 /// How deep blocks and expressions may be nested. Rendering counts on it, too.

@@ -1,6 +1,7 @@
 //! Prompts as pages show them.
 
 use crate::House;
+use crate::prompt_scores::{self, AllScores, VersionScores};
 use crate::ui::view_prompts::{
     LabelRow, MoveRow, PlaygroundView, PromptPage, PromptRow, PromptsView, VersionFigures, VersionRow,
 };
@@ -23,6 +24,28 @@ const OFFERED: usize = 8;
 
 /// The calls of the last days, by `name@version`.
 type Figures = HashMap<String, VersionFigures>;
+
+/// What is known of versions, by `name@version`.
+struct Known {
+    figures: Figures,
+    scores: AllScores,
+}
+
+impl Known {
+    async fn read(house: &House, of: Option<&str>) -> Result<Self, Problem> {
+        let figures = figures(&house.traces, of).await?;
+        let scores = prompt_scores::told(house.traces.store(), of, None).await?;
+        Ok(Self { figures, scores })
+    }
+
+    fn figures(&self, name: &str, version: &str) -> VersionFigures {
+        self.figures.get(&format!("{name}@{version}")).copied().unwrap_or_default()
+    }
+
+    fn scores(&self, name: &str, version: &str) -> VersionScores {
+        self.scores.get(&format!("{name}@{version}")).cloned().unwrap_or_default()
+    }
+}
 
 async fn figures(traces: &TraceStore, of: Option<&str>) -> Result<Figures, Problem> {
     let now = Timestamp::now();
@@ -55,26 +78,22 @@ fn short(hash: &str) -> String {
     hash.get(..10).unwrap_or(hash).to_owned()
 }
 
-fn of_version(figures: &Figures, name: &str, version: &str) -> VersionFigures {
-    figures.get(&format!("{name}@{version}")).copied().unwrap_or_default()
-}
-
 fn told(error: &LibraryError) -> Problem {
     crate::prompts::problem_of(error)
 }
 
 /// All prompts.
 pub(crate) async fn prompts(house: &House) -> Result<PromptsView, Problem> {
-    let figures = figures(&house.traces, None).await?;
+    let known = Known::read(house, None).await?;
     let listed = house.prompts.list();
     Ok(PromptsView {
         folder: house.prompts.folder().display().to_string(),
-        prompts: listed.into_iter().map(|listed| row(listed, &figures)).collect(),
+        prompts: listed.into_iter().map(|listed| row(listed, &known)).collect(),
         draft: None,
     })
 }
 
-fn row(listed: Listed, figures: &Figures) -> PromptRow {
+fn row(listed: Listed, known: &Known) -> PromptRow {
     let filed = listed.version.as_ref().map(|version| version.short().to_owned());
     let mut versions: Vec<VersionRow> = Vec::new();
     let labelled = listed.labels.iter().map(|(label, version)| (version.short().to_owned(), Some(label)));
@@ -86,7 +105,8 @@ fn row(listed: Listed, figures: &Figures) -> PromptRow {
             continue;
         }
         versions.push(VersionRow {
-            figures: of_version(figures, &listed.name, &version),
+            figures: known.figures(&listed.name, &version),
+            scores: known.scores(&listed.name, &version),
             filed: Some(&version) == filed.as_ref(),
             labels: label.into_iter().collect(),
             made: None,
@@ -116,13 +136,13 @@ pub(crate) async fn prompt(house: &House, name: &str, at: Option<&str>) -> Resul
     };
     let versions = none_without_records(library.versions(name).await)?;
     let moves = none_without_records(library.moves(name, MOVES).await)?;
-    let figures = figures(&house.traces, Some(name)).await?;
+    let known = Known::read(house, Some(name)).await?;
     let filed = listed.as_ref().and_then(|listed| listed.version.as_ref()).map(|at| at.short().to_owned());
     let mut page = PromptPage {
         name: name.to_owned(),
         problem: listed.as_ref().and_then(|listed| listed.problem.clone()),
         labels: listed.as_ref().map(|listed| labels(listed, &moves)).unwrap_or_default(),
-        versions: versions.iter().map(|seen| version(seen, listed.as_ref(), &figures)).collect(),
+        versions: versions.iter().map(|seen| version(seen, listed.as_ref(), &known)).collect(),
         // Where `latest` went is what the versions say.
         moves: moves.into_iter().filter(|one| one.label != LATEST).map(moved).collect(),
         ..PromptPage::default()
@@ -134,7 +154,8 @@ pub(crate) async fn prompt(house: &House, name: &str, at: Option<&str>) -> Resul
         let row = VersionRow {
             version: filed.clone(),
             filed: true,
-            figures: of_version(&figures, name, filed),
+            figures: known.figures(name, filed),
+            scores: known.scores(name, filed),
             ..VersionRow::default()
         };
         page.versions.insert(0, row);
@@ -173,7 +194,7 @@ fn none_without_records<T>(found: Result<Vec<T>, LibraryError>) -> Result<Vec<T>
     }
 }
 
-fn version(seen: &PromptVersion, listed: Option<&Listed>, figures: &Figures) -> VersionRow {
+fn version(seen: &PromptVersion, listed: Option<&Listed>, known: &Known) -> VersionRow {
     let digits = short(&seen.hash);
     let labels = listed.into_iter().flat_map(|listed| &listed.labels);
     VersionRow {
@@ -182,7 +203,8 @@ fn version(seen: &PromptVersion, listed: Option<&Listed>, figures: &Figures) -> 
             .and_then(|listed| listed.version.as_ref())
             .is_some_and(|filed| filed.as_str() == seen.hash),
         made: Some((seen.created, seen.author.clone())),
-        figures: of_version(figures, &seen.name, &digits),
+        figures: known.figures(&seen.name, &digits),
+        scores: known.scores(&seen.name, &digits),
         version: digits,
     }
 }
@@ -239,11 +261,21 @@ pub(crate) async fn playground(
     });
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id);
     let models = models.filter(|id| !id.starts_with("prompt/") && !id.starts_with("hanok/")).collect();
-    Ok(PlaygroundView { prompts, models, chosen, datasets: datasets(house).await })
+    Ok(PlaygroundView { prompts, models, chosen, datasets: datasets(house).await? })
 }
 
-/// Files of datasets below the folder of the configuration.
-async fn datasets(house: &House) -> Vec<String> {
+/// Datasets that rows can be had of: files below the folder of the configuration, and those of the store.
+async fn datasets(house: &House) -> Result<Vec<String>, Problem> {
+    let stored = house.traces.store().datasets().list().await;
+    let stored = stored.map_err(|error| crate::api::trace_problem(&error.into()))?;
+    let mut names = files(house).await;
+    names.extend(stored.into_iter().map(|dataset| dataset.name));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+async fn files(house: &House) -> Vec<String> {
     let folder = house.prompts.folder().parent().map(|folder| folder.join("datasets"));
     let Some(Ok(mut entries)) = (match folder {
         Some(folder) => Some(tokio::fs::read_dir(folder).await),
@@ -257,6 +289,5 @@ async fn datasets(house: &House) -> Vec<String> {
         let name = entry.file_name();
         names.extend(name.to_str().and_then(|name| name.strip_suffix(".jsonl")).map(str::to_owned));
     }
-    names.sort();
     names
 }

@@ -26,7 +26,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Modules stand after the ones they import.
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 24] = [
     ("tokens.css", CSS, include_str!("../../assets/tokens.css")),
     ("app.css", CSS, include_str!("../../assets/app.css")),
     ("mark.svg", SVG, include_str!("../../assets/mark.svg")),
@@ -43,6 +43,8 @@ const FILES: [(&str, &str, &str); 22] = [
     ("chunks.js", JS, include_str!("../../assets/chunks.js")),
     ("knowledge.js", JS, include_str!("../../assets/knowledge.js")),
     ("prompt.js", JS, include_str!("../../assets/prompt.js")),
+    ("play-variables.js", JS, include_str!("../../assets/play-variables.js")),
+    ("play-call.js", JS, include_str!("../../assets/play-call.js")),
     ("playground.js", JS, include_str!("../../assets/playground.js")),
     ("settings.js", JS, include_str!("../../assets/settings.js")),
     ("models.js", JS, include_str!("../../assets/models.js")),
@@ -107,7 +109,7 @@ mod tests {
                 }
             }
         }
-        for name in ["answer.js", "chat.js", "ask.js", "models.js", "playground.js"] {
+        for name in ["answer.js", "chat.js", "ask.js", "models.js", "play-call.js", "playground.js"] {
             let body = asset(name).unwrap().body;
             assert!(!body.contains("innerHTML"), "{name}: a model's text must never be parsed as HTML");
         }

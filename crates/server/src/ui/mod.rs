@@ -33,6 +33,8 @@ mod models;
 mod playground;
 mod prefs;
 mod prompt;
+mod prompt_diff;
+mod prompt_scores;
 mod prompts;
 mod prose;
 mod results;

@@ -71,7 +71,7 @@ fn table(page: &Page, view: &PromptsView) -> Markup {
                     caption.vh { (p.caption) }
                     thead { tr {
                         th { (p.prompt) } th { (p.version) } th.opt { (p.model) }
-                        th.num { (p.calls) } th.num.desk { (p.failed) } th.num.desk { (p.cost) } th.num.desk { (p.latency) }
+                        th.num { (p.calls) } th.num.desk { (p.failed) } th.num.desk { (p.cost) } th.num.desk { (p.latency) } th.desk { (p.scores) }
                     } }
                     // What cannot be called stands first: it is what wants mending.
                     tbody #list-rows {
@@ -93,7 +93,7 @@ fn rows(page: &Page, prompt: &PromptRow) -> Markup {
             tr tabindex="-1" aria-selected="false" {
                 td.cut { a.cut href=(own) tabindex="-1" { span.strong { (prompt.name) } " " span.bad { (format::cut(problem, 160)) } } }
                 td { span.badge.b-err { (Icon::Warn.draw()) (p.wrong) } }
-                td.opt {} td.num {} td.num.desk {} td.num.desk {} td.num.desk {}
+                td.opt {} td.num {} td.num.desk {} td.num.desk {} td.num.desk {} td.desk {}
             }
         }
         @for (n, version) in prompt.versions.iter().enumerate() {
@@ -109,7 +109,7 @@ fn rows(page: &Page, prompt: &PromptRow) -> Markup {
                 }
                 td.nowrap { (name_of(page, version)) }
                 td.opt.soft.nowrap { @if let Some(model) = &prompt.model { span.model.cut { (model) } } @else { span.dim { (p.no_model) } } }
-                (figures(&version.figures))
+                (figures(&version.figures)) (super::prompt_scores::cell(page, &version.scores))
             }
         }
     }

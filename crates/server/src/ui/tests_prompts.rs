@@ -5,7 +5,9 @@ use super::view_prompts::{
     VersionRow,
 };
 use super::*;
+use crate::prompt_scores::{Scored, Tried, VersionScores};
 use hanok_base::Timestamp;
+use hanok_eval::report::Interval;
 use hanok_prompt::{Diff, Partials, Prompt};
 use maud::Markup;
 
@@ -27,12 +29,25 @@ pub(super) fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, Markup)> {
         unpriced: 1,
         latency_ms: Some([f64::NAN, f64::INFINITY]),
     };
+    let scored = |is_share, n| Scored {
+        name: evil(),
+        is_share,
+        mean: Some(f64::NAN),
+        estimate: (n > 0).then_some(Interval { value: f64::NAN, low: f64::NEG_INFINITY, high: 2.0, n }),
+        n,
+        count: n,
+    };
+    let scores = VersionScores {
+        live: vec![scored(true, 3), scored(false, 0), scored(false, usize::MAX)],
+        experiments: vec![Tried { id: i64::MAX, name: evil(), scores: vec![scored(true, 2)] }],
+    };
     let version = |filed| VersionRow {
         version: evil(),
         labels: vec![evil()],
         filed,
         made: Some((Timestamp(i64::MAX), evil())),
         figures,
+        scores: scores.clone(),
     };
     let row = |problem| PromptRow {
         name: evil(),

@@ -1,5 +1,6 @@
 //! What the pages on prompts show, as plain data.
 
+use crate::prompt_scores::VersionScores;
 use hanok_base::Timestamp;
 use hanok_prompt::{Diff, Variable};
 
@@ -31,6 +32,8 @@ pub struct VersionRow {
     pub made: Option<(Timestamp, String)>,
     /// Its calls.
     pub figures: VersionFigures,
+    /// What it was scored.
+    pub scores: VersionScores,
 }
 
 /// A prompt as the list shows it.
