@@ -352,7 +352,7 @@ impl Recorder for Sevens {
         impl Place for Seven {
             fn record(self: Box<Self>, trace: FinishedTrace) {
                 if let Some(settlement) = trace.settlement {
-                    settlement.settle(Spent { cost: NanoDollars(7), tokens: 1 }, &[]);
+                    settlement.settle(Spent { cost: NanoDollars(7), tokens: 1, unpriced: 0 }, &[]);
                 }
             }
         }
@@ -404,7 +404,7 @@ impl Recorder for Late {
                         tokio::task::yield_now().await;
                     }
                     if let Some(settlement) = trace.settlement {
-                        settlement.settle(Spent { cost: NanoDollars(7), tokens: 1 }, &[]);
+                        settlement.settle(Spent { cost: NanoDollars(7), tokens: 1, unpriced: 0 }, &[]);
                     }
                 });
             }

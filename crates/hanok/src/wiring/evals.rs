@@ -16,7 +16,6 @@ use hanok_base::{
 };
 use hanok_eval::keeper::Wire;
 use hanok_eval::spec::TaskSpec;
-use hanok_eval::task::PromptVersions;
 use hanok_eval::{Bench, Experiments, Keeper, Prices, Runner, SourceTexts, Spec};
 use hanok_store::{Options, Store};
 use hanok_trace::TraceStore;
@@ -92,7 +91,7 @@ impl EvalHouse {
             bench.kit.embedder = super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>;
             bench.kit.prices = Some(Arc::new(Priced::new(rooms.traces.clone(), effective)));
             bench.retriever = Some(rooms.library.clone() as Arc<dyn Retriever>);
-            bench.prompts = Some(Arc::new(Versions(rooms.prompts.clone())));
+            bench.prompts = Some(rooms.prompts.clone());
             let traces = rooms.traces.clone();
             (Opened::Rooms(Box::new(rooms)), traces)
         } else {
@@ -124,20 +123,6 @@ impl EvalHouse {
             }
         }
         Ok(())
-    }
-}
-
-/// The versions of the house's prompts.
-pub(super) struct Versions(pub(super) Arc<hanok_prompt::Library>);
-
-impl PromptVersions for Versions {
-    fn version<'a>(&'a self, reference: &'a str) -> BoxFuture<'a, Result<String, String>> {
-        Box::pin(async move {
-            let (name, at) =
-                reference.split_once('@').map_or((reference, None), |(name, at)| (name, Some(at)));
-            let found = self.0.resolve(name, at).await.map_err(|error| error.to_string())?;
-            Ok(found.prompt.version().as_str().to_owned())
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! From `[[scoring]]` to rules over live traces.
 
 use super::Rooms;
-use super::evals::{Priced, Versions, eval_file};
+use super::evals::{Priced, eval_file};
 use crate::config::{Effective, Scoring};
 use anyhow::{Context as _, bail};
 use hanok_base::{Caller, Embedder, Provider, Recorder, Timestamp};
@@ -9,6 +9,7 @@ use hanok_eval::judge::{Records, fingerprint};
 use hanok_eval::online::{Online, Rule};
 use hanok_eval::scorer::{ScorerSpec, build, pinned};
 use hanok_eval::{Kit, Spec};
+use hanok_prompt::Library;
 use hanok_trace::TraceFilter;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -37,7 +38,7 @@ pub(crate) async fn rules(effective: &Effective, rooms: &Rooms) -> anyhow::Resul
     if tables.is_empty() {
         return Ok(Vec::new());
     }
-    let prompts = Versions(rooms.prompts.clone());
+    let prompts = rooms.prompts.clone();
     let kit = Kit {
         models: Some(rooms.gateway.clone() as Arc<dyn Provider>),
         embedder: super::local_embedder(effective, None).await? as Option<Arc<dyn Embedder>>,
@@ -88,7 +89,7 @@ fn read(effective: &Effective, table: &Scoring) -> anyhow::Result<(Spec, ScorerS
     Ok((spec, scorer, filter))
 }
 
-async fn rule(effective: &Effective, table: &Scoring, kit: &Kit, prompts: &Versions) -> anyhow::Result<Rule> {
+async fn rule(effective: &Effective, table: &Scoring, kit: &Kit, prompts: &Library) -> anyhow::Result<Rule> {
     let (spec, scorer, filter) = read(effective, table)?;
     let scorer = pinned(scorer, Some(prompts)).await?;
     let kit = Kit { base: spec.base(), ..kit.clone() };

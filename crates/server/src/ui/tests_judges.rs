@@ -67,6 +67,7 @@ fn report(text: &str, calibration: Calibration) -> Report {
         queue: text.to_owned(),
         created: Timestamp(0),
         asked: 1,
+        items: 4,
         cost: Some(NanoDollars(5)),
         problem: Some(text.to_owned()),
         calibration,

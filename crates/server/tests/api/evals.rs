@@ -49,6 +49,7 @@ async fn experiments(world: &World) -> [i64; 2] {
                 error: (!is_right).then(|| "the task failed".to_owned()),
                 cached: false,
                 cost: hanok_base::NanoDollars::default(),
+                failed_cost: hanok_base::NanoDollars::default(),
                 scoring_cost: hanok_base::NanoDollars::default(),
                 scoring_trace: None,
                 scores: if is_right {

@@ -40,6 +40,7 @@ async fn check(world: &World, project: &str, name: &str, says: fn(usize) -> usiz
         queue: "answers".into(),
         created: Timestamp::now(),
         asked: 40,
+        items: 40,
         cost: None,
         problem: None,
         calibration: calibrate(&Scale::binary(), &items, options),
