@@ -1,5 +1,6 @@
 """The hidden `hanok parse-documents`: what servers and indexes hand other people's files to."""
 
+import contextlib
 import io
 import json
 import struct
@@ -44,11 +45,14 @@ class Child:
         return outcome, self.process.stdout.read(text).decode()
 
     def parse(self, form, content, **limits):
-        self.tell(form, content, **limits)
+        # Memory may end while the content still comes, as well as later.
+        with contextlib.suppress(BrokenPipeError):
+            self.tell(form, content, **limits)
         return self.hear()
 
     def end(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         code = self.process.wait(10)
         self.process.stdout.close()
         return code
