@@ -193,8 +193,8 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
         assert.deepEqual(sent.messages.map(({ content }) => content), ["Stored one?", "One", "Is it blue?"]);
         assert.equal(sent.tools[0].function.name, "look");
         const trace = await side.locator("[data-meta] a").getAttribute("href");
-        const recorded = await (await fetch(`${house.url}/api/traces/${trace.split("/").at(-1)}`)).json();
-        assert.match(JSON.stringify(recorded), /"hanok.prompt.version":"draft"/);
+        const recorded = async () => (await fetch(`${house.url}/api/traces/${trace.split("/").at(-1)}`)).text();
+        await eventually(async () => /"hanok.prompt.version":\s*"draft"/.test(await recorded()), "the trace of a draft");
         await page.fill("#dataset", "stored");
         await page.fill("#count", "2");
         await page.click("#run-rows");
