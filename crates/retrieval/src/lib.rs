@@ -7,7 +7,7 @@
 //! the one that answers from documents is called through the gateway, as a [`Provider`](hanok_base::Provider).
 //!
 //! Reading order: `load` (files), `block`, `sentence` and [`chunking`] (their text), [`sync`] (keeping a collection
-//! like its files), `way` (how its texts are cut now), `follow` (the index of words), [`dense`] (that of vectors), `stretch` (the traces of making them) and [`trial`] (what an embedder knows of
+//! like its files), `touched` (only some of them), `way` (how its texts are cut now), `follow` (the index of words), [`dense`] (that of vectors), `stretch` (the traces of making them) and [`trial`] (what an embedder knows of
 //! them), `former` (the embedder before), [`library`] (collections and search), `holdings` (what is in them), [`equipment`], `filter`, `legs`, `fuse` and `neighbours`
 //! (what a search is made of), `words`, `verbs` and
 //! `question` (what a question asks for), `answer` (an answer's events), `score` (the best sentences),
@@ -52,6 +52,7 @@ mod sentence;
 pub mod settings;
 mod stretch;
 pub mod sync;
+mod touched;
 pub mod trial;
 pub mod tune;
 mod verbs;

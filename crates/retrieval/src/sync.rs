@@ -11,18 +11,22 @@ mod take;
 pub use report::{Cancel, Progress, SyncReport};
 pub(crate) use take::cut_again;
 
-use crate::chunking::Layout;
+use crate::chunking::{Chunker, Layout};
 use crate::error::{LibraryError, blocking};
 use crate::follow::Follower;
 use crate::library::{Library, Shelf};
-use crate::load;
+use crate::load::Search;
+use crate::settings::Settings;
+use crate::touched::Touched;
 use crate::way::Way;
+use compare::Comparison;
 use hanok_base::{CollectionName, SourceId};
 use hanok_store::StoreError;
-use hanok_store::documents::{Changes, NewSource, PackedText, Stamp};
+use hanok_store::documents::{Changes, Known, NewSource, PackedText, Stamp};
 use run::Run;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use take::kept;
 use tokio::runtime::Handle;
@@ -40,6 +44,23 @@ pub(crate) struct Ground {
     pub(crate) folders: BTreeSet<PathBuf>,
     /// Whether some are elsewhere.
     pub(crate) has_urls: bool,
+}
+
+/// What one run saw and did.
+pub(crate) struct Survey {
+    pub(crate) report: SyncReport,
+    /// `None` where only some files were looked at.
+    pub(crate) ground: Option<Ground>,
+    /// `None` where something is to be tried again.
+    pub(crate) footing: Option<Footing>,
+}
+
+/// What a run left, and stood on. As long as it holds, a document whose file nobody touched is as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Footing {
+    generation: u64,
+    settings: Arc<Settings>,
+    judged_by: u64,
 }
 
 /// A document that is there already, for callers that read no files.
@@ -62,37 +83,64 @@ impl Library {
         progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<SyncReport, LibraryError> {
-        Ok(self.sync_and_survey(collection, paths, progress, cancel).await?.0)
+        Ok(self.survey(collection, paths, None, progress, cancel).await?.report)
     }
 
-    /// The same, and where the documents are.
-    pub(crate) async fn sync_and_survey(
+    /// The same, and where the documents are. Where only some files were `touched` since a run with that footing,
+    /// and it holds, nothing else is looked at.
+    pub(crate) async fn survey(
         &self,
         collection: &CollectionName,
         paths: &[PathBuf],
+        touched: Option<(Touched, Footing)>,
         progress: &dyn Progress,
         cancel: &Cancel,
-    ) -> Result<(SyncReport, Ground), LibraryError> {
-        let (roots, names, asked) = (paths.to_vec(), self.names.clone(), cancel.clone());
+    ) -> Result<Survey, LibraryError> {
+        let documents = self.store.documents();
         let shelf = self.ensure_shelf(collection).await?;
         let _one_at_a_time = shelf.running.lock().await;
         let marked = Indexing::mark(&shelf);
         shelf.index.forget_if_gone();
         let settings = shelf.settings();
+        let way = Way::of(&settings, self.equipment(collection).embedder);
+        let generation = documents.generation(shelf.id).await?;
+        let mut footing = Footing { generation, settings: settings.clone(), judged_by: self.judged_by() };
+        let only = touched.filter(|(_, last)| *last == footing).map(|(files, _)| files);
+        let (known, others) = if let Some(only) = &only {
+            let known = documents.known_at(shelf.id, only.names(paths, &self.names)).await?;
+            let looked_at = known.values().filter(|known| matches!(known, Known::Source { .. })).count();
+            let all = shelf.found.load(Ordering::Relaxed);
+            (known, all.saturating_sub(u64::try_from(looked_at).unwrap_or(all)))
+        } else {
+            (documents.known(shelf.id).await?, 0)
+        };
+        let is_whole = only.is_none();
+        let mut comparison = Comparison::new(known, others, way.clone(), footing.judged_by);
+        let (roots, names, asked) = (paths.to_vec(), self.names.clone(), cancel.clone());
         let rules = settings.clone();
-        let find = move || load::find(&roots, &names, &rules.metadata, &|| asked.is_cancelled());
-        let found = blocking(find).await??;
+        let find = move || {
+            let (roots, names, rules, only) = (&*roots, &names, &*rules.metadata, only.as_ref());
+            let search = Search { roots, names, rules, only, cancelled: &|| asked.is_cancelled() };
+            let found = search.find(&mut |file| comparison.see(file))?;
+            Ok::<_, LibraryError>((found, comparison))
+        };
+        let (found, comparison) = blocking(find).await??;
         if cancel.is_cancelled() {
             // A search for files that was cut short says nothing of those it did not come to.
-            return Ok((SyncReport { cancelled: true, ..SyncReport::default() }, Ground::default()));
+            let report = SyncReport { cancelled: true, ..SyncReport::default() };
+            return Ok(Survey { report, ground: None, footing: None });
         }
         let ground = Ground { folders: found.folders.clone(), has_urls: !found.urls.is_empty() };
-        let way = Way::of(&settings, self.equipment(collection).embedder);
+        // An embedder that failed is asked again.
+        let is_by_words = settings.chunking.by != Chunker::Semantic;
         let run = Run { library: self, name: collection, shelf: &shelf, settings, way, progress, cancel };
-        let result = run.run(found).await;
+        let result = run.run(found, comparison).await;
+        footing.generation = documents.generation(shelf.id).await?;
         drop(marked);
         progress.update(self.coverage(collection).unwrap_or_default());
-        Ok((result?, ground))
+        let (report, settled) = result?;
+        let footing = Some(footing).filter(|_| settled && is_by_words);
+        Ok(Survey { report, ground: is_whole.then_some(ground), footing })
     }
 
     /// Adds documents that are not files. For collections made for the purpose.
@@ -162,4 +210,45 @@ pub(crate) fn source_id(collection: &CollectionName, path: &str) -> SourceId {
     let mut bytes = [0; 8];
     hasher.finalize_xof().fill(&mut bytes);
     SourceId(u64::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hanok_store::{Options, Store};
+
+    #[tokio::test]
+    async fn of_touched_files_nothing_else_is_looked_at_while_the_footing_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let docs = folder.path().canonicalize().unwrap().join("docs");
+        std::fs::create_dir(&docs).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(docs.join(name), text).unwrap();
+        for name in ["a.md", "b.md", "c.md"] {
+            write(name, name);
+        }
+        let data = folder.path().join("data");
+        let store = Store::open(&data, Options::default()).unwrap();
+        let library = Library::open(store, &data).await.unwrap();
+        let (name, paths, cancel) = ("docs".into(), [docs.clone()], Cancel::default());
+        let first = library.survey(&name, &paths, None, &(), &cancel).await.unwrap();
+        assert!(first.ground.is_some() && first.report.added == 3);
+
+        write("a.md", "a longer text that nobody tells of");
+        write("b.md", "another text");
+        write("d.md", "a new one");
+        std::fs::remove_file(docs.join("c.md")).unwrap();
+        let mut touched = Touched::default();
+        assert!(["b.md", "c.md", "d.md", "gone.md"].into_iter().all(|name| touched.add(docs.join(name))));
+        let only = Some((touched.clone(), first.footing.clone().unwrap()));
+        let second = library.survey(&name, &paths, only, &(), &cancel).await.unwrap();
+        let SyncReport { added, changed, deleted, unchanged, read, .. } = second.report;
+        assert_eq!((added, changed, deleted, unchanged, read), (1, 1, 1, 1, 2));
+        assert!(second.ground.is_none() && second.footing.is_some());
+        assert_eq!(library.coverage(&name).map(|is| (is.found, is.indexed)), Some((3, 3)));
+
+        // The first footing holds no more, so that all is looked at.
+        let third = library.survey(&name, &paths, Some((touched, first.footing.unwrap())), &(), &cancel);
+        let third = third.await.unwrap();
+        assert!(third.ground.is_some() && third.report.changed == 1 && third.report.unchanged == 2);
+    }
 }

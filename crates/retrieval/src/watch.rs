@@ -6,11 +6,13 @@
 use crate::error::LibraryError;
 use crate::library::Library;
 use crate::sync::{Cancel, Ground, SyncReport};
+use crate::touched::Touched;
 use hanok_base::CollectionName;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use parking_lot::Mutex;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,18 +76,20 @@ impl Library {
         told: &(dyn Fn(Watched) + Send + Sync),
     ) {
         let mut eyes = Eyes::open();
-        let mut said = None;
+        let (mut said, mut footing) = (None, None);
         while !cancel.is_cancelled() {
             let begun = Instant::now();
-            match self.sync_and_survey(collection, paths, &(), cancel).await {
-                Ok((report, ground)) => {
-                    if report.has_changes() {
-                        told(Watched::Changed(report));
+            let touched = eyes.touched().zip(footing.take());
+            match self.survey(collection, paths, touched, &(), cancel).await {
+                Ok(survey) => {
+                    if survey.report.has_changes() {
+                        told(Watched::Changed(survey.report));
                     }
                     // What changed in a folder before it was watched is seen by going once more.
-                    if !cancel.is_cancelled() && eyes.look_at(&ground) {
+                    if !cancel.is_cancelled() && survey.ground.is_some_and(|ground| eyes.look_at(&ground)) {
                         continue;
                     }
+                    footing = survey.footing;
                 }
                 Err(error) => told(Watched::Failed(error)),
             }
@@ -113,25 +117,53 @@ struct Eyes {
     /// `None` where nothing can be watched, with the reason below.
     watcher: Option<RecommendedWatcher>,
     blind: String,
-    watched: HashSet<PathBuf>,
-    /// Folders that went or were renamed: they are watched no more, whatever stands in their place.
-    gone: Arc<Mutex<Vec<PathBuf>>>,
+    watched: BTreeSet<PathBuf>,
+    /// What happened since it was looked at last.
+    news: Arc<Mutex<News>>,
+    /// What went or was renamed: a folder is watched no more then, whatever stands in its place.
+    gone: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
     has_urls: bool,
+    /// Whether it is time to ask URLs.
+    ask: bool,
+}
+
+/// What the system told.
+#[derive(Default)]
+struct News {
+    /// Paths at which something happened.
+    touched: Touched,
+    /// Those of them from which something went.
+    gone: Vec<PathBuf>,
+    /// Whether it may mean more than these.
+    more: bool,
+}
+
+impl News {
+    fn hear(&mut self, event: Event) {
+        let goes = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        if goes {
+            self.gone.extend(event.paths.iter().cloned());
+        }
+        self.more |= event.need_rescan() || event.paths.is_empty();
+        for path in event.paths {
+            self.more |= self.more || !self.touched.add(path);
+        }
+    }
 }
 
 impl Eyes {
     fn open() -> Self {
         let (sender, changes) = mpsc::channel(1);
-        let gone = Arc::new(Mutex::new(Vec::new()));
-        let lost = gone.clone();
+        let news = Arc::new(Mutex::new(News::default()));
+        let heard = news.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // An error means that something was missed.
             let counts = event.as_ref().map_or(true, is_change);
-            if let Ok(event) = event
-                && matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)))
-            {
-                lost.lock().extend(event.paths);
+            match event {
+                Ok(event) if counts => heard.lock().hear(event),
+                Ok(_) => {}
+                // An error means that something was missed.
+                Err(_) => heard.lock().more = true,
             }
             if counts {
                 // Full means that somebody is told already.
@@ -142,7 +174,34 @@ impl Eyes {
             Ok(watcher) => (Some(watcher), String::new()),
             Err(error) => (None, error.to_string()),
         };
-        Self { watcher, blind, watched: HashSet::new(), gone, changes, has_urls: false }
+        Self {
+            watcher,
+            blind,
+            watched: BTreeSet::new(),
+            news,
+            gone: Vec::new(),
+            changes,
+            has_urls: false,
+            ask: false,
+        }
+    }
+
+    /// What was touched since this was asked last; `None` where anything may have changed.
+    fn touched(&mut self) -> Option<Touched> {
+        let News { touched, gone, more } = std::mem::take(&mut *self.news.lock());
+        let clear = !more && self.watcher.is_some() && !std::mem::take(&mut self.ask);
+        // What happens to a folder happens to what is below it, and those come next in this order.
+        let leads = |path: &Path| {
+            self.watched
+                .range::<Path, _>((Bound::Included(path), Bound::Unbounded))
+                .next()
+                .is_some_and(|folder| folder.starts_with(path))
+        };
+        if clear && !touched.iter().any(|path| leads(path) || path.is_dir()) {
+            return Some(touched);
+        }
+        self.gone.extend(gone);
+        None
     }
 
     fn state(&self) -> State {
@@ -163,7 +222,7 @@ impl Eyes {
             self.watcher = None;
             return false;
         }
-        for gone in self.gone.lock().drain(..) {
+        for gone in self.gone.drain(..) {
             self.watched.retain(|folder| !folder.starts_with(&gone));
         }
         let old: Vec<PathBuf> =
@@ -222,7 +281,10 @@ impl Eyes {
         let ended = Instant::now();
         tokio::select! {
             _ = self.changes.recv() => {}
-            () = asked => return,
+            () = asked => {
+                self.ask = true;
+                return;
+            }
             () = cancel.cancelled() => return,
         }
         let first = Instant::now();

@@ -16,6 +16,10 @@ use tokio::runtime::Handle;
 #[derive(Clone)]
 pub(crate) struct Way {
     chunking: Chunking,
+    /// The number of a text that was cut by words.
+    words: u64,
+    /// The same by vectors, and by words where vectors would have been too many.
+    meaning: Option<(u64, u64)>,
     /// Only where texts are cut by meaning.
     embedder: Option<Arc<dyn Embedder>>,
     /// Whether it failed: what comes after is not kept waiting for it, and the next run asks it again.
@@ -38,14 +42,19 @@ impl Way {
     pub(crate) fn of(settings: &Settings, embedder: Option<Arc<dyn Embedder>>) -> Self {
         let chunking = settings.chunking.clone();
         let embedder = embedder.filter(|_| chunking.by == Chunker::Semantic);
-        Self { chunking, embedder, failed: Arc::default() }
+        let mark = chunking.mark();
+        let meaning = embedder.as_ref().map(|embedder| {
+            let id = embedder.id();
+            (hash(&format!("{mark} {id}")), hash(&format!("{mark} {id} words")))
+        });
+        Self { words: hash(&mark), meaning, chunking, embedder, failed: Arc::default() }
     }
 
     /// Whether a text that was cut by this needs no new cut.
     pub(crate) fn holds(&self, cut_by: u64) -> bool {
-        match self.embedder {
-            Some(_) => [Compared::Meaning, Compared::Bounded].map(|by| self.number(by)).contains(&cut_by),
-            None => cut_by == self.number(Compared::Words),
+        match self.meaning {
+            Some((vectors, bounded)) => cut_by == vectors || cut_by == bounded,
+            None => cut_by == self.words,
         }
     }
 
@@ -71,11 +80,10 @@ impl Way {
     }
 
     fn number(&self, compared: Compared) -> u64 {
-        let mark = self.chunking.mark();
-        match (self.embedder.as_ref().map(|embedder| embedder.id()), compared) {
-            (None, _) | (_, Compared::Words) => hash(&mark),
-            (Some(id), Compared::Meaning) => hash(&format!("{mark} {id}")),
-            (Some(id), Compared::Bounded) => hash(&format!("{mark} {id} words")),
+        match (self.meaning, compared) {
+            (None, _) | (_, Compared::Words) => self.words,
+            (Some((vectors, _)), Compared::Meaning) => vectors,
+            (Some((_, bounded)), Compared::Bounded) => bounded,
         }
     }
 }

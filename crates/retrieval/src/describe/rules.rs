@@ -1,5 +1,6 @@
 //! Rules: whatever a pattern matches is trusted, for some readers only, and has these metadata.
 
+use crate::load::parted;
 use hanok_base::{Object, Trust};
 use ignore::overrides::{Override, OverrideBuilder};
 use schemars::JsonSchema;
@@ -73,7 +74,7 @@ pub(crate) struct Rules {
     /// What was said last.
     last: Arc<Ruled>,
     /// The folder of which that holds, whatever a file in it is called.
-    alike: Option<PathBuf>,
+    alike: Option<String>,
     /// What is wrong with rules, with where.
     pub(crate) faults: Vec<(PathBuf, String)>,
 }
@@ -105,9 +106,9 @@ impl Rules {
 
     /// What is said of the document `file`, which was found below the folder `root`.
     pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Arc<Ruled> {
-        let parent = file.parent().unwrap_or(root);
         // As they were typed: that two paths could mean one folder matters to nobody here.
-        if self.alike.as_ref().is_some_and(|alike| alike.as_os_str() == parent.as_os_str()) {
+        let folder = parted(file).map(|(folder, _)| folder);
+        if self.alike.is_some() && self.alike.as_deref() == folder {
             return self.last.clone();
         }
         let mut alike = self.configured.iter().all(|(pattern, _)| pattern.is_none());
@@ -128,7 +129,7 @@ impl Rules {
         for (pattern, rule) in &self.configured {
             apply(&mut ruled, pattern.as_ref(), rule, file);
         }
-        self.alike = alike.then(|| parent.to_owned());
+        self.alike = folder.filter(|_| alike).map(str::to_owned);
         self.shared(ruled)
     }
 

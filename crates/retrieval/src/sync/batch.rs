@@ -10,6 +10,8 @@ pub(super) struct Batch {
     pub(super) report: SyncReport,
     /// Hashes of new documents.
     pub(super) new: Vec<[u8; 32]>,
+    /// Whether a file could not be read now, and is to be tried again.
+    pub(super) unread: bool,
 }
 
 impl Batch {
@@ -28,5 +30,6 @@ impl Batch {
         self.report.skipped.extend(other.report.skipped);
         self.report.notes.extend(other.report.notes);
         self.new.extend(other.new);
+        self.unread |= other.unread;
     }
 }

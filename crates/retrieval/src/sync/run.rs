@@ -1,16 +1,16 @@
 //! One run: found, compared, read and written batch by batch, while the index follows.
 
 use super::batch::Batch;
-use super::compare::{Compared, Queue, compare};
+use super::compare::{Compared, Comparison, Queue};
 use super::report::merge;
 use super::take::{Taker, cut_again};
 use super::{BATCH_BYTES, BATCH_FILES, Cancel, Progress, REMOVED, SyncReport};
-use crate::describe::{Ruled, UrlRules};
+use crate::describe::UrlRules;
 use crate::error::{LibraryError, blocking};
 use crate::fetch::Fetched;
 use crate::follow::Follower;
 use crate::library::{Library, Shelf};
-use crate::load::{self, Found, FoundFile};
+use crate::load::{self, Candidate, Found};
 use crate::read::Reader;
 use crate::settings::Settings;
 use crate::way::Way;
@@ -19,7 +19,6 @@ use hanok_parse::Format;
 use hanok_store::StoreError;
 use hanok_store::documents::{Changes, Known, Origin, Stamp};
 use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,17 +39,18 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    pub(super) async fn run(&self, found: Found) -> Result<SyncReport, LibraryError> {
-        let documents = self.library.store.documents();
-        let mut known = documents.known(self.shelf.id).await?;
+    /// The rest of a run: `comparison` has seen the files that were found. Whether nothing is to be tried again.
+    pub(super) async fn run(
+        &self,
+        found: Found,
+        mut comparison: Comparison,
+    ) -> Result<(SyncReport, bool), LibraryError> {
         let mut report = SyncReport { unsupported: found.unsupported, ..SyncReport::default() };
-        let mut files = found.files;
         let mut unseen = found.unseen;
         // Kept until the files in it are read.
-        let fetched = self.fetch(&found.urls, &mut known, &mut files, &mut unseen, &mut report).await?;
+        let fetched = self.fetch(&found.urls, &mut comparison, &mut unseen, &mut report).await?;
         let judged_by = self.library.judged_by();
-        let compared = compare(files, known, &unseen, &self.way, judged_by, &mut report);
-        let Compared { queue, recut, mut changes, mut gone } = compared;
+        let Compared { queue, recut, mut changes, mut gone } = comparison.end(&unseen, &mut report);
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
         self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
@@ -61,6 +61,7 @@ impl Run<'_> {
 
         let mut follower = Follower::new(self.library.store.clone(), self.shelf.clone());
         let mut queue = Some(queue);
+        let mut settled = unseen.is_empty();
         // What is gone goes last: what moved is found all the while, for a moment in both places.
         let deletes = std::mem::take(&mut changes.deletes);
         let mut ready = Batch { changes, ..Batch::default() };
@@ -70,6 +71,7 @@ impl Run<'_> {
                 tokio::join!(self.read(queue.take(), judged_by), self.write(&mut follower, ready.changes));
             written?;
             self.tell();
+            settled &= !ready.unread;
             merge(&mut report, ready.report, &ready.new, &mut gone);
             let Some((batch, rest)) = read? else { break };
             ready = batch;
@@ -87,15 +89,15 @@ impl Run<'_> {
         follower.finish().await?;
         report.skipped.sort();
         report.notes.sort();
-        Ok(report)
+        settled &= !report.cancelled;
+        Ok((report, settled))
     }
 
     /// Fetches URLs into a folder, as files to be compared.
     async fn fetch(
         &self,
         urls: &[String],
-        known: &mut HashMap<String, Known>,
-        files: &mut Vec<FoundFile>,
+        comparison: &mut Comparison,
         unseen: &mut Vec<String>,
         report: &mut SyncReport,
     ) -> Result<Option<tempfile::TempDir>, LibraryError> {
@@ -111,7 +113,7 @@ impl Run<'_> {
                 continue;
             }
             let ruled = rules.of(url);
-            let (stamp, validator) = match known.get(url) {
+            let (stamp, validator) = match comparison.known.get(url) {
                 Some(Known::Skipped { judged_by: REMOVED, .. }) => {
                     unseen.push(url.clone());
                     continue;
@@ -126,11 +128,18 @@ impl Run<'_> {
                 None => Err("URLs are not fetched here".to_owned()),
             };
             let result = match fetched {
-                Ok(fetched) => placed(folder.path(), at, url, fetched, stamp, validator, ruled),
+                Ok(fetched) => placed(folder.path(), at, fetched, stamp, validator),
                 Err(reason) => Err(reason),
             };
             match result {
-                Ok(file) => files.push(file),
+                Ok(file) => comparison.see(&Candidate {
+                    path: url,
+                    file: &file.file,
+                    stamp: file.stamp,
+                    origin: Origin::Url,
+                    ruled: &ruled,
+                    validator: file.validator.as_deref(),
+                }),
                 // What was fetched once stays until there is something else.
                 Err(reason) => {
                     report.skipped.push((url.clone(), reason));
@@ -231,19 +240,19 @@ impl Run<'_> {
 }
 
 /// What was fetched, as a file.
+struct Placed {
+    file: PathBuf,
+    stamp: Stamp,
+    validator: Option<String>,
+}
+
 fn placed(
     folder: &Path,
     at: usize,
-    url: &str,
     fetched: Fetched,
     known: Option<Stamp>,
     known_by: Option<String>,
-    ruled: Arc<Ruled>,
-) -> Result<FoundFile, String> {
-    let whole = |file, stamp, validator| {
-        let (path, origin) = (url.to_owned(), Origin::Url);
-        FoundFile { path, file, stamp, origin, ruled, validator }
-    };
+) -> Result<Placed, String> {
     match (fetched, known) {
         (Fetched::Document { bytes, name, validator }, _) => {
             if Format::of(&name, &bytes).is_none() {
@@ -254,9 +263,9 @@ fn placed(
             let file = folder.join(format!("{at}.{extension}"));
             let put = std::fs::write(&file, &bytes).and_then(|()| std::fs::metadata(&file));
             let stamp = load::stamp(&put.map_err(|error| format!("it cannot be kept: {error}"))?);
-            Ok(whole(file, stamp, validator))
+            Ok(Placed { file, stamp, validator })
         }
-        (Fetched::Unchanged, Some(stamp)) => Ok(whole(PathBuf::new(), stamp, known_by)),
+        (Fetched::Unchanged, Some(stamp)) => Ok(Placed { file: PathBuf::new(), stamp, validator: known_by }),
         (Fetched::Unchanged, None) => {
             Err("the server says that it is unchanged, and it is not known".to_owned())
         }

@@ -94,6 +94,7 @@ impl Taker<'_> {
             Untaken::Unread(reason) => {
                 batch.report.unchanged += u64::from(matches!(known, Some(Known::Source { .. })));
                 batch.report.skipped.push((file.path, reason));
+                batch.unread = true;
             }
             Untaken::Unfit(reason) => {
                 if let Some(Known::Source { id, .. }) = known {

@@ -172,6 +172,25 @@ async fn changes_are_followed() {
     house.write("c.md", "The cove.");
     until(&mut told, changed(|report| report.added == 1)).await;
     assert_eq!(house.files("cove").await, ["c.md"]);
+    assert_eq!(house.library.coverage(&docs()).unwrap().found, 3);
+    // What is ignored stays so where only what was touched is looked at.
+    house.write("scratch.tmp.md", "The cape.");
+    until(&mut told, changed(|report| report.added == 1)).await;
+    house.write(".gitignore", "*.tmp.md\n");
+    until(&mut told, changed(|report| report.deleted == 1 && report.unchanged == 3)).await;
+    house.write("scratch.tmp.md", "The cape is windy.");
+    house.write("c.md", "The cove is calm.");
+    until(&mut told, changed(|report| report.changed == 1 && report.added == 0 && report.unchanged == 2))
+        .await;
+    assert_eq!(house.files("windy").await, [""; 0]);
+    std::fs::rename(house.docs().join("c.md"), house.docs().join("sub/c.md")).unwrap();
+    until(&mut told, changed(|report| report.moved == 1 && report.unchanged == 2)).await;
+    std::fs::rename(house.docs().join("sub/c.md"), house.docs().join("c.md")).unwrap();
+    until(&mut told, changed(|report| report.moved == 1)).await;
+    // A run of somebody else's ends what was known of the rest.
+    house.library.sync(&docs(), &[house.docs().join("a.md")], &(), &Cancel::default()).await.unwrap();
+    house.write("c.md", "The cove is wide.");
+    until(&mut told, changed(|report| report.added == 2 && report.unchanged == 1)).await;
     // A new folder, and what is written into it later.
     house.write("new/deep/d.md", "The dune.");
     until(&mut told, changed(|report| report.added == 1)).await;
