@@ -355,8 +355,7 @@ fn a_gate_speaks_the_pages_language() {
         let compared = ScoreComparison { name: "right".into(), difference, ..ScoreComparison::default() };
         let against = Comparison { baseline: 1, scores: vec![compared], ..Comparison::default() };
         let gate = asked.judge(&report, Some(&against), &hanok_eval::gate::Corrections::new());
-        let found =
-            super::gate_words::said(&lang.texts().evals, &gate, Some(&asked), &report, Some(&against));
+        let found = super::gate_words::said(lang, &gate, Some(&asked), &report, Some(&against));
         let found: Vec<(&str, &str)> =
             found.iter().map(|one| (one.check.as_str(), one.because.as_str())).collect();
         assert_eq!(found, said);
