@@ -8,7 +8,7 @@ use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::start::shell_quoted;
 use super::text::fill;
 use super::view_knowledge::{FoundView, SearchView};
-use hanok_base::{Trust, Vote};
+use hanok_base::{LeftOut, Trust, Vote};
 use maud::{Markup, html};
 
 /// How many hits may be asked for.
@@ -119,6 +119,9 @@ fn found(page: &Page, view: &SearchView) -> Markup {
         @if let Some((indexed, found)) = view.coverage {
             (note("note-warn", &html! { p { (fill(k.partial, &[("indexed", &format::count(indexed)), ("found", &format::count(found))])) } }))
         }
+        @for LeftOut { leg, reason } in &view.left_out {
+            (note("", &html! { p { (fill(&fill(k.left_out, &[("leg", k.leg_name(leg))]), &[("why", &reasons::said(page.lang, reason))])) } }))
+        }
         @if view.hits.is_empty() {
             section.panel.nothing { p.strong { (k.no_hits) } p.dim { (k.no_hits_hint) } }
         } @else {
@@ -201,7 +204,7 @@ fn pages(page: &Page, from: u32, to: u32) -> String {
 }
 
 /// What each leg said, and how much it counted.
-fn votes(page: &Page, votes: &[Vote]) -> Markup {
+pub(super) fn votes(page: &Page, votes: &[Vote]) -> Markup {
     let k = &page.texts().knowledge;
     html! {
         ul.votes aria-label=(k.why) { @for vote in votes { li.{ "leg-" (leg_class(&vote.leg)) } {

@@ -382,7 +382,7 @@ fn a_gate_speaks_the_pages_language() {
     check(
         serde_json::json!([{ "score": "right", "at_most": 0.6, "corrected": true }, { "failures": 0.2 }]),
         &[
-            ("right 60.0 % 이하 (보정)", "`right` is no judge's score, and cannot be corrected"),
+            ("right 60.0 % 이하 (보정)", "`right`은(는) 심판의 점수가 아니어서 보정할 수 없습니다"),
             ("출력 없음 20 % 이하", "실제로는 10 %"),
         ],
         Lang::Ko,

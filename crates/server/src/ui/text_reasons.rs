@@ -179,5 +179,11 @@ pub(super) const REASONS: &[(&str, &str)] = &[
     ),
     ("too few chunks to try the vectors on", "벡터를 시험해 보기에는 청크가 너무 적습니다"),
     ("the dense leg failed: {error}", "벡터 검색에 실패했습니다: {error}"),
+    ("the reranker failed: {error}", "재순위 모델이 실패했습니다: {error}"),
+    (
+        "this collection's embedder is being opened: ask again, or search by words",
+        "이 컬렉션의 임베더를 여는 중입니다. 다시 묻거나 낱말로 검색하세요",
+    ),
+    ("this collection's embedder cannot be opened: {error}", "이 컬렉션의 임베더를 열 수 없습니다: {error}"),
     ("how the texts most like it among the best do", "가장 나은 결과 가운데 이와 가장 닮은 글들이 받은 점수"),
 ];
