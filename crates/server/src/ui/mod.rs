@@ -10,6 +10,7 @@ mod ask;
 mod assets;
 mod chart;
 mod chunks;
+mod commands;
 mod compare;
 mod costs;
 mod datasets;

@@ -98,10 +98,8 @@ mod tests {
         }
         for (english, korean) in REASONS {
             let is_said = |words: &str| {
-                assert!(
-                    sources.contains(words.trim_matches([' ', ':'])),
-                    "nobody says `{words}` of `{english}`"
-                )
+                let there = sources.contains(words.trim_matches([' ', ':']));
+                assert!(there, "nobody says `{words}` of `{english}`");
             };
             let (mut rest, mut given) = (*english, (*english).to_owned());
             while let Some((before, name, behind)) = parted(rest) {
