@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { PHONE, SHOTS, WIDE, below, browser, launch, open, serious } from "./page.mjs";
+import { below, browser, launch, open, serious, whole } from "./page.mjs";
 
 const { hanok, eventually } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
 
@@ -80,33 +80,7 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
     ...(where === "at the top" ? { "knowledge of nothing": () => `${fresh.url}/knowledge` } : {}),
   };
   describe(where, () => {
-    for (const [name, url] of Object.entries(PAGES)) for (const lang of ["en", "ko"]) for (const theme of ["light", "dark"]) {
-      test(`${name}, ${lang}, ${theme}`, async () => {
-        const { page, response, faults, close } = await open(url(), { lang, theme });
-        try {
-          assert.equal(response.status(), 200);
-          assert.doesNotMatch(response.headers()["content-security-policy"], /unsafe/);
-          assert.equal(await page.locator("html").getAttribute("lang"), lang);
-          assert.equal(await page.locator("h1").count(), 1);
-          if (SHOTS && where === "at the top") {
-            await mkdir(SHOTS, { recursive: true });
-            const file = `${name.replaceAll(" ", "-")}.${lang}-${theme}`;
-            await page.screenshot({ path: join(SHOTS, `${file}-1280.png`) });
-            await page.setViewportSize(PHONE);
-            await page.screenshot({ path: join(SHOTS, `${file}-390.png`) });
-            await page.setViewportSize(WIDE);
-          }
-          assert.deepEqual(await serious(page), []);
-          await page.setViewportSize(PHONE);
-          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          assert.ok(overflow <= 0, `${overflow} px wider than a phone`);
-          assert.deepEqual(await serious(page), []);
-          assert.deepEqual(faults, []);
-        } finally {
-          await close();
-        }
-      });
-    }
+    whole(where === "at the top" ? "documents" : undefined, PAGES);
 
     test("from the rail to a hit and its place by keyboard", async () => {
       const { page, faults, close } = await open(`${base()}/traces`);

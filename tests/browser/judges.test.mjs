@@ -94,7 +94,7 @@ after(async () => {
   upstream?.close();
 });
 
-whole("judges", {
+const PAGES = {
   judges: "/judges",
   good: "/judges/good",
   "always yes": "/judges/yes",
@@ -109,7 +109,8 @@ whole("judges", {
   labelled: "/annotation/differing?who=eve&show=done",
   "no judges": "/judges",
   "no queues": "/annotation",
-}, (name) => (name.startsWith("no ") ? fresh.url : house.url));
+};
+whole("judges", Object.fromEntries(Object.entries(PAGES).map(([name, place]) => [name, () => (name.startsWith("no ") ? fresh : house).url + place])));
 
 const text = (page) => page.locator("main").innerText();
 const said = async (queue, who) => {

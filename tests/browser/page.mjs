@@ -1,14 +1,13 @@
 // One browser for a file of tests, and pages that note everything they should not do.
 
-import { readFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import { chromium } from "playwright-core";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -87,29 +86,41 @@ export async function below(house, prefix) {
   };
 }
 
-// Tests that each of these places, by its name, is whole in both languages and themes, wide and on a phone: it is there,
-// nothing is asked of elsewhere, nothing overflows, and axe calls nothing serious. With HANOK_SHOTS=DIR, a picture of each.
-export function whole(room, places, base) {
-  const looks = [["en", "light", WIDE], ["ko", "dark", WIDE], ["en", "dark", PHONE], ["ko", "light", PHONE]];
-  describe("every page is whole", () => {
-    for (const [name, place] of Object.entries(places)) for (const [lang, theme, viewport] of looks) {
-      test(`${name} in ${lang}, ${theme}, at ${viewport.width}`, async () => {
-        const { page, response, faults, close } = await open(`${base(name)}${place}`, { lang, theme, viewport });
-        try {
-          assert.equal(response.status(), 200);
-          assert.equal(await page.locator("html").getAttribute("lang"), lang);
-          assert.equal(await page.locator("h1").count(), 1);
-          assert.equal(await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth)), 0);
-          if (SHOTS) {
+// Tests that each of these pages is whole in both languages and themes, wide and on a phone: it answers under a strict
+// policy, nothing is asked of elsewhere, nothing overflows, and axe calls nothing serious. `pages` are functions that give
+// URLs, by the pages' names. With HANOK_SHOTS=DIR, a picture of each that begins with the `room`, where one is named.
+export function whole(room, pages, { status = {} } = {}) {
+  for (const [name, url] of Object.entries(pages)) for (const lang of ["en", "ko"]) for (const theme of ["light", "dark"]) {
+    test(`${name}, ${lang}, ${theme}`, async () => {
+      const { page, response, faults, close } = await open(url(), { lang, theme });
+      try {
+        assert.equal(response.status(), status[name] ?? 200);
+        const policy = response.headers()["content-security-policy"] ?? "";
+        assert.match(policy, /default-src 'none'/);
+        assert.doesNotMatch(policy, /unsafe/);
+        assert.equal(await page.locator("html").getAttribute("lang"), lang);
+        assert.equal(await page.locator("h1").count(), 1);
+        const dark = await page.evaluate(() => {
+          const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).map(Number);
+          // Colours may come as 0 to 255 or, from oklch and color(), as 0 to 1.
+          return r + g + b < (r > 1 || g > 1 || b > 1 ? 382 : 1.5);
+        });
+        assert.equal(dark, theme === "dark", "the ground does not fit the theme");
+        for (const viewport of [WIDE, PHONE]) {
+          await page.setViewportSize(viewport);
+          if (SHOTS && room) {
             await mkdir(SHOTS, { recursive: true });
-            await page.screenshot({ path: join(SHOTS, `${room}-${name.replaceAll(" ", "-")}-${viewport.width}-${lang}-${theme}.png`) });
+            const file = `${room}-${name.replaceAll(/[ ,]+/g, "-")}.${lang}-${theme}-${viewport.width}.png`;
+            await page.screenshot({ path: join(SHOTS, file) });
           }
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          assert.ok(overflow <= 0, `${overflow} px wider than ${viewport.width}`);
           assert.deepEqual(await serious(page), []);
-          assert.deepEqual(faults, []);
-        } finally {
-          await close();
         }
-      });
-    }
-  });
+        assert.deepEqual(faults, []);
+      } finally {
+        await close();
+      }
+    });
+  }
 }

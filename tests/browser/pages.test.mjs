@@ -2,10 +2,9 @@
 // calls serious, nothing that overflows a phone. With HANOK_SHOTS=DIR, a picture of each.
 
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { PHONE, SHOTS, WIDE, browser, launch, open, samples, serious } from "./page.mjs";
+import { SHOTS, WIDE, browser, launch, open, samples, serious, whole } from "./page.mjs";
 
 const { hanok, upstream, providers, eventually } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
 
@@ -108,45 +107,7 @@ const NAMES = [
 ];
 
 describe("every page", () => {
-  for (const name of NAMES) {
-    for (const lang of ["en", "ko"]) {
-      for (const theme of ["light", "dark"]) {
-        test(`${name}, ${lang}, ${theme}`, async () => {
-          const { page, response, faults, close } = await open(places[name], { lang, theme });
-          try {
-            assert.equal(response.status(), name === "no such page" ? 404 : 200);
-            const policy = response.headers()["content-security-policy"] ?? "";
-            assert.match(policy, /default-src 'none'/);
-            assert.doesNotMatch(policy, /unsafe/);
-            assert.equal(await page.locator("html").getAttribute("lang"), lang);
-            assert.equal(await page.locator("h1").count(), 1);
-            const dark = await page.evaluate(() => {
-              const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).map(Number);
-              // Colours may come as 0 to 255 or, from oklch and color(), as 0 to 1.
-              return r + g + b < (r > 1 || g > 1 || b > 1 ? 382 : 1.5);
-            });
-            assert.equal(dark, theme === "dark", "the ground does not fit the theme");
-            if (SHOTS) {
-              await mkdir(SHOTS, { recursive: true });
-              const file = `${name.replaceAll(/[ ,]+/g, "-")}.${lang}-${theme}`;
-              await page.screenshot({ path: join(SHOTS, `${file}-1280.png`) });
-              await page.setViewportSize(PHONE);
-              await page.screenshot({ path: join(SHOTS, `${file}-390.png`) });
-              await page.setViewportSize(WIDE);
-            }
-            assert.deepEqual(await serious(page), []);
-            await page.setViewportSize(PHONE);
-            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-            assert.ok(overflow <= 0, `${overflow} px wider than a phone`);
-            assert.deepEqual(await serious(page), []);
-            assert.deepEqual(faults, []);
-          } finally {
-            await close();
-          }
-        });
-      }
-    }
-  }
+  whole("pages", Object.fromEntries(NAMES.map((name) => [name, () => places[name]])), { status: { "no such page": 404 } });
 });
 
 test("language and theme can be chosen and are kept", async () => {

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { PHONE, SHOTS, WIDE, below, browser, launch, open, serious } from "./page.mjs";
+import { below, browser, launch, open, serious, whole } from "./page.mjs";
 
 const { eventually, hanok, providers, upstream } = await import(`${process.env.HANOK_TESTS}/node/house.mjs`);
 
@@ -74,32 +74,7 @@ for (const [where, base] of [["at the top", () => house.url], ["below a path", (
     ...(where === "at the top" ? { "no prompts": () => `${fresh.url}/prompts`, "playground of nothing": () => `${fresh.url}/playground` } : {}),
   };
   describe(where, () => {
-    for (const [name, url] of Object.entries(PAGES)) for (const lang of ["en", "ko"]) for (const theme of ["light", "dark"]) {
-      test(`${name}, ${lang}, ${theme}`, async () => {
-        const { page, response, faults, close } = await open(url(), { lang, theme });
-        try {
-          assert.equal(response.status(), 200);
-          assert.equal(await page.locator("html").getAttribute("lang"), lang);
-          assert.equal(await page.locator("h1").count(), 1);
-          if (SHOTS && where === "at the top") {
-            await mkdir(SHOTS, { recursive: true });
-            const file = `${name.replaceAll(" ", "-")}.${lang}-${theme}`;
-            await page.screenshot({ path: join(SHOTS, `${file}-1280.png`) });
-            await page.setViewportSize(PHONE);
-            await page.screenshot({ path: join(SHOTS, `${file}-390.png`) });
-            await page.setViewportSize(WIDE);
-          }
-          assert.deepEqual(await serious(page), []);
-          await page.setViewportSize(PHONE);
-          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          assert.ok(overflow <= 0, `${overflow} px wider than a phone`);
-          assert.deepEqual(await serious(page), []);
-          assert.deepEqual(faults, []);
-        } finally {
-          await close();
-        }
-      });
-    }
+    whole(where === "at the top" ? "prompts" : undefined, PAGES);
 
     test("a prompt is made, edited, labelled and rolled back", async () => {
       const name = where === "at the top" ? "made" : "made/below";

@@ -135,6 +135,7 @@ def test_search(library):
     if source:
         assert source.body[best["start"] : best["end"]] == best["text"].encode()
     assert len(best["text"].encode()) == best["end"] - best["start"]
+    assert reply.json["left_out"] == [], "without an embedder words are all there is"
 
 
 def test_search_has_defaults(library):
@@ -183,6 +184,8 @@ def test_retrieval_is_a_span_with_its_hits(library):
     attributes = json.dumps(retrieval["attributes"], ensure_ascii=False)
     assert "warehouse.md" in attributes and "score" in attributes
     assert "When does the warehouse open?" in attributes
+    [vote] = retrieval["attributes"]["hanok.hits"][0]["votes"]
+    assert (vote["leg"], vote["rank"], vote["weight"]) == ("bm25", 1, 1.0) and "warehous" in vote["reason"], vote
 
 
 # -- answers by a model, from the documents

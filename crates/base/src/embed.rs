@@ -114,6 +114,38 @@ pub trait Embedder: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>>;
 }
 
+/// An embedder that is a function of a text, whatever it is wanted for: `id` names it, and its vectors have `dimensions`
+/// numbers.
+pub fn embedder_fn<F>(id: &str, dimensions: usize, vector: F) -> impl Embedder + use<F>
+where
+    F: Fn(&str) -> Vec<f32> + Send + Sync,
+{
+    EmbedderFn { id: id.to_owned(), dimensions, vector }
+}
+
+struct EmbedderFn<F> {
+    id: String,
+    dimensions: usize,
+    vector: F,
+}
+
+impl<F: Fn(&str) -> Vec<f32> + Send + Sync> Embedder for EmbedderFn<F> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn dimensions(&self) -> Option<usize> {
+        Some(self.dimensions)
+    }
+    fn embed<'a>(
+        &'a self,
+        _: &'a CallContext,
+        texts: &'a [&'a str],
+        _: EmbedKind,
+    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
+        Box::pin(async move { Ok(texts.iter().map(|text| (self.vector)(text)).collect()) })
+    }
+}
+
 /// Judges how well texts answer a question, by looking at both together.
 pub trait Reranker: Send + Sync {
     /// Names the model and how it is asked.

@@ -32,7 +32,7 @@ pub use chat::{
 pub use context::{CallContext, Caller, Degradation, Patience, Payloads, SpanScope};
 pub use embed::{
     EmbedInput, EmbedKind, EmbedLimits, EmbedRequest, EmbedResponse, Embedder, RerankRequest, RerankResponse,
-    Reranker,
+    Reranker, embedder_fn,
 };
 pub use error::{BoxError, ErrorKind, Problem, ProviderError, ProviderErrorKind};
 pub use evaluation::{
@@ -45,8 +45,8 @@ pub use provider::{
 };
 pub use rate::{RateLimit, RateLimits};
 pub use retrieval::{
-    About, Coverage, Hit, Legs, Readers, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId,
-    Trust, Vote,
+    About, Coverage, Hit, LeftOut, Legs, Readers, RetrievalError, Retriever, SearchQuery, SearchResult,
+    SourceId, Trust, Vote,
 };
 pub use span::{
     Attributes, Charge, Exchange, FinishedTrace, Operation, Place, Recorder, ResponseBytes, Settlement, Span,

@@ -96,6 +96,15 @@ pub struct Vote {
     pub reason: String,
 }
 
+/// A leg, or a step behind the legs, that was to take part in a search and counted for nothing in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Which: `dense`, `rerank`.
+    pub leg: String,
+    /// Why in words.
+    pub reason: String,
+}
+
 /// A chunk that matched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hit {
@@ -157,6 +166,8 @@ pub struct SearchResult {
     pub hits: Vec<Hit>,
     /// How much was searched.
     pub coverage: Coverage,
+    /// What was to take part and did not count.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Searches collections.

@@ -2,7 +2,8 @@
 
 use crate::answer::Held;
 use crate::attempt::{Ask, Failure};
-use crate::call::{Gateway, More};
+use crate::failover::More;
+use crate::gateway::Gateway;
 use crate::key::Key;
 use crate::plan::Facts;
 use crate::route::{Entry, Model};

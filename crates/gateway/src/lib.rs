@@ -5,8 +5,8 @@
 //! code (it asks `hanok-wire`), vendor names, sockets, SQL, prices (seams that the binary ties), documents. It
 //! is itself a [`hanok_base::Provider`], so that answerers can call models through it.
 //!
-//! Reading order: [`call`] (one call, top to bottom), `attempt` (one try at one target), [`answer`] (what goes
-//! back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back), [`prompted`] (prompts kept here); whom to try: [`routes`] (names to models), [`route`] (a model and its
+//! Reading order: [`gateway`], [`call`] (one call, top to bottom), `failover` (a model's targets until one answers),
+//! `attempt` (one try at one target), `outcome` and [`answer`] (what goes back), `inner` (calls of other rooms), [`stored`] (responses that may be asked back), [`prompted`] (prompts kept here); whom to try: [`routes`] (names to models), [`route`] (a model and its
 //! targets), [`plan`] (in which order), [`target`] (how a target does), `retry`, `resume` (streams that
 //! break off), [`catalog`] (what providers
 //! offer), `about` (what is known of a model); who may: [`key`], [`limit`], `admission`, [`policy`], [`accounts`]
@@ -21,9 +21,12 @@ pub mod budget;
 mod cache;
 pub mod call;
 pub mod catalog;
+mod failover;
+pub mod gateway;
 mod inner;
 pub mod key;
 pub mod limit;
+mod outcome;
 pub mod plan;
 pub mod policy;
 pub mod prompted;
@@ -37,8 +40,9 @@ pub mod tariff;
 
 pub use answer::{Answer, AnswerBody, AnswerStream, Pieces};
 pub use budget::{Balance, Bound, Ledger, NoVault, Vault};
-pub use call::{Call, Gateway};
+pub use call::Call;
 pub use catalog::{Catalog, ProviderHealth};
+pub use gateway::Gateway;
 pub use key::{Budget, Key, KeyRing, Period};
 pub use limit::{Limits, Meter};
 pub use policy::Policy;

@@ -6,9 +6,11 @@
 use crate::admission::{Admitted, admit};
 use crate::answer::Held;
 use crate::attempt::{Ask, Failure, Reply, bad_request, own_response_id, under_id};
-use crate::call::{Answered, Call, Gateway, Outcome, cache_key, operation_name};
+use crate::call::{Call, cache_key, operation_name};
+use crate::gateway::Gateway;
 use crate::inner::own;
 use crate::key::Key;
+use crate::outcome::{Answered, Outcome};
 use crate::plan::{Facts, Step};
 use crate::route::Model;
 use bytes::Bytes;

@@ -5,7 +5,8 @@
 
 use crate::answer::{Answer, AnswerBody, Pieces};
 use crate::attempt::bad_request;
-use crate::call::{Call, Gateway};
+use crate::call::Call;
+use crate::gateway::Gateway;
 use bytes::Bytes;
 use futures_core::Stream;
 use hanok_base::{

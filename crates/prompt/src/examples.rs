@@ -300,33 +300,11 @@ mod tests {
         assert!(missing.unwrap().unwrap_err().to_string().contains("no dataset"));
     }
 
-    /// Finds what is meant, whatever the words: everything about money is one way, everything else the other.
-    struct Meaning(std::sync::atomic::AtomicUsize);
-
-    impl Embedder for Meaning {
-        fn id(&self) -> &'static str {
-            "meaning"
-        }
-        fn dimensions(&self) -> Option<usize> {
-            Some(2)
-        }
-        fn embed<'a>(
-            &'a self,
-            _: &'a CallContext,
-            texts: &'a [&'a str],
-            _: EmbedKind,
-        ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, hanok_base::ProviderError>> {
-            self.0.fetch_add(texts.len(), std::sync::atomic::Ordering::Relaxed);
-            let money = |text: &str| ["card", "refund", "환불", "돈"].iter().any(|word| text.contains(word));
-            let vectors =
-                texts.iter().map(|text| if money(text) { vec![1.0, 0.0] } else { vec![0.0, 1.0] }).collect();
-            Box::pin(async move { Ok(vectors) })
-        }
-    }
-
     #[tokio::test]
     async fn examples_of_the_store_and_what_is_meant() {
+        use hanok_base::embedder_fn;
         use hanok_store::datasets::{NewRow, content_hash};
+        use std::sync::atomic::{AtomicUsize, Ordering};
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("data"), hanok_store::Options::default()).unwrap();
         let bodies = [
@@ -350,12 +328,19 @@ mod tests {
         let now = hanok_base::Timestamp::now();
         let first = store.datasets().make_version("tickets", hashes(&bodies[..1]), "{}", now).await.unwrap();
         store.datasets().make_version("tickets", hashes(&bodies), "{}", now).await.unwrap();
-        let embedder = Arc::new(Meaning(std::sync::atomic::AtomicUsize::new(0)));
+        // Finds what is meant, whatever the words: everything about money is one way, everything else the other.
+        let (count, counted) = (Arc::new(AtomicUsize::new(0)), Ordering::Relaxed);
+        let asked = count.clone();
+        let embedder: Arc<dyn Embedder> = Arc::new(embedder_fn("meaning", 2, move |text| {
+            asked.fetch_add(1, counted);
+            let money = ["card", "refund", "환불", "돈"].iter().any(|word| text.contains(word));
+            if money { vec![1.0, 0.0] } else { vec![0.0, 1.0] }
+        }));
         let source = |with_embedder: bool| {
             let source = Examples::new(folder.path()).with_store(store.clone());
             let open = embedder.clone();
             let open = move || -> BoxFuture<'static, Option<Arc<dyn Embedder>>> {
-                let open: Arc<dyn Embedder> = open.clone();
+                let open = open.clone();
                 Box::pin(async move { Some(open) })
             };
             if with_embedder { source.with_embedder(Box::new(open)) } else { source }
@@ -372,7 +357,7 @@ mod tests {
         assert_eq!(ids(words.examples(&cx, "tickets", 1, Some("late refund parcel is")).await), ["a"]);
         assert_eq!(ids(meant.examples(&cx, "tickets", 2, Some("late refund parcel is")).await), ["c", "b"]);
         assert_eq!(ids(meant.examples(&cx, "tickets#train", 1, Some("환불 parcel")).await), ["b"]);
-        let count = || embedder.0.load(std::sync::atomic::Ordering::Relaxed);
+        let count = || count.load(counted);
         assert_eq!(count(), 3 + 2, "rows once, however many datasets have them; and each question");
         // Vectors are kept by their texts: whoever comes next embeds the question alone.
         assert_eq!(ids(source(true).examples(&cx, "tickets", 1, Some("돈 주세요")).await), ["b"]);

@@ -13,7 +13,7 @@
     reason = "its output is its product"
 )]
 
-use hanok_base::{BoxFuture, CallContext, CollectionName, EmbedKind, Embedder, ProviderError};
+use hanok_base::{CollectionName, Embedder, embedder_fn};
 use hanok_retrieval::{Cancel, Equipment, Library};
 use hanok_store::{Options, Store};
 use rustix::time::{ClockId, clock_gettime};
@@ -49,7 +49,7 @@ async fn main() {
         let store = Store::open(&data, Options::default()).unwrap();
         let library = Library::open(store, &data).await.unwrap();
         if legs != "words" {
-            let equipment = Equipment { embedder: Some(Arc::new(Letters)), ..Equipment::default() };
+            let equipment = Equipment { embedder: Some(Arc::new(letters())), ..Equipment::default() };
             library.equip(None, equipment).await.unwrap();
         }
         let whole = run(&library, &docs).await;
@@ -85,30 +85,13 @@ fn processor() -> f64 {
 }
 
 /// Vectors of how often each letter stands in a text.
-struct Letters;
-
-impl Embedder for Letters {
-    fn id(&self) -> &'static str {
-        "letters"
-    }
-    fn dimensions(&self) -> Option<usize> {
-        Some(384)
-    }
-    fn embed<'a>(
-        &'a self,
-        _: &'a CallContext,
-        texts: &'a [&'a str],
-        _: EmbedKind,
-    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
-        let vector = |text: &&str| {
-            let mut vector = vec![0.01_f32; 384];
-            for pair in text.as_bytes().windows(2) {
-                vector[(usize::from(pair[0]) * 31 + usize::from(pair[1])) % 384] += 1.0;
-            }
-            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-            vector.iter().map(|value| value / length).collect()
-        };
-        let vectors = texts.iter().map(vector).collect();
-        Box::pin(async move { Ok(vectors) })
-    }
+fn letters() -> impl Embedder {
+    embedder_fn("letters", 384, |text| {
+        let mut vector = vec![0.01_f32; 384];
+        for pair in text.as_bytes().windows(2) {
+            vector[(usize::from(pair[0]) * 31 + usize::from(pair[1])) % 384] += 1.0;
+        }
+        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        vector.iter().map(|value| value / length).collect()
+    })
 }

@@ -15,9 +15,9 @@ use crate::verify::{Checked, verify};
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, CollectionName, Coverage, Delta, EventStream, Hit,
-    Message, ModelInfo, ModelName, Object, Operation, Part, Provider, ProviderError, ProviderErrorKind,
-    ProviderName, Role, SearchQuery, StreamEvent, ToolChoice,
+    BoxFuture, CallContext, Capabilities, ChatRequest, Citation, CollectionName, Coverage, Delta,
+    EventStream, Hit, Message, ModelInfo, ModelName, Object, Operation, Part, Provider, ProviderError,
+    ProviderErrorKind, ProviderName, Role, SearchQuery, StreamEvent, ToolChoice,
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -26,6 +26,8 @@ use std::time::Instant;
 
 /// Passages put before the model.
 const PASSAGES: usize = 8;
+/// Bytes of what a model cites by itself that are told.
+const LONGEST_NAME: usize = 200;
 
 const INSTRUCTIONS: &str = "Answer the user's question from the numbered passages below, and from nothing else. \
 After each sentence that rests on a passage write the passage's number in square brackets, as in [1] or [1][3]. \
@@ -103,6 +105,7 @@ impl AskAnswerer {
             ready: VecDeque::new(),
             text: String::new(),
             texts: Vec::new(),
+            own: Vec::new(),
             parts: 0,
             ended: false,
         })))
@@ -227,7 +230,9 @@ struct Answering {
     text: String,
     /// Numbers of the parts that are text.
     texts: Vec<usize>,
-    /// Parts so far.
+    /// Numbers of the parts that are citations of the model's own, and what they name.
+    own: Vec<(usize, String)>,
+    /// Parts so far, without those.
     parts: usize,
     ended: bool,
 }
@@ -269,7 +274,12 @@ impl Answering {
                     extra,
                 }));
             }
+            // What a model cites by itself stands in no passage, and nobody has compared it with anything.
+            StreamEvent::PartStart { part, value: Part::Citation(Citation { title, url, .. }), .. } => {
+                self.own.push((part, if title.is_empty() { url } else { title }));
+            }
             StreamEvent::PartStart { choice, part, value } => {
+                let Some(part) = self.place(part) else { return };
                 self.parts = self.parts.max(part + 1);
                 if let Part::Text(text) = &value {
                     self.texts.push(part);
@@ -278,12 +288,17 @@ impl Answering {
                 self.ready.push_back(Ok(StreamEvent::PartStart { choice, part, value }));
             }
             StreamEvent::PartDelta { choice, part, delta } => {
+                let Some(part) = self.place(part) else { return };
                 if let Delta::Text(more) = &delta
                     && self.texts.contains(&part)
                 {
                     self.text.push_str(more);
                 }
                 self.ready.push_back(Ok(StreamEvent::PartDelta { choice, part, delta }));
+            }
+            StreamEvent::PartEnd { choice, part } => {
+                let Some(part) = self.place(part) else { return };
+                self.ready.push_back(Ok(StreamEvent::PartEnd { choice, part }));
             }
             StreamEvent::Finish { choice, reason } => {
                 if let Err(error) = self.cite(choice).await {
@@ -297,6 +312,12 @@ impl Answering {
         }
     }
 
+    /// The number of one of the model's parts among those that leave; `None` of a citation of its own.
+    fn place(&self, part: usize) -> Option<usize> {
+        let before = self.own.iter().filter(|(own, _)| *own < part).count();
+        (!self.own.iter().any(|(own, _)| *own == part)).then(|| part - before)
+    }
+
     /// Checks the citations of the finished text and adds the good ones.
     async fn cite(&mut self, choice: u32) -> Result<(), ProviderError> {
         let mut span = self.cx.span(Operation::Verify, "verify citations");
@@ -308,7 +329,9 @@ impl Answering {
                 return Err(internal(&self.provider, error));
             }
         };
-        let Checked { citations, dropped, uncovered, misquoted, claims } = checked;
+        let Checked { citations, mut dropped, uncovered, misquoted, claims } = checked;
+        let own = self.own.iter().map(|(_, name)| name.get(..name.floor_char_boundary(LONGEST_NAME)));
+        dropped.extend(own.flatten().map(|name| format!("`{name}` is cited by the model and is no passage")));
         let (good, all) = (citations.len(), citations.len() + dropped.len());
         span.set("hanok.verdict", format!("{good} of {all} citations verbatim"));
         span.set("hanok.citations", all);

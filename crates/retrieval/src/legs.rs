@@ -7,7 +7,7 @@ use crate::fuse::{Fused, dense_weight, fuse};
 use crate::library::Shelf;
 use crate::neighbours::{CIRCLE, regard};
 use crate::trial::Trial;
-use hanok_base::{CallContext, EmbedKind, Legs, Operation, RetrievalError, Vote};
+use hanok_base::{CallContext, EmbedKind, LeftOut, Legs, Operation, RetrievalError, Vote};
 use hanok_index::{Analysis, Analyzer, Found, IndexError, Terms};
 use hanok_store::Store;
 use std::collections::{HashMap, HashSet};
@@ -32,6 +32,8 @@ pub(crate) struct Ranking {
     pub(crate) terms: Terms,
     /// How they were made.
     pub(crate) analysis: Analysis,
+    /// Vectors that were to count and did not.
+    pub(crate) left_out: Option<LeftOut>,
 }
 
 impl Ranking {
@@ -39,15 +41,14 @@ impl Ranking {
     pub(crate) fn votes(&self, fused: &Fused, heading: &str, text: &str) -> Vec<Vote> {
         let mut votes = Vec::with_capacity(2);
         if let Some(place) = fused.words {
-            let mut held: HashSet<String> = HashSet::new();
+            let wanted: HashSet<&str> = self.terms.iter().map(|(term, _)| term).collect();
+            let mut held: HashSet<&str> = HashSet::with_capacity(wanted.len());
             let mut analyzer = Analyzer::new(self.analysis);
             for text in [heading, text] {
-                analyzer.scan(text, |term, _, _| {
-                    held.insert(term.to_owned());
-                });
+                analyzer.scan(text, |term, _, _| held.extend(wanted.get(term)));
             }
             let shared: Vec<&str> =
-                self.terms.iter().map(|(term, _)| term).filter(|term| held.contains(*term)).collect();
+                self.terms.iter().map(|(term, _)| term).filter(|term| held.contains(term)).collect();
             votes.push(Vote {
                 leg: "bm25".to_owned(),
                 rank: place.rank,
@@ -98,6 +99,9 @@ pub(crate) async fn ranked(
     // Vectors alone are wished for where they can be had; till then words are better than nothing.
     let usual = equipment.legs.filter(|_| serving.is_some() || equipment.readiness == Readiness::Ready);
     let wanted = legs.or(usual).unwrap_or(Legs::Hybrid);
+    // Till they can be asked again, or at all, words are searched alone.
+    let unready = serving.is_none() && wanted != Legs::Bm25 && equipment.readiness != Readiness::Ready;
+    let mut left_out = unready.then(|| without_vectors(&equipment.readiness));
     let dense = serving.filter(|_| wanted != Legs::Bm25);
     let trial = dense.as_ref().and_then(|dense| dense.trial.read().clone());
     let mut weight = match (&dense, wanted) {
@@ -107,6 +111,9 @@ pub(crate) async fn ranked(
     };
     let mut reason = trial.as_ref().map(Trial::reason).unwrap_or_default();
     // What counts nothing is not asked.
+    if trial.as_ref().is_some_and(|trial| trial.trust <= 0.0) && weight <= 0.0 {
+        left_out = Some(reason.clone());
+    }
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
         return Err(RetrievalError::Failed(without_vectors(&equipment.readiness).into()));
@@ -128,10 +135,11 @@ pub(crate) async fn ranked(
     );
     let words = words?;
     let vectors = match vectors {
-        // Words alone are better than nothing; the leg's span and the votes say that it failed.
+        // Words alone are better than nothing; the leg's span and the result say that it failed.
         Err(error) if !words.found.is_empty() => {
             tracing::warn!(%error, "the dense leg failed, words are searched alone");
             reason = format!("the dense leg failed: {error}");
+            left_out = Some(reason.clone());
             weight = 0.0;
             Vec::new()
         }
@@ -162,6 +170,7 @@ pub(crate) async fn ranked(
         dense_reason: reason,
         terms: words.terms,
         analysis: shelf.index.analysis(),
+        left_out: left_out.map(|reason| LeftOut { leg: "dense".to_owned(), reason }),
     })
 }
 

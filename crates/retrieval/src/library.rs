@@ -12,8 +12,8 @@ use crate::legs::{Admitted, Ranking, ranked};
 use crate::names::Names;
 use crate::settings::Settings;
 use hanok_base::{
-    About, BoxFuture, CallContext, CollectionName, Coverage, Hit, Operation, Reranker, RetrievalError,
-    Retriever, SearchQuery, SearchResult, SourceId, SpanScope, Vote,
+    About, BoxFuture, CallContext, CollectionName, Coverage, Hit, LeftOut, Operation, Reranker,
+    RetrievalError, Retriever, SearchQuery, SearchResult, SourceId, SpanScope, Vote,
 };
 use hanok_index::SearchIndex;
 use hanok_store::Store;
@@ -345,32 +345,38 @@ impl Library {
         let most = if equipment.reranker.is_some() { wanted } else { query.top_k };
         let chunks = gather(chunks, shelf.settings().chunking.parents);
         let mut hits = hits(&ranking, chunks, most, equipment.per_source);
+        let mut left_out: Vec<LeftOut> = ranking.left_out.into_iter().collect();
         if let Some(reranker) = &equipment.reranker {
-            rerank(&cx, &**reranker, &query.text, &mut hits).await;
+            let failed = rerank(&cx, &**reranker, &query.text, &mut hits).await.err();
+            left_out.extend(failed.map(|reason| LeftOut { leg: "rerank".to_owned(), reason }));
             hits.truncate(query.top_k);
         }
-        Ok(SearchResult { hits, coverage })
+        Ok(SearchResult { hits, coverage, left_out })
     }
 }
 
-/// Puts hits into the order a reranker gives them. Where it fails they stay as they are, and its span says why.
-async fn rerank(cx: &CallContext, reranker: &dyn Reranker, question: &str, hits: &mut Vec<Hit>) {
+/// Puts hits into the order a reranker gives them. Where it fails they stay as they are; the error says why, as its span
+/// does.
+async fn rerank(
+    cx: &CallContext,
+    reranker: &dyn Reranker,
+    question: &str,
+    hits: &mut Vec<Hit>,
+) -> Result<(), String> {
     let mut span = cx.span(Operation::Search, "rerank");
     span.set("hanok.leg", "rerank");
     span.set("hanok.reranker", reranker.id());
     span.set("hanok.hit_count", hits.len());
     let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
     let scores = match reranker.rerank(span.context(), question, &texts).await {
-        Ok(scores) if scores.len() == hits.len() => scores,
-        Ok(scores) => {
-            span.fail("rerank_failed", format!("{} scores for {} texts", scores.len(), hits.len()));
-            return;
-        }
-        Err(error) => {
-            span.fail("rerank_failed", error.to_string());
-            return;
-        }
+        Ok(scores) if scores.len() == hits.len() => Ok(scores),
+        Ok(scores) => Err(format!("{} scores for {} texts", scores.len(), hits.len())),
+        Err(error) => Err(error.to_string()),
     };
+    let scores = scores.map_err(|why| {
+        span.fail("rerank_failed", why.clone());
+        format!("the reranker failed: {why}")
+    })?;
     span.finish();
     let mut scored: Vec<(f32, Hit)> = scores.into_iter().zip(hits.drain(..)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -380,6 +386,7 @@ async fn rerank(cx: &CallContext, reranker: &dyn Reranker, question: &str, hits:
         hit.about.votes.push(vote);
         Hit { score, ..hit }
     }));
+    Ok(())
 }
 
 impl Retriever for Library {
@@ -406,6 +413,9 @@ impl Retriever for Library {
                     // Beside the hits, which are large and so kept apart.
                     span.set("hanok.hit_count", result.hits.len());
                     span.set("hanok.hits", Value::Array(result.hits.iter().map(shown).collect()));
+                    if !result.left_out.is_empty() {
+                        span.set("hanok.left_out", json!(result.left_out));
+                    }
                     span.succeed();
                 }
                 Err(error) => span.fail(kind(error), error.to_string()),
@@ -470,6 +480,7 @@ fn shown(hit: &Hit) -> Value {
         "start": hit.start,
         "end": hit.end,
         "score": hit.score,
+        "votes": hit.about.votes,
     })
 }
 

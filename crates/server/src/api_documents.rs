@@ -121,7 +121,9 @@ pub(crate) async fn search(
         Err(problem) => return failed(&problem),
     };
     let mut response = match found {
-        Ok(found) => reply::json(&json!({ "hits": found.hits, "coverage": found.coverage })),
+        Ok(SearchResult { hits, coverage, left_out }) => {
+            reply::json(&json!({ "hits": hits, "coverage": coverage, "left_out": left_out }))
+        }
         Err(error) => failed(&search_problem(&error)),
     };
     reply::trace(response.headers_mut(), trace_id);

@@ -5,7 +5,7 @@ use crate::api::{failed, parsed};
 use crate::door::Visitor;
 use crate::evals::{ResultsQuery, keeper};
 use crate::params::{Path, Query};
-use crate::present::evals::numbers_beside;
+use crate::present::compare::numbers_beside;
 use crate::{House, reply};
 use axum::Extension;
 use axum::extract::{Request, State};

@@ -104,6 +104,7 @@ pub(crate) async fn search(
                     let coverage = found.coverage;
                     view.coverage = coverage.indexing.then_some((coverage.indexed, coverage.found));
                     view.hits = found.hits.into_iter().map(shown::found).collect();
+                    view.left_out = found.left_out;
                 }
                 Err(error) => {
                     view.filter_wrong = is_of_the_filter(&error);

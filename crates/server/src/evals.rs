@@ -5,7 +5,9 @@ use crate::api_evals::{no_dataset, no_experiment, store_problem};
 use crate::door::Visitor;
 use crate::pages::Visit;
 use crate::params::{Path, Query};
-use crate::present::evals::{self as shown, Asked, AskedRows};
+use crate::present::compare::{Asked, compared};
+use crate::present::datasets::{AskedRows, dataset as shown_dataset, datasets as shown_datasets};
+use crate::present::evals as shown;
 use crate::ui;
 use crate::ui::view_evals::{ResultsFilter, Which};
 use axum::Extension;
@@ -114,7 +116,7 @@ pub(crate) async fn compare(
             found.ok_or_else(|| no_experiment(&id.to_string()))
         };
         let (first, second) = (wanted(a).await?, wanted(b).await?);
-        shown::compared(&keeper, &first, &second, asked).await.map_err(|error| store_problem(&error))
+        compared(&keeper, &first, &second, asked).await.map_err(|error| store_problem(&error))
     };
     visit.show(view.await, ui::compare_page)
 }
@@ -126,7 +128,7 @@ pub(crate) async fn datasets(
 ) -> Response {
     let view = async {
         let keeper = keeper(&house, &visitor)?;
-        shown::datasets(&keeper).await.map_err(|error| store_problem(&error))
+        shown_datasets(&keeper).await.map_err(|error| store_problem(&error))
     };
     visit.show(view.await, ui::datasets_page)
 }
@@ -161,7 +163,7 @@ pub(crate) async fn dataset(
     };
     let view = async {
         let keeper = keeper(&house, &visitor)?;
-        let found = shown::dataset(&keeper, &name, asked).await.map_err(|error| store_problem(&error))?;
+        let found = shown_dataset(&keeper, &name, asked).await.map_err(|error| store_problem(&error))?;
         found.ok_or_else(|| no_dataset(&name))
     };
     visit.show(view.await, ui::dataset_page)

@@ -6,8 +6,9 @@
 //! the lowest byte of every fact, the next of every fact and so on. A number that may be missing is one more than
 //! it is, so that 0 is missing; one that may be negative is zigzag.
 
-use crate::blobs::{Zstd, pop_varint, push_varint, unpacked};
 use crate::facts::{Count, Fact, Id};
+use crate::packing::{Zstd, unpacked};
+use crate::varint::{pop_varint, push_varint};
 use std::collections::HashMap;
 use std::hash::Hash;
 

@@ -16,9 +16,9 @@ mod calls;
 mod fact;
 mod segments;
 
-use crate::blobs::Zstd;
 use crate::error::StoreError;
 use crate::names::Names;
+use crate::packing::Zstd;
 use crate::row::SpanRow;
 use crate::spans;
 use calls::calls;

@@ -3,12 +3,13 @@
 pub(crate) mod forget;
 mod merge;
 
-use crate::blobs::{self, Blobs, Zstd};
+use crate::blobs::{self, Blobs};
 use crate::error::StoreError;
 use crate::facts::{self, Common, Facts, Id};
 use crate::labels;
 use crate::ledger::{Due, Dues};
 use crate::names::Names;
+use crate::packing::Zstd;
 use crate::row::{SpanRow, TraceBatch};
 use crate::spans::{self, SpanPacks};
 use crate::tokens;

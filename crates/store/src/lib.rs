@@ -5,7 +5,7 @@
 //! mean is decided above; the store keeps rows and answers typed queries.
 //!
 //! Reading order: `schema` (the file), [`store`] (the face), `admission` (places reserved before work
-//! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `blobs` and `names` (text
+//! starts), `writer` (group commits), `readers`, [`row`] (what a trace is made of), `varint`, `packing`, `blobs` and `names` (text
 //! stored once), `labels` (sessions, users, tags), `spans` (those of small traces, packed), [`family`] (whose
 //! tokens count), `insert` (traces in), [`query`] (which ones), [`traces`] (traces out), [`outline`] (large traces,
 //! in part), [`messages`] (texts for an index), [`sessions`], [`scores`], `facts` and `fact_columns` (what calls
@@ -58,6 +58,7 @@ mod tallies;
 mod tests;
 mod tokens;
 pub mod traces;
+mod varint;
 pub mod vectors;
 mod writer;
 

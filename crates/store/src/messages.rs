@@ -1,12 +1,13 @@
 //! The texts of traces, for a full-text index that follows the store: what came since a mark, each message once, with
 //! the trace that brought it.
 
-use crate::blobs::{self, pop_varint};
 use crate::error::StoreError;
 use crate::fact_columns::unzigzag;
+use crate::packing;
 use crate::query::{Conditions, TraceQuery};
 use crate::store::Store;
 use crate::traces::{self, PATIENCE, Scope, TraceRows, Traces};
+use crate::varint::pop_varint;
 use hanok_base::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction};
@@ -248,7 +249,7 @@ fn bodies(conn: &Connection, found: &mut NewTexts) -> Result<(), StoreError> {
         found.mark.body = first + count - 1;
         let seqs: Option<Vec<u8>> = row.get(4)?;
         let (Some(seqs), lengths) = (seqs, row.get::<_, Vec<u8>>(1)?) else { continue };
-        let Some(pack) = blobs::unpacked(row.get(2)?, row.get(3)?) else {
+        let Some(pack) = packing::unpacked(row.get(2)?, row.get(3)?) else {
             // What cannot be read cannot be found; reading its trace says so.
             tracing::warn!(first, "a pack of messages cannot be unpacked");
             continue;

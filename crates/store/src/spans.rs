@@ -5,10 +5,11 @@
 //! spans). Numbers within are LEB128, those that may be negative zigzag; texts and bytes go behind their length;
 //! names are rows of `names`, and bodies are numbered as in `packs`.
 
-use crate::blobs::{self, Zstd, pop_varint, push_varint};
 use crate::error::StoreError;
+use crate::packing::{self, Zstd};
 use crate::row::{Slot, SpanRow};
 use crate::tokens;
+use crate::varint::{pop_varint, push_varint};
 use hanok_base::{NanoDollars, SpanId, SpanStatus, Timestamp, Usage};
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use serde_json::{Number, Value};
@@ -312,7 +313,7 @@ pub(crate) fn read_pack(conn: &Connection, first: i64) -> Result<Option<Vec<Pack
     let (size, body) = conn
         .prepare_cached("SELECT size, body FROM span_packs WHERE first = ?1")?
         .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some(pack) = blobs::unpacked(size, body) else { return Ok(None) };
+    let Some(pack) = packing::unpacked(size, body) else { return Ok(None) };
     Ok(traces(first, &pack)
         .map(|trace| trace.and_then(|trace| Some((trace.seq, unpack(trace.spans)?))))
         .collect())
@@ -334,7 +335,7 @@ pub(crate) fn bodies_of_packs(
     let mut last = None;
     while let Some(row) = rows.next()? {
         let first = row.get(0)?;
-        let pack = blobs::unpacked(row.get(1)?, row.get(2)?).ok_or_else(|| damaged(first))?;
+        let pack = packing::unpacked(row.get(1)?, row.get(2)?).ok_or_else(|| damaged(first))?;
         for trace in traces(first, &pack) {
             let trace = trace.ok_or_else(|| damaged(first))?;
             let spans = unpack(trace.spans).ok_or_else(|| damaged(trace.seq))?;
@@ -354,7 +355,7 @@ fn pack_of(conn: &Connection, seq: i64) -> Result<Option<(i64, Vec<u8>)>, StoreE
         .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((first, size, body)) = found else { return Ok(None) };
-    Ok(Some((first, blobs::unpacked(size, body).ok_or_else(|| damaged(seq))?)))
+    Ok(Some((first, packing::unpacked(size, body).ok_or_else(|| damaged(seq))?)))
 }
 
 fn damaged(seq: i64) -> StoreError {
@@ -392,7 +393,7 @@ pub(crate) fn all(conn: &Connection) -> Vec<(i64, Vec<PackedSpan>)> {
     let packs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     let mut all = Vec::new();
     for (first, size, body) in packs.map(Result::unwrap) {
-        let pack = blobs::unpacked(size, body).unwrap();
+        let pack = packing::unpacked(size, body).unwrap();
         all.extend(
             traces(first, &pack)
                 .map(|trace| trace.map(|trace| (trace.seq, unpack(trace.spans).unwrap())).unwrap()),

@@ -1,6 +1,6 @@
 //! Counts of tokens that few calls have, packed into one column.
 
-use crate::blobs::{pop_varint, push_varint};
+use crate::varint::{pop_varint, push_varint};
 use hanok_base::Usage;
 
 /// The codes in the column. They are on disk: none may ever change its meaning.

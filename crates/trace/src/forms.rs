@@ -1,8 +1,8 @@
 //! Messages and tools in the form they are stored in, remembered by the JSON they came as: most of what a
 //! conversation sends it has sent before.
 
-use crate::exchange::preview;
 use crate::message;
+use crate::preview::preview;
 use hanok_base::{Dialect, Role};
 use hanok_wire::codec;
 use parking_lot::Mutex;

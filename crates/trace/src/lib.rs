@@ -3,7 +3,7 @@
 //! Deliberately not here: SQL (the store's), the JSON of any dialect (`hanok-wire`'s), and pages.
 //!
 //! Reading order: [`attribute`] (names), [`message`] (messages as OpenTelemetry writes them), `forms` (those
-//! that come again), `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
+//! that come again), `preview`, `exchange` (bytes of a call to messages and usage), [`estimate`] (tokens nobody counted), [`price`], `price_list`
 //! (which price is whose), `prices` (the list itself), `batch` (spans to rows), [`govern`] (what of them is kept),
 //! [`recorder`], [`filter`], [`otlp`] (what other programs send), `convention` (what it means), [`receive`] (taking
 //! it in), [`view`] (what readers get), [`read`], [`text`] (words of messages), [`session`], [`score`], [`stats`]
@@ -23,6 +23,7 @@ mod labels;
 pub mod message;
 pub mod meter;
 pub mod otlp;
+mod preview;
 pub mod price;
 mod price_list;
 mod prices;

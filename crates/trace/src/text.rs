@@ -249,7 +249,8 @@ fn said(key: Option<&str>, value: &Value, into: &mut String) {
         }
         // A file's bytes are no words.
         Value::Object(members) if members.get("type").and_then(Value::as_str) != Some("blob") => {
-            for (key, value) in members {
+            // Why a hit has its rank is told, not said.
+            for (key, value) in members.iter().filter(|(key, _)| *key != "votes") {
                 said(Some(key), value, into);
             }
         }
@@ -292,7 +293,10 @@ mod tests {
         );
         check(r#"{"role":"user","parts":[{"type":"blob","mime_type":"image/png","content":"AAAA"}]}"#, "");
         check(r#"[{"type":"function","name":"find"}]"#, "");
-        check(r#"{"hanok.hits":[{"text":"a hit","score":1.5}]}"#, "a hit 1.5");
+        check(
+            r#"{"hanok.hits":[{"text":"a hit","score":1.5,"votes":[{"leg":"bm25","reason":"refund"}]}]}"#,
+            "a hit 1.5",
+        );
         check("not { json", "not { json");
         let mut found = String::new();
         words_of("가".repeat(MOST_BYTES).as_bytes(), &mut found);

@@ -169,11 +169,8 @@ impl Called {
             let mut from = 0;
             for (at, row) in fits.iter().enumerate() {
                 let Some(found) = row.iter().skip(from).position(|fits| *fits) else {
-                    return Some(format!(
-                        "{} was not called{}",
-                        named(at),
-                        if from > 0 { " in its turn" } else { "" }
-                    ));
+                    let why = if from > 0 { "was not called in its turn" } else { "was not called" };
+                    return Some(format!("{} {why}", named(at)));
                 };
                 if found > 0 && !self.0.extra {
                     let call = calls.get(from).map_or("", |call| call.name.as_str());

@@ -1,4 +1,4 @@
-//! Scorers and judges through their public face, with scripted models.
+//! Evals, scorers and judges through their public face, with scripted models.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,11 @@
     reason = "a test's helpers fail by panicking, and compare what is exact"
 )]
 
+mod budgets;
 mod calibration;
+mod datasets;
+mod experiments;
+mod house;
 mod imports;
 mod judges;
 mod lab;

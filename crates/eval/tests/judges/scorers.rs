@@ -1,10 +1,7 @@
 //! Scorers out of their tables.
 
 use hanok_base::chat::Quote;
-use hanok_base::{
-    BoxFuture, CallContext, Citation, EmbedKind, Embedder, NanoDollars, Output, ProviderError, Sample,
-    ToolCall,
-};
+use hanok_base::{BoxFuture, CallContext, Citation, NanoDollars, Output, Sample, ToolCall, embedder_fn};
 use hanok_eval::scorer::{ScorerSpec, build};
 use hanok_eval::{Kit, SourceTexts};
 use serde_json::{Value, json};
@@ -244,25 +241,9 @@ async fn citations_are_verbatim_or_not() {
 
 #[tokio::test]
 async fn similarity_is_the_cosine_of_the_nearest() {
-    struct Axes;
-    impl Embedder for Axes {
-        fn id(&self) -> &'static str {
-            "axes"
-        }
-        fn dimensions(&self) -> Option<usize> {
-            Some(2)
-        }
-        fn embed<'a>(
-            &'a self,
-            _: &'a CallContext,
-            texts: &'a [&'a str],
-            _: EmbedKind,
-        ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
-            let vector = |text: &&str| if text.contains('x') { vec![0.6, 0.8] } else { vec![1.0, 0.0] };
-            Box::pin(async move { Ok(texts.iter().map(vector).collect()) })
-        }
-    }
-    let kit = Kit { embedder: Some(Arc::new(Axes)), ..Kit::default() };
+    let axes =
+        embedder_fn("axes", 2, |text| if text.contains('x') { vec![0.6, 0.8] } else { vec![1.0, 0.0] });
+    let kit = Kit { embedder: Some(Arc::new(axes)), ..Kit::default() };
     let score = async |text: &str, expected| {
         let output = Output { text: text.into(), ..Output::default() };
         scored(&kit, json!({"kind": "similarity"}), output, expected).await

@@ -3,7 +3,7 @@
 use crate::cli::Search;
 use crate::config::Effective;
 use crate::{output, wiring};
-use hanok_base::{CallContext, CollectionName, Readers, Retriever as _, SearchQuery};
+use hanok_base::{CallContext, CollectionName, LeftOut, Readers, Retriever as _, SearchQuery, SearchResult};
 use hanok_retrieval::Library;
 use serde_json::json;
 use std::process::ExitCode;
@@ -22,8 +22,12 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
     }
     let found = library.search(&CallContext::unrecorded(), &query).await?;
     if search.json.json {
-        output::json(&json!({ "hits": found.hits, "coverage": found.coverage }))?;
+        let SearchResult { hits, coverage, left_out } = &found;
+        output::json(&json!({ "hits": hits, "coverage": coverage, "left_out": left_out }))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    for LeftOut { leg, reason } in &found.left_out {
+        output::note(output::safe(&format!("{leg} did not count: {reason}")));
     }
     if found.hits.is_empty() {
         output::note("nothing found");

@@ -25,7 +25,8 @@ impl ServerSearch {
         let mut take = |name: &str| answer.get_mut(name).map(Value::take).unwrap_or_default();
         let hits = serde_json::from_value(take("hits")).context("the server's hits cannot be read")?;
         let coverage = serde_json::from_value(take("coverage")).unwrap_or_default();
-        Ok(SearchResult { hits, coverage })
+        let left_out = serde_json::from_value(take("left_out")).unwrap_or_default();
+        Ok(SearchResult { hits, coverage, left_out })
     }
 }
 

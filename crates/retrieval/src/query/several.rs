@@ -1,7 +1,9 @@
 //! What several queries found, as one result.
 
 use futures_util::future::join_all;
-use hanok_base::{CallContext, Hit, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId, Vote};
+use hanok_base::{
+    CallContext, Hit, LeftOut, RetrievalError, Retriever, SearchQuery, SearchResult, SourceId, Vote,
+};
 use std::collections::HashMap;
 
 /// The constant of reciprocal rank fusion: how little the first ranks differ (Cormack and others, 2009).
@@ -42,6 +44,12 @@ pub async fn search_all(
 /// The hits of all results by the sum of 1 / (60 + rank).
 fn fused(results: Vec<(&str, SearchResult)>, top_k: usize, per_source: Option<usize>) -> SearchResult {
     let coverage = results.first().map(|(_, result)| result.coverage).unwrap_or_default();
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    for what in results.iter().flat_map(|(_, result)| &result.left_out) {
+        if !left_out.contains(what) {
+            left_out.push(what.clone());
+        }
+    }
     let mut hits: Vec<(f64, Hit)> = Vec::new();
     let mut places: HashMap<(SourceId, usize, usize), usize> = HashMap::new();
     for (number, (query, result)) in (1..).zip(results) {
@@ -74,7 +82,7 @@ fn fused(results: Vec<(&str, SearchResult)>, top_k: usize, per_source: Option<us
         per_source.is_none_or(|most| *of_source <= most)
     };
     let hits = hits.into_iter().filter(within).take(top_k).map(|(score, hit)| Hit { score, ..hit }).collect();
-    SearchResult { hits, coverage }
+    SearchResult { hits, coverage, left_out }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::house::{House, attribute, chat, citations, recorded};
 use crate::scripted::Scripted;
-use hanok_base::{CallContext, Message, Operation, Provider, ProviderErrorKind, Role};
+use hanok_base::{CallContext, Citation, Message, Operation, Provider, ProviderErrorKind, Role};
 use hanok_retrieval::AskAnswerer;
 use std::sync::{Arc, Weak};
 
@@ -55,6 +55,31 @@ async fn only_verbatim_citations_leave() {
     let system = asked.messages[0].plain_text();
     assert!(system.contains("passage 1") && system.contains("The server listens on port 4141."), "{system}");
     assert_eq!(asked.messages[1].plain_text(), "Which port does the server listen on?");
+}
+
+#[tokio::test]
+async fn what_a_model_cites_by_itself_does_not_leave() {
+    let house = House::new().await;
+    let own =
+        |title: &str, url: &str| Citation { title: title.into(), url: url.into(), ..Citation::default() };
+    let cites = vec![own("Somebody's page", "https://a.example"), own("", "https://b.example")];
+    let says = "The server listens on \"port 4141\" [1].";
+    let model = Arc::new(Scripted { cites, ..Arc::into_inner(Scripted::new(says)).unwrap() });
+    let answerer = answerer(&house, &model).await;
+    let request = chat("ask@docs", "Which port does the server listen on?");
+    let response = answerer.chat(&CallContext::unrecorded(), &request).await.unwrap();
+    assert_eq!(response.choices[0].message.plain_text(), says);
+    let left = citations(&response);
+    assert_eq!(
+        left.iter().map(|one| one.quote.as_ref().unwrap().text.as_str()).collect::<Vec<_>>(),
+        ["port 4141"]
+    );
+    let about = &response.choices[0].extra["hanok"];
+    assert_eq!((&about["citations"], &about["verbatim"]), (&3.into(), &1.into()), "{about}");
+    for name in ["Somebody's page", "https://b.example"] {
+        let told = |why: &serde_json::Value| why.as_str().unwrap().contains(name);
+        assert!(about["dropped"].as_array().unwrap().iter().any(told), "{about}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! A gateway whose models say what they are told to.
 
 use hanok_base::{
-    BoxFuture, CallContext, Capabilities, ChatRequest, Delta, EmbedLimits, EmbedRequest, EmbedResponse,
-    EventStream, FinishReason, ModelInfo, ModelName, Object, Part, Provider, ProviderError,
+    BoxFuture, CallContext, Capabilities, ChatRequest, Citation, Delta, EmbedLimits, EmbedRequest,
+    EmbedResponse, EventStream, FinishReason, ModelInfo, ModelName, Object, Part, Provider, ProviderError,
     ProviderErrorKind, ProviderName, RerankRequest, RerankResponse, StreamEvent, Usage,
 };
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ pub(crate) struct Scripted {
     pub(crate) truncated: bool,
     /// Letters of a piece.
     pub(crate) piece: usize,
+    /// What it cites by itself: the first before its words, the others behind them.
+    pub(crate) cites: Vec<Citation>,
     pub(crate) limits: EmbedLimits,
     pub(crate) asked: Mutex<Vec<(ChatRequest, u8)>>,
     pub(crate) embedded: Mutex<Vec<EmbedRequest>>,
@@ -36,6 +38,7 @@ impl Scripted {
             says: Mutex::new(says.into_iter().map(|said| said.map(str::to_owned)).collect()),
             truncated: false,
             piece: 1,
+            cites: Vec::new(),
             limits: EmbedLimits::default(),
             asked: Mutex::default(),
             embedded: Mutex::default(),
@@ -93,14 +96,24 @@ impl Provider for Scripted {
         };
         Box::pin(async move {
             let letters: Vec<char> = said?.chars().collect();
-            let mut events =
-                vec![head, StreamEvent::PartStart { choice: 0, part: 0, value: Part::Text(String::new()) }];
+            let mut events = vec![head];
+            let mut cites = self.cites.iter().cloned().map(Part::Citation);
+            let part = usize::from(!self.cites.is_empty());
+            if let Some(value) = cites.next() {
+                events.push(StreamEvent::PartStart { choice: 0, part: 0, value });
+                events.push(StreamEvent::PartEnd { choice: 0, part: 0 });
+            }
+            events.push(StreamEvent::PartStart { choice: 0, part, value: Part::Text(String::new()) });
             events.extend(letters.chunks(self.piece).map(|piece| StreamEvent::PartDelta {
                 choice: 0,
-                part: 0,
+                part,
                 delta: Delta::Text(piece.iter().collect()),
             }));
-            events.push(StreamEvent::PartEnd { choice: 0, part: 0 });
+            events.push(StreamEvent::PartEnd { choice: 0, part });
+            for (at, value) in (part + 1..).zip(cites) {
+                events.push(StreamEvent::PartStart { choice: 0, part: at, value });
+                events.push(StreamEvent::PartEnd { choice: 0, part: at });
+            }
             if !self.truncated {
                 events.push(StreamEvent::Finish { choice: 0, reason: FinishReason::Stop });
             }

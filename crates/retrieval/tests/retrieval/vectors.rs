@@ -1,10 +1,11 @@
 //! The dense leg over a real store and index, with embedders whose every vector is known.
 
-use crate::house::{House, attribute, docs};
+use crate::house::{House, attribute, docs, recorded};
 use crate::scripted::Scripted;
 use hanok_base::{
-    BoxFuture, CallContext, EmbedKind, Embedder, FinishedTrace, Legs, Place, ProviderError, Readers,
-    Recorder, RetrievalError, Retriever as _, SearchQuery, Span, SpanStatus, StoreUnavailable,
+    BoxFuture, CallContext, EmbedKind, Embedder, FinishedTrace, Legs, Operation, Place, ProviderError,
+    ProviderErrorKind, Readers, Recorder, Reranker, RetrievalError, Retriever as _, SearchQuery, Span,
+    SpanStatus, StoreUnavailable,
 };
 use hanok_retrieval::{Cancel, Equipment, Library, ProviderEmbedder, Readiness, Serving};
 use hanok_store::{Options, Store};
@@ -284,10 +285,57 @@ async fn an_embedder_that_knows_nothing_is_not_asked() {
     let found = search(&house.library, "gadget7 warehouse7").await;
     assert!(found.hits[0].source.ends_with("d7.txt"));
     assert_eq!(legs_of(&found.hits[0]), ["bm25"], "{:?}", found.hits[0].about.votes);
+    let [left_out] = found.left_out.as_slice() else { panic!("{:?}", found.left_out) };
+    assert!(left_out.leg == "dense" && left_out.reason.starts_with("of 60 passages"), "{left_out:?}");
     // Asked for by name it answers all the same.
     let query = SearchQuery { legs: Some(Legs::Dense), ..SearchQuery::new("gadget7", docs(), 5) };
     let found = house.library.search(&CallContext::unrecorded(), &query).await.unwrap();
     assert_eq!(legs_of(&found.hits[0]), ["dense"]);
+    assert_eq!(found.left_out, []);
+}
+
+/// Fails, or scores by length.
+struct Fickle(bool);
+
+impl Reranker for Fickle {
+    fn id(&self) -> &'static str {
+        "fickle"
+    }
+    fn rerank<'a>(
+        &'a self,
+        _: &'a CallContext,
+        _: &'a str,
+        texts: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<f32>, ProviderError>> {
+        let error = ProviderError::new(ProviderErrorKind::Overloaded, &"mock".into(), "too many calls");
+        let scores = || texts.iter().map(|text| f32::from(u16::try_from(text.len()).unwrap())).collect();
+        let said = if self.0 { Err(error) } else { Ok(scores()) };
+        Box::pin(async { said })
+    }
+}
+
+#[tokio::test]
+async fn what_fails_is_told_and_the_rest_is_found_without_it() {
+    let house = House::new().await;
+    write(&house, 12);
+    house.sync().await;
+    for fails in [true, false] {
+        let reranker: Option<Arc<dyn Reranker>> = Some(Arc::new(Fickle(fails)));
+        let equipment = Equipment { reranker, ..Equipment::default() };
+        house.library.equip(Some(&docs()), equipment).await.unwrap();
+        let (cx, spans) = recorded();
+        let query = SearchQuery::new("gadget7", docs(), 3);
+        let found = house.library.search(&cx, &query).await.unwrap();
+        drop(cx);
+        let left_out: Vec<&str> = found.left_out.iter().map(|left| left.leg.as_str()).collect();
+        assert_eq!(left_out, if fails { vec!["rerank"] } else { vec![] });
+        assert_eq!(legs_of(&found.hits[0]).contains(&"rerank"), !fails);
+        let spans = spans.lock();
+        let span = spans.iter().find(|span| span.operation == Operation::Retrieval).unwrap();
+        let kept = |name: &str| attribute(span, name).map(|value| value.to_string());
+        assert_eq!(kept("hanok.left_out").is_some_and(|told| told.contains("too many calls")), fails);
+        assert!(kept("hanok.hits").unwrap().contains(r#""leg":"bm25""#), "the trace has the votes");
+    }
 }
 
 #[tokio::test]

@@ -347,6 +347,7 @@ impl Samples {
             end: 402,
             text,
             score,
+            votes: Vec::new(),
         };
         SpanPane {
             trace_id: TRACE.into(),

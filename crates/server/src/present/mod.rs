@@ -2,7 +2,9 @@
 
 pub(crate) mod annotation;
 pub(crate) mod chunks;
+pub(crate) mod compare;
 mod costs;
+pub(crate) mod datasets;
 pub(crate) mod documents;
 pub(crate) mod evals;
 mod gateway;

@@ -8,6 +8,7 @@ use crate::ui::view::{CitationView, HitView, Kind, MessageView, PartView, SpanPa
 use hanok_base::{Object, SourceId, SpanId, TraceId};
 use hanok_trace::attribute as name;
 use hanok_trace::{SpanView, TraceError, TraceStore};
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -132,6 +133,8 @@ async fn hits_of(house: &House, attributes: &Object) -> Vec<HitView> {
             start,
             end,
             score: hit.get("score").and_then(Value::as_f64).unwrap_or(f64::NAN),
+            // Hits of other programs have none.
+            votes: hit.get("votes").and_then(|votes| Vec::deserialize(votes).ok()).unwrap_or_default(),
         });
     }
     hits

@@ -205,7 +205,7 @@ fn asked_of(page: &Page, view: &CompareView, gate: &GateReport) -> String {
         ..ScoreReport::default()
     });
     let report = Report { scores: scores.collect(), ..Report::default() };
-    let said = gate_words::said(&page.texts().evals, gate, view.asked.as_ref(), &report, None);
+    let said = gate_words::said(page.lang, gate, view.asked.as_ref(), &report, None);
     said.into_iter().map(|said| said.check).collect::<Vec<_>>().join(", ")
 }
 
@@ -341,7 +341,7 @@ fn detail(page: &Page, view: &CompareView, pair: &PairView) -> Markup {
         @if same { p.why.dim { (e.same_text) } }
         @if let Some((name, score)) = score { div.why {
             (effects::score_badge(e, score))
-            span.grow { b { (e.said_of_b) ", " (name) } " " span.soft { (format::cut(&effects::why(score), 1000)) } }
+            span.grow { b { (e.said_of_b) ", " (name) } " " span.soft { (format::cut(&effects::why(page.lang, score), 1000)) } }
         } }
         @if pair.before.trace.is_some() || pair.after.trace.is_some() || pair.sample.origin.is_some() {
             p.why {

@@ -1,7 +1,8 @@
 //! Scores as pages write and draw them: shares in per cent, differences in points, intervals on a line.
 
 use super::format;
-use super::text::fill;
+use super::reasons;
+use super::text::{Lang, fill};
 use super::text_evals::EvalTexts;
 use hanok_base::ScoreValue;
 use hanok_eval::report::Interval;
@@ -163,11 +164,12 @@ pub(super) fn score_badge(e: &EvalTexts, score: &KeptScore) -> Markup {
     }
 }
 
-/// Why a score is as it is, in the scorer's words.
-pub(super) fn why(score: &KeptScore) -> String {
+/// Why a score is as it is.
+pub(super) fn why(lang: Lang, score: &KeptScore) -> String {
     let said = [&score.refused, &score.unparsed, &score.skipped, &score.failed];
     let lacking = said.into_iter().flatten().next().map(String::as_str).unwrap_or_default();
-    [lacking, score.why.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ")
+    let said = [lacking, score.why.as_str()].into_iter().filter(|text| !text.is_empty());
+    said.map(|reason| reasons::said(lang, reason)).collect::<Vec<_>>().join(" · ")
 }
 
 #[cfg(test)]

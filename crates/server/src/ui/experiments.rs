@@ -4,6 +4,7 @@ use super::effects::{self, Reading};
 use super::format;
 use super::gate_words;
 use super::icon::Icon;
+use super::reasons;
 use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::text::fill;
 use super::view_evals::{ExperimentRow, ExperimentView, ExperimentsView, Progress};
@@ -223,7 +224,7 @@ pub fn experiment_page(page: &Page, view: &ExperimentView) -> Markup {
             actions: copy_button(e.copy_report, &report, "desk"),
             main: html! {
                 div.stack {
-                    @if let Some(why) = &view.stopped { (note("", &html! { p { (fill(e.stopped_because, &[("why", why)])) } p.soft { (e.go_on) } (again(page, view)) })) }
+                    @if let Some(why) = &view.stopped { (note("", &html! { p { (fill(e.stopped_because, &[("why", &reasons::said(page.lang, why))])) } p.soft { (e.go_on) } (again(page, view)) })) }
                     @else if row.state == Progress::Running { (note("", &html! { p { (e.is_running) } (again(page, view)) })) }
                     (figures(page, view))
                     @if let Some(gate) = &view.gate { (checks(page, gate, view)) }
@@ -288,7 +289,7 @@ fn figures(page: &Page, view: &ExperimentView) -> Markup {
 
 fn checks(page: &Page, gate: &GateReport, view: &ExperimentView) -> Markup {
     let e = &page.texts().evals;
-    let said = gate_words::said(e, gate, view.asked.as_ref(), &view.report, view.against.as_ref());
+    let said = gate_words::said(page.lang, gate, view.asked.as_ref(), &view.report, view.against.as_ref());
     html! {
         section.panel {
             header { h2 { (e.checks) } span.end { (gate_badge(page, Some(gate.passed))) } }

@@ -2,7 +2,8 @@
 
 use super::effects;
 use super::format;
-use super::text::fill;
+use super::reasons;
+use super::text::{Lang, fill};
 use super::text_evals::EvalTexts;
 use hanok_eval::gate::{Check, Checked, Gate, GateReport, Outcome};
 use hanok_eval::report::{Comparison, Interval, Report, ScoreKind, ScoreReport};
@@ -52,25 +53,26 @@ fn wishes(gate: &Gate) -> Vec<(&Check, Wish)> {
 
 /// What a gate said; in its own words where what it asked for is not known.
 pub(super) fn said(
-    e: &EvalTexts,
+    lang: Lang,
     gate: &GateReport,
     asked: Option<&Gate>,
     report: &Report,
     against: Option<&Comparison>,
 ) -> Vec<Said> {
+    let kept = |checked: &Checked| reasons::said(lang, &checked.because).into_owned();
     let own = |checked: &Checked| Said {
         check: checked.check.clone(),
-        because: checked.because.clone(),
+        because: kept(checked),
         outcome: checked.outcome,
     };
     let known = asked.map(|asked| (asked.confidence(), wishes(asked)));
     let Some((confidence, wishes)) = known.filter(|(_, wishes)| wishes.len() == gate.checks.len()) else {
         return gate.checks.iter().map(own).collect();
     };
-    let words = Words { e, report, against, confidence };
+    let words = Words { e: &lang.texts().evals, report, against, confidence };
     let each = gate.checks.iter().zip(wishes);
     each.map(|(checked, (check, wish))| {
-        let because = words.because(check, wish).unwrap_or_else(|| checked.because.clone());
+        let because = words.because(check, wish).unwrap_or_else(|| kept(checked));
         Said { check: words.check(check, wish), because, outcome: checked.outcome }
     })
     .collect()

@@ -4,11 +4,12 @@ use super::effects;
 use super::findings::two;
 use super::format;
 use super::judge::{command, to_run, warned};
+use super::reasons;
 use super::shell::Page;
 use super::text::fill;
 use super::text_judges::JudgeTexts;
 use super::view_judges::JudgeView;
-use hanok_eval::calibration::{Calibration, Corrected, Figure, Measure, Standing, Tendency};
+use hanok_eval::calibration::{Calibration, Corrected, Figure, Measure, Method, Standing, Tendency};
 use hanok_eval::judge::Form;
 use hanok_eval::lab::{CorrectedExperiment, Report};
 use hanok_eval::probe::{Kind, Probe, State};
@@ -17,7 +18,7 @@ use maud::{Markup, html};
 /// The confusion matrix, best level first.
 pub(super) fn confusion(j: &JudgeTexts, found: &Calibration) -> Markup {
     let labels = &found.scale.labels;
-    let n: u64 = found.confusion.iter().flatten().sum();
+    let n = pairs(found);
     let coverage = found.coverage;
     let said = [
         ("n", coverage.verdicts as u64),
@@ -104,9 +105,25 @@ pub(super) fn measures(page: &Page, found: &Calibration) -> Markup {
                 } }
                 tbody { @for measure in &found.measures { (measure_row(page, measure, lowest)) } }
             }
-            footer { (methods) @if found.doubly == 0 { " " (j.no_ceiling) } }
+            footer {
+                (methods)
+                @if let Some(groups) = groups(found) { " " (fill(&fill(j.groups, &[("n", &format::count(pairs(found)))]), &[("groups", &format::count(groups as u64))])) }
+                @if found.doubly == 0 { " " (j.no_ceiling) }
+            }
         }
     }
+}
+
+/// Answers with both a label and a verdict.
+fn pairs(found: &Calibration) -> u64 {
+    found.confusion.iter().flatten().sum()
+}
+
+/// How many groups of answers intervals rest on; `None` where each answer stands alone.
+fn groups(found: &Calibration) -> Option<usize> {
+    let figures = found.measures.iter().filter_map(|measure| measure.judge);
+    let drawn = figures.filter(|figure| figure.method == Method::Bootstrap).map(|figure| figure.n).max();
+    drawn.filter(|groups| (*groups as u64) < pairs(found))
 }
 
 fn measure_row(page: &Page, measure: &Measure, lowest: f64) -> Markup {
@@ -307,7 +324,7 @@ fn probe_row(page: &Page, at: usize, probe: &Probe, nothing: bool) -> Markup {
     html! {
         @if opens {
             tr.sample tabindex="-1" aria-selected="false" aria-controls=(key) { (head) }
-            tr.detail #(key) hidden { td.bare colspan="3" { (changes(j, probe)) } }
+            tr.detail #(key) hidden { td.bare colspan="3" { (changes(page, probe)) } }
         } @else { tr { (head) } }
     }
 }
@@ -344,18 +361,22 @@ fn interval(page: &Page, kind: Kind, rate: &Figure) -> String {
     between(page, &effects::mean(rate.low, true), &effects::mean(rate.high, true))
 }
 
-fn changes(j: &JudgeTexts, probe: &Probe) -> Markup {
+fn changes(page: &Page, probe: &Probe) -> Markup {
+    let j = &page.texts().judges;
+    let said = |words: &str| reasons::said(page.lang, words).into_owned();
+    // Of the others these are labels.
+    let told = |words: &str| if probe.kind == Kind::Order { said(words) } else { words.to_owned() };
     html! {
         div.asked {
             @if !probe.shapes.is_empty() {
-                ul.legend { @for (shape, (hits, of)) in &probe.shapes { @if *hits > 0 { li { (shape) " " b.num { (hits) " / " (of) } } } } }
+                ul.legend { @for (shape, (hits, of)) in &probe.shapes { @if *hits > 0 { li { (said(shape)) " " b.num { (hits) " / " (of) } } } } }
             }
             table.table {
                 caption { (j.changes) }
                 tbody { @for change in &probe.changes { tr {
                     td.mono { (format::cut(&change.item, 32)) }
-                    td.soft { @if change.shape != probe.kind.as_str() { (change.shape) } }
-                    td { span.badge { (format::cut(&change.before, 40)) } " → " span.badge.b-err { (format::cut(&change.after, 40)) } }
+                    td.soft { @if change.shape != probe.kind.as_str() { (said(&change.shape)) } }
+                    td { span.badge { (format::cut(&told(&change.before), 40)) } " → " span.badge.b-err { (format::cut(&told(&change.after), 40)) } }
                 } } }
             }
         }

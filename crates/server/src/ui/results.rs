@@ -183,7 +183,7 @@ pub(super) fn whys(page: &Page, answer: &AnswerView) -> Markup {
     let e = &page.texts().evals;
     html! {
         @for (name, score) in &answer.scores {
-            div.why { (effects::score_badge(e, score)) span.grow { b { (name) } " " span.soft { (format::cut(&effects::why(score), 1000)) } } }
+            div.why { (effects::score_badge(e, score)) span.grow { b { (name) } " " span.soft { (format::cut(&effects::why(page.lang, score), 1000)) } } }
         }
     }
 }

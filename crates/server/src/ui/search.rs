@@ -3,11 +3,12 @@
 use super::format;
 use super::icon::Icon;
 use super::knowledge::{trust, views};
+use super::reasons;
 use super::shell::{Page, Room, Section, copy_button, document, note};
 use super::start::shell_quoted;
 use super::text::fill;
 use super::view_knowledge::{FoundView, SearchView};
-use hanok_base::{Trust, Vote};
+use hanok_base::{LeftOut, Trust, Vote};
 use maud::{Markup, html};
 
 /// How many hits may be asked for.
@@ -118,6 +119,9 @@ fn found(page: &Page, view: &SearchView) -> Markup {
         @if let Some((indexed, found)) = view.coverage {
             (note("note-warn", &html! { p { (fill(k.partial, &[("indexed", &format::count(indexed)), ("found", &format::count(found))])) } }))
         }
+        @for LeftOut { leg, reason } in &view.left_out {
+            (note("", &html! { p { (fill(&fill(k.left_out, &[("leg", k.leg_name(leg))]), &[("why", &reasons::said(page.lang, reason))])) } }))
+        }
         @if view.hits.is_empty() {
             section.panel.nothing { p.strong { (k.no_hits) } p.dim { (k.no_hits_hint) } }
         } @else {
@@ -199,22 +203,8 @@ fn pages(page: &Page, from: u32, to: u32) -> String {
     }
 }
 
-/// Why a leg said so, in the page's language where it is known how that is put.
-fn reason(page: &Page, vote: &Vote) -> String {
-    let k = &page.texts().knowledge;
-    let is_number = |c: char| c.is_ascii_digit() || c == '.';
-    let numbers: Vec<&str> = vote.reason.split(|c| !is_number(c)).filter(|part| !part.is_empty()).collect();
-    match (vote.leg.as_str(), numbers.as_slice()) {
-        ("neighbours", _) => k.why_neighbours.to_owned(),
-        ("dense", [n, dense, words]) if vote.reason.starts_with("of ") => {
-            fill(k.why_dense, &[("n", n), ("dense", dense), ("words", words)])
-        }
-        _ => vote.reason.clone(),
-    }
-}
-
 /// What each leg said, and how much it counted.
-fn votes(page: &Page, votes: &[Vote]) -> Markup {
+pub(super) fn votes(page: &Page, votes: &[Vote]) -> Markup {
     let k = &page.texts().knowledge;
     html! {
         ul.votes aria-label=(k.why) { @for vote in votes { li.{ "leg-" (leg_class(&vote.leg)) } {
@@ -222,7 +212,7 @@ fn votes(page: &Page, votes: &[Vote]) -> Markup {
             span.num { span.dim { (k.rank) } " " (format::count(vote.rank as u64)) }
             span.num { span.dim { (k.score) } " " (format::score(vote.score)) }
             span.num { span.dim { (k.weight) } " " (format::portion(vote.weight)) svg.bar width="40" height="5" aria-hidden="true" { rect.bg width="100%" height="5" rx="1" {} rect width=(format::percent(vote.weight)) height="5" rx="1" {} } }
-            @if !vote.reason.is_empty() { span.soft.why-text { (reason(page, vote)) } }
+            @if !vote.reason.is_empty() { span.soft.why-text { (reasons::said(page.lang, &vote.reason)) } }
         } } }
     }
 }

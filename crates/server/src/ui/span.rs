@@ -5,6 +5,7 @@ use super::format;
 use super::icon::Icon;
 use super::messages::messages;
 use super::scores::scores;
+use super::search::votes;
 use super::shell::{Page, copy_button, filtered, note};
 use super::text::fill;
 use super::view::{HitView, Kind, SpanPane, Tab, UsageView};
@@ -175,6 +176,7 @@ fn hit_row(page: &Page, n: usize, hit: &HitView, best: f64, short: bool) -> Mark
                 " " span.dim { (hit.heading) }
                 @if !short && !hit.source_id.is_empty() { br; span.dim { (hit.source) " · " (fill(t.bytes_range, &[("start", &start), ("end", &end)])) } }
                 @if !text.is_empty() { br; span.soft.hit-text { (text) } }
+                @if !short && !hit.votes.is_empty() { (votes(page, &hit.votes)) }
             }
             td.num {
                 (format::score(hit.score))

@@ -89,6 +89,7 @@ fn pages(lang: Lang, theme: Theme) -> Vec<(&'static str, String)> {
         heading: evil(),
         text: evil(),
         score: f64::NAN,
+        votes: vec![Vote { leg: evil(), rank: 1, score: f64::NAN, weight: f64::NAN, reason: evil() }],
         ..HitView::default()
     };
     let chosen = |tab| SpanPane {

@@ -355,8 +355,7 @@ fn a_gate_speaks_the_pages_language() {
         let compared = ScoreComparison { name: "right".into(), difference, ..ScoreComparison::default() };
         let against = Comparison { baseline: 1, scores: vec![compared], ..Comparison::default() };
         let gate = asked.judge(&report, Some(&against), &hanok_eval::gate::Corrections::new());
-        let found =
-            super::gate_words::said(&lang.texts().evals, &gate, Some(&asked), &report, Some(&against));
+        let found = super::gate_words::said(lang, &gate, Some(&asked), &report, Some(&against));
         let found: Vec<(&str, &str)> =
             found.iter().map(|one| (one.check.as_str(), one.because.as_str())).collect();
         assert_eq!(found, said);
@@ -383,7 +382,7 @@ fn a_gate_speaks_the_pages_language() {
     check(
         serde_json::json!([{ "score": "right", "at_most": 0.6, "corrected": true }, { "failures": 0.2 }]),
         &[
-            ("right 60.0 % 이하 (보정)", "`right` is no judge's score, and cannot be corrected"),
+            ("right 60.0 % 이하 (보정)", "`right`은(는) 심판의 점수가 아니어서 보정할 수 없습니다"),
             ("출력 없음 20 % 이하", "실제로는 10 %"),
         ],
         Lang::Ko,

@@ -1,7 +1,7 @@
 //! What the pages show: plain data, filled in by the handlers. Nothing here reads or writes anything.
 
 use super::view_knowledge::DocumentAbout;
-use hanok_base::Timestamp;
+use hanok_base::{Timestamp, Vote};
 use serde_json::Value;
 
 /// The state of a fresh house, for the steps of the first run.
@@ -491,6 +491,8 @@ pub struct HitView {
     pub text: String,
     /// Greater is better.
     pub score: f64,
+    /// Why it has its rank, leg by leg.
+    pub votes: Vec<Vote>,
 }
 
 /// Tokens and money of one chat.

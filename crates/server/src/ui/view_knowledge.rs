@@ -1,7 +1,7 @@
 //! What the pages on documents show: collections, one of them, a search, and a document cut into chunks.
 
 use super::view::SourceView;
-use hanok_base::{Timestamp, Trust, Vote};
+use hanok_base::{LeftOut, Timestamp, Trust, Vote};
 use std::ops::Range;
 
 /// All collections.
@@ -121,6 +121,8 @@ pub struct SearchView {
     pub filter_wrong: bool,
     /// Best first.
     pub hits: Vec<FoundView>,
+    /// What was to take part in the search and did not count.
+    pub left_out: Vec<LeftOut>,
     /// How long it took, in milliseconds.
     pub took_ms: Option<f64>,
     /// Its trace.

@@ -1,7 +1,7 @@
 //! One fact, and its form in a tail.
 
-use crate::blobs::{pop_varint, push_varint};
 use crate::fact_columns::{unzigzag, zigzag};
+use crate::varint::{pop_varint, push_varint};
 use hanok_base::Usage;
 
 /// What a fact refers to, by number; 0 is nothing. All are rows of `names` but `User` and `Session`. The order is

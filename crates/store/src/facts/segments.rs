@@ -1,9 +1,9 @@
 //! Where facts are in the file: tails of what came, and segments of columns.
 
 use super::Fact;
-use crate::blobs::Zstd;
 use crate::error::StoreError;
 use crate::fact_columns::{self as columns, Column};
+use crate::packing::Zstd;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 use std::collections::HashMap;
 

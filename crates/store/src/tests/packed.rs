@@ -181,7 +181,7 @@ fn file_of_schema_3(folder: &std::path::Path) {
     let bodies: Vec<&Vec<u8>> = root.bodies.iter().chain(&child.bodies[1..]).map(|(_, body)| body).collect();
     let mut lengths = Vec::new();
     for body in &bodies {
-        crate::blobs::push_varint(&mut lengths, body.len() as u64);
+        crate::varint::push_varint(&mut lengths, body.len() as u64);
     }
     let hashes: Vec<u8> =
         bodies.iter().flat_map(|body| blake3::hash(body).as_bytes()[..16].to_vec()).collect();

@@ -3,8 +3,8 @@
 
 use super::gather::json_of;
 use super::names::Side;
-use crate::exchange::{line, preview};
 use crate::message;
+use crate::preview::{line, preview};
 use hanok_base::{Dialect, FinishReason, Message, Object, Part, Role, ToolCall, ToolResult};
 use hanok_wire::codec;
 use serde_json::{Map, Value, json};
