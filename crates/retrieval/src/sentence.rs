@@ -8,6 +8,8 @@ use std::ops::Range;
 
 /// Bytes beyond which a sentence is cut where it can be: a quote of a page is none.
 const LONGEST: usize = 600;
+/// The same of a table's row, of which a part says little.
+const LONGEST_ROW: usize = 1600;
 
 const ABBREVIATIONS: [&str; 32] = [
     "e.g", "i.e", "etc", "vs", "cf", "al", "mr", "mrs", "ms", "dr", "prof", "st", "fig", "figs", "eq", "no",
@@ -20,6 +22,9 @@ const ABBREVIATIONS: [&str; 32] = [
 pub(crate) enum Unit {
     Sentence,
     Item,
+    /// The row of a table that names its columns: a line of dashes stands below it.
+    Header,
+    /// Any other row of a table.
     Row,
     Code,
 }
@@ -29,7 +34,8 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
     let mut splitter =
         Splitter { units: Vec::new(), paragraph: Vec::new(), unit: Unit::Sentence, text, start };
     let mut fence: Option<Fence> = None;
-    for line in lines(text, start) {
+    let mut lines = lines(text, start).peekable();
+    while let Some(line) = lines.next() {
         if let Some(open) = fence {
             if open.closes(line.text) {
                 fence = None;
@@ -42,11 +48,14 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
         if let Some(open) = Fence::opening(line.text) {
             splitter.flush();
             fence = Some(open);
-        } else if words.is_empty() || atx(line.text).is_some() || is_rule(words) {
+        } else if is_rule(words) {
+            splitter.end_at_rule();
+        } else if words.is_empty() || atx(line.text).is_some() {
             splitter.flush();
         } else if words.starts_with('|') {
-            if !words.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' ')) {
-                splitter.whole(Unit::Row, line);
+            let names = lines.peek().is_some_and(|next| is_delimiter(next.text));
+            if !is_delimiter(words) {
+                splitter.whole(if names { Unit::Header } else { Unit::Row }, line);
             }
         } else if let Some(marker) = item_marker(words) {
             splitter.flush();
@@ -74,6 +83,18 @@ impl Splitter<'_> {
     fn whole(&mut self, unit: Unit, line: Line<'_>) {
         self.flush();
         self.push(unit, line.start..line.end());
+    }
+
+    /// Ends the paragraph at a line of dashes or equals signs: one line above it that is no sentence is a heading, which
+    /// stands over what follows and is none of what can be quoted.
+    fn end_at_rule(&mut self) {
+        if let [line] = self.paragraph.as_slice()
+            && self.unit == Unit::Sentence
+            && !line.text.trim_end().ends_with(['.', '!', '?', ':', '。', '！', '？', '：'])
+        {
+            self.paragraph.clear();
+        }
+        self.flush();
     }
 
     /// Cuts the paragraph into sentences.
@@ -117,8 +138,9 @@ impl Splitter<'_> {
         let trimmed = text.trim();
         let mut start = span.start + (text.len() - text.trim_start().len());
         let mut rest = trimmed;
-        while rest.len() > LONGEST {
-            let cut = cut_before(rest, LONGEST);
+        let longest = if matches!(unit, Unit::Header | Unit::Row) { LONGEST_ROW } else { LONGEST };
+        while rest.len() > longest {
+            let cut = cut_before(rest, longest);
             let Some((piece, after)) = rest.split_at_checked(cut) else {
                 break;
             };
@@ -235,6 +257,14 @@ fn item_marker(line: &str) -> Option<usize> {
     Some(marker + (rest.len() - rest.trim_start().len()))
 }
 
+/// The line below a table's header: `|---|:-:|`.
+fn is_delimiter(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with('|')
+        && line.contains('-')
+        && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+}
+
 /// A thematic break or the underline of a heading.
 fn is_rule(line: &str) -> bool {
     let line = line.trim_end();
@@ -308,10 +338,27 @@ mod tests {
             "Run:\n```sh\ncargo run\n\n# x\n```\nThen **wait.** Go.",
             &["Run:", "cargo run", "# x", "Then **wait.**", "Go."],
         );
-        check("Title\n=====\n\n---\n***\n", &["Title"]);
+        check("Title\n=====\n\n---\n***\n", &[]);
+        check("Title\n=====\nText\n\nIt ends.\n---\nNext", &["Text", "It ends.", "Next"]);
         check("• 첫째\n• 둘째", &["첫째", "둘째"]);
         check("", &[]);
         check("...\n!!!", &[]);
+    }
+
+    #[test]
+    fn a_header_is_known_from_rows() {
+        let check = |text: &str, expect: &[(Unit, &str)]| {
+            let got: Vec<(Unit, &str)> =
+                units(text, 0).into_iter().map(|(unit, span)| (unit, &text[span])).collect();
+            assert_eq!(got, expect, "{text:?}");
+        };
+        let (header, row) = (Unit::Header, Unit::Row);
+        check("| a | b |\n|:--|--:|\n| 1 | 2 |", &[(header, "| a | b |"), (row, "| 1 | 2 |")]);
+        // The rest of a table that was cut in two has no header.
+        check("| 1 | 2 |\n| 3 | 4 |", &[(row, "| 1 | 2 |"), (row, "| 3 | 4 |")]);
+        // A row stays whole where a sentence would be cut.
+        let long = format!("| {} |", "word ".repeat(200));
+        check(&long, &[(row, &long)]);
     }
 
     #[test]
