@@ -100,9 +100,11 @@ def test_a_model_is_in_memory_once_whoever_uses_it(server):
     eventually(lambda: len(server.search("heron ferry bread")) == 4, what="the documents")
     dense = lambda: server.post("/api/search", {"query": "heron", "legs": "dense"})
     eventually(lambda: dense().status == 200 and dense().json["hits"], 30, "vectors")
-    variables = {"text": "where does the heron wait"}
-    asked = client.chat.completions.create(model="prompt/near", messages=[], metadata=variables)
-    assert "heron" in asked.choices[0].message.content
+    near = {"model": "prompt/near", "messages": [], "metadata": {"text": "where does the heron wait"}}
+    asked = server.post("/v1/chat/completions", near)
+    assert asked.status == 200, asked.text
+    spans = server.trace(asked.headers["x-hanok-trace-id"], spans=3)["spans"]
+    assert any(span["name"] == "embeddings tiny-maker" for span in spans), [span["name"] for span in spans]
     maps = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
     for name in ["tiny-maker", "tiny-judge"]:
         mapped = [line for line in maps if line.endswith(f"/models/{name}/model.safetensors")]
