@@ -111,6 +111,25 @@ def test_a_model_is_in_memory_once_whoever_uses_it(server):
         assert len(mapped) == 1, mapped
 
 
+def test_a_cut_by_meaning_is_tuned_where_it_is_asked_for(server):
+    eventually(lambda: len(server.search("heron ferry bread")) == 4, what="the documents")
+    queries = server.folder / "queries.jsonl"
+    asked = [{"query": text, "relevant": [f"docs/{at}.txt"]} for at, text in enumerate(TEXTS)]
+    queries.write_text("\n".join(map(json.dumps, asked)))
+    tune = lambda *more: hanok("tune", "default", "--queries", queries, "--dry-run", *more, cwd=server.folder)
+    ran = tune("--try", "chunker")
+    assert ran.code == 0, ran.err
+    [left] = [line for line in ran.out.splitlines() if line.startswith("not tried")]
+    assert 'by = "semantic"' in left and "every sentence is embedded" in left and "--try" in left, left
+    assert tune("--try", "chunker", "--json").json["left_out"][0]["reason"]
+    ran = tune("--try", "semantic")
+    assert ran.code == 0, ran.err
+    assert "not tried" not in ran.out
+    [tried] = [line for line in ran.out.splitlines() if 'by = "semantic"' in line]
+    assert tried.startswith("refused"), ran.out
+    assert "cutting by semantic" in ran.err, ran.err
+
+
 def test_what_a_model_is_not_for_is_refused(server):
     client = server.client()
     with pytest.raises(openai.BadRequestError, match="cross-encoder"):

@@ -24,6 +24,8 @@ const FRAGMENT: usize = 4;
 const SHORT: f64 = 0.9;
 const CODE: f64 = 0.85;
 const ROW: f64 = 0.95;
+/// The same of a heading without markup: what it speaks of is said below it.
+const TITLE: f64 = 0.6;
 /// The same of a row that says nothing of the question but by its header: which row is meant is a guess then.
 const ANY_ROW: f64 = 0.7;
 const UNKNOWN_VERB: f64 = 0.6;
@@ -136,6 +138,7 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
                 Unit::Code if !question.sought.code() => CODE,
                 Unit::Row if place.own.iter().all(|credit| *credit < 0.5) => ANY_ROW,
                 Unit::Row => ROW,
+                Unit::Title => TITLE,
                 _ if is_fragment => SHORT,
                 _ => 1.0,
             };

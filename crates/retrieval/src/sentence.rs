@@ -10,6 +10,8 @@ use std::ops::Range;
 const LONGEST: usize = 600;
 /// The same of a table's row, of which a part says little.
 const LONGEST_ROW: usize = 1600;
+/// How wide a heading without markup may be.
+const WIDEST_TITLE: usize = 60;
 
 const ABBREVIATIONS: [&str; 32] = [
     "e.g", "i.e", "etc", "vs", "cf", "al", "mr", "mrs", "ms", "dr", "prof", "st", "fig", "figs", "eq", "no",
@@ -21,6 +23,8 @@ const ABBREVIATIONS: [&str; 32] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Sentence,
+    /// A line that stands by itself over others and is no sentence: a heading without markup.
+    Title,
     Item,
     /// The row of a table that names its columns: a line of dashes stands below it.
     Header,
@@ -50,7 +54,9 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
             fence = Some(open);
         } else if is_rule(words) {
             splitter.end_at_rule();
-        } else if words.is_empty() || atx(line.text).is_some() {
+        } else if words.is_empty() {
+            splitter.end_at_space();
+        } else if atx(line.text).is_some() {
             splitter.flush();
         } else if words.starts_with('|') {
             let names = lines.peek().is_some_and(|next| is_delimiter(next.text));
@@ -67,8 +73,8 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
             splitter.paragraph.push(line);
         }
     }
-    splitter.flush();
-    splitter.units
+    splitter.end_at_space();
+    splitter.settled()
 }
 
 struct Splitter<'a> {
@@ -95,6 +101,27 @@ impl Splitter<'_> {
             self.paragraph.clear();
         }
         self.flush();
+    }
+
+    /// Ends the paragraph at an empty line.
+    fn end_at_space(&mut self) {
+        let is_title = self.unit == Unit::Sentence
+            && matches!(self.paragraph.as_slice(), [line] if is_title(line.text.trim()));
+        self.unit = if is_title { Unit::Title } else { self.unit };
+        self.flush();
+    }
+
+    /// The units. What stands over nothing, or over another such line, is no title: lines of a list without marks.
+    fn settled(mut self) -> Vec<(Unit, Range<usize>)> {
+        let mut over = Unit::Title;
+        for (unit, _) in self.units.iter_mut().rev() {
+            let own = *unit;
+            if own == Unit::Title && over == Unit::Title {
+                *unit = Unit::Sentence;
+            }
+            over = own;
+        }
+        self.units
     }
 
     /// Cuts the paragraph into sentences.
@@ -257,6 +284,15 @@ fn item_marker(line: &str) -> Option<usize> {
     Some(marker + (rest.len() - rest.trim_start().len()))
 }
 
+/// Whether a line reads as a heading: short, of words alone, and not ended as a sentence is in English or Korean.
+fn is_title(line: &str) -> bool {
+    let ends = |c: char| !(c.is_alphanumeric() || c == ')') || "다요까죠음함임됨니라오".contains(c);
+    width(line) <= WIDEST_TITLE
+        && !line.ends_with(ends)
+        && !line
+            .contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '=' | '|' | '/' | '@' | '`' | '：'))
+}
+
 /// The line below a table's header: `|---|:-:|`.
 fn is_delimiter(line: &str) -> bool {
     let line = line.trim();
@@ -359,6 +395,27 @@ mod tests {
         // A row stays whole where a sentence would be cut.
         let long = format!("| {} |", "word ".repeat(200));
         check(&long, &[(row, &long)]);
+    }
+
+    #[test]
+    fn a_line_over_a_paragraph_is_its_title() {
+        let check = |text: &str, expect: &[(Unit, &str)]| {
+            let got: Vec<(Unit, &str)> =
+                units(text, 0).into_iter().map(|(unit, span)| (unit, &text[span])).collect();
+            assert_eq!(got, expect, "{text:?}");
+        };
+        let (title, sentence) = (Unit::Title, Unit::Sentence);
+        check(
+            "Opening hours\n\nIt opens at ten.",
+            &[(title, "Opening hours"), (sentence, "It opens at ten.")],
+        );
+        check("이용 시간 안내\n\n10시에 연다.", &[(title, "이용 시간 안내"), (sentence, "10시에 연다.")]);
+        // Data, sentences, lines of one kind, and what stands over nothing are none.
+        for line in ["Fee: none", "Fee 35 euros", "It opens late.", "문을 늦게 연다", "See docs/a.md"] {
+            check(&format!("{line}\n\nMore of it."), &[(sentence, line), (sentence, "More of it.")]);
+        }
+        check("Bread\n\nSalt\n\nWine", &[(sentence, "Bread"), (sentence, "Salt"), (sentence, "Wine")]);
+        check("Bread\nSalt\n\nMore of it.", &[(sentence, "Bread\nSalt"), (sentence, "More of it.")]);
     }
 
     #[test]

@@ -264,7 +264,10 @@ fn introduce_exporters(url: &str, otlp: Option<SocketAddr>, tls: bool) {
 /// before, if there was one, or by words alone, and say so.
 async fn equip(equipper: Equipper, effective: Effective, wish: Wish) {
     for error in equipper.equip(&effective, wish).await {
-        tracing::error!(error = format!("{error:#}"), "a collection is searched by what it had, or by words alone");
+        tracing::error!(
+            error = format!("{error:#}"),
+            "a collection is searched by what it had, or by words alone"
+        );
     }
 }
 

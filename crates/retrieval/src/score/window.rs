@@ -63,10 +63,12 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
     let mut found = Vec::with_capacity(page.units.len());
     let mut header = None;
     let mut lead = None;
+    let mut title = None;
     for (place, (unit, span, text)) in page.units.iter().enumerate() {
         match unit {
             Unit::Header => header = Some(place),
             Unit::Row => {}
+            Unit::Title => (header, title) = (None, Some(place)),
             Unit::Sentence | Unit::Item | Unit::Code => header = None,
         }
         if *unit == Unit::Sentence {
@@ -83,6 +85,7 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
             near.push('\n');
         }
         raise(&mut window, Some(&page.heading), HEADING);
+        raise(&mut window, title.and_then(|at| page.own.get(at)), HEADING);
         page.raise_by_chunk(&mut window);
         let mut fits = question.sought.fits(text, &near, *unit == Unit::Code);
         if page.counts_something_else(text, header) {
@@ -172,6 +175,7 @@ impl<'a> Page<'a> {
                 let next = Some(place + 1).filter(is(Unit::Item)).filter(|_| self.follows_on(place));
                 [lead, one.map(|at| (at, BEFORE)), next.map(|at| (at, AFTER))]
             }
+            Unit::Title => [None, None, None],
             Unit::Code => [lead, before.map(|at| (at, CODE_BEFORE)), None],
             Unit::Sentence => {
                 let one = before.filter(is(Unit::Sentence));

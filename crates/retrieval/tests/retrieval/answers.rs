@@ -138,6 +138,24 @@ async fn a_row_is_quoted_below_its_header() {
     check("What about the deposit and refund of a booking?", "The deposit of a booking is given back").await;
 }
 
+/// A heading without markup is no answer, and says what is below it.
+#[tokio::test]
+async fn a_title_stands_over_its_paragraph() {
+    let house = House::new().await;
+    house.write(
+        "house.txt",
+        "The house on the hill\n\nIt was built for a miller.\n\nOpening hours of the garden\n\n\
+         Gates open at dawn and close at dusk.\n\nPrice of a ticket\n\nChildren pay two pounds, others four.\n",
+    );
+    house.sync().await;
+    let check = async |question: &str, expect: &str| {
+        let text = house.extract(question).await.unwrap().choices[0].message.plain_text();
+        assert!(text.starts_with(expect), "{question}: {text}");
+    };
+    check("What are the opening hours of the garden?", "Gates open at dawn").await;
+    check("What is the price of a ticket?", "Children pay two pounds").await;
+}
+
 /// A question about the documents of this repository, and what the beginning of its answer must hold.
 const ABOUT_HANOK: [(&str, &str); 4] = [
     ("How are answers cited?", "cited"),
