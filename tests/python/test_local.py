@@ -1,6 +1,8 @@
 """Models that run in the server's own process, called as `local/NAME` over the usual routes."""
 
+import json
 import math
+from pathlib import Path
 
 import openai
 import pytest
@@ -23,6 +25,13 @@ def server(tmp_path_factory):
     (folder / "docs").mkdir()
     for at, text in enumerate(TEXTS):
         (folder / "docs" / f"{at}.txt").write_text(text)
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "near.prompt").write_text(
+        "---\nmodel: hanok/extract\nhanok.examples: {dataset: rows, count: 1, near: text}\n---\n{{text}}"
+    )
+    (folder / "datasets").mkdir()
+    rows = [{"input": {"text": text}, "expected": "yes"} for text in TEXTS]
+    (folder / "datasets" / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     for name, scores in [("tiny-maker", False), ("tiny-judge", True)]:
         ran = hanok("pull", tiny.write(folder / "weights" / name, WORDS, scores), cwd=folder)
         assert ran.code == 0, ran.err
@@ -80,6 +89,45 @@ def test_an_embedder_answers_embeddings(server):
     assert floats == pytest.approx(vectors[1], abs=1e-6)
     listed = {model.id for model in client.models.list()}
     assert {"local/tiny-maker", "local/tiny-judge"} <= listed
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what a process has mapped")
+def test_a_model_is_in_memory_once_whoever_uses_it(server):
+    client = server.client()
+    # By its name, by the collection's vectors and reranker, and by examples of a prompt.
+    client.embeddings.create(model="local/tiny-maker", input=TEXTS)
+    assert rerank(server).status == 200
+    eventually(lambda: len(server.search("heron ferry bread")) == 4, what="the documents")
+    dense = lambda: server.post("/api/search", {"query": "heron", "legs": "dense"})
+    eventually(lambda: dense().status == 200 and dense().json["hits"], 30, "vectors")
+    near = {"model": "prompt/near", "messages": [], "metadata": {"text": "where does the heron wait"}}
+    asked = server.post("/v1/chat/completions", near)
+    assert asked.status == 200, asked.text
+    spans = server.trace(asked.headers["x-hanok-trace-id"], spans=3)["spans"]
+    assert any(span["name"] == "embeddings tiny-maker" for span in spans), [span["name"] for span in spans]
+    maps = Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()
+    for name in ["tiny-maker", "tiny-judge"]:
+        mapped = [line for line in maps if line.endswith(f"/models/{name}/model.safetensors")]
+        assert len(mapped) == 1, mapped
+
+
+def test_a_cut_by_meaning_is_tuned_where_it_is_asked_for(server):
+    eventually(lambda: len(server.search("heron ferry bread")) == 4, what="the documents")
+    queries = server.folder / "queries.jsonl"
+    asked = [{"query": text, "relevant": [f"docs/{at}.txt"]} for at, text in enumerate(TEXTS)]
+    queries.write_text("\n".join(map(json.dumps, asked)))
+    tune = lambda *more: hanok("tune", "default", "--queries", queries, "--dry-run", *more, cwd=server.folder)
+    ran = tune("--try", "chunker")
+    assert ran.code == 0, ran.err
+    [left] = [line for line in ran.out.splitlines() if line.startswith("not tried")]
+    assert 'by = "semantic"' in left and "every sentence is embedded" in left and "--try" in left, left
+    assert tune("--try", "chunker", "--json").json["left_out"][0]["reason"]
+    ran = tune("--try", "semantic")
+    assert ran.code == 0, ran.err
+    assert "not tried" not in ran.out
+    [tried] = [line for line in ran.out.splitlines() if 'by = "semantic"' in line]
+    assert tried.startswith("refused"), ran.out
+    assert "cutting by semantic" in ran.err, ran.err
 
 
 def test_what_a_model_is_not_for_is_refused(server):

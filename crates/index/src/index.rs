@@ -1,6 +1,7 @@
 //! Opening and searching.
 
 use crate::analyze::{Analysis, Analyzer, analyze};
+use crate::places::{Places, clear, folders, free};
 use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
 use crate::stem::Stems;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::postings::TermInfo;
@@ -126,17 +128,22 @@ impl Terms {
     }
 }
 
-/// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty.
+/// A search index in a folder. Opening changes nothing on disk; a missing or broken one is empty. One of other terms is
+/// asked until the one that is wanted was filled ([`Writer::complete`]), after a restart, too.
 pub struct SearchIndex {
     dir: PathBuf,
+    /// What is wanted.
     shape: RwLock<Shape>,
-    open: RwLock<Option<Arc<Open>>>,
+    places: Arc<RwLock<Places>>,
     /// Held by the one writer.
     writing: Arc<Mutex<bool>>,
 }
 
 pub(crate) struct Open {
+    pub(crate) dir: PathBuf,
     pub(crate) shape: Shape,
+    /// Whether it is not complete yet while another one serves.
+    unfinished: AtomicBool,
     index: Index,
     pub(crate) reader: IndexReader,
     pub(crate) fields: Fields,
@@ -169,54 +176,61 @@ impl SearchIndex {
     }
 
     fn open_shaped(dir: &Path, shape: Shape) -> Self {
-        // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
-        let open = match catch_unwind(|| Open::existing(dir, shape)) {
-            Ok(Ok(open)) => open,
-            Ok(Err(error)) => {
-                tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
-                None
-            }
-            Err(_) => {
-                tracing::warn!(dir = %dir.display(), "the search index is damaged and will be built again");
-                None
-            }
-        };
+        let found = folders(dir).into_iter().filter_map(|dir| Open::found(&dir, shape.detail));
         Self {
             dir: dir.to_owned(),
             shape: RwLock::new(shape),
-            open: RwLock::new(open.map(Arc::new)),
+            places: Arc::new(RwLock::new(Places::sorted(found, shape))),
             writing: Arc::new(Mutex::new(false)),
         }
     }
 
-    /// Has the index's terms made so from now on. One of other terms counts as missing, and is made anew by the next
-    /// writer; whether it is one.
-    pub fn analyze_as(&self, analysis: Analysis) -> bool {
+    /// Has the index's terms made so from now on: the next writer writes an index of such terms, from nothing, which is
+    /// asked once it is complete ([`Writer::complete`]); until then the one that there is stays.
+    pub fn analyze_as(&self, analysis: Analysis) {
         let mut shape = self.shape.write();
-        let is_other = shape.analysis != analysis;
-        if is_other {
-            shape.analysis = analysis;
-            *self.open.write() = None;
-        }
-        is_other
+        shape.analysis = analysis;
+        self.places.write().settle(*shape);
     }
 
-    /// How its terms are made.
+    /// How the terms of what is asked are made.
     pub fn analysis(&self) -> Analysis {
-        self.shape.read().analysis
+        self.asked_shape().analysis
+    }
+
+    fn asked_shape(&self) -> Shape {
+        self.current().map_or_else(|| *self.shape.read(), |open| open.shape)
+    }
+
+    /// Whether what is asked is of other terms than are wanted: a writer then writes what is to take its place, and
+    /// [`Writer::complete`] puts it there.
+    pub fn is_to_be_replaced(&self) -> bool {
+        self.current().is_some_and(|open| open.shape != *self.shape.read())
     }
 
     /// Takes an index whose files were deleted under it for what it is: missing. It is made anew by the next
     /// writer.
     pub fn forget_if_gone(&self) {
-        if self.current().is_some() && !self.dir.join("meta.json").exists() {
+        let is_gone = |open: &Arc<Open>| !open.dir.join("meta.json").exists();
+        let mut places = self.places.write();
+        if places.serving.as_ref().is_some_and(is_gone) {
             tracing::warn!(dir = %self.dir.display(), "the search index is gone and will be built again");
-            *self.open.write() = None;
+            places.serving = None;
+        }
+        if places.next.as_ref().is_some_and(is_gone) {
+            places.next = None;
         }
     }
 
-    /// The mark of the last commit; `None` when there is no usable index.
+    /// The mark of the last commit of what writers write; `None` when there is no usable index of the terms that are
+    /// wanted.
     pub fn mark(&self) -> Option<String> {
+        let shape = *self.shape.read();
+        self.places.read().written(shape)?.mark.lock().clone()
+    }
+
+    /// The mark of what searches ask.
+    pub fn mark_of_asked(&self) -> Option<String> {
         self.current()?.mark.lock().clone()
     }
 
@@ -291,7 +305,7 @@ impl SearchIndex {
     /// The terms of a text, as this index has them.
     pub(crate) fn analyzed(&self, text: &str) -> Vec<String> {
         let mut terms = Vec::new();
-        Analyzer::new(self.shape.read().analysis).scan(text, |term, _, _| terms.push(term.to_owned()));
+        Analyzer::new(self.analysis()).scan(text, |term, _, _| terms.push(term.to_owned()));
         terms
     }
 
@@ -353,24 +367,47 @@ impl SearchIndex {
     /// A missing or broken index is made anew first.
     pub fn writer(&self) -> Result<Writer, IndexError> {
         let busy = Busy::take(&self.writing).ok_or_else(|| IndexError::Locked { path: self.dir.clone() })?;
-        let open = if let Some(open) = self.current() {
-            open
-        } else {
-            let open = Arc::new(self.create()?);
-            *self.open.write() = Some(open.clone());
-            open
+        let open = match self.to_write() {
+            Some(open) => open,
+            None => self.create()?,
         };
         let inner = open.writer().map_err(|e| self.failed(e))?;
-        Ok(Writer::new(inner, open, self.dir.clone(), busy))
+        Ok(Writer::new(inner, open, self.dir.clone(), self.places.clone(), busy))
     }
 
-    fn create(&self) -> Result<Open, IndexError> {
-        let folder = |source| IndexError::Folder { path: self.dir.clone(), source };
-        if self.dir.exists() {
-            std::fs::remove_dir_all(&self.dir).map_err(folder)?;
+    /// The index there is for a writer. What is left of one that nobody wants goes.
+    fn to_write(&self) -> Option<Arc<Open>> {
+        let (shape, places) = (*self.shape.read(), self.places.read().clone());
+        let open = places.written(shape).cloned();
+        if let Some(serving) = open.as_ref().filter(|_| !self.is_to_be_replaced()) {
+            let left = free(&self.dir, Some(serving));
+            if left.join("meta.json").exists()
+                && let Err(error) = clear(&left, &self.dir)
+            {
+                tracing::warn!(dir = %left.display(), %error, "an index that is no longer wanted cannot be removed");
+            }
         }
-        std::fs::create_dir_all(&self.dir).map_err(folder)?;
-        Open::new_in(&self.dir, *self.shape.read()).map_err(|e| self.failed(e))
+        open
+    }
+
+    fn create(&self) -> Result<Arc<Open>, IndexError> {
+        let serving = self.current();
+        let dir = free(&self.dir, serving.as_deref());
+        let folder = |source| IndexError::Folder { path: dir.clone(), source };
+        if serving.is_none() {
+            for dir in folders(&self.dir) {
+                clear(&dir, &self.dir).map_err(folder)?;
+            }
+        } else {
+            clear(&dir, &self.dir).map_err(folder)?;
+        }
+        std::fs::create_dir_all(&dir).map_err(folder)?;
+        let open = Open::new_in(&dir, *self.shape.read(), serving.is_some()).map_err(|e| self.failed(e))?;
+        let open = Arc::new(open);
+        let mut places = self.places.write();
+        let place = if serving.is_some() { &mut places.next } else { &mut places.serving };
+        *place = Some(open.clone());
+        Ok(open)
     }
 
     /// What is done with the segments there are; `None` without an index.
@@ -384,7 +421,7 @@ impl SearchIndex {
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Open>> {
-        self.open.read().clone()
+        self.places.read().serving.clone()
     }
 
     pub(crate) fn failed(&self, error: TantivyError) -> IndexError {
@@ -417,7 +454,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// What a commit's payload begins with.
-    pub(crate) fn format(self) -> &'static str {
+    fn format(self) -> &'static str {
         match (self.detail, self.analysis.keep_endings) {
             (Detail::Ranked, false) => "1",
             (Detail::Sets, false) => "1s",
@@ -425,25 +462,68 @@ impl Shape {
             (Detail::Sets, true) => "1sk",
         }
     }
+
+    fn of_format(format: &str) -> Option<Self> {
+        [Detail::Ranked, Detail::Sets]
+            .into_iter()
+            .flat_map(|detail| {
+                [false, true].map(|keep_endings| Self { detail, analysis: Analysis { keep_endings } })
+            })
+            .find(|shape| shape.format() == format)
+    }
 }
 
+/// Behind the format of a commit of what is not complete.
+const UNFINISHED: char = '+';
+
 impl Open {
-    fn existing(dir: &Path, shape: Shape) -> Result<Option<Self>, TantivyError> {
+    /// What there is in a folder, of any terms; nothing where it cannot be read.
+    fn found(dir: &Path, detail: Detail) -> Option<Self> {
+        // tantivy checks sums only where it is asked to, and may panic over a file that was cut short.
+        match catch_unwind(|| Self::existing(dir, detail)) {
+            Ok(Ok(open)) => open,
+            Ok(Err(error)) => {
+                tracing::warn!(dir = %dir.display(), %error, "the search index cannot be read and will be built again");
+                None
+            }
+            Err(_) => {
+                tracing::warn!(dir = %dir.display(), "the search index is damaged and will be built again");
+                None
+            }
+        }
+    }
+
+    fn existing(dir: &Path, detail: Detail) -> Result<Option<Self>, TantivyError> {
         if !dir.join("meta.json").exists() {
             return Ok(None);
         }
         let index = Index::open(MmapDirectory::open(dir)?)?;
         let payload = index.load_metas()?.payload.unwrap_or_default();
         // A payload of another format, or none (no commit yet): as if there were no index.
-        let Some((_, mark)) = payload.split_once(' ').filter(|(format, _)| *format == shape.format()) else {
-            return Ok(None);
-        };
-        let open = Self::over(index, shape)?;
+        let Some((format, mark)) = payload.split_once(' ') else { return Ok(None) };
+        let shape = Shape::of_format(format.trim_end_matches(UNFINISHED));
+        let Some(shape) = shape.filter(|shape| shape.detail == detail) else { return Ok(None) };
+        let open = Self::over(index, dir, shape, format.ends_with(UNFINISHED))?;
         *open.mark.lock() = Some(mark.to_owned());
         Ok(Some(open))
     }
 
-    fn new_in(dir: &Path, shape: Shape) -> Result<Self, TantivyError> {
+    /// Whether it may be asked alone.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.unfinished.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_complete(&self) {
+        self.unfinished.store(false, Ordering::Release);
+    }
+
+    /// What a commit's payload says under a mark.
+    pub(crate) fn payload(&self, mark: &str, complete: bool) -> String {
+        let state = if complete || self.is_complete() { "" } else { "+" };
+        format!("{}{state} {mark}", self.shape.format())
+    }
+
+    fn new_in(dir: &Path, shape: Shape, unfinished: bool) -> Result<Self, TantivyError> {
         let ranked = shape.detail == Detail::Ranked;
         let mut schema = Schema::builder();
         let indexing = TextFieldIndexing::default()
@@ -459,10 +539,10 @@ impl Open {
         let settings =
             IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
         let index = Index::create(MmapDirectory::open(dir)?, schema.build(), settings)?;
-        Self::over(index, shape)
+        Self::over(index, dir, shape, unfinished)
     }
 
-    fn over(index: Index, shape: Shape) -> Result<Self, TantivyError> {
+    fn over(index: Index, dir: &Path, shape: Shape, unfinished: bool) -> Result<Self, TantivyError> {
         let schema = index.schema();
         let fields = Fields {
             body: schema.get_field("body")?,
@@ -473,7 +553,9 @@ impl Open {
         let splitter = Splitter::new(shape.analysis, progress.clone());
         index.tokenizers().register(ANALYZER, TextAnalyzer::from(splitter));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { shape, index, reader, fields, mark: Mutex::new(None), progress })
+        let unfinished = AtomicBool::new(unfinished);
+        let (dir, mark) = (dir.to_owned(), Mutex::new(None));
+        Ok(Self { dir, shape, unfinished, index, reader, fields, mark, progress })
     }
 
     fn writer(&self) -> Result<IndexWriter, TantivyError> {

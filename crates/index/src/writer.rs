@@ -1,7 +1,8 @@
 //! Writing: texts are handed to tantivy's thread in packets, and it is waited for where it falls behind.
 
 use crate::index::{Busy, IndexError, Open, failed};
-use parking_lot::Mutex;
+use crate::places::{Places, clear};
+use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tantivy::indexer::UserOperation;
@@ -19,6 +20,7 @@ pub struct Writer {
     open: Arc<Open>,
     waiting: Mutex<Waiting>,
     dir: PathBuf,
+    places: Arc<RwLock<Places>>,
     _busy: Busy,
 }
 
@@ -31,9 +33,15 @@ struct Waiting {
 }
 
 impl Writer {
-    pub(crate) fn new(inner: IndexWriter, open: Arc<Open>, dir: PathBuf, busy: Busy) -> Self {
+    pub(crate) fn new(
+        inner: IndexWriter,
+        open: Arc<Open>,
+        dir: PathBuf,
+        places: Arc<RwLock<Places>>,
+        busy: Busy,
+    ) -> Self {
         let waiting = Waiting { operations: Vec::new(), bytes: 0, handed_over: open.progress.split() };
-        Self { inner, open, waiting: Mutex::new(waiting), dir, _busy: busy }
+        Self { inner, open, waiting: Mutex::new(waiting), dir, places, _busy: busy }
     }
 
     /// Adds a text given in pieces, under its key and group.
@@ -81,17 +89,32 @@ impl Writer {
     /// Makes what was done since the last commit durable, under the caller's mark, and searchable. A process
     /// that dies at any moment leaves the last commit as it was.
     pub fn commit(&mut self, mark: &str) -> Result<(), IndexError> {
-        self.try_commit(mark).map_err(|e| failed(&self.dir, e))?;
-        *self.open.mark.lock() = Some(mark.to_owned());
+        self.try_commit(mark, false).map_err(|e| failed(&self.dir, e))
+    }
+
+    /// The same, and what is written is complete: where it was to take the place of an index of other terms
+    /// ([`crate::SearchIndex::is_to_be_replaced`]), searches ask it from now on, and the other is removed.
+    pub fn complete(&mut self, mark: &str) -> Result<(), IndexError> {
+        self.try_commit(mark, true).map_err(|e| failed(&self.dir, e))?;
+        self.open.set_complete();
+        let former = self.places.write().take_over(&self.open);
+        // What cannot be removed stays, and harms nobody.
+        if let Some(former) = former
+            && let Err(error) = clear(&former.dir, &self.dir)
+        {
+            tracing::warn!(dir = %former.dir.display(), %error, "an index that was replaced cannot be removed");
+        }
         Ok(())
     }
 
-    fn try_commit(&mut self, mark: &str) -> Result<(), TantivyError> {
+    fn try_commit(&mut self, mark: &str, complete: bool) -> Result<(), TantivyError> {
         self.hand_over(&mut self.waiting.lock())?;
         let mut prepared = self.inner.prepare_commit()?;
-        prepared.set_payload(&format!("{} {mark}", self.open.shape.format()));
+        prepared.set_payload(&self.open.payload(mark, complete));
         prepared.commit()?;
-        self.open.reader.reload()
+        self.open.reader.reload()?;
+        *self.open.mark.lock() = Some(mark.to_owned());
+        Ok(())
     }
 
     /// Waits for merges of segments, so that the index is small and quick, and ends the writer.

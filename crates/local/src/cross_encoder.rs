@@ -45,7 +45,7 @@ impl CrossEncoder {
         }
         let head = Head::read(&model)?;
         let id = model.id(&format!("pair {}", model.tokens.most()))?;
-        Ok(Self { model: Arc::new(model), head: Arc::new(head), id: id.into() })
+        Ok(Self { model, head: Arc::new(head), id: id.into() })
     }
 
     /// One score per text, in order: greater is better. Blocks this thread, which must be none of an async runtime,

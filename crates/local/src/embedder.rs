@@ -30,7 +30,7 @@ impl TextEmbedder {
         let model = Model::open(folder, options)?;
         let most = model.tokens.most();
         let id = model.id(&format!("{pooling:?} {most} {prompts:?}"))?;
-        Ok(Self { model: Arc::new(model), pooling, prompts: Arc::new(prompts), id: id.into() })
+        Ok(Self { model, pooling, prompts: Arc::new(prompts), id: id.into() })
     }
 
     /// The vectors of some texts, of length 1, in order. Blocks this thread, which must be none of an async runtime,
@@ -47,6 +47,11 @@ impl TextEmbedder {
     /// Tokens of a text it takes at most, special ones included.
     pub fn most_tokens(&self) -> usize {
         self.model.tokens.most()
+    }
+
+    /// Whether another one computes by the same weights in memory.
+    pub fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.model, &other.model)
     }
 
     /// What kind of model it is.

@@ -8,7 +8,7 @@
 //! Deliberately not here: HTTP. What is fetched comes as bytes ([`Models::pull`]).
 //!
 //! Reading order: `config` (what a folder says), `tensors`, `tokens`, `kernels` (arithmetic), `encoder`, `pool`
-//! (threads), `model`, [`TextEmbedder`], [`CrossEncoder`], [`models`], [`LocalProvider`].
+//! (threads), `model`, `register` (each is open once), [`TextEmbedder`], [`CrossEncoder`], [`models`], [`LocalProvider`].
 
 mod config;
 mod cross_encoder;
@@ -20,6 +20,7 @@ mod model;
 pub mod models;
 mod pool;
 mod provider;
+mod register;
 mod tensors;
 mod tokens;
 
@@ -31,3 +32,4 @@ pub use kernels::{Isa, Precision};
 pub use model::Options;
 pub use models::Models;
 pub use provider::LocalProvider;
+pub use register::opened;

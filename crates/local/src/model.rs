@@ -6,7 +6,7 @@ use crate::kernels::{Isa, Kernels, Precision};
 use crate::pool::{Haste, Pool};
 use crate::tensors::Tensors;
 use crate::tokens::{Sequence, Tokens};
-use crate::{Family, LocalError};
+use crate::{Family, LocalError, register};
 use hanok_base::{CallContext, Operation, ProviderError, ProviderErrorKind, ProviderName, SpanScope};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,12 @@ pub(crate) struct Made<T> {
 }
 
 impl Model {
-    pub(crate) fn open(folder: &Path, options: Options) -> Result<Self, LocalError> {
+    /// The model of a folder: the one that somebody has open, where it computes in the same way.
+    pub(crate) fn open(folder: &Path, options: Options) -> Result<Arc<Self>, LocalError> {
+        register::open(folder, options, || Self::read(folder, options))
+    }
+
+    fn read(folder: &Path, options: Options) -> Result<Self, LocalError> {
         let shape = Shape::read(folder)?;
         let most = most_tokens(folder, &shape)?;
         let tokens = Tokens::open(folder, most)?;

@@ -77,7 +77,7 @@ impl ExtractAnswerer {
                 found.hits.get(pick.hit).and_then(|hit| Quoted::within(hit, pick.span.start, pick.span.end));
             let Some(quote) = quote else { continue };
             if quoted > 0 {
-                answer.say("\n\n");
+                answer.say(if pick.joins { "\n" } else { "\n\n" });
             }
             answer.quote(cx, quote);
             quoted += 1;

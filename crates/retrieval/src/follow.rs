@@ -45,10 +45,8 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(store: Store, shelf: Arc<Shelf>) -> Self {
-        if shelf.index.analyze_as(shelf.settings().analysis()) {
-            // All of it is taken in anew, in other terms.
-            shelf.indexed.store(0, Ordering::Relaxed);
-        }
+        // Where that is another way than till now, all is taken in anew, beside what searches ask meanwhile.
+        shelf.index.analyze_as(shelf.settings().analysis());
         let at = shelf.generation().unwrap_or(0);
         Self { store, shelf, writer: None, at, uncommitted: 0, dirty: false, committed: None }
     }
@@ -69,6 +67,9 @@ impl Follower {
             let is_foreign = self.shelf.generation().is_none() && !self.shelf.index.is_empty();
             if delta.generation != self.at || is_foreign || std::mem::take(&mut ahead) {
                 self.take(delta).await?;
+            }
+            if !more && self.shelf.index.is_to_be_replaced() {
+                self.replace().await?;
             }
             let due = self.committed.is_none_or(|at| at.elapsed() >= COMMIT_EVERY);
             if self.dirty && (due || (last && !more)) {
@@ -137,7 +138,29 @@ impl Follower {
         self.writer = Some(writer);
         self.dirty = false;
         self.committed = Some(Instant::now());
-        self.shelf.indexed.fetch_add(std::mem::take(&mut self.uncommitted), Ordering::Relaxed);
+        let uncommitted = std::mem::take(&mut self.uncommitted);
+        if !self.shelf.index.is_to_be_replaced() {
+            self.shelf.indexed.fetch_add(uncommitted, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Puts the index that was made of other terms, and is at the store's generation by now, in the place of the one that
+    /// was asked till now.
+    async fn replace(&mut self) -> Result<(), LibraryError> {
+        let (shelf, writer) = (self.shelf.clone(), self.writer.take());
+        let mark = Mark { epoch: shelf.epoch, generation: self.at }.text();
+        let completed = blocking(move || -> Result<Writer, LibraryError> {
+            let mut writer = writer.map_or_else(|| shelf.index.writer(), Ok)?;
+            writer.complete(&mark)?;
+            Ok(writer)
+        });
+        self.writer = Some(completed.await??);
+        self.dirty = false;
+        self.committed = Some(Instant::now());
+        self.uncommitted = 0;
+        let indexed = self.store.documents().sources_up_to(self.shelf.id, self.at).await?;
+        self.shelf.indexed.store(indexed, Ordering::Relaxed);
         Ok(())
     }
 }

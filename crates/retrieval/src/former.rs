@@ -1,5 +1,5 @@
-//! The embedder before the one that a collection is to have: its vectors serve until the new ones are there, after a
-//! restart in the middle, too.
+//! The embedder before the one that a collection is to have: its vectors serve until the new ones are there, and where the
+//! new one cannot be opened; after a restart in the middle, too.
 
 use crate::dense::Dense;
 use crate::equipment::Readiness;
@@ -24,12 +24,14 @@ pub struct Serving {
 
 impl Library {
     /// Whose vectors a collection could be searched with that is searched by words alone, as those of the embedder it
-    /// is to have are not there yet. `None` where there is no need, or nobody knows what to open.
+    /// is to have are not there yet, or it cannot be opened. `None` where there is no need, or nobody knows what to open.
     pub async fn former(&self, collection: &CollectionName) -> Result<Option<Serving>, LibraryError> {
         let Some(shelf) = self.shelf(collection) else { return Ok(None) };
         let equipment = self.equipment(collection);
-        let (Some(embedder), Readiness::Ready) = (equipment.embedder, equipment.readiness) else {
-            return Ok(None);
+        let wanted = match (equipment.readiness, equipment.embedder) {
+            (Readiness::Ready, Some(embedder)) => Some(embedder),
+            (Readiness::Failed(_), _) => None,
+            (Readiness::Ready, None) | (Readiness::Opening, _) => return Ok(None),
         };
         if shelf.dense.read().is_some() {
             return Ok(None);
@@ -39,7 +41,7 @@ impl Library {
         let kept = kept.get(MEMBER).cloned().unwrap_or_default();
         // What makes no sense counts as not said.
         let serving = serde_json::from_value(kept).ok();
-        Ok(serving.filter(|serving: &Serving| serving.id != embedder.id()))
+        Ok(serving.filter(|serving: &Serving| wanted.is_none_or(|wanted| wanted.id() != serving.id)))
     }
 
     /// Searches a collection by the vectors of this embedder till [`Library::embed`] has made those of the one it is to

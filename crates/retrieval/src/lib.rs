@@ -82,6 +82,6 @@ pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
 pub use trial::Trial;
-pub use tune::{Kind, Member, Question, TuneReport, tune};
+pub use tune::{Kind, LeftOut, Member, Question, TuneReport, tune};
 pub use watch::Watched;
 pub use way::Comparison;

@@ -76,9 +76,19 @@ pub(crate) struct Shelf {
 type LastAdmitted = (SourceQuery, u64, Arc<HashSet<u64>>);
 
 impl Shelf {
-    /// The store's generation the index is at; `None` when it follows no history of this collection.
+    /// The store's generation that the index of words is at which is written; `None` when it follows no history of this
+    /// collection.
     pub(crate) fn generation(&self) -> Option<u64> {
-        let mark = self.index.mark().and_then(|mark| Mark::parse(&mark))?;
+        self.at(self.index.mark())
+    }
+
+    /// The same of the one that searches ask, which may be one of other terms.
+    pub(crate) fn generation_asked(&self) -> Option<u64> {
+        self.at(self.index.mark_of_asked())
+    }
+
+    fn at(&self, mark: Option<String>) -> Option<u64> {
+        let mark = mark.and_then(|mark| Mark::parse(&mark))?;
         (mark.epoch == self.epoch).then_some(mark.generation)
     }
 
@@ -232,7 +242,7 @@ impl Library {
             settings: RwLock::new(Arc::new(settings)),
             keeping: tokio::sync::Mutex::default(),
         };
-        if let Some(generation) = shelf.generation() {
+        if let Some(generation) = shelf.generation_asked() {
             let indexed = self.store.documents().sources_up_to(row.id, generation).await?;
             shelf.indexed.store(indexed, Ordering::Relaxed);
         }

@@ -20,6 +20,14 @@ use window::{Candidate, places};
 const RAREST: f64 = 4.0;
 /// Words of which a sentence says little by itself.
 const FRAGMENT: usize = 4;
+/// What such a sentence, a line of code and a row of a table count: where prose says as much, it is quoted.
+const SHORT: f64 = 0.9;
+const CODE: f64 = 0.85;
+const ROW: f64 = 0.95;
+/// The same of a heading without markup: what it speaks of is said below it.
+const TITLE: f64 = 0.6;
+/// The same of a row that says nothing of the question but by its header: which row is meant is a guess then.
+const ANY_ROW: f64 = 0.7;
 const UNKNOWN_VERB: f64 = 0.6;
 
 /// A stretch of a hit, chosen to be quoted.
@@ -29,6 +37,8 @@ pub(crate) struct Pick {
     pub(crate) hit: usize,
     /// Bytes of the document.
     pub(crate) span: Range<usize>,
+    /// Whether it is of the same table as the one before, under which it stands.
+    pub(crate) joins: bool,
 }
 
 /// What the hits hold for a question.
@@ -124,9 +134,14 @@ pub(crate) fn judge(index: &SearchIndex, question: &Question, hits: &[Hit]) -> R
             let evidence = Evidence::of(question, &weights, &place);
             let mut score = evidence.sum() + 0.1 * hit.score / top;
             let is_fragment = place.bag.len() < FRAGMENT && matches!(place.unit, Unit::Sentence | Unit::Item);
-            if place.unit == Unit::Code || is_fragment {
-                score *= 0.9;
-            }
+            score *= match place.unit {
+                Unit::Code if !question.sought.code() => CODE,
+                Unit::Row if place.own.iter().all(|credit| *credit < 0.5) => ANY_ROW,
+                Unit::Row => ROW,
+                Unit::Title => TITLE,
+                _ if is_fragment => SHORT,
+                _ => 1.0,
+            };
             if !place.says {
                 score *= 0.5;
             } else if best.as_ref().is_none_or(|(best, ..)| score > *best) {

@@ -8,6 +8,10 @@ use std::ops::Range;
 
 /// Bytes beyond which a sentence is cut where it can be: a quote of a page is none.
 const LONGEST: usize = 600;
+/// The same of a table's row, of which a part says little.
+const LONGEST_ROW: usize = 1600;
+/// How wide a heading without markup may be.
+const WIDEST_TITLE: usize = 60;
 
 const ABBREVIATIONS: [&str; 32] = [
     "e.g", "i.e", "etc", "vs", "cf", "al", "mr", "mrs", "ms", "dr", "prof", "st", "fig", "figs", "eq", "no",
@@ -19,7 +23,12 @@ const ABBREVIATIONS: [&str; 32] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Sentence,
+    /// A line that stands by itself over others and is no sentence: a heading without markup.
+    Title,
     Item,
+    /// The row of a table that names its columns: a line of dashes stands below it.
+    Header,
+    /// Any other row of a table.
     Row,
     Code,
 }
@@ -29,7 +38,8 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
     let mut splitter =
         Splitter { units: Vec::new(), paragraph: Vec::new(), unit: Unit::Sentence, text, start };
     let mut fence: Option<Fence> = None;
-    for line in lines(text, start) {
+    let mut lines = lines(text, start).peekable();
+    while let Some(line) = lines.next() {
         if let Some(open) = fence {
             if open.closes(line.text) {
                 fence = None;
@@ -42,11 +52,16 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
         if let Some(open) = Fence::opening(line.text) {
             splitter.flush();
             fence = Some(open);
-        } else if words.is_empty() || atx(line.text).is_some() || is_rule(words) {
+        } else if is_rule(words) {
+            splitter.end_at_rule();
+        } else if words.is_empty() {
+            splitter.end_at_space();
+        } else if atx(line.text).is_some() {
             splitter.flush();
         } else if words.starts_with('|') {
-            if !words.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' ')) {
-                splitter.whole(Unit::Row, line);
+            let names = lines.peek().is_some_and(|next| is_delimiter(next.text));
+            if !is_delimiter(words) {
+                splitter.whole(if names { Unit::Header } else { Unit::Row }, line);
             }
         } else if let Some(marker) = item_marker(words) {
             splitter.flush();
@@ -58,8 +73,8 @@ pub(crate) fn units(text: &str, start: usize) -> Vec<(Unit, Range<usize>)> {
             splitter.paragraph.push(line);
         }
     }
-    splitter.flush();
-    splitter.units
+    splitter.end_at_space();
+    splitter.settled()
 }
 
 struct Splitter<'a> {
@@ -74,6 +89,39 @@ impl Splitter<'_> {
     fn whole(&mut self, unit: Unit, line: Line<'_>) {
         self.flush();
         self.push(unit, line.start..line.end());
+    }
+
+    /// Ends the paragraph at a line of dashes or equals signs: one line above it that is no sentence is a heading, which
+    /// stands over what follows and is none of what can be quoted.
+    fn end_at_rule(&mut self) {
+        if let [line] = self.paragraph.as_slice()
+            && self.unit == Unit::Sentence
+            && !line.text.trim_end().ends_with(['.', '!', '?', ':', '。', '！', '？', '：'])
+        {
+            self.paragraph.clear();
+        }
+        self.flush();
+    }
+
+    /// Ends the paragraph at an empty line.
+    fn end_at_space(&mut self) {
+        let is_title = self.unit == Unit::Sentence
+            && matches!(self.paragraph.as_slice(), [line] if is_title(line.text.trim()));
+        self.unit = if is_title { Unit::Title } else { self.unit };
+        self.flush();
+    }
+
+    /// The units. What stands over nothing, or over another such line, is no title: lines of a list without marks.
+    fn settled(mut self) -> Vec<(Unit, Range<usize>)> {
+        let mut over = Unit::Title;
+        for (unit, _) in self.units.iter_mut().rev() {
+            let own = *unit;
+            if own == Unit::Title && over == Unit::Title {
+                *unit = Unit::Sentence;
+            }
+            over = own;
+        }
+        self.units
     }
 
     /// Cuts the paragraph into sentences.
@@ -117,8 +165,9 @@ impl Splitter<'_> {
         let trimmed = text.trim();
         let mut start = span.start + (text.len() - text.trim_start().len());
         let mut rest = trimmed;
-        while rest.len() > LONGEST {
-            let cut = cut_before(rest, LONGEST);
+        let longest = if matches!(unit, Unit::Header | Unit::Row) { LONGEST_ROW } else { LONGEST };
+        while rest.len() > longest {
+            let cut = cut_before(rest, longest);
             let Some((piece, after)) = rest.split_at_checked(cut) else {
                 break;
             };
@@ -235,6 +284,23 @@ fn item_marker(line: &str) -> Option<usize> {
     Some(marker + (rest.len() - rest.trim_start().len()))
 }
 
+/// Whether a line reads as a heading: short, of words alone, and not ended as a sentence is in English or Korean.
+fn is_title(line: &str) -> bool {
+    let ends = |c: char| !(c.is_alphanumeric() || c == ')') || "다요까죠음함임됨니라오".contains(c);
+    width(line) <= WIDEST_TITLE
+        && !line.ends_with(ends)
+        && !line
+            .contains(|c: char| c.is_ascii_digit() || matches!(c, ':' | '=' | '|' | '/' | '@' | '`' | '：'))
+}
+
+/// The line below a table's header: `|---|:-:|`.
+fn is_delimiter(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with('|')
+        && line.contains('-')
+        && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+}
+
 /// A thematic break or the underline of a heading.
 fn is_rule(line: &str) -> bool {
     let line = line.trim_end();
@@ -308,10 +374,48 @@ mod tests {
             "Run:\n```sh\ncargo run\n\n# x\n```\nThen **wait.** Go.",
             &["Run:", "cargo run", "# x", "Then **wait.**", "Go."],
         );
-        check("Title\n=====\n\n---\n***\n", &["Title"]);
+        check("Title\n=====\n\n---\n***\n", &[]);
+        check("Title\n=====\nText\n\nIt ends.\n---\nNext", &["Text", "It ends.", "Next"]);
         check("• 첫째\n• 둘째", &["첫째", "둘째"]);
         check("", &[]);
         check("...\n!!!", &[]);
+    }
+
+    #[test]
+    fn a_header_is_known_from_rows() {
+        let check = |text: &str, expect: &[(Unit, &str)]| {
+            let got: Vec<(Unit, &str)> =
+                units(text, 0).into_iter().map(|(unit, span)| (unit, &text[span])).collect();
+            assert_eq!(got, expect, "{text:?}");
+        };
+        let (header, row) = (Unit::Header, Unit::Row);
+        check("| a | b |\n|:--|--:|\n| 1 | 2 |", &[(header, "| a | b |"), (row, "| 1 | 2 |")]);
+        // The rest of a table that was cut in two has no header.
+        check("| 1 | 2 |\n| 3 | 4 |", &[(row, "| 1 | 2 |"), (row, "| 3 | 4 |")]);
+        // A row stays whole where a sentence would be cut.
+        let long = format!("| {} |", "word ".repeat(200));
+        check(&long, &[(row, &long)]);
+    }
+
+    #[test]
+    fn a_line_over_a_paragraph_is_its_title() {
+        let check = |text: &str, expect: &[(Unit, &str)]| {
+            let got: Vec<(Unit, &str)> =
+                units(text, 0).into_iter().map(|(unit, span)| (unit, &text[span])).collect();
+            assert_eq!(got, expect, "{text:?}");
+        };
+        let (title, sentence) = (Unit::Title, Unit::Sentence);
+        check(
+            "Opening hours\n\nIt opens at ten.",
+            &[(title, "Opening hours"), (sentence, "It opens at ten.")],
+        );
+        check("이용 시간 안내\n\n10시에 연다.", &[(title, "이용 시간 안내"), (sentence, "10시에 연다.")]);
+        // Data, sentences, lines of one kind, and what stands over nothing are none.
+        for line in ["Fee: none", "Fee 35 euros", "It opens late.", "문을 늦게 연다", "See docs/a.md"] {
+            check(&format!("{line}\n\nMore of it."), &[(sentence, line), (sentence, "More of it.")]);
+        }
+        check("Bread\n\nSalt\n\nWine", &[(sentence, "Bread"), (sentence, "Salt"), (sentence, "Wine")]);
+        check("Bread\nSalt\n\nMore of it.", &[(sentence, "Bread\nSalt"), (sentence, "More of it.")]);
     }
 
     #[test]

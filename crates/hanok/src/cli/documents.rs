@@ -59,10 +59,10 @@ pub(crate) struct Tune {
     /// A reranker to try: a pulled cross-encoder or a folder with one, provider/model, or chat:MODEL
     #[arg(long, value_name = "MODEL")]
     pub(crate) reranker: Option<String>,
-    /// What to try, of: chunker, size, tokenizer, fusion, legs, rerank [default: all]. Other chunkers and sizes embed
-    /// texts anew
+    /// What to try, of: chunker, semantic, size, tokenizer, fusion, legs, rerank [default: all but semantic]. Other
+    /// chunkers and sizes embed texts anew; semantic embeds every sentence
     #[arg(long = "try", value_name = "WHAT,WHAT", value_delimiter = ',',
-        value_parser = ["chunker", "size", "tokenizer", "fusion", "legs", "rerank"])]
+        value_parser = ["chunker", "semantic", "size", "tokenizer", "fusion", "legs", "rerank"])]
     pub(crate) kinds: Vec<String>,
     /// Only say what is proved; write nothing
     #[arg(long)]

@@ -41,7 +41,7 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
     };
     let mut kinds: Vec<Kind> = command.kinds.iter().filter_map(|name| Kind::parse(name)).collect();
     if kinds.is_empty() {
-        kinds = Kind::ALL.to_vec();
+        kinds = Kind::by_default();
     }
     let tell = |what: &str| output::note(format!("{collection}: {what}"));
     let report = tune(&library, &collection, &questions, reranker, &kinds, &tell).await?;
@@ -112,6 +112,9 @@ fn show(collection: &CollectionName, report: &TuneReport, written: Option<&Path>
                 "         on the held-out questions {mean:+.4}, 95 % from {low:+.4} to {high:+.4}"
             ))?;
         }
+    }
+    for left in &report.left_out {
+        output::line(format!("not tried  {}  {}", left.change, left.reason))?;
     }
     match (report.adopted.is_empty(), written) {
         (true, _) => output::line("nothing is proved to be better than what is in use")?,

@@ -260,10 +260,14 @@ fn introduce_exporters(url: &str, otlp: Option<SocketAddr>, tls: bool) {
     output::note(format!("  spans of other programs: OTEL_EXPORTER_OTLP_ENDPOINT={exporters}"));
 }
 
-/// Opens what collections are searched with. Where it cannot be opened, they are searched by words, and say so.
+/// Opens what collections are searched with. Where it cannot be opened, they are searched by the vectors of the embedder
+/// before, if there was one, or by words alone, and say so.
 async fn equip(equipper: Equipper, effective: Effective, wish: Wish) {
     for error in equipper.equip(&effective, wish).await {
-        tracing::error!(error = format!("{error:#}"), "a collection is searched by words alone");
+        tracing::error!(
+            error = format!("{error:#}"),
+            "a collection is searched by what it had, or by words alone"
+        );
     }
 }
 

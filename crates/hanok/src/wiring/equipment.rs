@@ -8,7 +8,6 @@ use hanok_local::{CrossEncoder, Precision, TextEmbedder};
 use hanok_retrieval::{
     Equipment, Fusion, Library, ListwiseReranker, ProviderEmbedder, ProviderReranker, Readiness,
 };
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -49,10 +48,10 @@ impl Equipper {
             return Vec::new();
         }
         let gateway = self.gateway.clone();
-        let mut models = Models { effective, gateway, embedders: HashMap::new() };
+        let models = Models { effective, gateway };
         let mut failed = Vec::new();
         for name in names(effective) {
-            if let Err(error) = equip_one(&self.library, &mut models, name.as_ref()).await {
+            if let Err(error) = equip_one(&self.library, &models, name.as_ref()).await {
                 self.library.set_readiness(name.as_ref(), Readiness::Failed(format!("{error:#}")));
                 failed.push(error);
             }
@@ -93,7 +92,7 @@ pub(crate) async fn reranker(
     name: &str,
 ) -> anyhow::Result<Option<Arc<dyn Reranker>>> {
     let gateway: Weak<Gateway> = Arc::downgrade(gateway);
-    Models { effective, gateway, embedders: HashMap::new() }.reranker(name).await
+    Models { effective, gateway }.reranker(name).await
 }
 
 /// The configured collections, after what stands for all others.
@@ -104,7 +103,7 @@ fn names(effective: &Effective) -> impl Iterator<Item = Option<CollectionName>> 
 
 async fn equip_one(
     library: &Library,
-    models: &mut Models<'_>,
+    models: &Models<'_>,
     name: Option<&CollectionName>,
 ) -> anyhow::Result<()> {
     let effective = models.effective;
@@ -149,12 +148,10 @@ pub(crate) fn legs(legs: config::Legs) -> Legs {
 struct Models<'a> {
     effective: &'a Effective,
     gateway: Weak<dyn Provider>,
-    /// Those that are open, by folder: collections share them.
-    embedders: HashMap<PathBuf, Arc<dyn Embedder>>,
 }
 
 impl Models<'_> {
-    async fn equipment(&mut self, collection: &config::Collection) -> anyhow::Result<Equipment> {
+    async fn equipment(&self, collection: &config::Collection) -> anyhow::Result<Equipment> {
         let fusion = match collection.fusion {
             None | Some(config::Fusion::Named(config::FusionName::Scores)) => Fusion::default(),
             Some(config::Fusion::Named(config::FusionName::Rrf)) => Fusion::Rrf { k: 60.0 },
@@ -181,7 +178,7 @@ impl Models<'_> {
     }
 
     /// An embedder by its name in the configuration, and what it can be opened from again.
-    async fn embedder(&mut self, name: Option<&str>) -> anyhow::Result<Option<(Arc<dyn Embedder>, String)>> {
+    async fn embedder(&self, name: Option<&str>) -> anyhow::Result<Option<(Arc<dyn Embedder>, String)>> {
         let folder = match name {
             None => pulled(&self.effective.data.value),
             Some("none") => return Ok(None),
@@ -197,14 +194,10 @@ impl Models<'_> {
             };
         };
         let from = std::path::absolute(&folder).unwrap_or_else(|_| folder.clone()).display().to_string();
-        if let Some(open) = self.embedders.get(&folder) {
-            return Ok(Some((open.clone(), from)));
-        }
         let shown = folder.display().to_string();
-        let open = local_embedder(self.effective, Some(folder.clone())).await;
-        let Some(open) = open.with_context(|| format!("embedder: {shown}"))? else { return Ok(None) };
-        self.embedders.insert(folder, open.clone());
-        Ok(Some((open, from)))
+        // Collections of one model share it, as all do that open it.
+        let open = local_embedder(self.effective, Some(folder)).await;
+        Ok(open.with_context(|| format!("embedder: {shown}"))?.map(|open| (open, from)))
     }
 
     fn of_provider(&self, name: &str) -> Arc<dyn Embedder> {
@@ -235,7 +228,7 @@ impl Models<'_> {
         Ok(())
     }
 
-    async fn reranker(&mut self, name: &str) -> anyhow::Result<Option<Arc<dyn Reranker>>> {
+    async fn reranker(&self, name: &str) -> anyhow::Result<Option<Arc<dyn Reranker>>> {
         if name == "none" {
             return Ok(None);
         }

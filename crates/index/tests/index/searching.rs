@@ -258,21 +258,6 @@ fn how_well_words_are_known() {
 }
 
 #[test]
-fn an_index_of_other_terms_is_missing() {
-    let dir = tempfile::tempdir().unwrap();
-    let whole = Analysis { keep_endings: true };
-    let index = SearchIndex::open_analyzed(dir.path(), whole);
-    let mut writer = index.writer().unwrap();
-    writer.add(1, 1, &["running shoes"]).unwrap();
-    writer.commit("1").unwrap();
-    let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
-    assert_eq!((count("run"), count("Running"), index.groups_with("shoes").unwrap().is_some()), (0, 1, true));
-    drop(writer);
-    assert_eq!(SearchIndex::open_analyzed(dir.path(), whole).mark().as_deref(), Some("1"));
-    assert_eq!(SearchIndex::open(dir.path()).mark(), None);
-}
-
-#[test]
 fn how_many_texts_hold_a_word_is_asked_by_its_stem_either_way() {
     let texts =
         ["He studies cats", "to study", "studied, and happy", "happiness", "stud farm", "한국어 검색"];
@@ -302,22 +287,88 @@ fn how_many_texts_hold_a_word_is_asked_by_its_stem_either_way() {
     }
 }
 
+const WHOLE: Analysis = Analysis { keep_endings: true };
+const STEMS: Analysis = Analysis { keep_endings: false };
+
+/// How many texts are found with a word of the same stem, and with the word itself.
+fn found(index: &SearchIndex) -> (usize, usize) {
+    let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
+    (count("runs"), count("running"))
+}
+
+fn fill(index: &SearchIndex, complete: bool) {
+    let mut writer = index.writer().unwrap();
+    writer.delete_group(1);
+    writer.add(1, 1, &["running shoes"]).unwrap();
+    if complete { writer.complete("whole").unwrap() } else { writer.commit("part").unwrap() }
+}
+
 #[test]
-fn terms_made_otherwise_are_indexed_anew() {
+fn words_keep_their_endings_in_an_index_of_such_terms() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = SearchIndex::open_analyzed(dir.path(), WHOLE);
+    fill(&index, false);
+    assert_eq!(found(&index), (0, 1));
+    assert!(index.groups_with("shoes").unwrap().is_some());
+    assert_eq!(SearchIndex::open_analyzed(dir.path(), WHOLE).mark().as_deref(), Some("part"));
+}
+
+#[test]
+fn an_index_serves_till_one_of_other_terms_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = SearchIndex::open(dir.path());
+    fill(&index, false);
+    index.analyze_as(STEMS);
+    assert!(!index.is_to_be_replaced());
+    // There and back again: each of the two folders is the one to be replaced once.
+    for (from, to) in [(STEMS, WHOLE), (WHOLE, STEMS)] {
+        let (before, after) = if from == STEMS { ((1, 1), (0, 1)) } else { ((0, 1), (1, 1)) };
+        let asked = index.mark_of_asked();
+        index.analyze_as(to);
+        let check = |index: &SearchIndex, mark: Option<&str>| {
+            assert!(index.is_to_be_replaced());
+            assert_eq!((found(index), index.analysis(), index.len()), (before, from, 1));
+            assert_eq!((index.mark().as_deref(), &index.mark_of_asked()), (mark, &asked));
+        };
+        check(&index, None);
+        check(&SearchIndex::open_analyzed(dir.path(), to), None);
+        fill(&index, false);
+        check(&index, Some("part"));
+        // A restart goes on where the next one was.
+        index = SearchIndex::open_analyzed(dir.path(), to);
+        check(&index, Some("part"));
+        fill(&index, true);
+        for index in [&index, &SearchIndex::open_analyzed(dir.path(), to)] {
+            assert!(!index.is_to_be_replaced());
+            assert_eq!((found(index), index.analysis()), (after, to));
+            assert_eq!(index.mark().as_deref(), Some("whole"));
+        }
+        let kept = [dir.path().join("meta.json"), dir.path().join("aside/meta.json")];
+        assert_eq!(kept.iter().filter(|file| file.exists()).count(), 1, "the former is gone");
+    }
+}
+
+#[test]
+fn what_is_no_longer_wanted_is_let_go() {
     let dir = tempfile::tempdir().unwrap();
     let index = SearchIndex::open(dir.path());
-    let mut writer = index.writer().unwrap();
-    writer.add(1, 1, &["running shoes"]).unwrap();
-    writer.commit("1").unwrap();
-    drop(writer);
-    assert!(!index.analyze_as(Analysis::default()));
-    assert_eq!(index.mark().as_deref(), Some("1"));
-    let whole = Analysis { keep_endings: true };
-    assert!(index.analyze_as(whole));
-    assert_eq!((index.mark(), index.len(), index.analysis()), (None, 0, whole));
-    let mut writer = index.writer().unwrap();
-    writer.add(1, 1, &["running shoes"]).unwrap();
-    writer.commit("2").unwrap();
-    let count = |words: &str| index.search(&index.terms_of(words).unwrap(), 9).unwrap().len();
-    assert_eq!((count("run"), count("running")), (0, 1));
+    fill(&index, false);
+    index.analyze_as(WHOLE);
+    fill(&index, false);
+    let aside = dir.path().join("aside/meta.json");
+    assert!(aside.exists());
+    index.analyze_as(STEMS);
+    assert_eq!((found(&index), index.mark().as_deref()), ((1, 1), Some("part")));
+    drop(index.writer().unwrap());
+    assert!(!aside.exists());
+    // Where what served is gone, what was made till then serves.
+    index.analyze_as(WHOLE);
+    fill(&index, false);
+    drop(index);
+    std::fs::remove_file(dir.path().join("meta.json")).unwrap();
+    let index = SearchIndex::open_analyzed(dir.path(), WHOLE);
+    assert_eq!(
+        (found(&index), index.mark().as_deref(), index.is_to_be_replaced()),
+        ((0, 1), Some("part"), false)
+    );
 }

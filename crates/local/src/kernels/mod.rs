@@ -21,7 +21,7 @@ use float::Product;
 use std::sync::OnceLock;
 
 /// An instruction set that kernels are compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
     /// AVX-512 with VNNI: server processors since 2019, Zen 4.
     Avx512Vnni,

@@ -10,6 +10,7 @@
 )]
 
 mod reference;
+mod sharing;
 mod tiny;
 
 use hanok_base::{

@@ -117,6 +117,11 @@ impl Sought {
         Self { kinds: kinds.into_iter().flatten().collect(), steps: asks(STEP_CUES) }
     }
 
+    /// Whether a command or a piece of code is sought.
+    pub(crate) fn code(&self) -> bool {
+        self.kinds.contains(&Answer::Code)
+    }
+
     /// Whether the word after `몇` begins with what is counted.
     pub(crate) fn counts(word: &str) -> bool {
         counter_of(word).is_some()
@@ -139,7 +144,7 @@ impl Sought {
 
     /// How far `text`, with `near` around it, has what is sought, in 0..=1; 1 where anything will do.
     pub(crate) fn fits(&self, text: &str, near: &str, is_code: bool) -> f64 {
-        if self.kinds.contains(&Answer::Code) {
+        if self.code() {
             return if is_code || text.contains('`') { 1.0 } else { 0.0 };
         }
         let held = self.kinds.iter().map(|kind| match kind {

@@ -40,53 +40,80 @@ pub(super) fn choose(mut candidates: Vec<Candidate>, hits: &[Hit], steps: bool) 
             chosen.push(candidate);
         }
     }
-    let belongs = belonging(&candidates, hits, steps);
-    chosen
-        .retain(|candidate| !belongs.iter().any(|next| next.hit == candidate.hit && next.at == candidate.at));
-    // The best with what belongs to it comes first; then documents in the order of their best sentence, and
-    // sentences in the order of the document.
+    let best = candidates.first();
+    let follows = belonging(&candidates, hits, steps);
+    let mut belongs = follows.clone();
+    // A row says what its columns are only with the header over it, whichever place it has in the answer.
+    for row in chosen.iter().filter(|candidate| candidate.unit == Unit::Row) {
+        belongs.extend(row.header.and_then(|header| find(&candidates, row.hit, header)));
+    }
+    // The best with what belongs to it comes first, the other rows of its table with it; then documents in the order of
+    // their best sentence, and sentences in the order of the document.
     let order: Vec<u64> = chosen.iter().filter_map(|candidate| source_of(hits, candidate.hit)).collect();
-    let leading: Vec<(usize, usize)> = belongs.iter().chain(chosen.first()).map(|c| (c.hit, c.at)).collect();
+    let of_best = |candidate: &Candidate| {
+        best.is_some_and(|best| {
+            best.hit == candidate.hit
+                && (best.at == candidate.at || (best.table().is_some() && best.table() == candidate.table()))
+        })
+    };
+    let leads = |candidate: &Candidate| {
+        of_best(candidate) || follows.iter().any(|next| (next.hit, next.at) == (candidate.hit, candidate.at))
+    };
     chosen.extend(belongs);
     chosen.sort_by_key(|candidate| {
         let source = source_of(hits, candidate.hit);
-        let leads = leading.contains(&(candidate.hit, candidate.at));
-        (!leads, order.iter().position(|known| Some(*known) == source), candidate.span.start)
+        (!leads(candidate), order.iter().position(|known| Some(*known) == source), candidate.span.start)
     });
-    chosen.dedup_by_key(|candidate| (candidate.hit, candidate.at));
     let mut picks: Vec<Pick> = Vec::new();
+    let mut taken: Vec<&Candidate> = Vec::new();
+    let mut table = None;
     for candidate in chosen {
+        // Chunks overlap: one header, or what follows the best, may be there twice.
+        let is_taken = |other: &&Candidate| {
+            source_of(hits, other.hit) == source_of(hits, candidate.hit)
+                && other.span.start < candidate.span.end
+                && candidate.span.start < other.span.end
+        };
+        if taken.iter().any(is_taken) {
+            continue;
+        }
+        taken.push(candidate);
+        let of = candidate.table().map(|header| (candidate.hit, header));
+        let joins = of.is_some() && of == table;
+        table = of;
         match picks.last_mut() {
             Some(last) if last.hit == candidate.hit && parted_by_space(hits, last, &candidate.span) => {
                 last.span.end = candidate.span.end;
             }
-            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span.clone() }),
+            _ => picks.push(Pick { hit: candidate.hit, span: candidate.span.clone(), joins }),
         }
     }
     picks
 }
 
-/// What belongs to the best candidate: the header of its table, what a colon leads to, the rest of its paragraph,
-/// and, where steps are asked for, the next two.
+fn find(candidates: &[Candidate], hit: usize, at: usize) -> Option<&Candidate> {
+    candidates.iter().find(|other| other.hit == hit && other.at == at)
+}
+
+/// What is read on from the best candidate, or leads to it: the line before code, what a colon leads to, the rest of
+/// its paragraph, and, where steps are asked for, the next two.
 fn belonging<'a>(candidates: &'a [Candidate], hits: &[Hit], steps: bool) -> Vec<&'a Candidate> {
     let Some(best) = candidates.first() else {
         return Vec::new();
     };
-    let place = |at: usize| candidates.iter().find(|other| other.hit == best.hit && other.at == at);
-    if let Some(header) = best.header {
-        return place(header).into_iter().collect();
-    }
+    let place = |at: usize| find(candidates, best.hit, at);
+    let mut found: Vec<&Candidate> = best.lead.and_then(place).into_iter().collect();
     let text = hits
         .get(best.hit)
         .and_then(|hit| hit.text.get(best.span.start - hit.start..best.span.end - hit.start));
     let count = match text {
         Some(text) if text.ends_with([':', '：']) => 4,
+        _ if best.unit == Unit::Row => return found,
         _ if steps => 2,
         _ if best.unit == Unit::Sentence || best.unit == Unit::Item => 1,
-        _ => return Vec::new(),
+        _ => return found,
     };
     let mut bytes = best.span.len();
-    let mut found: Vec<&Candidate> = Vec::new();
     for step in 1..=count {
         let Some(next) = place(best.at + step) else { break };
         // Code and prose are not read on into each other, except where a colon leads there.

@@ -43,9 +43,18 @@ pub(super) struct Candidate {
     pub(super) fits: f64,
     /// The header of its table, as a place among the hit's units.
     pub(super) header: Option<usize>,
+    /// The line that leads to it where it is code: `Run this:`.
+    pub(super) lead: Option<usize>,
     /// Whether it can be quoted by itself: it is no question, no repetition of this one, no header.
     pub(super) says: bool,
     pub(super) score: f64,
+}
+
+impl Candidate {
+    /// The table it is of, as its header's place among the hit's units.
+    pub(super) fn table(&self) -> Option<usize> {
+        if self.unit == Unit::Header { Some(self.at) } else { self.header }
+    }
 }
 
 /// The places of one hit, in order.
@@ -54,16 +63,18 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
     let mut found = Vec::with_capacity(page.units.len());
     let mut header = None;
     let mut lead = None;
+    let mut title = None;
     for (place, (unit, span, text)) in page.units.iter().enumerate() {
-        if *unit != Unit::Row {
-            header = None;
-        } else if place.checked_sub(1).and_then(|at| page.unit(at)) != Some(Unit::Row) {
-            header = Some(place);
+        match unit {
+            Unit::Header => header = Some(place),
+            Unit::Row => {}
+            Unit::Title => (header, title) = (None, Some(place)),
+            Unit::Sentence | Unit::Item | Unit::Code => header = None,
         }
         if *unit == Unit::Sentence {
             lead = Some(place);
         }
-        let over = if *unit == Unit::Row { header } else { lead };
+        let over = if matches!(unit, Unit::Header | Unit::Row) { header } else { lead };
         let around = page.around(*unit, place, over);
         let own = page.own.get(place).cloned().unwrap_or_default();
         let mut window = own.clone();
@@ -74,6 +85,7 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
             near.push('\n');
         }
         raise(&mut window, Some(&page.heading), HEADING);
+        raise(&mut window, title.and_then(|at| page.own.get(at)), HEADING);
         page.raise_by_chunk(&mut window);
         let mut fits = question.sought.fits(text, &near, *unit == Unit::Code);
         if page.counts_something_else(text, header) {
@@ -83,8 +95,6 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
         let repeats = asked.share_in(&bag) > REPEATS
             && asked.len() > 2
             && (*unit == Unit::Code || text.contains(['"', '“', '`']));
-        let header = header.filter(|header| *header != place);
-        let is_header = *unit == Unit::Row && header.is_none();
         found.push(Candidate {
             hit: at,
             at: place,
@@ -94,8 +104,9 @@ pub(super) fn places(question: &Question, asked: &Bag, at: usize, hit: &Hit) -> 
             own,
             window,
             fits,
-            header,
-            says: !is_question(text) && !repeats && !is_header,
+            header: header.filter(|header| *header != place),
+            lead: lead.filter(|_| *unit == Unit::Code).filter(|at| is_lead(page.text(*at))),
+            says: !is_question(text) && !repeats && *unit != Unit::Header,
             score: 0.0,
         });
     }
@@ -155,7 +166,7 @@ impl<'a> Page<'a> {
         let is = |unit: Unit| move |at: &usize| self.unit(*at) == Some(unit);
         let lead = over.map(|at| (at, if leads(at) { LEAD } else { CAPTION }));
         let found = match unit {
-            Unit::Row => {
+            Unit::Header | Unit::Row => {
                 let caption = over.unwrap_or(place).checked_sub(1).filter(is(Unit::Sentence));
                 [over.map(|at| (at, HEADER)), caption.map(|at| (at, CAPTION)), None]
             }
@@ -164,6 +175,7 @@ impl<'a> Page<'a> {
                 let next = Some(place + 1).filter(is(Unit::Item)).filter(|_| self.follows_on(place));
                 [lead, one.map(|at| (at, BEFORE)), next.map(|at| (at, AFTER))]
             }
+            Unit::Title => [None, None, None],
             Unit::Code => [lead, before.map(|at| (at, CODE_BEFORE)), None],
             Unit::Sentence => {
                 let one = before.filter(is(Unit::Sentence));

@@ -54,7 +54,7 @@ impl Run<'_> {
         report.skipped.extend(found.skipped);
         let indexed = self.shelf.indexed.load(Ordering::Relaxed);
         self.shelf.found.store(report.unchanged + count(queue.len()), Ordering::Relaxed);
-        if self.shelf.generation().is_some() {
+        if self.shelf.generation_asked().is_some() {
             self.shelf.indexed.store(report.unchanged.min(indexed), Ordering::Relaxed);
         }
         self.tell();

@@ -103,12 +103,15 @@ impl<'a> Bench<'a> {
         let (chunking, keep_endings) = made(setup);
         let settings = Settings { chunking, keep_endings, ..Settings::default() };
         copy.configure(&name, settings).await?;
-        fill(&copy, &name, self.library, self.collection).await?;
+        // Before it is filled: a cut by meaning asks the embedder.
         if let Some(inner) = setup.equipment.embedder.clone() {
             let embedder = Remembering { inner, store: self.library.store.clone() };
             let equipment =
                 crate::equipment::Equipment { embedder: Some(Arc::new(embedder)), ..setup.equipment.clone() };
             copy.equip(Some(&name), equipment).await?;
+        }
+        fill(&copy, &name, self.library, self.collection).await?;
+        if setup.equipment.embedder.is_some() {
             let told = std::sync::Mutex::new(std::time::Instant::now());
             let tell = |embedded: crate::dense::Embedded| {
                 let Ok(mut last) = told.lock() else { return };

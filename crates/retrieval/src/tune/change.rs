@@ -1,6 +1,6 @@
 //! What is tried: one change at a time to how a collection is cut and searched.
 
-use super::Member;
+use super::{LeftOut, Member};
 use crate::chunking::{Chunker, Chunking, Parents};
 use crate::equipment::{Equipment, Fusion};
 use hanok_base::{Legs, Reranker};
@@ -17,6 +17,9 @@ const WEIGHTS: [f64; 4] = [0.3, 0.45, 0.55, 0.7];
 pub enum Kind {
     /// Where texts are cut.
     Chunker,
+    /// Whether they are cut by meaning: every sentence is embedded for it, so that it is tried only where that is asked
+    /// for.
+    Semantic,
     /// How long chunks are.
     Size,
     /// Whether English words are found by their stems.
@@ -31,13 +34,19 @@ pub enum Kind {
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Chunker, Self::Size, Self::Tokenizer, Self::Fusion, Self::Legs, Self::Rerank];
+    pub const ALL: [Self; 7] =
+        [Self::Chunker, Self::Semantic, Self::Size, Self::Tokenizer, Self::Fusion, Self::Legs, Self::Rerank];
+
+    /// Those that are tried where nobody says which.
+    pub fn by_default() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|kind| *kind != Self::Semantic).collect()
+    }
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chunker => "chunker",
+            Self::Semantic => "semantic",
             Self::Size => "size",
             Self::Tokenizer => "tokenizer",
             Self::Fusion => "fusion",
@@ -80,10 +89,13 @@ pub(super) fn changes(now: &Setup, reranker: Option<&Named>) -> Vec<Change> {
         member: Member { name: "chunking", value: inline(&chunking) },
         setup: Setup { chunking, ..now.clone() },
     };
-    // A cut by meaning needs vectors of every sentence, which is another order of cost.
     let by = [Chunker::Structure, Chunker::Recursive, Chunker::Sentence, Chunker::Tokens];
     let by = by.into_iter().filter(|by| *by != now.chunking.by);
     changes.extend(by.map(|by| cut(Kind::Chunker, Chunking { by, ..now.chunking.clone() })));
+    if now.equipment.embedder.is_some() && now.chunking.by != Chunker::Semantic {
+        let chunking = Chunking { by: Chunker::Semantic, ..now.chunking.clone() };
+        changes.push(cut(Kind::Semantic, chunking));
+    }
     let sizes = SIZES.into_iter().filter(|size| *size != now.chunking.size);
     changes.extend(sizes.map(|size| cut(Kind::Size, Chunking { size, ..now.chunking.clone() })));
 
@@ -132,6 +144,25 @@ pub(super) fn changes(now: &Setup, reranker: Option<&Named>) -> Vec<Change> {
     changes
 }
 
+/// What of the ways to cut is not tried, and why, with what has it tried.
+pub(super) fn left_out(now: &Setup, kinds: &[Kind]) -> Option<LeftOut> {
+    let asked = kinds.contains(&Kind::Semantic);
+    if now.chunking.by == Chunker::Semantic || !(asked || kinds.contains(&Kind::Chunker)) {
+        return None;
+    }
+    let reason = if now.equipment.embedder.is_none() {
+        "it compares sentences by an embedder, and this collection has none".to_owned()
+    } else if asked {
+        return None;
+    } else {
+        "every sentence is embedded for it, once for each size that is tried; `--try` with `semantic` among what it names \
+         tries it"
+            .to_owned()
+    };
+    let chunking = Chunking { by: Chunker::Semantic, ..now.chunking.clone() };
+    Some(LeftOut { change: Member { name: "chunking", value: inline(&chunking) }.to_string(), reason })
+}
+
 /// As an inline table of TOML; what is as it is by default is left out.
 fn inline(chunking: &Chunking) -> String {
     let Chunking { by, size, whole, overlap, parents, parent_size } = chunking;
@@ -173,6 +204,7 @@ mod tests {
             assert_eq!(read["chunking"], chunking, "{text}");
         };
         check(Chunking::default());
+        check(Chunking { by: Chunker::Semantic, ..Chunking::default() });
         check(Chunking {
             by: Chunker::Tokens,
             size: 77,

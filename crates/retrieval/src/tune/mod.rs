@@ -18,7 +18,7 @@ pub use change::{Kind, Named};
 use crate::error::LibraryError;
 use crate::library::Library;
 use bench::Bench;
-use change::{Change, Setup, changes};
+use change::{Change, Setup, changes, left_out};
 use hanok_base::CollectionName;
 use hanok_stats::{PairedDifference, mean, paired_bootstrap};
 use serde::{Deserialize, Serialize};
@@ -57,9 +57,20 @@ pub struct TuneReport {
     pub rule: &'static str,
     /// Each change: those that were put to the test in its order, then the others as they were tried.
     pub tried: Vec<Tried>,
+    /// What was not tried, and why.
+    pub left_out: Vec<LeftOut>,
     /// What should be in use now, as members of the collection's table in the configuration; empty where nothing is
     /// proved to be better.
     pub adopted: Vec<Member>,
+}
+
+/// A change that was not tried.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOut {
+    /// As a line of the configuration.
+    pub change: String,
+    /// Why, and what has it tried.
+    pub reason: String,
 }
 
 /// A member of a collection's table in the configuration.
@@ -138,6 +149,7 @@ async fn tried(
         before: mean(&scores).unwrap_or(0.0),
         rule: RULE,
         tried: Vec::new(),
+        left_out: left_out(&start, kinds).into_iter().collect(),
         adopted: Vec::new(),
     };
     let Ordered { sequence, refused } = order(bench, &start, scores, &train, reranker, kinds).await?;

@@ -80,6 +80,44 @@ async fn words_keep_their_endings_where_that_is_set() {
     assert_eq!(house.hits("waiting").await.len(), 1);
 }
 
+/// How words become terms is changed while the index is large: what there is serves till the new one is whole.
+#[tokio::test]
+async fn words_are_found_while_they_are_indexed_anew() {
+    let house = House::new().await;
+    for at in 0..40 {
+        house.write(&format!("{at}.md"), format!("# Note {at}\n\nThe heron number {at} waits by the river."));
+    }
+    house.sync().await;
+    let counts = async |house: &House| {
+        let found = async |word: &str| house.find(word, 50).await.unwrap().hits.len();
+        (found("waiting").await, found("waits").await)
+    };
+    assert_eq!(counts(&house).await, (40, 40));
+    let kept = Settings { keep_endings: true, ..Settings::default() };
+    house.library.configure(&docs(), kept).await.unwrap();
+    // Ended before anything was indexed anew.
+    let house = house.reopened().await;
+    assert_eq!(counts(&house).await, (40, 40));
+    let coverage = house.library.coverage(&docs()).unwrap();
+    assert_eq!((coverage.indexed, coverage.found), (40, 40));
+    // What goes meanwhile is not found, and what is added is once all is there.
+    std::fs::remove_file(house.docs().join("7.md")).unwrap();
+    house.write("new.md", "# New\n\nThe stork waits, too.");
+    house.sync().await;
+    assert_eq!(counts(&house).await, (0, 40));
+    assert_eq!(house.files("stork").await, ["new.md"]);
+    let house = house.reopened().await;
+    house.library.catch_up().await.unwrap();
+    assert_eq!(counts(&house).await, (0, 40));
+    assert_eq!(house.library.coverage(&docs()).unwrap().indexed, 40);
+    // Back, by a start that catches up before any run.
+    house.library.configure(&docs(), Settings::default()).await.unwrap();
+    let house = house.reopened().await;
+    assert_eq!(counts(&house).await, (0, 40));
+    house.library.catch_up().await.unwrap();
+    assert_eq!(counts(&house).await, (40, 40));
+}
+
 #[tokio::test]
 async fn chunks_know_the_larger_ones_around_them() {
     let house = House::new().await;

@@ -130,10 +130,42 @@ async fn nothing_is_adopted_without_proof() {
     let given = *embedder.0.lock();
     let (report, _) = tuned(&house, &[Kind::Chunker]).await;
     assert_eq!(report.tried.len(), 3, "{report:?}");
+    // A cut by meaning is dear: it is named with what has it tried.
+    let [left] = report.left_out.as_slice() else { panic!("{report:?}") };
+    assert!(left.change.contains("semantic") && left.reason.contains("--try"), "{left:?}");
     let trials = 3 * 128;
     assert!(
         *embedder.0.lock() - given <= trials,
         "{} texts, beside those of trials",
         *embedder.0.lock() - given
     );
+}
+
+/// Two things told of one after the other in each document: a cut between them tells them apart.
+#[tokio::test]
+async fn a_cut_by_meaning_is_tried_where_it_is_asked_for() {
+    let house = House::new().await;
+    for at in 0..40 {
+        let one = format!("The gadget{at} hums and the gadget{at} shines. ").repeat(4);
+        let other = format!("Bread{at} is baked, bread{at} is eaten. ").repeat(4);
+        house.write(&format!("d{at}.txt"), format!("{one}{other}"));
+    }
+    house.sync().await;
+    let (report, _) = tuned(&house, &[Kind::Semantic]).await;
+    assert!(report.tried.is_empty(), "{report:?}");
+    assert!(report.left_out[0].reason.contains("has none"), "{report:?}");
+
+    let embedder = Arc::new(Gadgets(Mutex::default()));
+    let equipment = Equipment { embedder: Some(embedder.clone()), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    house.library.embed(None, &docs(), &|_| {}, &Cancel::default()).await.unwrap();
+    let given = *embedder.0.lock();
+    let (report, told) = tuned(&house, &[Kind::Semantic]).await;
+    let [tried] = report.tried.as_slice() else { panic!("{report:?}") };
+    assert!(tried.change.contains("by = \"semantic\"") && report.left_out.is_empty(), "{report:?}");
+    assert!(told.iter().any(|told| told.starts_with("cutting by semantic")), "{told:?}");
+    // Sentences were compared by the embedder, not by their words: eight to a document.
+    assert!(*embedder.0.lock() - given >= 40 * 8, "{}", *embedder.0.lock() - given);
+    let (report, _) = tuned(&house, &[Kind::Fusion]).await;
+    assert!(report.left_out.is_empty(), "cuts were not asked for: {report:?}");
 }

@@ -195,6 +195,15 @@ async fn the_vectors_of_the_embedder_before_serve_after_a_restart_in_the_middle(
     equip(&house.library, old).await;
     let former = house.library.former(&docs()).await.unwrap().expect("another one by now");
     assert_eq!(former.id, "words 2");
+
+    // Where nothing that is wanted can be opened, what there is serves; not while it is being opened.
+    let house = house.reopened().await;
+    house.library.set_readiness(Some(&docs()), Readiness::Opening);
+    assert_eq!(house.library.former(&docs()).await.unwrap(), None);
+    house.library.set_readiness(Some(&docs()), Readiness::Failed("no weights".into()));
+    assert_eq!(house.library.former(&docs()).await.unwrap(), Some(former));
+    assert!(house.library.serve(&docs(), new).await.unwrap());
+    assert!(legs_of(&search(&house.library, "gadget3").await.hits[0]).contains(&"dense"));
 }
 
 /// Keeps every trace that is recorded.
