@@ -197,6 +197,9 @@ pub enum RetrievalError {
     /// The conditions on documents cannot be read; where, and what would be right.
     #[error("{0}")]
     BadFilter(String),
+    /// Vectors alone are asked for, and there are none; why, and what to do.
+    #[error("{0}")]
+    NoVectors(String),
     /// The index or the store failed.
     #[error("search failed")]
     Failed(#[source] crate::BoxError),

@@ -8,7 +8,7 @@ use crate::stem::Stems;
 use crate::tokenizer::{Progress, Splitter};
 use crate::writer::Writer;
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,11 +105,21 @@ pub struct Terms(Vec<(String, f64)>);
 impl Terms {
     /// The terms of a query's text, each counting as often as it stands there.
     pub fn of(text: &str) -> Self {
-        let mut terms = Self::default();
-        for token in analyze(text) {
-            terms.add(token.text, 1.0);
+        Self::counted(analyze(text).into_iter().map(|token| token.text))
+    }
+    /// The terms of a text, in their order, each counting as often as it stands there. A long text has many.
+    pub(crate) fn counted(terms: impl IntoIterator<Item = String>) -> Self {
+        let mut counted: Vec<(String, f64)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for term in terms {
+            if let Some((_, sum)) = places.get(&term).and_then(|place| counted.get_mut(*place)) {
+                *sum += 1.0;
+            } else {
+                places.insert(term.clone(), counted.len());
+                counted.push((term, 1.0));
+            }
         }
-        terms
+        Self(counted)
     }
     /// Adds a term, or to its weight where it is there.
     pub fn add(&mut self, term: String, weight: f64) {
@@ -284,10 +294,7 @@ impl SearchIndex {
     /// single syllables or ideographs beside words (`책`, which in texts is the `책을` of a longer run), the
     /// commonest terms that begin with each are searched too, at half the weight.
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
-        let mut terms = Terms::default();
-        for term in self.analyzed(question) {
-            terms.add(term, 1.0);
-        }
+        let mut terms = Terms::counted(self.analyzed(question));
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
         if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
             return Ok(terms);

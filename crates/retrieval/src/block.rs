@@ -170,15 +170,23 @@ fn front_matter(text: &str) -> Option<Block> {
         }
         if let Some(value) = line.text.strip_prefix("title:") {
             let value = value.trim().trim_matches(['"', '\'']).trim();
-            title = (!value.is_empty()).then(|| value.to_owned());
+            title = (!value.is_empty()).then(|| shortened(value).to_owned());
         }
     }
     None
 }
 
+/// Bytes of a heading or title that are kept: each chunk below it says it again.
+const LONGEST_TITLE: usize = 300;
+
+/// The beginning of a title that is not longer than one may be.
+pub(crate) fn shortened(title: &str) -> &str {
+    title.get(..title.floor_char_boundary(LONGEST_TITLE)).unwrap_or_default().trim_end()
+}
+
 /// A heading's words without markup: `**bold**`, `` `code` ``, `[text](url)`, `{#anchor}`.
 pub(crate) fn plain(title: &str) -> String {
-    let title = title.trim();
+    let title = shortened(title.trim());
     let title = match title.rfind("{#") {
         Some(at) if title.ends_with('}') => title.get(..at).unwrap_or(title),
         _ => title,
@@ -258,5 +266,17 @@ mod tests {
         check("## [설치](install.md) ## {#x}", &[("h2 설치 ##", "## [설치](install.md) ## {#x}")]);
         check("## C# ##", &[("h2 C#", "## C# ##")]);
         check("", &[]);
+    }
+
+    #[test]
+    fn a_heading_is_as_long_as_one_may_be() {
+        let long = format!("# {}\n\ntext", "[a](".repeat(1_000_000));
+        let found = blocks(&long, Layout::Markdown);
+        let Some(Block { kind: Kind::Heading(1, words), span }) = found.first() else {
+            panic!("no heading: {found:?}");
+        };
+        assert_eq!((words.as_str(), span.end), (&*"[a](".repeat(LONGEST_TITLE / 4), 4_000_002));
+        let korean = plain(&"환불 ".repeat(1000));
+        assert!((280..=LONGEST_TITLE).contains(&korean.len()), "{korean}");
     }
 }

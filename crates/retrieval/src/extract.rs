@@ -234,7 +234,9 @@ pub(crate) fn no_question(provider: &ProviderName) -> ProviderError {
 pub(crate) fn search_failed(provider: &ProviderName, error: RetrievalError) -> ProviderError {
     let kind = match &error {
         RetrievalError::UnknownCollection { .. } => ProviderErrorKind::UnknownModel,
-        RetrievalError::EmptyQuery(_) | RetrievalError::BadFilter(_) => ProviderErrorKind::InvalidRequest,
+        RetrievalError::EmptyQuery(_) | RetrievalError::BadFilter(_) | RetrievalError::NoVectors(_) => {
+            ProviderErrorKind::InvalidRequest
+        }
         RetrievalError::Failed(_) => return internal(provider, error),
     };
     ProviderError::new(kind, provider, error.to_string())

@@ -20,12 +20,26 @@ pub(crate) fn conditions(filter: &str, readers: &Readers) -> Result<Option<Sourc
     Ok((query != SourceQuery::default()).then_some(query))
 }
 
+/// Most conditions of a filter, alternatives counted each: what the store takes in one question.
+const MOST: usize = 500;
+/// Most bytes of a value.
+const LONGEST: usize = 4096;
+
 /// Where something is wrong, counted in characters from 1, and what.
 type Wrong = (usize, String);
 
 fn parse(filter: &str) -> Result<Vec<SourceTest>, Wrong> {
     let mut tests: Vec<SourceTest> = Vec::new();
-    for Word { at, not, key, value } in words(filter)? {
+    for (count, Word { at, not, key, value }) in words(filter)?.into_iter().enumerate() {
+        if count == MOST {
+            return Err((at, format!("more than {MOST} conditions")));
+        }
+        if value.len() > LONGEST {
+            return Err((
+                at,
+                format!("a value of {} bytes is too long; {LONGEST} are the most", value.len()),
+            ));
+        }
         let Some((field, sign)) = key else {
             return Err((
                 at,
@@ -186,6 +200,8 @@ mod tests {
             ("team:", 1, "has no value"),
             ("year>soon", 1, "is no number"),
             ("-", 1, "is no condition"),
+            (&"a:b ".repeat(MOST + 1), 4 * MOST + 1, "more than 500 conditions"),
+            (&format!("a:{}", "b".repeat(LONGEST + 1)), 1, "too long"),
         ] {
             let (found, problem) = parse(filter).unwrap_err();
             assert_eq!(found, at, "{filter}");

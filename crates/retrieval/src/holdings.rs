@@ -5,7 +5,7 @@ use crate::follow::Follower;
 use crate::library::{Library, Shelf};
 use crate::settings::Settings;
 use crate::sync::{REMOVED, source_id};
-use hanok_base::{CollectionName, SourceId};
+use hanok_base::{CollectionName, Readers, SourceId};
 use hanok_store::Tally;
 use hanok_store::documents::{Changes, NewChunk, NewSkipped, SourceSummary, Stamp};
 use std::path::Path;
@@ -36,15 +36,20 @@ impl Library {
         Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
     }
 
-    /// The documents before and after one in its collection, by path.
+    /// The documents before and after one in its collection, by path, of those that `readers` may find.
     pub async fn beside(
         &self,
         source: &SourceSummary,
+        readers: Readers,
     ) -> Result<(Option<SourceId>, Option<SourceId>), LibraryError> {
         let Some(shelf) = self.shelf(&source.collection) else {
             return Ok((None, None));
         };
-        Ok(self.store.documents_beside(shelf.id, source.path.clone()).await?)
+        let readers = match readers {
+            Readers::All => None,
+            Readers::Of(readers) => Some(readers),
+        };
+        Ok(self.store.documents_beside(shelf.id, source.path.clone(), readers).await?)
     }
 
     /// Removes a document with its chunks and all that is found by them; `false` where there is none of this id.

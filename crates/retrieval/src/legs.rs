@@ -116,7 +116,7 @@ pub(crate) async fn ranked(
     }
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
-        return Err(RetrievalError::Failed(without_vectors(&equipment.readiness).into()));
+        return Err(RetrievalError::NoVectors(without_vectors(&equipment.readiness)));
     }
     let depth = if dense.is_some() && wanted == Legs::Hybrid { limit.max(DEPTH) } else { limit };
     let (words, vectors) = tokio::join!(

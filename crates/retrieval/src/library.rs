@@ -499,6 +499,7 @@ fn kind(error: &RetrievalError) -> &'static str {
         RetrievalError::UnknownCollection { .. } => "unknown_collection",
         RetrievalError::EmptyQuery(_) => "empty_query",
         RetrievalError::BadFilter(_) => "bad_filter",
+        RetrievalError::NoVectors(_) => "no_vectors",
         RetrievalError::Failed(_) => "search_failed",
     }
 }

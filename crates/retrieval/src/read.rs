@@ -1,5 +1,6 @@
 //! A file to its text: read, parsed where it is more than text, described.
 
+use crate::block::shortened;
 use crate::chunking::Layout;
 use crate::describe::{front_matter, language};
 use crate::load::FoundFile;
@@ -13,6 +14,10 @@ use std::path::Path;
 
 /// Raised when what could not be read before can be read now, so that it is tried again.
 const VERSION: u32 = 1;
+/// Members of metadata that are kept of a document.
+const MEMBERS: usize = 200;
+/// Bytes of one of them, its name included.
+const LARGEST_MEMBER: usize = 4096;
 
 /// Why a file cannot be taken.
 pub(crate) enum Untaken {
@@ -101,6 +106,33 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Leaves out of what a document says of itself what is null, and what is more than metadata may be: each hit of it
+/// carries all of it. Gives what is to be said of that.
+fn bounded(metadata: &mut Object) -> Option<String> {
+    let (mut members, mut left_out) = (0_usize, 0_usize);
+    metadata.retain(|name, value| {
+        if value.is_null() {
+            return false;
+        }
+        let fits = members < MEMBERS && name.len() + weight(value) <= LARGEST_MEMBER;
+        members += usize::from(fits);
+        left_out += usize::from(!fits);
+        fits
+    });
+    (left_out > 0)
+        .then(|| format!("{left_out} members of its metadata were too large or too many, and left out"))
+}
+
+/// About how many bytes a value is.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(|value| weight(value) + 1).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + weight(value) + 2).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
+}
+
 fn described(file: &FoundFile, format: Format, parsed: Parsed) -> Text {
     let layout = match parsed.layout {
         hanok_parse::Layout::Markdown => Layout::Markdown,
@@ -119,11 +151,12 @@ fn described(file: &FoundFile, format: Format, parsed: Parsed) -> Text {
         metadata.extend(front_matter(&parsed.text));
     }
     metadata.extend(file.ruled.set.clone());
-    metadata.retain(|_, value| *value != Value::Null);
+    let mut notes = parsed.notes;
+    notes.extend(bounded(&mut metadata));
     // A program is known by the name of its file.
     let title = match layout {
         Layout::Code => file.file.file_name().map(|name| name.to_string_lossy().into_owned()),
-        _ => parsed.title.filter(|title| !title.trim().is_empty()),
+        _ => parsed.title.map(|title| shortened(title.trim()).to_owned()).filter(|title| !title.is_empty()),
     };
     let meta = SourceMeta {
         layout: layout.name().to_owned(),
@@ -132,10 +165,32 @@ fn described(file: &FoundFile, format: Format, parsed: Parsed) -> Text {
         trust: file.ruled.trust,
         readers: file.ruled.readers.clone(),
         metadata,
-        notes: parsed.notes,
+        notes,
         pages: parsed.pages,
         validator: file.validator.clone(),
         described_by: file.ruled.mark(),
     };
     Text { words: parsed.text, layout, title, meta }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_as_large_as_it_may_be() {
+        let check = |value: Value, kept: bool| {
+            let mut metadata =
+                Object::from_iter([("year".to_owned(), json!(2026)), ("more".to_owned(), value)]);
+            assert_eq!(bounded(&mut metadata).is_none(), kept, "{metadata:?}");
+            assert_eq!((metadata.contains_key("year"), metadata.contains_key("more")), (true, kept));
+        };
+        check(json!("x".repeat(LARGEST_MEMBER - 4)), true);
+        check(json!("x".repeat(LARGEST_MEMBER)), false);
+        check(json!(vec![1; 10_000]), false);
+        check(json!([{ "a": ["x".repeat(LARGEST_MEMBER)] }]), false);
+        let mut many: Object = (0..MEMBERS + 5).map(|at| (at.to_string(), json!(at))).collect();
+        assert!(bounded(&mut many).is_some_and(|note| note.starts_with("5 members")));
+        assert_eq!(many.len(), MEMBERS);
+    }
 }

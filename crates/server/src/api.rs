@@ -92,6 +92,9 @@ pub(crate) fn search_problem(error: &RetrievalError) -> Problem {
         RetrievalError::BadFilter(_) => {
             Problem::new(ErrorKind::InvalidRequest, "invalid_filter", error.to_string()).param("filter")
         }
+        RetrievalError::NoVectors(_) => {
+            Problem::new(ErrorKind::InvalidRequest, "no_vectors", error.to_string()).param("legs")
+        }
         RetrievalError::Failed(source) => {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "search failed");
             Problem::new(ErrorKind::Internal, "search_failed", "the search failed; the server's log says why")

@@ -244,15 +244,15 @@ async fn listed(house: &House, visitor: &Visitor, query: SourcesQuery) -> Result
         return Err(no_collection(name.as_str()));
     }
     let problem = |error: LibraryError| library_problem(&error);
-    let found = house.library.sources(&name, query.after.as_deref(), limit).await.map_err(problem)?;
-    // Another page follows a full one, whoever may read what is on it.
-    let next = found.last().filter(|_| found.len() == limit).map(|source| source.path.clone());
-    let failures =
-        if query.after.is_none() { house.library.skipped(&name).await.map_err(problem)? } else { Vec::new() };
-    let readable = found.iter().filter(|source| shown::may_read(visitor, &source.meta));
+    let after = query.after.as_deref();
+    let (found, next) = shown::readable(house, visitor, &name, "", after, limit).await.map_err(problem)?;
+    let failures = match after {
+        None => shown::failures(house, visitor, &name).await.map_err(problem)?,
+        Some(_) => Vec::new(),
+    };
     Ok(json!({
         "collection": name,
-        "sources": readable.map(|source| source_value(&house.library, source)).collect::<Vec<_>>(),
+        "sources": found.iter().map(|source| source_value(&house.library, source)).collect::<Vec<_>>(),
         "next": next,
         "failed": failures.iter().map(|(path, reason)| json!({ "source": path, "reason": reason })).collect::<Vec<_>>(),
     }))

@@ -82,7 +82,7 @@ pub(crate) async fn search(
     view.filter = query.filter.trim().to_owned();
     view.legs = query.legs;
     view.top_k = query.k.unwrap_or(HITS);
-    view.examples = present::example_titles(&house, visit.page.lang).await;
+    view.examples = present::example_titles(&house, &visitor, visit.page.lang).await;
     if view.query.is_empty() {
         return visit.answer(StatusCode::OK, ui::search_page(&visit.page, &view));
     }
@@ -201,7 +201,7 @@ pub(crate) async fn chunks(
         },
         _ => None,
     };
-    let view = present::chunks(&house, source, &used, chunking, meaning, query.from).await;
+    let view = present::chunks(&house, &visitor, source, &used, chunking, meaning, query.from).await;
     let draw = if query.fragment.is_some() { ui::tried } else { ui::chunks_page };
     visit.show(view.map_err(|error| library_problem(&error)), draw)
 }

@@ -121,7 +121,7 @@ pub(crate) async fn ask(
 ) -> Response {
     let start = start(&house, &visitor, visit.page.lang).await;
     let models = house.gateway.model_list().await.into_iter().map(|(id, _)| id).collect();
-    let examples = present::example_titles(&house, visit.page.lang).await;
+    let examples = present::example_titles(&house, &visitor, visit.page.lang).await;
     let view = AskView { start, models, question: query.q, examples };
     visit.answer(StatusCode::OK, ui::ask_page(&visit.page, &view))
 }
@@ -135,7 +135,7 @@ async fn start(house: &House, visitor: &Visitor, lang: Lang) -> StartView {
         }
     };
     // Only the first run shows one.
-    let titles = if has_calls { Vec::new() } else { present::example_titles(house, lang).await };
+    let titles = if has_calls { Vec::new() } else { present::example_titles(house, visitor, lang).await };
     StartView {
         collections: present::collections(house),
         has_calls,

@@ -64,14 +64,8 @@ fn groups_where(
         asked.sql.push(')');
     }
     if let Some(readers) = &query.readers {
-        asked.sql.push_str(
-            " AND (s.readers = '[]' OR EXISTS (SELECT 1 FROM json_each(s.readers) r WHERE r.value IN (",
-        );
-        for (at, reader) in readers.iter().enumerate() {
-            let number = asked.value(Sql::Text(reader.clone()));
-            let _ = write!(asked.sql, "{}?{number}", if at > 0 { ", " } else { "" });
-        }
-        asked.sql.push_str(")))");
+        let number = asked.value(readers_value(readers));
+        let _ = write!(asked.sql, " AND {}", readable_by(number));
     }
     let sql = format!("SELECT s.id FROM sources s WHERE s.collection_id = ?1{}", asked.sql);
     let mut select = conn.prepare(&sql)?;
@@ -80,6 +74,19 @@ fn groups_where(
         .collect::<Result<_, _>>()?;
     found.sort_unstable();
     Ok(found)
+}
+
+/// SQL that is true of a source `s` which one of the readers may find who stand in the value of this number.
+pub(crate) fn readable_by(number: usize) -> String {
+    format!(
+        "(s.readers = '[]' OR EXISTS (SELECT 1 FROM json_each(s.readers) r
+          WHERE r.value IN (SELECT value FROM json_each(?{number}))))"
+    )
+}
+
+/// Readers as one value, however many they are.
+pub(crate) fn readers_value(readers: &[String]) -> Sql {
+    Sql::Text(serde_json::Value::from(readers).to_string())
 }
 
 /// The columns that can be asked for; everything else is metadata.
@@ -104,8 +111,8 @@ impl Asked {
                 "EXISTS (SELECT 1 FROM (SELECT s.{column} AS value, 'text' AS type WHERE s.{column} <> '') j WHERE "
             );
         } else {
-            // A member's name in a JSON path is quoted; a quote cannot stand in it.
-            let path = format!("$.\"{}\"", test.field.replace('"', ""));
+            // A member's name in a JSON path is quoted; a quote cannot stand in it, nor what ends a text.
+            let path = format!("$.\"{}\"", test.field.replace(['"', '\0'], ""));
             let path = self.value(Sql::Text(path));
             let _ = write!(self.sql, "EXISTS (SELECT 1 FROM json_each(s.metadata, ?{path}) j WHERE ");
         }

@@ -1,8 +1,10 @@
 //! What collections hold, in numbers, and how their documents stand beside each other: for lists and pages.
 
+use crate::metadata::{readable_by, readers_value};
 use crate::{Store, StoreError};
 use hanok_base::SourceId;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::types::Value as Sql;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 /// What a collection holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,22 +32,33 @@ impl Store {
         .await
     }
 
-    /// The documents before and after a path of a collection (its row), by path.
+    /// The documents before and after a path of a collection (its row), by path, which one of the readers may find;
+    /// `None` finds all.
     pub async fn documents_beside(
         &self,
         collection: i64,
         path: String,
+        readers: Option<Vec<String>>,
     ) -> Result<(Option<SourceId>, Option<SourceId>), StoreError> {
         self.read(move |conn| {
-            let one = |sql: &str| -> Result<Option<SourceId>, StoreError> {
-                let key: Option<i64> =
-                    conn.prepare_cached(sql)?.query_row(params![collection, path], |row| row.get(0)).optional()?;
+            let mut values = vec![Sql::Integer(collection), Sql::Text(path)];
+            let mut allowed = String::new();
+            if let Some(readers) = &readers {
+                values.push(readers_value(readers));
+                allowed = format!("AND {}", readable_by(values.len()));
+            }
+            let one = |side: &str, order: &str| -> Result<Option<SourceId>, StoreError> {
+                let sql = format!(
+                    "SELECT s.id FROM sources s WHERE s.collection_id = ?1 AND s.path {side} ?2 {allowed}
+                     ORDER BY s.path {order} LIMIT 1"
+                );
+                let key: Option<i64> = conn
+                    .prepare_cached(&sql)?
+                    .query_row(params_from_iter(&values), |row| row.get(0))
+                    .optional()?;
                 Ok(key.map(|key| SourceId(key.cast_unsigned())))
             };
-            Ok((
-                one("SELECT id FROM sources WHERE collection_id = ?1 AND path < ?2 ORDER BY path DESC LIMIT 1")?,
-                one("SELECT id FROM sources WHERE collection_id = ?1 AND path > ?2 ORDER BY path LIMIT 1")?,
-            ))
+            Ok((one("<", "DESC")?, one(">", "ASC")?))
         })
         .await
     }

@@ -203,6 +203,15 @@ impl Long {
     const PAIRS: [(&'static str, &'static str); 4] =
         [("\"\"\"", "\"\"\""), ("'''", "'''"), ("/*", "*/"), ("`", "`")];
 
+    /// Where the first one begins, how it opens and how it closes. Looks no further: lines may be very long.
+    fn first(line: &str) -> Option<(usize, &'static str, &'static str)> {
+        line.match_indices(['"', '\'', '/', '`']).find_map(|(at, _)| {
+            let rest = line.get(at..)?;
+            let (open, close) = Self::PAIRS.iter().find(|(open, _)| rest.starts_with(open))?;
+            Some((at, *open, *close))
+        })
+    }
+
     /// Whether the line begins inside one. Notes what it opens and closes.
     fn passes(&mut self, line: &str) -> bool {
         let inside = self.0.is_some();
@@ -212,11 +221,7 @@ impl Long {
                 let Some((_, after)) = rest.split_once(close) else { return inside };
                 (self.0, rest) = (None, after);
             }
-            let first = Self::PAIRS
-                .iter()
-                .filter_map(|(open, close)| Some((rest.find(open)?, *open, *close)))
-                .min_by_key(|(at, ..)| *at);
-            let Some((at, open, close)) = first else { return inside };
+            let Some((at, open, close)) = Self::first(rest) else { return inside };
             let before = rest.get(..at).unwrap_or_default();
             // A mark in a comment on one line opens nothing.
             if before.contains("//") || before.trim_start().starts_with('#') {

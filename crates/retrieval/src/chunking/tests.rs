@@ -278,3 +278,22 @@ fn settings_that_cannot_be_used_say_why() {
     let other = Chunking { size: 301, ..Chunking::default() };
     assert_ne!(other.mark(), Chunking::default().mark());
 }
+
+#[test]
+fn a_long_line_costs_its_length() {
+    let begun = std::time::Instant::now();
+    for (line, layout) in [
+        ("\"\"\"", Layout::Code),
+        ("/*", Layout::Code),
+        ("`", Layout::Code),
+        ("[a](", Layout::Markdown),
+        ("# [", Layout::Markdown),
+    ] {
+        let text = format!("# {}", line.repeat(1_000_000 / line.len()));
+        let pieces = usual(&text, layout).pieces;
+        assert!(pieces.last().is_some_and(|last| last.end == text.trim_end().len()), "{line}");
+        assert!(pieces.iter().all(|piece| piece.heading.len() <= 600), "{line}");
+    }
+    // Where a line was read again for each of its marks, this took hours.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}

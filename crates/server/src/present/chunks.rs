@@ -2,6 +2,7 @@
 
 use super::documents;
 use crate::House;
+use crate::door::Visitor;
 use crate::ui::view::SourceView;
 use crate::ui::view_knowledge::{ChunksView, ComparedBy, CutView, Damage, Hint, Knobs, PieceView};
 use hanok_base::{CallContext, CollectionName, EmbedKind, Embedder};
@@ -15,6 +16,7 @@ use tokio::runtime::Handle;
 /// A document cut as it is and as `tried` says; where that cannot be, why and as what it was said.
 pub(crate) async fn chunks(
     house: &House,
+    visitor: &Visitor,
     source: Source,
     used: &Chunking,
     tried: Result<Chunking, (Knobs, String)>,
@@ -23,7 +25,7 @@ pub(crate) async fn chunks(
 ) -> Result<ChunksView, LibraryError> {
     let Source { summary, text } = source;
     let kept = house.library.chunks_of(summary.id).await?;
-    let (previous, next) = neighbours(house, &summary).await?;
+    let (previous, next) = neighbours(house, visitor, &summary).await?;
     let tally = house.library.tally(&summary.collection).await?;
     let layout = layout_of(&summary);
     let mut view = ChunksView {
@@ -160,12 +162,13 @@ pub(crate) fn another(used: &Chunking) -> Chunking {
     Chunking { by, ..Chunking::default() }
 }
 
-/// The documents before and after, by path.
+/// The documents before and after that the visitor may read, by path.
 async fn neighbours(
     house: &House,
+    visitor: &Visitor,
     summary: &SourceSummary,
 ) -> Result<(Option<String>, Option<String>), LibraryError> {
-    let beside = house.library.beside(summary).await?;
+    let beside = house.library.beside(summary, documents::readers_of(visitor)).await?;
     let text = |id: Option<hanok_base::SourceId>| id.map(|id| id.to_string());
     Ok((text(beside.0), text(beside.1)))
 }
@@ -185,19 +188,22 @@ fn of(text: &str, pieces: Vec<Piece>) -> (Vec<PieceView>, Damage) {
 /// What the cuts went through.
 pub(crate) fn damage(text: &str, pieces: &[Piece]) -> Damage {
     let (tables, code) = unbroken(text);
+    // Pieces and spans are in order, so that few of a long text are looked at.
     let cut = |spans: &[Range<usize>]| {
-        let whole = |span: &&Range<usize>| {
-            pieces.iter().any(|piece| piece.start <= span.start && span.end <= piece.end)
+        let is_cut = |span: &&Range<usize>| {
+            let first = pieces.partition_point(|piece| piece.end <= span.start);
+            let touching = || pieces.iter().skip(first).take_while(|piece| piece.start < span.end);
+            let whole = |piece: &Piece| piece.start <= span.start && span.end <= piece.end;
+            touching().next().is_some() && !touching().any(whole)
         };
-        let touched = |span: &&Range<usize>| {
-            pieces.iter().any(|piece| piece.start < span.end && span.start < piece.end)
-        };
-        spans.iter().filter(|span| touched(span) && !whole(span)).count() as u64
+        spans.iter().filter(is_cut).count() as u64
     };
     let last = pieces.len().saturating_sub(1);
     let torn = pieces.iter().take(last).filter(|piece| {
-        let within =
-            |spans: &[Range<usize>]| spans.iter().any(|span| span.start < piece.end && piece.end < span.end);
+        let within = |spans: &[Range<usize>]| {
+            let at = spans.partition_point(|span| span.end <= piece.end);
+            spans.get(at).is_some_and(|span| span.start < piece.end)
+        };
         !within(&tables) && !within(&code) && ends_within(text, piece.end)
     });
     Damage {
@@ -237,6 +243,9 @@ fn unbroken(text: &str) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     (tables, code)
 }
 
+/// Bytes before a cut that are looked at.
+const CLOSING: usize = 256;
+
 /// Whether a cut at this byte goes through a sentence: it is neither at the end of one nor at the end of a line.
 fn ends_within(text: &str, at: usize) -> bool {
     let (Some(before), Some(after)) = (text.get(..at), text.get(at..)) else {
@@ -246,6 +255,9 @@ fn ends_within(text: &str, at: usize) -> bool {
     if after.trim_start_matches(spaces).starts_with('\n') || after.trim().is_empty() {
         return false;
     }
+    // What closes a sentence is short, whatever a text is made of.
+    let before =
+        before.get(before.ceil_char_boundary(before.len().saturating_sub(CLOSING))..).unwrap_or_default();
     let before = before.trim_end_matches(spaces);
     if before.is_empty() || before.ends_with('\n') {
         return false;

@@ -86,21 +86,59 @@ pub(crate) async fn collection(
         return Ok(None);
     };
     let row = row(house, info).await?;
-    // What begins so stands together, right behind the greatest path that is smaller.
-    let begin = after.map(str::to_owned).or_else(|| just_before(under));
-    let mut found = house.library.sources(&name, begin.as_deref(), ROWS + 1).await?;
-    found.retain(|source| source.path.starts_with(under) && may_read(visitor, &source.meta));
-    let more = found.len() > ROWS;
-    found.truncate(ROWS);
-    let next = found.last().filter(|_| more).map(|source| source.path.clone());
+    let (found, next) = readable(house, visitor, &name, under, after, ROWS).await?;
     Ok(Some(CollectionPage {
         row,
         prefix: under.to_owned(),
         documents: found.into_iter().map(document).collect(),
         next,
-        failures: house.library.skipped(&name).await?,
+        failures: failures(house, visitor, &name).await?,
         may_manage: visitor.admin,
     }))
+}
+
+/// The documents of a collection by path that a visitor may read, whose path begins with `under`, after the path
+/// `after`, `limit` at most; and the path to go on after where there are more.
+pub(crate) async fn readable(
+    house: &House,
+    visitor: &Visitor,
+    name: &CollectionName,
+    under: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<SourceSummary>, Option<String>), LibraryError> {
+    // What begins so stands together, right behind the greatest path that is smaller.
+    let mut begin = after.map(str::to_owned).or_else(|| just_before(under));
+    let mut found: Vec<SourceSummary> = Vec::new();
+    loop {
+        let page = house.library.sources(name, begin.as_deref(), limit + 1).await?;
+        begin = page.last().filter(|_| page.len() > limit).map(|source| source.path.clone());
+        for source in page {
+            if !source.path.starts_with(under) {
+                if source.path.as_str() > under {
+                    return Ok((found, None));
+                }
+            } else if may_read(visitor, &source.meta) {
+                if found.len() == limit {
+                    let next = found.last().map(|last| last.path.clone());
+                    return Ok((found, next));
+                }
+                found.push(source);
+            }
+        }
+        if begin.is_none() {
+            return Ok((found, None));
+        }
+    }
+}
+
+/// Files that were not taken, with the reason. Who might read them is not known, so that only admins are told.
+pub(crate) async fn failures(
+    house: &House,
+    visitor: &Visitor,
+    name: &CollectionName,
+) -> Result<Vec<(String, String)>, LibraryError> {
+    if visitor.admin { house.library.skipped(name).await } else { Ok(Vec::new()) }
 }
 
 /// A text behind which the texts that begin with `prefix` stand.

@@ -26,6 +26,7 @@ pub(crate) use settings::settings;
 pub(crate) use trace::{depths, rows, trace};
 
 use crate::House;
+use crate::door::Visitor;
 use crate::ui::view::{Bucket, CollectionView, Kind, RateChart, TraceRow};
 use crate::ui::{Lang, Pulse, Tick};
 use hanok_base::{CollectionName, Timestamp};
@@ -76,13 +77,13 @@ pub(crate) fn collections(house: &House) -> Vec<CollectionView> {
 }
 
 /// Titles of a few documents, those in the reader's language first: what the documents can surely be asked about.
-pub(crate) async fn example_titles(house: &House, lang: Lang) -> Vec<String> {
+pub(crate) async fn example_titles(house: &House, visitor: &Visitor, lang: Lang) -> Vec<String> {
     let Some(first) = house.library.collections().into_iter().next() else {
         return Vec::new();
     };
     let name: CollectionName = first.name;
-    let sources = match house.library.sources(&name, None, 100).await {
-        Ok(sources) => sources,
+    let sources = match documents::readable(house, visitor, &name, "", None, 100).await {
+        Ok((sources, _)) => sources,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "documents could not be listed");
             return Vec::new();
