@@ -83,16 +83,17 @@ impl Library {
         progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<SyncReport, LibraryError> {
-        Ok(self.survey(collection, paths, None, progress, cancel).await?.report)
+        Ok(self.survey(collection, paths, None, true, progress, cancel).await?.report)
     }
 
     /// The same, and where the documents are. Where only some files were `touched` since a run with that footing,
-    /// and it holds, nothing else is looked at.
+    /// and it holds, nothing else is looked at. Unless it `asks_urls`, what was fetched stays as it is.
     pub(crate) async fn survey(
         &self,
         collection: &CollectionName,
         paths: &[PathBuf],
         touched: Option<(Touched, Footing)>,
+        asks_urls: bool,
         progress: &dyn Progress,
         cancel: &Cancel,
     ) -> Result<Survey, LibraryError> {
@@ -133,7 +134,8 @@ impl Library {
         let ground = Ground { folders: found.folders.clone(), has_urls: !found.urls.is_empty() };
         // An embedder that failed is asked again.
         let is_by_words = settings.chunking.by != Chunker::Semantic;
-        let run = Run { library: self, name: collection, shelf: &shelf, settings, way, progress, cancel };
+        let (library, name) = (self, collection);
+        let run = Run { library, name, shelf: &shelf, settings, way, asks_urls, progress, cancel };
         let result = run.run(found, comparison).await;
         footing.generation = documents.generation(shelf.id).await?;
         drop(marked);
@@ -230,7 +232,7 @@ mod tests {
         let store = Store::open(&data, Options::default()).unwrap();
         let library = Library::open(store, &data).await.unwrap();
         let (name, paths, cancel) = ("docs".into(), [docs.clone()], Cancel::default());
-        let first = library.survey(&name, &paths, None, &(), &cancel).await.unwrap();
+        let first = library.survey(&name, &paths, None, true, &(), &cancel).await.unwrap();
         assert!(first.ground.is_some() && first.report.added == 3);
 
         write("a.md", "a longer text that nobody tells of");
@@ -240,15 +242,15 @@ mod tests {
         let mut touched = Touched::default();
         assert!(["b.md", "c.md", "d.md", "gone.md"].into_iter().all(|name| touched.add(docs.join(name))));
         let only = Some((touched.clone(), first.footing.clone().unwrap()));
-        let second = library.survey(&name, &paths, only, &(), &cancel).await.unwrap();
+        let second = library.survey(&name, &paths, only, true, &(), &cancel).await.unwrap();
         let SyncReport { added, changed, deleted, unchanged, read, .. } = second.report;
         assert_eq!((added, changed, deleted, unchanged, read), (1, 1, 1, 1, 2));
         assert!(second.ground.is_none() && second.footing.is_some());
         assert_eq!(library.coverage(&name).map(|is| (is.found, is.indexed)), Some((3, 3)));
 
         // The first footing holds no more, so that all is looked at.
-        let third = library.survey(&name, &paths, Some((touched, first.footing.unwrap())), &(), &cancel);
-        let third = third.await.unwrap();
+        let only = Some((touched, first.footing.unwrap()));
+        let third = library.survey(&name, &paths, only, true, &(), &cancel).await.unwrap();
         assert!(third.ground.is_some() && third.report.changed == 1 && third.report.unchanged == 2);
     }
 }

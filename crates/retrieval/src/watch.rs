@@ -79,8 +79,9 @@ impl Library {
         let (mut said, mut footing) = (None, None);
         while !cancel.is_cancelled() {
             let begun = Instant::now();
-            let touched = eyes.touched().zip(footing.take());
-            match self.survey(collection, paths, touched, &(), cancel).await {
+            let asks = eyes.asks();
+            let touched = eyes.touched().filter(|_| !asks).zip(footing.take());
+            match self.survey(collection, paths, touched, asks, &(), cancel).await {
                 Ok(survey) => {
                     if survey.report.has_changes() {
                         told(Watched::Changed(survey.report));
@@ -124,8 +125,8 @@ struct Eyes {
     gone: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
     has_urls: bool,
-    /// Whether it is time to ask URLs.
-    ask: bool,
+    /// When URLs were asked last.
+    asked: Option<Instant>,
 }
 
 /// What the system told.
@@ -182,14 +183,23 @@ impl Eyes {
             gone: Vec::new(),
             changes,
             has_urls: false,
-            ask: false,
+            asked: None,
         }
+    }
+
+    /// Whether it is time to ask URLs whether they changed.
+    fn asks(&mut self) -> bool {
+        let due = self.asked.is_none_or(|at| at.elapsed() >= ASK_EVERY);
+        if due {
+            self.asked = Some(Instant::now());
+        }
+        due
     }
 
     /// What was touched since this was asked last; `None` where anything may have changed.
     fn touched(&mut self) -> Option<Touched> {
         let News { touched, gone, more } = std::mem::take(&mut *self.news.lock());
-        let clear = !more && self.watcher.is_some() && !std::mem::take(&mut self.ask);
+        let clear = !more && self.watcher.is_some();
         // What happens to a folder happens to what is below it, and those come next in this order.
         let leads = |path: &Path| {
             self.watched
@@ -271,9 +281,10 @@ impl Eyes {
             }
             return;
         }
+        let since = self.asked.map_or(ASK_EVERY, |at| at.elapsed());
         let asked = async {
             if self.has_urls {
-                tokio::time::sleep(ASK_EVERY).await;
+                tokio::time::sleep(ASK_EVERY.saturating_sub(since)).await;
             } else {
                 std::future::pending::<()>().await;
             }
@@ -281,10 +292,7 @@ impl Eyes {
         let ended = Instant::now();
         tokio::select! {
             _ = self.changes.recv() => {}
-            () = asked => {
-                self.ask = true;
-                return;
-            }
+            () = asked => return,
             () = cancel.cancelled() => return,
         }
         let first = Instant::now();

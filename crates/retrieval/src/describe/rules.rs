@@ -69,47 +69,35 @@ type Compiled = (Option<Override>, Rule);
 pub(crate) struct Rules {
     /// Those of the collection, which count most.
     configured: Vec<Compiled>,
-    /// Those of each folder that was looked into.
-    folders: HashMap<PathBuf, Arc<[Compiled]>>,
+    /// Those of each folder that was looked into; `None` where they cannot be read.
+    folders: HashMap<PathBuf, Option<Arc<[Compiled]>>>,
     /// What was said last.
     last: Arc<Ruled>,
     /// The folder of which that holds, whatever a file in it is called.
     alike: Option<String>,
-    /// What is wrong with rules, with where.
+    /// Folders whose rules cannot be read, and why.
     pub(crate) faults: Vec<(PathBuf, String)>,
 }
 
 impl Rules {
-    /// The rules of a collection; patterns begin at `base`.
-    pub(crate) fn new(base: &Path, configured: &[Rule]) -> Self {
-        let mut rules = Self {
-            configured: Vec::new(),
+    /// The rules of a collection; patterns begin at `base`. What is no pattern is said why.
+    pub(crate) fn new(base: &Path, configured: &[Rule]) -> Result<Self, String> {
+        Ok(Self {
+            configured: compiled(base, configured.to_vec())?,
             folders: HashMap::new(),
             last: Arc::default(),
             alike: None,
             faults: Vec::new(),
-        };
-        rules.configured = rules.compiled(base, configured.to_vec(), base);
-        rules
+        })
     }
 
-    fn compiled(&mut self, base: &Path, rules: Vec<Rule>, file: &Path) -> Vec<Compiled> {
-        let mut compiled = Vec::with_capacity(rules.len());
-        for rule in rules {
-            match rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose() {
-                Ok(pattern) => compiled.push((pattern, rule)),
-                Err(reason) => self.faults.push((file.to_owned(), reason)),
-            }
-        }
-        compiled
-    }
-
-    /// What is said of the document `file`, which was found below the folder `root`.
-    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Arc<Ruled> {
+    /// What is said of the document `file`, which was found below the folder `root`. `None` where rules that are there
+    /// cannot be read: they may keep it from somebody.
+    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Option<Arc<Ruled>> {
         // As they were typed: that two paths could mean one folder matters to nobody here.
         let folder = parted(file).map(|(folder, _)| folder);
         if self.alike.is_some() && self.alike.as_deref() == folder {
-            return self.last.clone();
+            return Some(self.last.clone());
         }
         let mut alike = self.configured.iter().all(|(pattern, _)| pattern.is_none());
         let mut folders: Vec<PathBuf> = file
@@ -121,7 +109,7 @@ impl Rules {
         folders.reverse();
         let mut ruled = Ruled::default();
         for folder in folders {
-            for (pattern, rule) in self.folder(&folder).iter() {
+            for (pattern, rule) in self.folder(&folder)?.iter() {
                 alike &= pattern.is_none();
                 apply(&mut ruled, pattern.as_ref(), rule, file);
             }
@@ -130,7 +118,7 @@ impl Rules {
             apply(&mut ruled, pattern.as_ref(), rule, file);
         }
         self.alike = folder.filter(|_| alike).map(str::to_owned);
-        self.shared(ruled)
+        Some(self.shared(ruled))
     }
 
     /// The same as the last one where it says the same.
@@ -142,19 +130,17 @@ impl Rules {
     }
 
     /// The rules in a folder's own file.
-    fn folder(&mut self, folder: &Path) -> Arc<[Compiled]> {
+    fn folder(&mut self, folder: &Path) -> Option<Arc<[Compiled]>> {
         if let Some(known) = self.folders.get(folder) {
             return known.clone();
         }
-        let file = folder.join(META_FILE);
-        let rules = match read(&file) {
-            Ok(rules) => self.compiled(folder, rules, &file),
+        let rules = match read(&folder.join(META_FILE)).and_then(|rules| compiled(folder, rules)) {
+            Ok(rules) => Some(rules.into()),
             Err(reason) => {
-                self.faults.push((file, reason));
-                Vec::new()
+                self.faults.push((folder.to_owned(), reason));
+                None
             }
         };
-        let rules: Arc<[_]> = rules.into();
         self.folders.insert(folder.to_owned(), rules.clone());
         rules
     }
@@ -165,13 +151,13 @@ pub(crate) struct UrlRules(Rules);
 
 impl UrlRules {
     /// The rules of a collection.
-    pub(crate) fn new(configured: &[Rule]) -> Self {
+    pub(crate) fn new(configured: &[Rule]) -> Result<Self, String> {
         let as_path = |rule: &Rule| {
             let matches = rule.matches.as_deref().map(|pattern| pattern.replacen("://", "/", 1));
             Rule { matches, ..rule.clone() }
         };
         let rules: Vec<Rule> = configured.iter().map(as_path).collect();
-        Self(Rules::new(Path::new("/"), &rules))
+        Ok(Self(Rules::new(Path::new("/"), &rules)?))
     }
 
     /// What is said of the document at `url`.
@@ -185,8 +171,19 @@ impl UrlRules {
     }
 }
 
+fn compiled(base: &Path, rules: Vec<Rule>) -> Result<Vec<Compiled>, String> {
+    rules
+        .into_iter()
+        .map(|rule| Ok((rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose()?, rule)))
+        .collect()
+}
+
 fn read(file: &Path) -> Result<Vec<Rule>, String> {
-    let Ok(metadata) = file.metadata() else { return Ok(Vec::new()) };
+    let metadata = match file.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("it cannot be read: {error}")),
+    };
     if metadata.len() > LARGEST {
         return Err("it is larger than 1 MiB".to_owned());
     }

@@ -19,9 +19,11 @@ use hanok_parse::Format;
 use hanok_store::StoreError;
 use hanok_store::documents::{Changes, Known, Origin, Stamp};
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
@@ -34,6 +36,8 @@ pub(super) struct Run<'a> {
     pub(super) shelf: &'a Arc<Shelf>,
     pub(super) settings: Arc<Settings>,
     pub(super) way: Way,
+    /// Whether URLs are asked whether they changed.
+    pub(super) asks_urls: bool,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a Cancel,
 }
@@ -47,6 +51,7 @@ impl Run<'_> {
     ) -> Result<(SyncReport, bool), LibraryError> {
         let mut report = SyncReport { unsupported: found.unsupported, ..SyncReport::default() };
         let mut unseen = found.unseen;
+        let mut settled = unseen.is_empty();
         // Kept until the files in it are read.
         let fetched = self.fetch(&found.urls, &mut comparison, &mut unseen, &mut report).await?;
         let judged_by = self.library.judged_by();
@@ -61,7 +66,6 @@ impl Run<'_> {
 
         let mut follower = Follower::new(self.library.store.clone(), self.shelf.clone());
         let mut queue = Some(queue);
-        let mut settled = unseen.is_empty();
         // What is gone goes last: what moved is found all the while, for a moment in both places.
         let deletes = std::mem::take(&mut changes.deletes);
         let mut ready = Batch { changes, ..Batch::default() };
@@ -101,12 +105,13 @@ impl Run<'_> {
         unseen: &mut Vec<String>,
         report: &mut SyncReport,
     ) -> Result<Option<tempfile::TempDir>, LibraryError> {
-        if urls.is_empty() {
+        if urls.is_empty() || !self.asks_urls {
+            unseen.extend(urls.iter().cloned());
             return Ok(None);
         }
         let path = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(|source| LibraryError::Path { path, source })?;
-        let mut rules = UrlRules::new(&self.settings.metadata);
+        let mut rules = UrlRules::new(&self.settings.metadata).map_err(LibraryError::Rule)?;
         for (at, url) in urls.iter().enumerate() {
             if self.cancel.is_cancelled() {
                 unseen.push(url.clone());
@@ -180,13 +185,26 @@ impl Run<'_> {
                     taken.fetch_add(1, Ordering::Relaxed);
                     let size = usize::try_from(file.stamp.size).unwrap_or(usize::MAX);
                     bytes.fetch_add(size.min(BATCH_BYTES), Ordering::Relaxed);
-                    taker.take(file, known.as_ref(), &mut batch)?;
+                    let path = file.path.clone();
+                    let take = AssertUnwindSafe(|| taker.take(file, known.as_ref(), &mut batch));
+                    // A fault of ours in one document is told of it, and costs no other.
+                    if let Ok(taken) = catch_unwind(take) {
+                        taken?;
+                    } else {
+                        batch.unread = true;
+                        batch
+                            .report
+                            .skipped
+                            .push((path, "reading it failed, which is a fault of Hanok".to_owned()));
+                    }
                 }
             };
             let batches: Vec<Result<Batch, StoreError>> = std::thread::scope(|scope| {
                 let hands: Vec<_> = (1..reader.hands()).map(|_| scope.spawn(work)).collect();
                 let own = work();
-                hands.into_iter().filter_map(|hand| hand.join().ok()).chain([own]).collect()
+                let joined =
+                    |hand: ScopedJoinHandle<'_, _>| hand.join().unwrap_or_else(|panic| resume_unwind(panic));
+                hands.into_iter().map(joined).chain([own]).collect()
             });
             let mut whole = Batch::default();
             for batch in batches {

@@ -157,7 +157,8 @@ async fn documents_are_described_by_themselves_and_by_rules() {
     house.write("bad/_meta.toml", "[[metadata]]\nreader = 3\n");
     house.write("bad/c.md", "Words.");
     let report = house.sync().await;
-    assert_eq!(report.added, 4);
+    // Who may read what is below rules that say nothing is not known.
+    assert_eq!(report.added, 3);
     let [(path, reason)] = &report.skipped[..] else { panic!("{report:?}") };
     assert!(path.ends_with("bad/_meta.toml") && reason.contains("reader"), "{reason}");
 
@@ -171,6 +172,28 @@ async fn documents_are_described_by_themselves_and_by_rules() {
     let b = source(&house, "b.txt").await.summary.meta;
     assert_eq!((b.metadata["language"].as_str(), b.readers), (Some("ko"), vec!["legal".to_owned()]));
     assert!(source(&house, "open.md").await.summary.meta.readers.is_empty());
+    // Nor do documents become everybody's while the file that keeps them is being written.
+    house.write("legal/_meta.toml", "[[metadata]]\nreaders = [\"le");
+    house.write("legal/a.md", "The contract is secret, and longer than it was.");
+    house.write("legal/new.md", "Another contract.");
+    let report = house.sync().await;
+    assert!(!report.has_changes() && report.skipped.len() == 2, "{report:?}");
+    assert_eq!(source(&house, "a.md").await.summary.meta.readers, ["legal"]);
+    assert_eq!(house.files("another contract").await, ["a.md"]);
+    house.write("legal/_meta.toml", "[[metadata]]\nmatch = \"!a\"\nreaders = [\"legal\"]\n");
+    assert!(!house.sync().await.has_changes(), "one rule that is none leaves them all unsaid");
+    std::fs::remove_file(house.docs().join("legal/new.md")).unwrap();
+    house.write(
+        "legal/_meta.toml",
+        "[[metadata]]\nreaders = [\"legal\"]\nset = { team = \"legal\", year = 2024 }\n",
+    );
+    house.write(
+        "legal/a.md",
+        "---\nauthor: Kim\ntrust: trusted\n---\n# A\n\nThe contract ends when the year is over.",
+    );
+    house.sync().await;
+    house.write("bad/_meta.toml", "[[metadata]]\n");
+    assert_eq!(house.sync().await.added, 1);
 
     // Rules of the collection count more than those of a folder; a change needs no new index.
     let rule = Rule {
