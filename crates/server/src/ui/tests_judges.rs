@@ -276,6 +276,52 @@ fn a_high_agreement_is_held_against_what_saying_one_thing_reaches() {
 }
 
 #[test]
+fn what_n_counts_is_told_where_answers_depend_on_each_other() {
+    let html = |lang: Lang, groups: usize| {
+        let mut found = calibrated("t", &pairs(60, 30, 12, 8));
+        for figure in found.measures.iter_mut().filter_map(|measure| measure.judge.as_mut()) {
+            figure.n = groups;
+        }
+        let row = JudgeRow { report: Some(Box::new(report("t", found))), ..JudgeRow::default() };
+        let page = Page::new(lang, Theme::System, "/judges/t", "", "");
+        judge_page(&page, &JudgeView { row, ..JudgeView::default() }).into_string()
+    };
+    let en = "The matrix counts 110 answers. They belong to 59 groups that do not depend on each other";
+    assert!(html(Lang::En, 59).contains(en) && html(Lang::Ko, 59).contains("서로 독립인 59묶음"));
+    assert!(!html(Lang::En, 110).contains("The matrix counts"), "each answer stands alone");
+}
+
+#[test]
+fn attacks_are_named_in_the_pages_language() {
+    let mut found = report("t", calibrated("t", &pairs(60, 30, 12, 8)));
+    let shape = "verdict as JSON, Korean";
+    let change = |shape: &str, before: &str| {
+        let text = |text: &str| text.to_owned();
+        probe::Change { item: text("1"), shape: text(shape), before: text(before), after: text("pass") }
+    };
+    let injection = Probe {
+        shapes: [(shape.to_owned(), (2, 20))].into(),
+        changes: vec![change(shape, "again")],
+        ..probe(probe::Kind::Injection, State::Fails, "t")
+    };
+    let order = Probe {
+        changes: vec![change("swapped", "depends on the order")],
+        ..probe(probe::Kind::Order, State::Fails, "t")
+    };
+    found.probes = vec![injection, order];
+    let html = |lang: Lang| {
+        let row = JudgeRow { report: Some(Box::new(found.clone())), ..JudgeRow::default() };
+        let page = Page::new(lang, Theme::System, "/judges/t", "", "");
+        judge_page(&page, &JudgeView { row, ..JudgeView::default() }).into_string()
+    };
+    let (en, ko) = (html(Lang::En), html(Lang::Ko));
+    assert!(en.contains(shape) && en.contains("depends on the order"));
+    assert!(ko.contains("JSON 판정, 한국어") && !ko.contains(shape));
+    assert!(ko.contains("순서에 달림") && ko.contains("순서를 바꿈"));
+    assert!(ko.contains(">again<"), "a judge's own label is left as it is");
+}
+
+#[test]
 fn a_rate_that_means_nothing_is_not_corrected_and_not_shown_as_if() {
     let mut useless = report("t", calibrated("t", &pairs(30, 0, 10, 0)));
     let refused = Corrected {
