@@ -134,6 +134,9 @@ pub struct About {
     /// Pages of the original that the chunk stands on, from 1, first and last; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<(u32, u32)>,
+    /// BLAKE3 of the chunk's text, in hexadecimal: the same words have the same, wherever they stand.
+    #[serde(default)]
+    pub hash: String,
     /// When the document was taken in, its content as it is.
     #[serde(default)]
     pub indexed_at: Timestamp,

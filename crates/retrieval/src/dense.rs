@@ -261,7 +261,7 @@ impl Run<'_> {
                     continue;
                 }
             }
-            let more = at < self.generation_of_store().await?;
+            let more = at < self.store.documents().generation(self.shelf.id).await?;
             whole |= !more;
             if writer.is_some() || (!more && !self.dense.is_whole(epoch)) {
                 let mut taken = match writer.take() {
@@ -277,11 +277,6 @@ impl Run<'_> {
                 return Ok(true);
             }
         }
-    }
-
-    async fn generation_of_store(&self) -> Result<u64, LibraryError> {
-        let all = self.store.documents().collections().await?;
-        Ok(all.iter().find(|row| row.id == self.shelf.id).map_or(0, |row| row.generation))
     }
 
     /// Hands a piece of the store's history to the writer; `None` when it was cancelled.

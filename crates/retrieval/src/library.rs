@@ -452,16 +452,18 @@ fn hits(ranking: &Ranking, chunks: Vec<Chunk>, limit: usize, per_source: Option<
             let common = hit.end.min(chunk.end) - hit.start.max(chunk.start);
             common * 2 > (hit.end - hit.start).min(chunk.end - chunk.start)
         };
+        let hash = blake3::hash(chunk.text.as_bytes());
         let of_source = || hits.iter().filter(|hit| hit.source_id == chunk.source_id).count();
         if hits.iter().filter(overlaps).any(same)
             || per_source.is_some_and(|most| of_source() >= most)
-            || !said.insert((chunk.source_id, blake3::hash(chunk.text.as_bytes())))
+            || !said.insert((chunk.source_id, hash))
         {
             continue;
         }
         let votes = ranking.votes(found, &chunk.heading, &chunk.text);
         let about = About {
             pages: chunk.pages(),
+            hash: hash.to_hex().to_string(),
             indexed_at: chunk.about.indexed_at,
             trust: chunk.about.trust,
             metadata: chunk.about.metadata.clone(),

@@ -13,7 +13,7 @@ pub(crate) async fn run(effective: Effective, search: Search) -> anyhow::Result<
     let store = wiring::store_to_read(&effective)?;
     let library = Library::open(store, &effective.data.value).await?;
     let collection = search.collection.map_or_else(|| library.default_collection(), CollectionName::from);
-    let _gateway = wiring::equip_to_read(&library, &effective).await?;
+    let _gateway = wiring::equip_to_read(&library, &effective, &collection).await?;
     let mut query = SearchQuery::new(search.query, collection, search.top_k.clamp(1, 1000));
     query.filter = search.filter;
     query.legs = search.legs.map(wiring::legs);

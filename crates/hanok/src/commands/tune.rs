@@ -28,7 +28,7 @@ pub(crate) async fn run(effective: Effective, command: Tune) -> anyhow::Result<E
     }
     let questions = questions(&command.queries)?;
     must_be_whole(&effective, &library, &collection).await?;
-    let gateway = wiring::equip_to_read(&library, &effective).await?;
+    let gateway = wiring::equip_to_read(&library, &effective, &collection).await?;
     let reranker = match &command.reranker {
         None => None,
         Some(name) => {

@@ -57,32 +57,26 @@ impl Equipper {
             }
         }
         for collection in self.library.collections() {
-            if let Err(error) = models.serve_former(&self.library, &collection.name).await {
-                tracing::warn!(
-                    collection = %collection.name,
-                    error = format!("{error:#}"),
-                    "words serve until there are new vectors: the embedder before cannot be opened"
-                );
-            }
+            models.serve_former_of(&self.library, &collection.name).await;
         }
         failed
     }
 }
 
-/// Equips a library for a command that only reads; gives the gateway to the providers of the configuration, which the
+/// Equips a collection for a command that only reads; gives the gateway to the providers of the configuration, which the
 /// models of theirs are reached by as long as it is held. What goes through it is not recorded.
 pub(crate) async fn equip_to_read(
     library: &Arc<Library>,
     effective: &Effective,
+    collection: &CollectionName,
 ) -> anyhow::Result<Arc<Gateway>> {
     let gateway = Arc::new(Gateway::new(super::provider_routes(effective)?));
     let held: Weak<Gateway> = Arc::downgrade(&gateway);
-    let equipper = Equipper::new(library.clone(), held);
-    let wish = equipper.expect(effective);
-    match equipper.equip(effective, wish).await.into_iter().next() {
-        Some(error) => Err(error),
-        None => Ok(gateway),
-    }
+    let models = Models { effective, gateway: held };
+    let named = effective.config.collections.contains_key(collection.as_str());
+    equip_one(library, &models, Some(collection).filter(|_| named)).await?;
+    models.serve_former_of(library, collection).await;
+    Ok(gateway)
 }
 
 /// A reranker by its name in the configuration.
@@ -204,7 +198,17 @@ impl Models<'_> {
         Arc::new(ProviderEmbedder::new(self.gateway.clone(), ModelName::from(name), None))
     }
 
-    /// Has a collection that waits for new vectors searched by those of the embedder before.
+    /// Has a collection that waits for new vectors searched by those of the embedder before, where it can be opened.
+    async fn serve_former_of(&self, library: &Library, name: &CollectionName) {
+        if let Err(error) = self.serve_former(library, name).await {
+            tracing::warn!(
+                collection = %name,
+                error = format!("{error:#}"),
+                "words serve until there are new vectors: the embedder before cannot be opened"
+            );
+        }
+    }
+
     async fn serve_former(&self, library: &Library, name: &CollectionName) -> anyhow::Result<()> {
         let Some(former) = library.former(name).await? else { return Ok(()) };
         let folder = PathBuf::from(&former.from);

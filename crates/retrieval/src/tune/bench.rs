@@ -12,8 +12,8 @@ use crate::settings::Settings;
 use crate::sync::{Cancel, cut_again, source_id};
 use crate::way::Way;
 use hanok_base::{
-    BoxError, BoxFuture, CallContext, CollectionName, EmbedKind, Embedder, ProviderError, ProviderErrorKind,
-    Retriever as _, SearchQuery, SourceId,
+    BoxError, BoxFuture, CallContext, CollectionName, EmbedKind, Embedder, LeftOut, ProviderError,
+    ProviderErrorKind, Retriever as _, SearchQuery, SourceId,
 };
 use hanok_store::documents::Changes;
 use hanok_store::{Options, Store};
@@ -39,6 +39,8 @@ pub(super) struct Bench<'a> {
     made: Made,
     tell: &'a (dyn Fn(&str) + Send + Sync),
     copies: Option<Copies>,
+    /// How many questions were ranked without something that was to take part, and why the last one was.
+    pub(super) failed: Option<(usize, LeftOut)>,
 }
 
 /// Copies of the collection in a temporary folder, one for each way to make it. They share one store, so that a text that
@@ -58,7 +60,7 @@ impl<'a> Bench<'a> {
     ) -> Self {
         let settings = library.settings(collection).unwrap_or_default();
         let made = (settings.chunking.clone(), settings.keep_endings);
-        Self { library, collection, made, tell, copies: None }
+        Self { library, collection, made, tell, copies: None, failed: None }
     }
 
     /// What is in use.
@@ -78,10 +80,10 @@ impl<'a> Bench<'a> {
         questions: &[&Question],
     ) -> Result<Vec<f64>, LibraryError> {
         if made(setup) == self.made {
-            return measured(self.library, self.collection, setup, questions).await;
+            return measured(self.library, self.collection, setup, questions, &mut self.failed).await;
         }
         let (copies, name) = self.copy(setup).await?;
-        measured(&copies, &name, setup, questions).await
+        measured(&copies, &name, setup, questions, &mut self.failed).await
     }
 
     /// The collection cut in another way, made where it was not yet.
@@ -229,6 +231,7 @@ async fn measured(
     collection: &CollectionName,
     setup: &Setup,
     questions: &[&Question],
+    failed: &mut Option<(usize, LeftOut)>,
 ) -> Result<Vec<f64>, LibraryError> {
     let equipment = &setup.equipment;
     let shelf = library.ensure_shelf(collection).await?;
@@ -241,7 +244,7 @@ async fn measured(
         let best = if equipment.reranker.is_none() {
             best_sources(&library.store, &shelf, equipment, &question.query).await?
         } else {
-            hits_of(library, collection, &question.query).await?
+            hits_of(library, collection, &question.query, failed).await?
         };
         scores.push(judge(&best, &gains, &HashMap::new()).ndcg_at_10);
     }
@@ -252,10 +255,17 @@ async fn hits_of(
     library: &Library,
     collection: &CollectionName,
     query: &str,
+    failed: &mut Option<(usize, LeftOut)>,
 ) -> Result<Vec<SourceId>, LibraryError> {
     let query = SearchQuery::new(query, collection.clone(), 50);
     let found = match library.search(&CallContext::unrecorded(), &query).await {
-        Ok(found) => found.hits,
+        Ok(found) => {
+            if let Some(what) = found.left_out.into_iter().find(|what| what.leg == "rerank") {
+                let times = failed.as_ref().map_or(0, |(times, _)| *times);
+                *failed = Some((times + 1, what));
+            }
+            found.hits
+        }
         Err(hanok_base::RetrievalError::EmptyQuery(_)) => Vec::new(),
         Err(error) => return Err(LibraryError::Worker(error.into())),
     };

@@ -184,6 +184,11 @@ async fn tried(
         }
     }
     report.tried.extend(refused);
+    // What failed was measured as if it were not there, and is not to be taken for useless.
+    report.left_out.extend(bench.failed.take().map(|(times, what)| LeftOut {
+        change: what.leg,
+        reason: format!("it failed on {times} rankings, which were measured without it: {}", what.reason),
+    }));
     Ok(report)
 }
 

@@ -1,7 +1,7 @@
 //! Changes to a collection are adopted where held-out questions prove them, and nowhere else.
 
 use crate::house::{House, docs};
-use hanok_base::{BoxFuture, CallContext, EmbedKind, Embedder, ProviderError};
+use hanok_base::{BoxFuture, CallContext, EmbedKind, Embedder, ProviderError, ProviderErrorKind, Reranker};
 use hanok_retrieval::{
     Cancel, Chunker, Chunking, Equipment, Fusion, Kind, Member, Question, Settings, TuneReport, tune,
 };
@@ -168,4 +168,36 @@ async fn a_cut_by_meaning_is_tried_where_it_is_asked_for() {
     assert!(*embedder.0.lock() - given >= 40 * 8, "{}", *embedder.0.lock() - given);
     let (report, _) = tuned(&house, &[Kind::Fusion]).await;
     assert!(report.left_out.is_empty(), "cuts were not asked for: {report:?}");
+}
+
+/// Fails, whatever it is asked.
+struct Broken;
+
+impl Reranker for Broken {
+    fn id(&self) -> &'static str {
+        "broken"
+    }
+    fn rerank<'a>(
+        &'a self,
+        _: &'a CallContext,
+        _: &'a str,
+        _: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<Vec<f32>, ProviderError>> {
+        Box::pin(async {
+            Err(ProviderError::new(ProviderErrorKind::Overloaded, &"p".into(), "out of order"))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_reranker_that_fails_is_not_taken_for_a_useless_one() {
+    let house = House::new().await;
+    write(&house);
+    house.sync().await;
+    let questions = questions(&house).await;
+    let broken = Some(("broken".to_owned(), Arc::new(Broken) as Arc<dyn Reranker>));
+    let report = tune(&house.library, &docs(), &questions, broken, &[Kind::Rerank], &|_| {}).await.unwrap();
+    let said = report.left_out.iter().find(|out| out.change == "rerank").unwrap();
+    assert!(said.reason.contains("out of order"), "{said:?}");
+    assert!(report.adopted.is_empty(), "{report:?}");
 }
