@@ -109,7 +109,7 @@ pub(crate) async fn ranked(
     // What counts nothing is not asked.
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
-        return Err(RetrievalError::NoVectors(without_vectors(&equipment.readiness)));
+        return Err(without_vectors(&equipment.readiness));
     }
     let depth = if dense.is_some() && wanted == Legs::Hybrid { limit.max(DEPTH) } else { limit };
     let (words, vectors) = tokio::join!(
@@ -166,13 +166,18 @@ pub(crate) async fn ranked(
 }
 
 /// Why a collection cannot be searched by vectors, and what to do.
-fn without_vectors(readiness: &Readiness) -> String {
+fn without_vectors(readiness: &Readiness) -> RetrievalError {
     match readiness {
-        Readiness::Ready => "this collection has no vectors: give it an embedder and index it".to_owned(),
-        Readiness::Opening => {
-            "this collection's embedder is being opened: ask again, or search by words".to_owned()
+        Readiness::Ready => RetrievalError::NoVectors(
+            "this collection has no vectors: give it an embedder and index it".to_owned(),
+        ),
+        Readiness::Opening => RetrievalError::NoVectors(
+            "this collection's embedder is being opened: ask again, or search by words".to_owned(),
+        ),
+        // Where it is looked for is none of the client's.
+        Readiness::Failed(reason) => {
+            RetrievalError::Failed(format!("this collection's embedder cannot be opened: {reason}").into())
         }
-        Readiness::Failed(reason) => format!("this collection's embedder cannot be opened: {reason}"),
     }
 }
 

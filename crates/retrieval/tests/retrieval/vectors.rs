@@ -255,8 +255,12 @@ async fn words_serve_while_an_embedder_is_opened_and_where_it_cannot_be() {
         let found = search(&house.library, "gadget7").await;
         assert_eq!(legs_of(&found.hits[0]), ["bm25"]);
         let error = house.library.search(&CallContext::unrecorded(), &dense).await.unwrap_err();
-        let RetrievalError::Failed(reason) = error else { panic!("{error:?}") };
-        assert!(reason.to_string().contains(says), "{reason}");
+        let reason = match error {
+            RetrievalError::NoVectors(reason) => reason,
+            RetrievalError::Failed(source) => source.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(reason.contains(says), "{reason}");
     }
     let embedder = Words::new("words", false);
     equip(&house.library, embedder.clone()).await;
