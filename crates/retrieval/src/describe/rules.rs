@@ -13,6 +13,12 @@ pub(crate) const META_FILE: &str = "_meta.toml";
 /// Bytes of it that are read.
 const LARGEST: u64 = 1 << 20;
 
+/// Who may find documents whose rules cannot be read: nobody but those who may read all. No key is called so.
+const NOBODY: &str = "nobody (the rules have a mistake)";
+
+/// What is told of that.
+const UNTIL: &str = "until it is mended, only admins find what is below";
+
 /// What is said of the documents that a pattern matches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +103,11 @@ impl Rules {
         for rule in rules {
             match rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose() {
                 Ok(pattern) => compiled.push((pattern, rule)),
-                Err(reason) => self.faults.push((file.to_owned(), reason)),
+                Err(reason) => {
+                    self.faults.push((file.to_owned(), reason));
+                    // Which documents it would have closed is not known.
+                    compiled.extend(rule.readers.map(|_| closed()));
+                }
             }
         }
         compiled
@@ -149,8 +159,8 @@ impl Rules {
         let rules = match read(&file) {
             Ok(rules) => self.compiled(folder, rules, &file),
             Err(reason) => {
-                self.faults.push((file, reason));
-                Vec::new()
+                self.faults.push((file, format!("{reason}; {UNTIL}")));
+                vec![closed()]
             }
         };
         let rules: Arc<[_]> = rules.into();
@@ -184,8 +194,19 @@ impl UrlRules {
     }
 }
 
+/// The rule in place of one that cannot be read.
+fn closed() -> Compiled {
+    (None, Rule { readers: Some(vec![NOBODY.to_owned()]), ..Rule::default() })
+}
+
 fn read(file: &Path) -> Result<Vec<Rule>, String> {
-    let Ok(metadata) = file.metadata() else { return Ok(Vec::new()) };
+    let metadata = match file.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.is_symlink() => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(format!("it cannot be read: {error}")),
+    };
     if metadata.len() > LARGEST {
         return Err("it is larger than 1 MiB".to_owned());
     }

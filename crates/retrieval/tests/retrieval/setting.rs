@@ -1,7 +1,7 @@
 //! How a collection is set: what changes with its settings, and what of a document is told with its hits.
 
 use crate::house::{House, docs};
-use hanok_base::{SourceId, Trust};
+use hanok_base::{CallContext, Readers, Retriever as _, SearchQuery, SourceId, Trust};
 use hanok_retrieval::{Cancel, Chunker, Chunking, Library, LibraryError, Parents, Rule, Settings};
 use hanok_store::documents::{Origin, Source};
 use serde_json::json;
@@ -211,4 +211,42 @@ async fn of_a_repository_what_is_tracked_is_taken() {
     let bare = tracked(house.folder.path().join("data"));
     let refused = Library::sync(&house.library, &docs(), &[bare], &(), &Cancel::default()).await.unwrap_err();
     assert!(refused.to_string().contains("not in a git repository"), "{refused}");
+}
+
+#[tokio::test]
+async fn rules_with_a_mistake_open_nothing() {
+    let house = House::new().await;
+    house.write("pay/a.md", "The pay is high.");
+    house.write("pay/deep/b.md", "The pay is low.");
+    house.write("open.md", "All is open.");
+    let readers_after = async |rules: &str| {
+        house.write("pay/_meta.toml", rules);
+        let report = house.sync().await;
+        assert!(source(&house, "open.md").await.summary.meta.readers.is_empty());
+        let [a, b] = [source(&house, "a.md").await, source(&house, "b.md").await];
+        assert_eq!(a.summary.meta.readers, b.summary.meta.readers, "{rules}");
+        (a.summary.meta.readers, report.skipped.len())
+    };
+    let found_by = async |reader: &str| {
+        let readers = Readers::Of(vec![reader.to_owned()]);
+        let query = SearchQuery { readers, ..SearchQuery::new("pay", docs(), 5) };
+        house.library.search(&CallContext::unrecorded(), &query).await.unwrap().hits.len()
+    };
+    assert_eq!(readers_after("[[metadata]]\nreaders = [\"hr\"]\n").await, (vec!["hr".to_owned()], 0));
+    assert_eq!((found_by("hr").await, found_by("web").await), (2, 0));
+    for mistake in [
+        "[[metadata]\nreaders = [\"hr\"]\n",
+        "[[metadata]]\nreaders = \"hr\"\n",
+        "[[metadata]]\nreader = [\"hr\"]\n",
+        "[[metadata]]\nmatch = \"[\"\nreaders = [\"hr\"]\n",
+        "",
+    ] {
+        let (readers, skipped) = readers_after(mistake).await;
+        assert_eq!((readers.len(), skipped), (1, 1), "{mistake}: {readers:?}");
+        assert_eq!((found_by("hr").await, found_by("web").await), (0, 0), "{mistake}");
+    }
+    // A pattern with a mistake closes only where its rule would have.
+    let other = "[[metadata]]\nmatch = \"[\"\nset = { a = 1 }\n";
+    assert_eq!(readers_after(other).await, (Vec::new(), 1));
+    assert_eq!(found_by("web").await, 2);
 }
