@@ -13,8 +13,8 @@ use std::net::IpAddr;
 pub struct Egress {
     /// `None` for any.
     hosts: Option<Vec<Allowed>>,
-    /// Bare hosts whose address may be any.
-    private: Vec<String>,
+    /// Hosts whose address may be any.
+    private: Vec<Allowed>,
     refuse_private: bool,
 }
 
@@ -40,7 +40,7 @@ impl Egress {
         // Who writes an inner address, or `localhost`, means it. A name that happens to resolve to one may
         // have been made to.
         if ip(&host).is_some() || is_loopback(&host) {
-            self.private.push(host.clone());
+            self.private.push(Allowed { host: host.clone(), port });
         }
         if let Some(hosts) = &mut self.hosts {
             hosts.push(Allowed { host, port });
@@ -56,9 +56,10 @@ impl Egress {
         self
     }
 
-    /// This one too, whatever its name resolves to.
+    /// This one too, whatever its name resolves to; where it is named with a port, at that port only.
     pub fn allow_private(mut self, host: &str) -> Result<Self, NetError> {
-        self.private.push(parsed(host)?.0);
+        let (bare, port) = parsed(host)?;
+        self.private.push(Allowed { host: bare, port });
         self.allow(host)
     }
 
@@ -74,6 +75,11 @@ impl Egress {
         if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(matches)) {
             return refused("it is not among the allowed hosts");
         }
+        // What its name resolves to is seen where the port is not.
+        let mut named = self.private.iter().filter(|private| private.host == url.bare_host()).peekable();
+        if self.refuse_private && named.peek().is_some() && !named.any(matches) {
+            return refused("it was named as allowed at another port");
+        }
         match url.ip().and_then(|ip| self.refusal(url.bare_host(), ip)) {
             Some(why) => refused(&why),
             None => Ok(()),
@@ -86,7 +92,7 @@ impl Egress {
             return None;
         }
         let kind = not_public(ip)?;
-        let named = self.private.iter().any(|private| private == host);
+        let named = self.private.iter().any(|private| private.host == host);
         (!named).then(|| format!("{ip} is {kind} address, and it was not named as allowed"))
     }
 }
@@ -144,7 +150,12 @@ mod tests {
         check(&public, "http://127.0.0.1:9100/", Some("127.0.0.1 is a loopback address"));
         check(&public, "http://169.254.169.254/", Some("a link-local address"));
         check(&public, "http://[::ffff:10.0.0.1]/", Some("a private address"));
-        check(&public.clone().allow("127.0.0.1:1").unwrap(), "http://127.0.0.1:9100/", None);
+        let other = public.clone().allow("127.0.0.1:1").unwrap().allow_private("wiki.lan:8080").unwrap();
+        check(&other, "http://127.0.0.1:1/", None);
+        check(&other, "http://127.0.0.1:9100/", Some("at another port"));
+        check(&other, "http://wiki.lan:8080/", None);
+        check(&other, "http://wiki.lan/", Some("at another port"));
+        check(&other.allow_private("wiki.lan").unwrap(), "http://wiki.lan/", None);
         let some = Egress::only(["127.0.0.1", "api.example.com"]).unwrap().refuse_private();
         check(&some, "http://127.0.0.1/", None);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();

@@ -14,9 +14,6 @@ pub enum LibraryError {
     /// A pattern to index matches no document.
     #[error("no document matches {}", .0.display())]
     NothingMatches(PathBuf),
-    /// A rule of the collection's own cannot be followed: without it, it is not known who may read what.
-    #[error("a rule of the collection's metadata cannot be followed: {0}")]
-    Rule(String),
     /// A pattern to index is none.
     #[error("{} is not a pattern: {reason}", path.display())]
     Pattern {

@@ -21,7 +21,7 @@ pub(crate) fn conditions(filter: &str, readers: &Readers) -> Result<Option<Sourc
 }
 
 /// Most conditions of a filter, alternatives counted each: what the store takes in one question.
-const MOST: usize = 500;
+const MOST: usize = 200;
 /// Most bytes of a value.
 const LONGEST: usize = 4096;
 
@@ -200,7 +200,7 @@ mod tests {
             ("team:", 1, "has no value"),
             ("year>soon", 1, "is no number"),
             ("-", 1, "is no condition"),
-            (&"a:b ".repeat(MOST + 1), 4 * MOST + 1, "more than 500 conditions"),
+            (&"a:b ".repeat(MOST + 1), 4 * MOST + 1, "more than 200 conditions"),
             (&format!("a:{}", "b".repeat(LONGEST + 1)), 1, "too long"),
         ] {
             let (found, problem) = parse(filter).unwrap_err();

@@ -65,7 +65,8 @@ impl Library {
     }
 
     /// Removes the document of one of these names, or all documents below a folder of one of them; gives their paths.
-    /// A name is that of a list, or a path of this machine.
+    /// A name is that of a list, or a path of this machine; an empty one, as of a variable that is not set, names
+    /// nothing.
     pub async fn remove_named(
         &self,
         collection: &CollectionName,
@@ -73,6 +74,7 @@ impl Library {
     ) -> Result<Vec<String>, LibraryError> {
         let Some(shelf) = self.shelf(collection) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
+        let names: Vec<&str> = names.iter().copied().filter(|name| !name.trim().is_empty()).collect();
         // The name of a list comes first: it is no path where it is a URL, or from another folder.
         let told = names.iter().map(|name| name.trim_end_matches('/').to_owned());
         let placed = names.iter().flat_map(|name| self.names.all_of(Path::new(name)));

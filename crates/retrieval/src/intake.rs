@@ -59,6 +59,7 @@ impl Library {
         }
         self.keep(&shelf, |kept| settings.put(kept)).await?;
         *shelf.settings.write() = Arc::new(settings);
+        shelf.resettled.notify_one();
         Ok(())
     }
 

@@ -101,7 +101,10 @@ pub(crate) async fn ranked(
     let wanted = legs.or(usual).unwrap_or(Legs::Hybrid);
     // Till they can be asked again, or at all, words are searched alone.
     let unready = serving.is_none() && wanted != Legs::Bm25 && equipment.readiness != Readiness::Ready;
-    let mut left_out = unready.then(|| without_vectors(&equipment.readiness));
+    let mut left_out = unready.then(|| match without_vectors(&equipment.readiness) {
+        RetrievalError::NoVectors(reason) => reason,
+        _ => "this collection's embedder cannot be opened".to_owned(),
+    });
     let dense = serving.filter(|_| wanted != Legs::Bm25);
     let trial = dense.as_ref().and_then(|dense| dense.trial.read().clone());
     let mut weight = match (&dense, wanted) {
@@ -116,7 +119,7 @@ pub(crate) async fn ranked(
     }
     let dense = dense.filter(|_| weight > 0.0);
     if dense.is_none() && wanted == Legs::Dense {
-        return Err(RetrievalError::NoVectors(without_vectors(&equipment.readiness)));
+        return Err(without_vectors(&equipment.readiness));
     }
     let depth = if dense.is_some() && wanted == Legs::Hybrid { limit.max(DEPTH) } else { limit };
     let (words, vectors) = tokio::join!(
@@ -175,13 +178,18 @@ pub(crate) async fn ranked(
 }
 
 /// Why a collection cannot be searched by vectors, and what to do.
-fn without_vectors(readiness: &Readiness) -> String {
+fn without_vectors(readiness: &Readiness) -> RetrievalError {
     match readiness {
-        Readiness::Ready => "this collection has no vectors: give it an embedder and index it".to_owned(),
-        Readiness::Opening => {
-            "this collection's embedder is being opened: ask again, or search by words".to_owned()
+        Readiness::Ready => RetrievalError::NoVectors(
+            "this collection has no vectors: give it an embedder and index it".to_owned(),
+        ),
+        Readiness::Opening => RetrievalError::NoVectors(
+            "this collection's embedder is being opened: ask again, or search by words".to_owned(),
+        ),
+        // Where it is looked for is none of the client's.
+        Readiness::Failed(reason) => {
+            RetrievalError::Failed(format!("this collection's embedder cannot be opened: {reason}").into())
         }
-        Readiness::Failed(reason) => format!("this collection's embedder cannot be opened: {reason}"),
     }
 }
 

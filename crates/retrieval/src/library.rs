@@ -68,6 +68,8 @@ pub(crate) struct Shelf {
     pub(crate) indexed: AtomicU64,
     pub(crate) indexing: AtomicBool,
     pub(crate) settings: RwLock<Arc<Settings>>,
+    /// Told when they change, for whoever follows the collection's files.
+    pub(crate) resettled: tokio::sync::Notify,
     /// Held while what is kept with the collection is changed.
     pub(crate) keeping: tokio::sync::Mutex<()>,
 }
@@ -240,6 +242,7 @@ impl Library {
             indexed: AtomicU64::new(0),
             indexing: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(settings)),
+            resettled: tokio::sync::Notify::new(),
             keeping: tokio::sync::Mutex::default(),
         };
         if let Some(generation) = shelf.generation_asked() {

@@ -132,7 +132,7 @@ impl Search<'_> {
             let glob = pattern.map(|pattern| matcher(root, &base, &pattern)).transpose()?;
             let real = real(root, &base)?;
             let before = found.matched;
-            let mut looking = Looking::at(&base, self, Origin::File)?;
+            let mut looking = Looking::at(&base, self, Origin::File);
             self.walk(&mut looking, &base, &real, glob.as_ref(), &mut found, shown);
             looking.faults(&mut found);
             // Of some files none need match.
@@ -204,7 +204,7 @@ impl Search<'_> {
         let bad = |reason| LibraryError::Pattern { path: path.to_owned(), reason };
         let files = repository.tracked().map_err(bad)?;
         found.folders.insert(repository.folder.clone());
-        let mut looking = Looking::at(path, self, Origin::Git)?;
+        let mut looking = Looking::at(path, self, Origin::Git);
         for file in files {
             if (self.cancelled)() {
                 break;
@@ -243,11 +243,11 @@ fn real(root: &Path, base: &Path) -> Result<PathBuf, LibraryError> {
 }
 
 impl<'a> Looking<'a> {
-    fn at(root: &Path, search: &Search<'a>, origin: Origin) -> Result<Self, LibraryError> {
+    fn at(root: &Path, search: &Search<'a>, origin: Origin) -> Self {
         // A file's rules are those of its folder.
         let base = if root.is_dir() { root } else { root.parent().unwrap_or(root) }.to_owned();
-        let rules = Rules::new(&base, search.rules).map_err(LibraryError::Rule)?;
-        Ok(Self { names: search.names, rules, base, origin, named: None })
+        let rules = Rules::new(&base, search.rules);
+        Self { names: search.names, rules, base, origin, named: None }
     }
 
     /// What a file is called: what another one in its folder is, but for the end.
@@ -264,11 +264,8 @@ impl<'a> Looking<'a> {
     }
 
     fn faults(self, found: &mut Found) {
-        for (folder, reason) in self.rules.faults {
-            let reason =
-                format!("what is in its folder is left as it was, as its rules say nothing: {reason}");
-            found.skipped.push((self.names.of(&folder.join(META_FILE)), reason));
-            found.unseen.push(self.names.of(&folder));
+        for (file, reason) in self.rules.faults {
+            found.skipped.push((self.names.of(&file), format!("a rule has a mistake: {reason}")));
         }
     }
 }
@@ -314,8 +311,7 @@ fn consider(looking: &mut Looking<'_>, file: &Path, is_root: bool, found: &mut F
     let metadata = if is_root { std::fs::metadata(file) } else { file.symlink_metadata() };
     match metadata {
         Ok(metadata) if metadata.is_file() => {
-            // Without its rules it is not known who may read it: told of by `Looking::faults`.
-            let Some(ruled) = looking.rules.of(&looking.base, file) else { return };
+            let ruled = looking.rules.of(&looking.base, file);
             let (stamp, origin) = (stamp(&metadata), looking.origin);
             shown(&Candidate { path: &path, file, stamp, origin, ruled: &ruled, validator: None });
         }

@@ -238,7 +238,11 @@ impl<'a> Passage<'a> {
         if numbers(claim).any(|number| !self.numbers().contains(&number)) {
             return Err("the passage does not hold its numbers");
         }
-        let claimed = Bag::of(claim);
+        let claimed = Bag::saying(claim);
+        // What says nothing is said by everything.
+        if claimed.len() == 0 {
+            return Err(UNSAID);
+        }
         let best = self
             .units()
             .iter()
@@ -255,7 +259,7 @@ impl<'a> Passage<'a> {
             let bag = |(_, span): (_, Range<usize>)| {
                 let text =
                     self.hit.text.get(span.start.checked_sub(self.hit.start)?..span.end - self.hit.start)?;
-                Some((span, Bag::of(text)))
+                Some((span, Bag::saying(text)))
             };
             all.filter_map(bag).collect()
         })
@@ -438,6 +442,10 @@ mod tests {
         check("It costs 1200 won each day [1].", &["It costs 1,200 won “each day”."], "");
         check("Pigs can fly over mountains [1].", &[], "does not say");
         check("Pigs can fly over mountains [7].", &[], "names no passage");
+        // Words that say nothing rest on nothing.
+        check("And so it is, of the, in [1].", &[], "does not say");
+        check("The moon is made of cheese and it is in a box [1].", &[], "does not say");
+        check("a 1 b 2 c [1].", &[], "does not say");
         // Markers within a sentence are no numbers of it.
         check("The sky is blue [12] at noon [1].", &["The sky is blue at noon."], "names no passage");
     }

@@ -4,9 +4,10 @@
 //! be watched, it is looked at from time to time instead.
 
 use crate::error::LibraryError;
-use crate::library::Library;
-use crate::sync::{Cancel, Ground, SyncReport};
+use crate::library::{Library, Shelf};
+use crate::sync::{Cancel, Ground, Survey, SyncReport};
 use crate::touched::Touched;
+use futures_util::FutureExt as _;
 use hanok_base::CollectionName;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -24,6 +25,8 @@ const QUIET: Duration = Duration::from_millis(200);
 const AT_MOST: Duration = Duration::from_secs(2);
 /// How often is looked where nothing tells of changes.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// When a run that failed is tried again; each failure more doubles it, up to 64 times.
+const RETRY: Duration = Duration::from_secs(2);
 /// How often URLs are asked whether they changed.
 const ASK_EVERY: Duration = Duration::from_hours(1);
 /// Of the time between two runs, how much one may take: a part in so many.
@@ -61,7 +64,7 @@ pub enum Watched {
     },
     /// Something changed and was followed.
     Changed(SyncReport),
-    /// A run failed; the next change, or look, is another try.
+    /// A run failed; it is tried again soon, then ever less often, and at the next change.
     Failed(LibraryError),
 }
 
@@ -77,22 +80,39 @@ impl Library {
     ) {
         let mut eyes = Eyes::open();
         let (mut said, mut footing) = (None, None);
+        let mut failures: u32 = 0;
+        let mut skipped: Option<BTreeSet<(String, String)>> = None;
         while !cancel.is_cancelled() {
             let begun = Instant::now();
+            let shelf = self.shelf(collection);
+            // What was set until now holds for this run.
+            let _said = resettled(shelf.as_deref()).now_or_never();
             let asks = eyes.asks();
             let touched = eyes.touched().filter(|_| !asks).zip(footing.take());
             match self.survey(collection, paths, touched, asks, &(), cancel).await {
-                Ok(survey) => {
-                    if survey.report.has_changes() {
-                        told(Watched::Changed(survey.report));
+                Ok(Survey { report, ground, footing: left }) => {
+                    failures = 0;
+                    // What is not taken any more, such as rules with a mistake, is news, too.
+                    let known = skipped.as_ref();
+                    let has_news =
+                        known.is_some_and(|known| report.skipped.iter().any(|file| !known.contains(file)));
+                    if ground.is_some() {
+                        skipped = None;
+                    }
+                    skipped.get_or_insert_default().extend(report.skipped.iter().cloned());
+                    if report.has_changes() || has_news {
+                        told(Watched::Changed(report));
                     }
                     // What changed in a folder before it was watched is seen by going once more.
-                    if !cancel.is_cancelled() && survey.ground.is_some_and(|ground| eyes.look_at(&ground)) {
+                    if !cancel.is_cancelled() && ground.is_some_and(|ground| eyes.look_at(&ground)) {
                         continue;
                     }
-                    footing = survey.footing;
+                    footing = left;
                 }
-                Err(error) => told(Watched::Failed(error)),
+                Err(error) => {
+                    failures += 1;
+                    told(Watched::Failed(error));
+                }
             }
             let state = eyes.state();
             if said != Some(std::mem::discriminant(&state)) {
@@ -102,9 +122,28 @@ impl Library {
                     State::Looking(reason) => Watched::Looking { reason, every: LOOK_EVERY },
                 });
             }
-            eyes.wait(begun.elapsed(), cancel).await;
+            tokio::select! {
+                () = eyes.wait(begun.elapsed(), cancel) => {}
+                // Nothing tells that a disk has room again, or that a folder is back.
+                () = tokio::time::sleep(after(failures)), if failures > 0 => {}
+                // Rules say who may read: they do not wait for a file to change.
+                () = resettled(shelf.as_deref()) => {}
+            }
         }
     }
+}
+
+/// Until a collection's settings are others.
+async fn resettled(shelf: Option<&Shelf>) {
+    match shelf {
+        Some(shelf) => shelf.resettled.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long after so many failures in a row another try is made.
+fn after(failures: u32) -> Duration {
+    RETRY.saturating_mul(1 << failures.saturating_sub(1).min(6))
 }
 
 /// How changes are noticed now.

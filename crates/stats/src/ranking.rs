@@ -41,7 +41,9 @@ pub fn average_precision(ranked: &[f64], relevant: usize) -> f64 {
         return 0.0;
     }
     let at_hits = ranked.iter().enumerate().filter(|(_, gain)| **gain > 0.0);
-    let sum: f64 = at_hits.enumerate().map(|(found, (rank, _))| float(found + 1) / float(rank + 1)).sum();
+    // A sum of nothing would be -0.
+    let sum =
+        at_hits.enumerate().fold(0.0, |sum, (found, (rank, _))| sum + float(found + 1) / float(rank + 1));
     sum / float(relevant)
 }
 
@@ -102,6 +104,7 @@ mod tests {
         // Manning, Raghavan, Schütze: precisions 1, 2/3, 3/5 at the relevant ranks 1, 3, 5 of 4 relevant.
         check(average_precision(&[1.0, 0.0, 1.0, 0.0, 1.0], 4), (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 4.0);
         check(average_precision(&[0.0], 1), 0.0);
+        assert!(average_precision(&[0.0], 1).is_sign_positive(), "it is shown as it is");
         check(average_precision(&[], 0), 0.0);
     }
 }

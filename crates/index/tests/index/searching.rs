@@ -372,3 +372,21 @@ fn what_is_no_longer_wanted_is_let_go() {
         ((0, 1), Some("part"), false)
     );
 }
+
+#[test]
+fn a_long_question_costs_its_length() {
+    use std::fmt::Write as _;
+    let (dir, begun) = (tempfile::tempdir().unwrap(), std::time::Instant::now());
+    let mut question = String::new();
+    for word in 0..300_000 {
+        write!(question, "w{word} ").unwrap();
+    }
+    let index = filled(dir.path(), &HashMap::from([(1, "w7 and w9 again".to_owned())]), 1);
+    let terms = index.terms_of(&format!("{question} w7")).unwrap();
+    assert_eq!(terms.iter().count(), 300_000);
+    assert!(terms.iter().all(|(term, weight)| (weight > 1.0) == (term == "w7")));
+    assert_eq!(index.search(&terms, 3).unwrap().len(), 1);
+    assert_eq!(Terms::of(&question).iter().count(), 300_000);
+    // With each word looked for among all before it, this took a quarter of an hour.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}

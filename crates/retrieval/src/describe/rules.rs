@@ -14,6 +14,12 @@ pub(crate) const META_FILE: &str = "_meta.toml";
 /// Bytes of it that are read.
 const LARGEST: u64 = 1 << 20;
 
+/// Who may find documents whose rules cannot be read: nobody but those who may read all. No key is called so.
+const NOBODY: &str = "nobody (the rules have a mistake)";
+
+/// What is told of that.
+const UNTIL: &str = "until it is mended, only admins find what is below";
+
 /// What is said of the documents that a pattern matches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -69,35 +75,51 @@ type Compiled = (Option<Override>, Rule);
 pub(crate) struct Rules {
     /// Those of the collection, which count most.
     configured: Vec<Compiled>,
-    /// Those of each folder that was looked into; `None` where they cannot be read.
-    folders: HashMap<PathBuf, Option<Arc<[Compiled]>>>,
+    /// Those of each folder that was looked into.
+    folders: HashMap<PathBuf, Arc<[Compiled]>>,
     /// What was said last.
     last: Arc<Ruled>,
     /// The folder of which that holds, whatever a file in it is called.
     alike: Option<String>,
-    /// Folders whose rules cannot be read, and why.
+    /// What is wrong with rules, with where.
     pub(crate) faults: Vec<(PathBuf, String)>,
 }
 
 impl Rules {
-    /// The rules of a collection; patterns begin at `base`. What is no pattern is said why.
-    pub(crate) fn new(base: &Path, configured: &[Rule]) -> Result<Self, String> {
-        Ok(Self {
-            configured: compiled(base, configured.to_vec())?,
+    /// The rules of a collection; patterns begin at `base`.
+    pub(crate) fn new(base: &Path, configured: &[Rule]) -> Self {
+        let mut rules = Self {
+            configured: Vec::new(),
             folders: HashMap::new(),
             last: Arc::default(),
             alike: None,
             faults: Vec::new(),
-        })
+        };
+        rules.configured = rules.compiled(base, configured.to_vec(), base);
+        rules
     }
 
-    /// What is said of the document `file`, which was found below the folder `root`. `None` where rules that are there
-    /// cannot be read: they may keep it from somebody.
-    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Option<Arc<Ruled>> {
+    fn compiled(&mut self, base: &Path, rules: Vec<Rule>, file: &Path) -> Vec<Compiled> {
+        let mut compiled = Vec::with_capacity(rules.len());
+        for rule in rules {
+            match rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose() {
+                Ok(pattern) => compiled.push((pattern, rule)),
+                Err(reason) => {
+                    self.faults.push((file.to_owned(), reason));
+                    // Which documents it would have closed is not known.
+                    compiled.extend(rule.readers.map(|_| closed()));
+                }
+            }
+        }
+        compiled
+    }
+
+    /// What is said of the document `file`, which was found below the folder `root`.
+    pub(crate) fn of(&mut self, root: &Path, file: &Path) -> Arc<Ruled> {
         // As they were typed: that two paths could mean one folder matters to nobody here.
         let folder = parted(file).map(|(folder, _)| folder);
         if self.alike.is_some() && self.alike.as_deref() == folder {
-            return Some(self.last.clone());
+            return self.last.clone();
         }
         let mut alike = self.configured.iter().all(|(pattern, _)| pattern.is_none());
         let mut folders: Vec<PathBuf> = file
@@ -109,7 +131,7 @@ impl Rules {
         folders.reverse();
         let mut ruled = Ruled::default();
         for folder in folders {
-            for (pattern, rule) in self.folder(&folder)?.iter() {
+            for (pattern, rule) in self.folder(&folder).iter() {
                 alike &= pattern.is_none();
                 apply(&mut ruled, pattern.as_ref(), rule, file);
             }
@@ -118,7 +140,7 @@ impl Rules {
             apply(&mut ruled, pattern.as_ref(), rule, file);
         }
         self.alike = folder.filter(|_| alike).map(str::to_owned);
-        Some(self.shared(ruled))
+        self.shared(ruled)
     }
 
     /// The same as the last one where it says the same.
@@ -130,17 +152,19 @@ impl Rules {
     }
 
     /// The rules in a folder's own file.
-    fn folder(&mut self, folder: &Path) -> Option<Arc<[Compiled]>> {
+    fn folder(&mut self, folder: &Path) -> Arc<[Compiled]> {
         if let Some(known) = self.folders.get(folder) {
             return known.clone();
         }
-        let rules = match read(&folder.join(META_FILE)).and_then(|rules| compiled(folder, rules)) {
-            Ok(rules) => Some(rules.into()),
+        let file = folder.join(META_FILE);
+        let rules = match read(&file) {
+            Ok(rules) => self.compiled(folder, rules, &file),
             Err(reason) => {
-                self.faults.push((folder.to_owned(), reason));
-                None
+                self.faults.push((file, format!("{reason}; {UNTIL}")));
+                vec![closed()]
             }
         };
+        let rules: Arc<[_]> = rules.into();
         self.folders.insert(folder.to_owned(), rules.clone());
         rules
     }
@@ -151,13 +175,13 @@ pub(crate) struct UrlRules(Rules);
 
 impl UrlRules {
     /// The rules of a collection.
-    pub(crate) fn new(configured: &[Rule]) -> Result<Self, String> {
+    pub(crate) fn new(configured: &[Rule]) -> Self {
         let as_path = |rule: &Rule| {
             let matches = rule.matches.as_deref().map(|pattern| pattern.replacen("://", "/", 1));
             Rule { matches, ..rule.clone() }
         };
         let rules: Vec<Rule> = configured.iter().map(as_path).collect();
-        Ok(Self(Rules::new(Path::new("/"), &rules)?))
+        Self(Rules::new(Path::new("/"), &rules))
     }
 
     /// What is said of the document at `url`.
@@ -171,17 +195,17 @@ impl UrlRules {
     }
 }
 
-fn compiled(base: &Path, rules: Vec<Rule>) -> Result<Vec<Compiled>, String> {
-    rules
-        .into_iter()
-        .map(|rule| Ok((rule.matches.as_deref().map(|pattern| matcher(base, pattern)).transpose()?, rule)))
-        .collect()
+/// The rule in place of one that cannot be read.
+fn closed() -> Compiled {
+    (None, Rule { readers: Some(vec![NOBODY.to_owned()]), ..Rule::default() })
 }
 
 fn read(file: &Path) -> Result<Vec<Rule>, String> {
     let metadata = match file.metadata() {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !file.is_symlink() => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(format!("it cannot be read: {error}")),
     };
     if metadata.len() > LARGEST {

@@ -1,8 +1,10 @@
 //! The terms of a text, to look concepts up in.
 
 use super::{Concept, Kind};
+use crate::words::ENGLISH_EMPTY;
 use hanok_index::analyze;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// What a word of the same meaning, a word of the same root and half of a compound count.
 const SYNONYM: f64 = 0.85;
@@ -26,6 +28,16 @@ impl Bag {
         let terms: HashSet<String> = analyze(text).into_iter().map(|token| token.text).collect();
         let roots = terms.iter().filter_map(|term| root(term)).map(str::to_owned).collect();
         Self { terms, roots }
+    }
+
+    /// The terms that say something: without words that stand in any text, and single letters and digits.
+    pub(crate) fn saying(text: &str) -> Self {
+        static EMPTY: LazyLock<HashSet<String>> =
+            LazyLock::new(|| analyze(ENGLISH_EMPTY).into_iter().map(|token| token.text).collect());
+        let mut bag = Self::of(text);
+        let says_nothing = |term: &String| EMPTY.contains(term) || (term.len() == 1 && term.is_ascii());
+        bag.terms.retain(|term| !says_nothing(term));
+        bag
     }
 
     /// How far the text speaks of a concept, in 0..=1.

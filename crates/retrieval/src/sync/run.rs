@@ -111,7 +111,7 @@ impl Run<'_> {
         }
         let path = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(|source| LibraryError::Path { path, source })?;
-        let mut rules = UrlRules::new(&self.settings.metadata).map_err(LibraryError::Rule)?;
+        let mut rules = UrlRules::new(&self.settings.metadata);
         for (at, url) in urls.iter().enumerate() {
             if self.cancel.is_cancelled() {
                 unseen.push(url.clone());

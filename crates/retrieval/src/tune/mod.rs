@@ -17,11 +17,14 @@ pub use change::{Kind, Named};
 
 use crate::error::LibraryError;
 use crate::library::Library;
+use crate::sync::source_id;
 use bench::Bench;
 use change::{Change, Setup, changes, left_out};
 use hanok_base::CollectionName;
 use hanok_stats::{PairedDifference, mean, paired_bootstrap};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// How seldom chance may do as well for a change to be adopted.
 const LEVEL: f64 = 0.05;
@@ -124,11 +127,42 @@ pub async fn tune(
     kinds: &[Kind],
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<TuneReport, LibraryError> {
+    unknown(library, collection, questions, tell).await?;
     let in_use = library.equipment(collection);
     let mut bench = Bench::new(library, collection, tell);
     let report = tried(&mut bench, questions, reranker.as_ref(), kinds).await;
     library.equip(Some(collection), in_use).await?;
     report
+}
+
+/// Tells of documents that questions name and the collection does not have: no setting finds those. Where there is none
+/// of all that are named, the names are wrong.
+async fn unknown(
+    library: &Library,
+    collection: &CollectionName,
+    questions: &[Question],
+    tell: &(dyn Fn(&str) + Send + Sync),
+) -> Result<(), LibraryError> {
+    let Some(shelf) = library.shelf(collection) else { return Ok(()) };
+    let named: BTreeSet<&str> =
+        questions.iter().flat_map(|question| question.relevant.iter().map(String::as_str)).collect();
+    let documents = library.store.documents();
+    let mut missing = Vec::new();
+    for name in &named {
+        if documents.collection_of(source_id(collection, name)).await? != Some(shelf.id) {
+            missing.push(*name);
+        }
+    }
+    let Some(first) = missing.first() else { return Ok(()) };
+    let (count, all) = (missing.len(), named.len());
+    let reason =
+        format!("{count} of the {all} documents that the questions name are not in it, such as {first}");
+    if count == all {
+        let path = PathBuf::from(collection.as_str());
+        return Err(LibraryError::BadCollection { path, reason });
+    }
+    tell(&format!("{collection}: {reason}"));
+    Ok(())
 }
 
 async fn tried(

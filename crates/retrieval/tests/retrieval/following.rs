@@ -2,7 +2,7 @@
 
 use crate::house::{House, docs};
 use hanok_base::SourceId;
-use hanok_retrieval::{Cancel, Progress, SyncReport, Watched};
+use hanok_retrieval::{Cancel, Chunking, Progress, Rule, Settings, SyncReport, Watched};
 use hanok_store::documents::NewChunk;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -169,6 +169,16 @@ async fn changes_are_followed() {
         panic!("it is not followed");
     };
     assert_eq!(folders, 2);
+    // Other settings are followed without a change of any file.
+    let rule = Rule { readers: Some(vec!["crew".to_owned()]), ..Rule::default() };
+    let chunking = Chunking { size: 100, ..Chunking::default() };
+    let settings = Settings { chunking, metadata: vec![rule], ..Settings::default() };
+    house.library.configure(&docs(), settings).await.unwrap();
+    while let [first, ..] = &house.library.sources(&docs(), None, 1).await.unwrap()[..]
+        && first.meta.readers != ["crew"]
+    {
+        tokio::task::yield_now().await;
+    }
     house.write("c.md", "The cove.");
     until(&mut told, changed(|report| report.added == 1)).await;
     assert_eq!(house.files("cove").await, ["c.md"]);
@@ -210,4 +220,26 @@ async fn changes_are_followed() {
     let names: Vec<PathBuf> = held(&house).await.into_keys().map(PathBuf::from).collect();
     assert_eq!(names, ["a.md", "c.md", "new/deep/d.md", "renamed/e.md"].map(PathBuf::from));
     let _kept: Arc<_> = house.library;
+}
+
+#[tokio::test]
+async fn a_run_that_failed_is_tried_again() {
+    let house = House::new().await;
+    house.write("a.md", "The anchor.");
+    let later = house.docs().join("later");
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let cancel = Cancel::default();
+    let following = tokio::spawn({
+        let (library, paths, cancel) = (house.library.clone(), vec![later.clone()], cancel.clone());
+        async move {
+            let tell = move |watched| drop(sender.send(watched));
+            library.watch(&docs(), &paths, &cancel, &tell).await;
+        }
+    });
+    until(&mut told, |watched| matches!(watched, Watched::Failed(_))).await;
+    // Nothing is watched that would tell of it.
+    house.write("later/b.md", "The beacon.");
+    until(&mut told, |watched| matches!(watched, Watched::Changed(report) if report.added == 1)).await;
+    cancel.cancel();
+    following.await.unwrap();
 }

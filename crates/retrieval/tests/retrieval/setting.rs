@@ -1,7 +1,7 @@
 //! How a collection is set: what changes with its settings, and what of a document is told with its hits.
 
 use crate::house::{House, docs};
-use hanok_base::{SourceId, Trust};
+use hanok_base::{CallContext, Readers, Retriever as _, SearchQuery, SourceId, Trust};
 use hanok_retrieval::{Cancel, Chunker, Chunking, Library, LibraryError, Parents, Rule, Settings};
 use hanok_store::documents::{Origin, Source};
 use serde_json::json;
@@ -80,44 +80,6 @@ async fn words_keep_their_endings_where_that_is_set() {
     assert_eq!(house.hits("waiting").await.len(), 1);
 }
 
-/// How words become terms is changed while the index is large: what there is serves till the new one is whole.
-#[tokio::test]
-async fn words_are_found_while_they_are_indexed_anew() {
-    let house = House::new().await;
-    for at in 0..40 {
-        house.write(&format!("{at}.md"), format!("# Note {at}\n\nThe heron number {at} waits by the river."));
-    }
-    house.sync().await;
-    let counts = async |house: &House| {
-        let found = async |word: &str| house.find(word, 50).await.unwrap().hits.len();
-        (found("waiting").await, found("waits").await)
-    };
-    assert_eq!(counts(&house).await, (40, 40));
-    let kept = Settings { keep_endings: true, ..Settings::default() };
-    house.library.configure(&docs(), kept).await.unwrap();
-    // Ended before anything was indexed anew.
-    let house = house.reopened().await;
-    assert_eq!(counts(&house).await, (40, 40));
-    let coverage = house.library.coverage(&docs()).unwrap();
-    assert_eq!((coverage.indexed, coverage.found), (40, 40));
-    // What goes meanwhile is not found, and what is added is once all is there.
-    std::fs::remove_file(house.docs().join("7.md")).unwrap();
-    house.write("new.md", "# New\n\nThe stork waits, too.");
-    house.sync().await;
-    assert_eq!(counts(&house).await, (0, 40));
-    assert_eq!(house.files("stork").await, ["new.md"]);
-    let house = house.reopened().await;
-    house.library.catch_up().await.unwrap();
-    assert_eq!(counts(&house).await, (0, 40));
-    assert_eq!(house.library.coverage(&docs()).unwrap().indexed, 40);
-    // Back, by a start that catches up before any run.
-    house.library.configure(&docs(), Settings::default()).await.unwrap();
-    let house = house.reopened().await;
-    assert_eq!(counts(&house).await, (0, 40));
-    house.library.catch_up().await.unwrap();
-    assert_eq!(counts(&house).await, (40, 40));
-}
-
 #[tokio::test]
 async fn chunks_know_the_larger_ones_around_them() {
     let house = House::new().await;
@@ -157,8 +119,7 @@ async fn documents_are_described_by_themselves_and_by_rules() {
     house.write("bad/_meta.toml", "[[metadata]]\nreader = 3\n");
     house.write("bad/c.md", "Words.");
     let report = house.sync().await;
-    // Who may read what is below rules that say nothing is not known.
-    assert_eq!(report.added, 3);
+    assert_eq!(report.added, 4);
     let [(path, reason)] = &report.skipped[..] else { panic!("{report:?}") };
     assert!(path.ends_with("bad/_meta.toml") && reason.contains("reader"), "{reason}");
 
@@ -172,28 +133,6 @@ async fn documents_are_described_by_themselves_and_by_rules() {
     let b = source(&house, "b.txt").await.summary.meta;
     assert_eq!((b.metadata["language"].as_str(), b.readers), (Some("ko"), vec!["legal".to_owned()]));
     assert!(source(&house, "open.md").await.summary.meta.readers.is_empty());
-    // Nor do documents become everybody's while the file that keeps them is being written.
-    house.write("legal/_meta.toml", "[[metadata]]\nreaders = [\"le");
-    house.write("legal/a.md", "The contract is secret, and longer than it was.");
-    house.write("legal/new.md", "Another contract.");
-    let report = house.sync().await;
-    assert!(!report.has_changes() && report.skipped.len() == 2, "{report:?}");
-    assert_eq!(source(&house, "a.md").await.summary.meta.readers, ["legal"]);
-    assert_eq!(house.files("another contract").await, ["a.md"]);
-    house.write("legal/_meta.toml", "[[metadata]]\nmatch = \"!a\"\nreaders = [\"legal\"]\n");
-    assert!(!house.sync().await.has_changes(), "one rule that is none leaves them all unsaid");
-    std::fs::remove_file(house.docs().join("legal/new.md")).unwrap();
-    house.write(
-        "legal/_meta.toml",
-        "[[metadata]]\nreaders = [\"legal\"]\nset = { team = \"legal\", year = 2024 }\n",
-    );
-    house.write(
-        "legal/a.md",
-        "---\nauthor: Kim\ntrust: trusted\n---\n# A\n\nThe contract ends when the year is over.",
-    );
-    house.sync().await;
-    house.write("bad/_meta.toml", "[[metadata]]\n");
-    assert_eq!(house.sync().await.added, 1);
 
     // Rules of the collection count more than those of a folder; a change needs no new index.
     let rule = Rule {
@@ -272,4 +211,42 @@ async fn of_a_repository_what_is_tracked_is_taken() {
     let bare = tracked(house.folder.path().join("data"));
     let refused = Library::sync(&house.library, &docs(), &[bare], &(), &Cancel::default()).await.unwrap_err();
     assert!(refused.to_string().contains("not in a git repository"), "{refused}");
+}
+
+#[tokio::test]
+async fn rules_with_a_mistake_open_nothing() {
+    let house = House::new().await;
+    house.write("pay/a.md", "The pay is high.");
+    house.write("pay/deep/b.md", "The pay is low.");
+    house.write("open.md", "All is open.");
+    let readers_after = async |rules: &str| {
+        house.write("pay/_meta.toml", rules);
+        let report = house.sync().await;
+        assert!(source(&house, "open.md").await.summary.meta.readers.is_empty());
+        let [a, b] = [source(&house, "a.md").await, source(&house, "b.md").await];
+        assert_eq!(a.summary.meta.readers, b.summary.meta.readers, "{rules}");
+        (a.summary.meta.readers, report.skipped.len())
+    };
+    let found_by = async |reader: &str| {
+        let readers = Readers::Of(vec![reader.to_owned()]);
+        let query = SearchQuery { readers, ..SearchQuery::new("pay", docs(), 5) };
+        house.library.search(&CallContext::unrecorded(), &query).await.unwrap().hits.len()
+    };
+    assert_eq!(readers_after("[[metadata]]\nreaders = [\"hr\"]\n").await, (vec!["hr".to_owned()], 0));
+    assert_eq!((found_by("hr").await, found_by("web").await), (2, 0));
+    for mistake in [
+        "[[metadata]\nreaders = [\"hr\"]\n",
+        "[[metadata]]\nreaders = \"hr\"\n",
+        "[[metadata]]\nreader = [\"hr\"]\n",
+        "[[metadata]]\nmatch = \"[\"\nreaders = [\"hr\"]\n",
+        "",
+    ] {
+        let (readers, skipped) = readers_after(mistake).await;
+        assert_eq!((readers.len(), skipped), (1, 1), "{mistake}: {readers:?}");
+        assert_eq!((found_by("hr").await, found_by("web").await), (0, 0), "{mistake}");
+    }
+    // A pattern with a mistake closes only where its rule would have.
+    let other = "[[metadata]]\nmatch = \"[\"\nset = { a = 1 }\n";
+    assert_eq!(readers_after(other).await, (Vec::new(), 1));
+    assert_eq!(found_by("web").await, 2);
 }

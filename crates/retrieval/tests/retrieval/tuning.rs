@@ -201,3 +201,23 @@ async fn a_reranker_that_fails_is_not_taken_for_a_useless_one() {
     assert!(said.reason.contains("out of order"), "{said:?}");
     assert!(report.adopted.is_empty(), "{report:?}");
 }
+
+#[tokio::test]
+async fn documents_that_are_not_there_are_told_of() {
+    let house = House::new().await;
+    house.write("a.txt", "The anchor.");
+    house.sync().await;
+    let known = house.library.sources(&docs(), None, 1).await.unwrap()[0].path.clone();
+    let check = async |relevant: Vec<String>, fails: bool, says: &str| {
+        let told = Mutex::new(String::new());
+        let tell = |what: &str| told.lock().push_str(what);
+        let questions = [Question { query: "the anchor".into(), relevant }];
+        match tune(&house.library, &docs(), &questions, None, &[Kind::Fusion], &tell).await {
+            Ok(_) => assert!(!fails && told.lock().contains(says), "{told:?}"),
+            Err(error) => assert!(fails && error.to_string().contains(says), "{error}"),
+        }
+    };
+    check(vec![known.clone()], false, "").await;
+    check(vec![known, "wrong.txt".into()], false, "1 of the 2 documents").await;
+    check(vec!["wrong.txt".into()], true, "such as wrong.txt").await;
+}

@@ -9,6 +9,7 @@
 )]
 
 mod annotations;
+mod documents;
 mod evals;
 mod judges;
 mod world;

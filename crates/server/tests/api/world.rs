@@ -45,6 +45,8 @@ pub(crate) struct World {
     doors: Doors,
     pub(crate) store: Store,
     pub(crate) folder: tempfile::TempDir,
+    /// The house stops once nobody holds it.
+    _stop: tokio::sync::watch::Sender<bool>,
 }
 
 impl World {
@@ -55,7 +57,7 @@ impl World {
         let library = hanok_retrieval::Library::open(store.clone(), &data).await.unwrap();
         let prompts =
             hanok_prompt::Library::open(&folder.path().join("prompts"), store.clone()).await.unwrap();
-        let (_, stopping) = tokio::sync::watch::channel(false);
+        let (stop, stopping) = tokio::sync::watch::channel(false);
         let house = House {
             settings: ArcSwap::from_pointee(Settings::new("127.0.0.1:4141".parse().unwrap())),
             gateway: Arc::new(Gateway::new(Routes::default())),
@@ -72,7 +74,7 @@ impl World {
             sessions: Sessions::default(),
             stopping,
         };
-        Self { doors: Doors::new(Arc::new(house)), store, folder }
+        Self { doors: Doors::new(Arc::new(house)), store, folder, _stop: stop }
     }
 
     /// Makes a key and gives its secret.
@@ -91,7 +93,7 @@ impl World {
         self.call(who, Method::POST, path, Some(body)).await
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         who: Who<'_>,
         method: Method,
