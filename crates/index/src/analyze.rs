@@ -1,7 +1,8 @@
 //! Text to terms. The same way for what is indexed and what is asked.
 //!
 //! Text is composed (NFKC) and lowered. Runs of letters and digits of spaced scripts are words: Latin
-//! diacritics are folded, pure ASCII words get their English stem, `1,000` is one number. Runs of Hangul, of
+//! diacritics and Greek accents are folded, Arabic and Hebrew vowel signs left out; pure ASCII words get their English
+//! stem, words of a few other scripts theirs (see `stem`), `1,000` is one number. Runs of Hangul, of
 //! Han and Kana, and of Thai and its like become overlapping bigrams; a run of one gives that one. Runs end
 //! where the script changes. Words beyond [`LONGEST_WORD`] bytes are not indexed: they are data, not words.
 
@@ -35,7 +36,7 @@ pub fn analyze(text: &str) -> Vec<Token> {
 /// What is done with words beyond finding them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Analysis {
-    /// Whether English words stay as they stand, rather than become their stems (`running`, not `run`).
+    /// Whether words stay as they stand, rather than become their stems (`running`, not `run`).
     pub keep_endings: bool,
 }
 
@@ -213,12 +214,13 @@ impl Run {
         } else if let Some(letters) = folded(c) {
             self.text.push_str(letters);
         } else {
-            let base = if matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}') {
-                c.nfd().next()
-            } else {
-                None
+            let base = match c {
+                '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => c.nfd().next().filter(char::is_ascii),
+                // Capitals are written without accents.
+                '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => c.nfd().next(),
+                _ => None,
             };
-            self.text.push(base.filter(char::is_ascii).unwrap_or(c));
+            self.text.push(base.unwrap_or(c));
         }
     }
 
@@ -227,14 +229,11 @@ impl Run {
             Class::Break => return,
             Class::Word => {
                 let word = self.text.as_str();
-                if self.too_long || word.len() > LONGEST_WORD {
+                if self.too_long || word.is_empty() || word.len() > LONGEST_WORD {
                     // Data, not a word.
-                } else if let Some(stems) = stems
-                    && word.len() > 2
-                    && word.bytes().all(|b| b.is_ascii_lowercase())
-                {
+                } else if let Some(stems) = stems {
                     emit(stems.stem(word), self.start, self.end);
-                } else if !word.is_empty() {
+                } else {
                     emit(word, self.start, self.end);
                 }
             }
@@ -306,6 +305,32 @@ mod tests {
         check("it's Ada's 'quoted' l'été 1,000,000원", &["it", "ada", "quot", "l", "ete", "1000000", "원"]);
         check(&format!("{0},000 x{0}", "1".repeat(65)), &[]);
         check("สวัสดี", &["สว", "วั", "ัส", "สด", "ดี"]);
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one_term() {
+        let check = |forms: &[&str], others: &[&str]| {
+            let term = |form: &&str| match analyze(form).as_slice() {
+                [token] => token.text.clone(),
+                tokens => panic!("{form}: {tokens:?}"),
+            };
+            let first = term(&forms[0]);
+            for form in forms {
+                assert_eq!(term(form), first, "{form}");
+            }
+            for other in others {
+                assert_ne!(term(other), first, "{other}");
+            }
+        };
+        check(&["книга", "книги", "Книгой", "КНИГАМ"], &["книжка", "дом"]);
+        check(&["ёлка", "елка", "Ёлки", "е\u{308}лку"], &["белка"]);
+        check(&["άνθρωπος", "ΑΝΘΡΩΠΟΣ", "ανθρωπος", "άνθρωποι"], &["άνεμος"]);
+        check(&["كتاب", "الكتاب", "كِتَاب", "كتــاب"], &["باب"]);
+        check(&["שלום", "שָׁלוֹם"], &["שולחן"]);
+        check(&["புத்தகம்", "புத்தகங்கள்"], &["வீடு"]);
+        // Too short, or of two scripts: as they stand.
+        check(&["он"], &["мы"]);
+        check(&["κb", "ΚB"], &["κa", "b"]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Opening and searching.
 
 use crate::analyze::{Analysis, Analyzer, analyze};
+use crate::empty::Empty;
 use crate::places::{Places, clear, folders, free};
 use crate::rank::{Admit, Best, Gate, K1, Leg, float, idf, length_table, rank_segment};
 use crate::script::{Class, class};
-use crate::stem::Stems;
+use crate::stem::{Stems, may_be_stem};
 use crate::tokenizer::{Progress, Splitter};
 use crate::writer::Writer;
 use parking_lot::{Mutex, RwLock};
@@ -258,7 +259,7 @@ impl SearchIndex {
     /// index keeps endings, those that hold any word of the term's stem, one with two of them twice.
     pub fn doc_freq(&self, term: &str) -> Result<u64, IndexError> {
         let Some(open) = self.current() else { return Ok(0) };
-        if open.shape.analysis.keep_endings && is_ascii_word(term) {
+        if open.shape.analysis.keep_endings && may_be_stem(term) {
             return self.doc_freq_of_stem(term);
         }
         open.reader
@@ -269,8 +270,10 @@ impl SearchIndex {
 
     fn doc_freq_of_stem(&self, stem: &str) -> Result<u64, IndexError> {
         let mut stems = Stems::default();
-        // A stem's last letters may be others than its words' (`studi`, `study`; `happi`, `happy`).
-        let beginning = stem.get(..stem.len().saturating_sub(1).max(1)).unwrap_or(stem);
+        // A stem's last letters may be others than its words' (`studi`, `study`; `happi`, `happy`). Arabic words that
+        // begin otherwise than their stem are not counted: looking for them would be looking at every term.
+        let last = stem.char_indices().skip(1).last().map_or(stem.len(), |(at, _)| at);
+        let beginning = stem.get(..last).unwrap_or(stem);
         let mut sum = 0;
         self.each_with_prefix(beginning, |term, texts| {
             if stems.stem(term) == stem {
@@ -290,11 +293,22 @@ impl SearchIndex {
         Ok(idf(self.doc_freq(term)?.min(texts), texts))
     }
 
-    /// The terms of a question. Those of words and bigrams are enough by themselves; where a question has only
-    /// single syllables or ideographs beside words (`책`, which in texts is the `책을` of a longer run), the
-    /// commonest terms that begin with each are searched too, at half the weight.
+    /// The terms of a question, without English words that are about nothing (`what`, `the`) where there are others. Those
+    /// of words and bigrams are enough by themselves; where a question has only single syllables or ideographs beside
+    /// words (`책`, which in texts is the `책을` of a longer run), the commonest terms that begin with each are searched
+    /// too, at half the weight.
     pub fn terms_of(&self, question: &str) -> Result<Terms, IndexError> {
-        let mut terms = Terms::counted(self.analyzed(question));
+        let (mut wanted, mut rest) = (Vec::new(), Vec::new());
+        let empty = Empty::of(question);
+        Analyzer::new(self.analysis()).scan(question, |term, start, end| {
+            let word = question.get(start..end).unwrap_or_default();
+            let into = if empty.holds(word) { &mut rest } else { &mut wanted };
+            into.push(term.to_owned());
+        });
+        if wanted.is_empty() {
+            return Ok(Terms::counted(rest));
+        }
+        let mut terms = Terms::counted(wanted);
         let is_run = |term: &str| term.chars().next().is_some_and(|c| class(c) != Class::Word);
         if terms.iter().any(|(term, _)| is_run(term) && term.chars().nth(1).is_some()) {
             return Ok(terms);
@@ -436,10 +450,6 @@ impl SearchIndex {
     }
 }
 
-fn is_ascii_word(term: &str) -> bool {
-    term.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 pub(crate) fn failed(dir: &Path, error: TantivyError) -> IndexError {
     match error {
         TantivyError::LockFailure(..) => IndexError::Locked { path: dir.to_owned() },
@@ -463,10 +473,10 @@ impl Shape {
     /// What a commit's payload begins with.
     fn format(self) -> &'static str {
         match (self.detail, self.analysis.keep_endings) {
-            (Detail::Ranked, false) => "1",
-            (Detail::Sets, false) => "1s",
-            (Detail::Ranked, true) => "1k",
-            (Detail::Sets, true) => "1sk",
+            (Detail::Ranked, false) => "2",
+            (Detail::Sets, false) => "2s",
+            (Detail::Ranked, true) => "2k",
+            (Detail::Sets, true) => "2sk",
         }
     }
 

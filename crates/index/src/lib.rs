@@ -7,12 +7,13 @@
 //!
 //! Deliberately not here: where texts come from, and any store of them.
 //!
-//! Reading order: [`analyze`] (text to terms), `script`, `stem`, [`index`] (opening, searching), `places` (one index takes
-//! another's place), `writer`, `rank` (BM25),
-//! `explain` (why), [`all`] (sets without a score); [`vectors`] stands by itself.
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, `empty` (words nobody searches for), [`index`] (opening,
+//! searching), `places` (one index takes another's place), `writer`, `rank` (BM25), `explain` (why), [`all`] (sets without
+//! a score); [`vectors`] stands by itself.
 
 pub mod all;
 pub mod analyze;
+mod empty;
 mod explain;
 pub mod index;
 mod places;

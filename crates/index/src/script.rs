@@ -48,6 +48,15 @@ pub(crate) fn class(c: char) -> Class {
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' => {
             Class::Ignored
         }
+        // Vowel signs of Hebrew and Arabic, and the stroke that stretches a word: seldom written, never asked for.
+        '\u{591}'..='\u{5bd}'
+        | '\u{5bf}'
+        | '\u{5c1}'..='\u{5c2}'
+        | '\u{5c4}'..='\u{5c5}'
+        | '\u{5c7}'
+        | '\u{640}'
+        | '\u{64b}'..='\u{652}'
+        | '\u{670}' => Class::Ignored,
         c if c.is_alphanumeric() => Class::Word,
         c if canonical_combining_class(c) != 0 => Class::Mark,
         _ => Class::Break,
@@ -70,7 +79,7 @@ pub(crate) fn is_composed(c: char) -> bool {
     matches!(c, '가'..='힣' | '\u{4e00}'..='\u{9fff}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fe}')
 }
 
-/// The ASCII letters a Latin letter with diacritics is searched by; `None` for any other character.
+/// The letters that a letter with more than an accent to it is searched by; `None` for any other character.
 pub(crate) fn folded(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",
@@ -81,6 +90,9 @@ pub(crate) fn folded(c: char) -> Option<&'static str> {
         'đ' | 'ð' => "d",
         'þ' => "th",
         'ı' => "i",
+        // Mostly written so, and one letter at the end of a word and inside it.
+        'ё' => "е",
+        'ς' => "σ",
         _ => return None,
     })
 }

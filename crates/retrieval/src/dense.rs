@@ -9,7 +9,7 @@ use crate::follow::Mark;
 use crate::library::{Library, Shelf};
 use crate::stretch::Stretches;
 use crate::sync::Cancel;
-use crate::trial::Trial;
+use crate::trial::Trials;
 use hanok_base::{CollectionName, EmbedKind, Embedder, Recorder};
 use hanok_index::{VectorIndex, VectorWriter};
 use hanok_store::Store;
@@ -33,7 +33,7 @@ pub(crate) struct Dense {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) index: VectorIndex,
     /// What the embedder knows of this collection; `None` before it was tried.
-    pub(crate) trial: RwLock<Option<Trial>>,
+    pub(crate) trial: RwLock<Option<Trials>>,
 }
 
 /// How far the embedding of a collection is.
@@ -174,7 +174,7 @@ impl Library {
         if dense.trial.read().as_ref().is_some_and(|trial| trial.still_holds(chunks)) {
             return Ok(());
         }
-        let trial = Trial::hold(&self.store, traces, shelf.id, &*dense.embedder, chunks).await?;
+        let trial = Trials::hold(&self.store, traces, shelf.id, &*dense.embedder, chunks).await?;
         let text = serde_json::to_string(&trial).map_err(|error| LibraryError::Worker(error.into()))?;
         self.store.vectors().set_trial(shelf.id, dense.embedder.id(), text).await?;
         *dense.trial.write() = Some(trial);

@@ -1,4 +1,10 @@
 //! How good the search is, on a folder in BEIR's format, through the product's own chunks, index and search.
+//!
+//! Reading order: [`folder`] (what is read), [`evaluate`].
+
+mod folder;
+
+pub use folder::has_judgements;
 
 use crate::dense::Embedded;
 use crate::equipment::Equipment;
@@ -9,15 +15,16 @@ use crate::query::{QueryExpander, QueryStep, search_all};
 use crate::questions::Synthetic;
 use crate::stretch::context;
 use crate::sync::{Cancel, Document, source_id};
-use crate::trial::Trial;
+use crate::trial::Trials;
+use folder::Folder;
 use hanok_base::{CallContext, CollectionName, Legs, Recorder, RetrievalError, SearchQuery, SourceId};
 use hanok_stats::{
     Interval, average_precision, interval, mean, ndcg_at, percentile, recall_at, reciprocal_rank,
 };
 use hanok_store::{Options, Store};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -34,6 +41,11 @@ pub struct EvalReport {
     pub queries: usize,
     /// Documents.
     pub documents: usize,
+    /// The file that judges, by its name in the folder.
+    pub judgements: String,
+    /// Relevant documents that are in no line of the corpus, so that nobody can find them; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_documents: Option<usize>,
     /// The legs that were asked.
     pub legs: Legs,
     /// Mean nDCG over the first 10 documents.
@@ -62,7 +74,7 @@ pub struct EvalReport {
     pub query_steps_failed: Option<usize>,
     /// What the embedder knows of the collection; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trial: Option<Trial>,
+    pub trial: Option<Trials>,
     /// Seconds from documents in memory to a finished index: chunking, store and index.
     pub index_seconds: f64,
     /// Seconds to embed it all; 0 without an embedder.
@@ -118,35 +130,15 @@ pub struct QueryTimes {
     pub p99: f64,
 }
 
-/// A folder in BEIR's format, read.
-pub(crate) struct Questions {
-    documents: Vec<Entry>,
-    pub(crate) queries: Vec<Entry>,
-    pub(crate) judged: Judgements,
-    synthetic: Option<Synthetic>,
-}
-
-impl Questions {
-    /// `corpus.jsonl`, `queries.jsonl` and `qrels.tsv` of a folder. Blocks.
-    fn read(dir: &Path) -> Result<Self, LibraryError> {
-        Ok(Self {
-            documents: read_lines::<Entry>(&corpus_file(dir)?)?,
-            queries: read_lines::<Entry>(&dir.join("queries.jsonl"))?,
-            judged: read_judgements(dir)?,
-            synthetic: Synthetic::of(dir),
-        })
-    }
-}
-
-/// Evaluates the folder `dir` (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`) in a temporary data folder, one hit
-/// a document. A folder `NAME-train` without a corpus of its own has that of its sibling `NAME`. The collection is
+/// Evaluates the folder `dir` (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`, each also with `.gz`) in
+/// a temporary data folder, one hit a document. A folder `NAME-train` without a corpus of its own has that of its sibling `NAME`. The collection is
 /// searched with `equipment`; `tell` hears how far the embedding is.
 pub async fn evaluate(
     dir: &Path,
     equipment: Equipment,
     tell: &(dyn Fn(Embedded) + Send + Sync),
 ) -> Result<EvalReport, LibraryError> {
-    evaluate_with(dir, equipment, None, tell).await
+    evaluate_with(dir, None, equipment, None, tell).await
 }
 
 /// What is done with each question before it is searched for.
@@ -160,15 +152,19 @@ pub struct Expansion<'a> {
     pub recorder: Option<&'a dyn Recorder>,
 }
 
-/// The same with steps before each search, whose time counts.
+/// The same by the judgements of `qrels/SPLIT.tsv`, where a split is named, and with steps before each search, whose time
+/// counts.
 pub async fn evaluate_with(
     dir: &Path,
+    split: Option<&str>,
     equipment: Equipment,
     expansion: Option<Expansion<'_>>,
     tell: &(dyn Fn(Embedded) + Send + Sync),
 ) -> Result<EvalReport, LibraryError> {
-    let folder = dir.to_owned();
-    let read = blocking(move || Questions::read(&folder)).await??;
+    let (folder, split) = (dir.to_owned(), split.map(str::to_owned));
+    let read = blocking(move || Folder::read(&folder, split.as_deref())).await??;
+    let (folder, unknown) = (dir.to_owned(), read.unknown);
+    let synthetic = blocking(move || Synthetic::of(&folder)).await?;
     let temporary =
         tempfile::tempdir().map_err(|source| LibraryError::Path { path: std::env::temp_dir(), source })?;
     let folder = temporary.path().to_owned();
@@ -220,7 +216,9 @@ pub async fn evaluate_with(
     };
     let mut report = report(per_query, legs);
     report.documents = names.len();
-    report.synthetic = read.synthetic;
+    report.judgements = read.judgements;
+    report.unknown_documents = (unknown > 0).then_some(unknown);
+    report.synthetic = synthetic;
     report.query_steps = expansion.map(|expansion| expansion.steps.to_vec()).unwrap_or_default();
     report.query_steps_failed = expansion.map(|_| steps_failed);
     report.trial = trial;
@@ -288,6 +286,8 @@ fn report(per_query: Vec<QueryResult>, legs: Legs) -> EvalReport {
         schema_version: 1,
         queries: per_query.len(),
         documents: 0,
+        judgements: String::new(),
+        unknown_documents: None,
         legs,
         ndcg_at_10: ndcg,
         recall_at_10: at_10,
@@ -344,73 +344,4 @@ pub(crate) async fn best_sources(
         }
         chunks = chunks.saturating_mul(2);
     }
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Entry {
-    #[serde(rename = "_id")]
-    pub(crate) id: String,
-    #[serde(default)]
-    title: String,
-    pub(crate) text: String,
-}
-
-/// Of each query, the documents with a positive gain.
-pub(crate) type Judgements = HashMap<String, HashMap<String, f64>>;
-
-/// Whether a folder has judgements, so that it can be evaluated as it is.
-pub fn has_judgements(dir: &Path) -> bool {
-    dir.join("qrels.tsv").exists() || dir.join("qrels").join("test.tsv").exists()
-}
-
-fn corpus_file(dir: &Path) -> Result<PathBuf, LibraryError> {
-    let sibling = || {
-        let name = dir.file_name()?.to_str()?.strip_suffix("-train")?.to_owned();
-        Some(dir.with_file_name(name))
-    };
-    let folders = [Some(dir.to_owned()), sibling()];
-    let found =
-        folders.into_iter().flatten().map(|folder| folder.join("corpus.jsonl")).find(|file| file.exists());
-    found.ok_or_else(|| bad(&dir.join("corpus.jsonl"), &"there is no such file"))
-}
-
-fn read_lines<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<Vec<T>, LibraryError> {
-    let text = std::fs::read_to_string(file).map_err(|error| bad(file, &error))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(at, line)| {
-            serde_json::from_str(line).map_err(|error| bad(file, &format_args!("line {}: {error}", at + 1)))
-        })
-        .collect()
-}
-
-fn read_judgements(dir: &Path) -> Result<Judgements, LibraryError> {
-    let files = [dir.join("qrels.tsv"), dir.join("qrels").join("test.tsv")];
-    let [first, _] = &files;
-    let file = files.iter().find(|file| file.exists()).unwrap_or(first);
-    let text = std::fs::read_to_string(file).map_err(|error| bad(file, &error))?;
-    let mut judged = Judgements::new();
-    for (at, line) in text.lines().enumerate() {
-        let mut fields = line.split('\t');
-        let (Some(query), Some(document), Some(gain)) = (fields.next(), fields.next(), fields.next()) else {
-            if line.trim().is_empty() {
-                continue;
-            }
-            return Err(bad(file, &format_args!("line {}: not three fields parted by tabs", at + 1)));
-        };
-        match gain.trim().parse::<f64>() {
-            Ok(gain) if gain > 0.0 => {
-                judged.entry(query.to_owned()).or_default().insert(document.to_owned(), gain);
-            }
-            Ok(_) => {}
-            // The first line may name the columns.
-            Err(_) if at == 0 => {}
-            Err(error) => return Err(bad(file, &format_args!("line {}: {error}", at + 1))),
-        }
-    }
-    Ok(judged)
-}
-
-fn bad(file: &Path, reason: &dyn std::fmt::Display) -> LibraryError {
-    LibraryError::BadCollection { path: file.to_owned(), reason: reason.to_string() }
 }

@@ -106,7 +106,7 @@ pub(crate) async fn ranked(
         _ => "this collection's embedder cannot be opened".to_owned(),
     });
     let dense = serving.filter(|_| wanted != Legs::Bm25);
-    let trial = dense.as_ref().and_then(|dense| dense.trial.read().clone());
+    let trial = dense.as_ref().and_then(|dense| Some(dense.trial.read().as_ref()?.of(text).clone()));
     let mut weight = match (&dense, wanted) {
         (None, _) => 0.0,
         (Some(_), Legs::Dense) => 1.0,

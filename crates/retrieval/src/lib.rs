@@ -81,7 +81,7 @@ pub use questions::{Asked, Questionnaire, Synthetic, Text, documents_of, make_qu
 pub use rerank::{ListwiseReranker, ProviderReranker};
 pub use settings::Settings;
 pub use sync::{Cancel, Progress, SyncReport};
-pub use trial::Trial;
+pub use trial::{Script, Trial, Trials};
 pub use tune::{Kind, LeftOut, Member, Question, TuneReport, tune};
 pub use watch::Watched;
 pub use way::Comparison;

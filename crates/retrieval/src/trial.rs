@@ -4,6 +4,13 @@
 //! among the rests of the others: by vectors, and by words. Texts of one chunk are about one thing, so that who
 //! understands them finds the one by the other. An embedder of another language puts all of them in one place and finds
 //! nothing; it is then not asked, or counts little.
+//!
+//! A collection may hold texts of several scripts, of which the embedder knows one: what it found is told for each script
+//! that enough chunks are in, and a question goes by its own.
+
+mod script;
+
+pub use script::Script;
 
 use crate::error::LibraryError;
 use crate::sentence::{sentence_ends, width};
@@ -13,10 +20,16 @@ use hanok_index::analyze;
 use hanok_stats::{mean, reciprocal_rank};
 use hanok_store::Store;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Chunks that are tried: enough to tell a half from a third, few enough that it takes seconds.
 const PROBES: usize = 128;
+/// Chunks whose script is looked at.
+const SEEN: usize = 4096;
+/// Of those, read together.
+const READ: usize = 256;
+/// Chunks of each script that are tried, where there are as many.
+const OF_SCRIPT: usize = 64;
 /// Fewer say nothing.
 const FEWEST: usize = 8;
 /// Texts embedded together.
@@ -65,6 +78,44 @@ impl Trial {
         )
     }
 
+    /// What these places in two lists of reciprocal ranks say.
+    fn of(places: &[usize], dense: &[f64], words: &[f64], chunks: u64) -> Self {
+        let probes = places.len();
+        if probes < FEWEST {
+            return Self { probes, dense: 0.0, words: 0.0, trust: 1.0, chunks };
+        }
+        let of = |ranks: &[f64]| {
+            let ranks: Vec<f64> = places.iter().filter_map(|at| ranks.get(*at).copied()).collect();
+            mean(&ranks).unwrap_or(0.0)
+        };
+        let (dense, words) = (of(dense), of(words));
+        Self { probes, dense, words, trust: trust(dense, words), chunks }
+    }
+}
+
+/// How an embedder did on a collection, and on its texts of each script.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trials {
+    /// On all that was tried.
+    #[serde(flatten)]
+    pub whole: Trial,
+    /// On the texts of each script that enough chunks are in; absent where that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scripts: Option<BTreeMap<Script, Trial>>,
+}
+
+impl Trials {
+    /// What counts for a question: how the embedder did on texts of its script, where that is known.
+    pub fn of(&self, question: &str) -> &Trial {
+        let own = |scripts| BTreeMap::get(scripts, &Script::of(question)?);
+        self.scripts.as_ref().and_then(own).unwrap_or(&self.whole)
+    }
+
+    /// Whether a collection that has `chunks` now is about what it was.
+    pub(crate) fn still_holds(&self, chunks: u64) -> bool {
+        self.scripts.is_some() && self.whole.still_holds(chunks)
+    }
+
     /// Tries an embedder on a collection.
     pub(crate) async fn hold(
         store: &Store,
@@ -73,14 +124,27 @@ impl Trial {
         embedder: &dyn Embedder,
         chunks: u64,
     ) -> Result<Self, LibraryError> {
-        let ids = store.vectors().sample(collection, PROBES).await?;
-        let texts = store.documents().chunks(ids).await?;
-        let pairs: Vec<(String, String)> = texts.iter().filter_map(|chunk| parted(&chunk.text)).collect();
-        if pairs.len() < FEWEST {
-            return Ok(Self { probes: pairs.len(), dense: 0.0, words: 0.0, trust: 1.0, chunks });
+        let seen = store.vectors().sample(collection, SEEN).await?;
+        let mut scripts = Vec::with_capacity(seen.len());
+        for ids in seen.chunks(READ) {
+            let texts = store.documents().chunks(ids.to_vec()).await?;
+            scripts.extend(texts.iter().map(|chunk| (chunk.id, Script::of(&chunk.text))));
         }
-        let passages: Vec<&str> = pairs.iter().map(|(passage, _)| passage.as_str()).collect();
-        let rests: Vec<&str> = pairs.iter().map(|(_, rest)| rest.as_str()).collect();
+        let texts = store.documents().chunks(chosen(&scripts)).await?;
+        let pairs: Vec<(Option<Script>, String, String)> = texts
+            .iter()
+            .filter_map(|chunk| {
+                let (passage, rest) = parted(&chunk.text)?;
+                Some((Script::of(&chunk.text), passage, rest))
+            })
+            .collect();
+        let all: Vec<usize> = (0..pairs.len()).collect();
+        if pairs.len() < FEWEST {
+            let whole = Trial::of(&all, &[], &[], chunks);
+            return Ok(Self { whole, scripts: Some(BTreeMap::new()) });
+        }
+        let passages: Vec<&str> = pairs.iter().map(|(_, passage, _)| passage.as_str()).collect();
+        let rests: Vec<&str> = pairs.iter().map(|(.., rest)| rest.as_str()).collect();
         let cx = traces.context(passages.len() + rests.len()).await?;
         let asked = embed(embedder, &cx, &passages, EmbedKind::Query).await;
         let asked = asked.inspect_err(|error| traces.failed(error))?;
@@ -92,10 +156,44 @@ impl Trial {
                 held.iter().map(|other| vector.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum()),
             )
         });
-        let dense = mean(&dense.collect::<Vec<f64>>()).unwrap_or(0.0);
-        let words = mean(&by_words(&passages, &rests)).unwrap_or(0.0);
-        Ok(Self { probes: pairs.len(), dense, words, trust: trust(dense, words), chunks })
+        let dense: Vec<f64> = dense.collect();
+        let words = by_words(&passages, &rests);
+        let mut places: BTreeMap<Script, Vec<usize>> = BTreeMap::new();
+        for (at, (script, ..)) in pairs.iter().enumerate() {
+            if let Some(script) = script {
+                places.entry(*script).or_default().push(at);
+            }
+        }
+        let of_script = |(script, places): (Script, Vec<usize>)| {
+            (places.len() >= FEWEST).then(|| (script, Trial::of(&places, &dense, &words, chunks)))
+        };
+        let scripts = Some(places.into_iter().filter_map(of_script).collect());
+        Ok(Self { whole: Trial::of(&all, &dense, &words, chunks), scripts })
     }
+}
+
+/// Which chunks are tried: some from everywhere, and of each script some.
+fn chosen(seen: &[(u64, Option<Script>)]) -> Vec<u64> {
+    let all: Vec<u64> = seen.iter().map(|(id, _)| *id).collect();
+    let mut chosen: Vec<u64> = evenly(&all, PROBES).collect();
+    let mut of: BTreeMap<Script, Vec<u64>> = BTreeMap::new();
+    for (id, script) in seen {
+        if let Some(script) = script {
+            of.entry(*script).or_default().push(*id);
+        }
+    }
+    let whole: HashSet<u64> = chosen.iter().copied().collect();
+    for ids in of.into_values().filter(|ids| ids.len() >= FEWEST) {
+        let (had, others): (Vec<u64>, Vec<u64>) = ids.into_iter().partition(|id| whole.contains(id));
+        chosen.extend(evenly(&others, OF_SCRIPT.saturating_sub(had.len())));
+    }
+    chosen
+}
+
+/// Some of a list, from all of it.
+fn evenly(ids: &[u64], limit: usize) -> impl Iterator<Item = u64> {
+    let count = ids.len().min(limit);
+    (0..count).filter_map(move |at| ids.get(at * ids.len() / count).copied())
 }
 
 /// How much of its weight a leg keeps that did so.
@@ -252,5 +350,48 @@ mod tests {
         }
         let trial = Trial { probes: 10, dense: 0.5, words: 0.5, trust: 1.0, chunks: 100 };
         assert!(trial.still_holds(120) && !trial.still_holds(140) && !trial.still_holds(10));
+    }
+
+    #[test]
+    fn each_script_is_tried() {
+        let script = |at: u64| match at {
+            0..10 => Some(Script::Hangul),
+            10..14 => Some(Script::Greek),
+            14 => None,
+            _ => Some(Script::Latin),
+        };
+        let count = |seen: u64| {
+            let seen: Vec<_> = (0..seen).map(|at| (at, script(at))).collect();
+            let chosen = chosen(&seen);
+            let distinct: HashSet<u64> = chosen.iter().copied().collect();
+            assert_eq!(distinct.len(), chosen.len(), "each once");
+            let of = |wanted| chosen.iter().filter(|at| script(**at) == Some(wanted)).count();
+            (of(Script::Latin), of(Script::Hangul), of(Script::Greek))
+        };
+        // Of many, all that are in a rare script; of too few, those that chance gives.
+        assert_eq!(count(4000), (127, 10, 0));
+        assert_eq!(count(100), (85, 10, 4));
+        assert_eq!(count(0), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_question_goes_by_its_script() {
+        let trial =
+            |dense: f64| Trial { probes: 64, dense, words: 1.0, trust: trust(dense, 1.0), chunks: 100 };
+        let scripts = [(Script::Latin, trial(0.9)), (Script::Hangul, trial(0.1))].into();
+        let trials = Trials { whole: trial(0.6), scripts: Some(scripts) };
+        let check = |question: &str, expect: f64| {
+            assert!((trials.of(question).dense - expect).abs() < 1e-9, "{question}");
+        };
+        check("where is the parcel", 0.9);
+        check("소포는 어디에 있나요", 0.1);
+        check("где посылка", 0.6);
+        check("42", 0.6);
+        let text = serde_json::to_string(&trials).unwrap();
+        assert_eq!(serde_json::from_str::<Trials>(&text).unwrap(), trials);
+        // As it was kept before scripts were told apart: it serves until it is held again.
+        let former = serde_json::from_str::<Trials>(&serde_json::to_string(&trial(0.5)).unwrap()).unwrap();
+        assert_eq!(former, Trials { whole: trial(0.5), scripts: None });
+        assert!(trials.still_holds(110) && !former.still_holds(100));
     }
 }

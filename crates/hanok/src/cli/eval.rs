@@ -179,9 +179,12 @@ pub(crate) struct EvalImport {
 /// `hanok eval retrieval`
 #[derive(Debug, Args)]
 pub(crate) struct EvalRetrieval {
-    /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a corpus.jsonl alone, or documents, about which
-    /// --model makes questions
+    /// A folder with corpus.jsonl, queries.jsonl and qrels.tsv or qrels/test.tsv; or a corpus.jsonl alone, or documents,
+    /// about which --model makes questions
     pub(crate) dir: PathBuf,
+    /// Whose judgements: qrels/SPLIT.tsv [default: qrels.tsv, qrels/test.tsv or the only one there is]
+    #[arg(long, value_name = "SPLIT")]
+    pub(crate) split: Option<String>,
     /// Which legs [default: all there are]
     #[arg(long, value_enum, value_name = "LEGS")]
     pub(crate) legs: Option<Legs>,

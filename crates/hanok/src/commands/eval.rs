@@ -9,8 +9,8 @@ use crate::{output, wiring};
 use anyhow::{Context as _, bail};
 use hanok_base::Legs;
 use hanok_retrieval::{
-    Asked, Equipment, EvalReport, Expansion, Fusion, QueryExpander, QueryStep, Questionnaire, documents_of,
-    evaluate_with, has_judgements, make_questions,
+    Asked, Equipment, EvalReport, Expansion, Fusion, QueryExpander, QueryStep, Questionnaire, Trial,
+    documents_of, evaluate_with, has_judgements, make_questions,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,7 +72,10 @@ async fn retrieval(
     let recorder = asking.as_ref().and_then(Asking::recorder);
     let expansion = expander.as_ref().map(|expander| Expansion { expander, steps: &steps, recorder });
     let shown = Embedding::new(&"eval".into());
-    let mut report = evaluate_with(&dir, equipment, expansion, &|embedded| shown.update(embedded)).await?;
+    let mut report = evaluate_with(&dir, command.split.as_deref(), equipment, expansion, &|embedded| {
+        shown.update(embedded);
+    })
+    .await?;
     shown.end();
     if !command.per_query {
         report.per_query.clear();
@@ -97,7 +100,7 @@ async fn questioned(
     }
     let (Some(model), Some(asking)) = (&command.model, asking) else {
         bail!(
-            "{} holds no qrels.tsv: name a model that makes questions about what is in it with --model",
+            "{} holds no qrels.tsv and no qrels/test.tsv: name a model that makes questions about what is in it with --model",
             dir.display()
         );
     };
@@ -187,6 +190,12 @@ impl Shown {
 
 fn show(report: &EvalReport) -> anyhow::Result<()> {
     output::line(format!("queries      {} over {} documents", report.queries, report.documents))?;
+    if let Some(unknown) = report.unknown_documents {
+        output::line(format!(
+            "unknown      {unknown} relevant documents of {} are not in the corpus, and count as not found",
+            output::safe(&report.judgements)
+        ))?;
+    }
     if let Some(made) = &report.synthetic {
         output::line(format!(
             "synthetic    the questions are made up by {}: good for comparing settings, not for saying how good a search \
@@ -206,8 +215,18 @@ fn show(report: &EvalReport) -> anyhow::Result<()> {
             named.measure, named.low, named.high
         ))?;
     }
-    if let Some(trial) = &report.trial {
-        output::line(format!("dense leg    trusted {:.2}: {}", trial.trust, trial.reason()))?;
+    if let Some(trials) = &report.trial {
+        let line = |of: &str, trial: &Trial| {
+            output::line(format!("dense leg    trusted {:.2}{of}: {}", trial.trust, trial.reason()))
+        };
+        match trials.scripts.as_ref().filter(|scripts| scripts.len() > 1) {
+            None => line("", &trials.whole)?,
+            Some(scripts) => {
+                for (script, trial) in scripts {
+                    line(&format!(" for questions in {} letters", script.as_str()), trial)?;
+                }
+            }
+        }
     }
     output::line(format!(
         "index        {:.2} s, vectors {:.2} s",

@@ -282,7 +282,7 @@ pub(crate) struct Collection {
     /// How texts are cut.
     #[serde(default)]
     pub(crate) chunking: Option<hanok_retrieval::Chunking>,
-    /// Whether English words are found by their stems, so that `running` finds `runs` (default true).
+    /// Whether words are found by their stems, so that `running` finds `runs` (default true).
     #[serde(default)]
     pub(crate) stemming: Option<bool>,
     /// What is said of which documents; a later rule counts more than an earlier one.

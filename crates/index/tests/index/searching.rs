@@ -259,8 +259,16 @@ fn how_well_words_are_known() {
 
 #[test]
 fn how_many_texts_hold_a_word_is_asked_by_its_stem_either_way() {
-    let texts =
-        ["He studies cats", "to study", "studied, and happy", "happiness", "stud farm", "한국어 검색"];
+    let texts = [
+        "He studies cats",
+        "to study",
+        "studied, and happy",
+        "happiness",
+        "stud farm",
+        "한국어 검색",
+        "с книгой",
+        "Книги",
+    ];
     for keep_endings in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let index = SearchIndex::open_analyzed(dir.path(), Analysis { keep_endings });
@@ -283,6 +291,7 @@ fn how_many_texts_hold_a_word_is_asked_by_its_stem_either_way() {
         check("studs", 1);
         check("검색", 1);
         check("dogs", 0);
+        check("книга", 2);
         assert!(index.idf("dog").unwrap() > index.idf("studi").unwrap());
     }
 }

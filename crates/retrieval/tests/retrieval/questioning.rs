@@ -174,13 +174,13 @@ async fn steps_before_a_search_are_measured() {
     let expander = QueryExpander::new(Asker::models(&asker), "p/m".into());
     let steps = [QueryStep::Multi];
     let expansion = Expansion { expander: &expander, steps: &steps, recorder: None };
-    let report = evaluate_with(&save, Equipment::default(), Some(expansion), &|_| {}).await.unwrap();
+    let report = evaluate_with(&save, None, Equipment::default(), Some(expansion), &|_| {}).await.unwrap();
     assert_eq!((report.queries, *asker.calls.lock()), (5, 5), "one call a question");
     assert_eq!((report.query_steps.as_slice(), report.query_steps_failed), (steps.as_slice(), Some(0)));
     // What the model adds says nothing here: the right one is pushed back, to the sixth place at the worst.
     assert!(report.ndcg_at_10 > 0.35, "{report:?}");
     *asker.breaks.lock() = Some(0);
-    let report = evaluate_with(&save, Equipment::default(), Some(expansion), &|_| {}).await.unwrap();
+    let report = evaluate_with(&save, None, Equipment::default(), Some(expansion), &|_| {}).await.unwrap();
     assert_eq!(report.query_steps_failed, Some(5), "and each was searched for as it was");
     assert!(report.ndcg_at_10 > 0.95, "{report:?}");
 }

@@ -20,7 +20,7 @@ fn write(house: &House) {
         let next = (at + 1) % COUNT;
         house.write(
             &format!("d{at}.txt"),
-            format!("See also gadget{next}, gadget{next} and gadget{next}. {same} The gadget{at} is blue."),
+            format!("See also gadget{next}, gadget{next} and gadget{next}. {same} The gadget{at} is painted bright blue."),
         );
     }
 }
@@ -31,7 +31,7 @@ async fn questions(house: &House) -> Vec<Question> {
         path.rsplit('/').next().unwrap().chars().filter(char::is_ascii_digit).collect()
     };
     let asked = |path: &String| Question {
-        query: format!("is the gadget{} blue", number(path)),
+        query: format!("is the gadget{} painted bright blue", number(path)),
         relevant: vec![path.clone()],
     };
     all.iter().map(|source| asked(&source.path)).collect()

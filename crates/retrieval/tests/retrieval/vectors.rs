@@ -351,6 +351,59 @@ async fn what_fails_is_told_and_the_rest_is_found_without_it() {
     }
 }
 
+/// Knows texts without Hangul, and nothing of the others.
+struct English {
+    known: Arc<Words>,
+    unknown: Arc<Words>,
+}
+
+impl Embedder for English {
+    fn id(&self) -> &'static str {
+        "english"
+    }
+    fn dimensions(&self) -> Option<usize> {
+        Some(64)
+    }
+    fn embed<'a>(
+        &'a self,
+        _: &'a CallContext,
+        texts: &'a [&'a str],
+        _: EmbedKind,
+    ) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ProviderError>> {
+        let of = |text: &&str| {
+            let korean = text.chars().any(|c| ('가'..='힣').contains(&c));
+            if korean { self.unknown.vector(text) } else { self.known.vector(text) }
+        };
+        let vectors = texts.iter().map(of).collect();
+        Box::pin(async move { Ok(vectors) })
+    }
+}
+
+#[tokio::test]
+async fn an_embedder_is_asked_in_the_languages_that_it_knows() {
+    let house = House::new().await;
+    write(&house, 60);
+    for at in 0..60 {
+        let (thing, place) = (format!("장비{at} 모형{at}"), format!("창고{at} 정문{at}"));
+        let text = format!(
+            "{thing} 하나를 {place} 안에 두고 여러 사람이 함께 돌보며 살핀다. 매일 아침 {thing} 하나를 {place} 밖으로 수레에 실어 옮긴다."
+        );
+        house.write(&format!("k{at}.txt"), text);
+    }
+    house.sync().await;
+    let embedder = English { known: Words::new("known", false), unknown: Words::new("unknown", true) };
+    let equipment = Equipment { embedder: Some(Arc::new(embedder)), ..Equipment::default() };
+    house.library.equip(Some(&docs()), equipment).await.unwrap();
+    embed(&house.library).await;
+    let check = |found: &hanok_base::SearchResult, file: &str, asked: bool| {
+        let first = &found.hits[0];
+        assert!(first.source.ends_with(file), "{}", first.source);
+        assert_eq!(legs_of(first).contains(&"dense"), asked, "{:?}", first.about.votes);
+    };
+    check(&search(&house.library, "gadget7 warehouse7").await, "/d7.txt", true);
+    check(&search(&house.library, "장비7 창고7").await, "/k7.txt", false);
+}
+
 #[tokio::test]
 async fn conditions_hold_before_ranking() {
     let house = House::new().await;
