@@ -138,7 +138,8 @@ impl Leg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{Detail, Terms};
+    use crate::index::Detail;
+    use crate::terms::Terms;
 
     #[test]
     fn groups_with_every_word() {

@@ -1,7 +1,9 @@
 //! Why a text was found, and how well a query's words are known.
 
-use crate::index::{IndexError, SearchIndex, Terms, Weighed, texts};
+use crate::index::{IndexError, SearchIndex};
+use crate::open::{Weighed, texts};
 use crate::rank::{float, idf, length_table, share};
+use crate::terms::Terms;
 use tantivy::postings::Postings;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyError, Term};

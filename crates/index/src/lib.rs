@@ -7,19 +7,21 @@
 //!
 //! Deliberately not here: where texts come from, and any store of them.
 //!
-//! Reading order: [`analyze`] (text to terms), `script`, `stem`, `empty` (words nobody searches for), [`index`] (opening,
-//! searching), `places` (one index takes another's place), `writer`, `rank` (BM25), `explain` (why), [`all`] (sets without
-//! a score); [`vectors`] stands by itself.
+//! Reading order: [`analyze`] (text to terms), `script`, `stem`, `empty` (words nobody searches for), `terms` (of a query),
+//! [`index`] (the face: opening, searching), `open` (one index in its folder), `places` (one index takes another's place),
+//! `writer`, `rank` (BM25), `explain` (why), [`all`] (sets without a score); [`vectors`] stands by itself.
 
 pub mod all;
 pub mod analyze;
 mod empty;
 mod explain;
 pub mod index;
+mod open;
 mod places;
 mod rank;
 mod script;
 mod stem;
+mod terms;
 mod tokenizer;
 pub mod vectors;
 mod writer;
@@ -27,7 +29,8 @@ mod writer;
 pub use all::Groups;
 pub use analyze::{Analysis, Analyzer, Token, analyze};
 pub use explain::Known;
-pub use index::{Detail, Found, IndexError, SearchIndex, Terms};
+pub use index::{Detail, Found, IndexError, SearchIndex};
 pub use rank::Admit;
+pub use terms::Terms;
 pub use vectors::{VectorIndex, VectorWriter};
 pub use writer::Writer;

@@ -3,7 +3,7 @@
 //! Either is in the folder itself or in `aside` in it. What a commit says first tells which is which after a restart:
 //! one that is not complete yet says so, and only the commit that completes it takes that back.
 
-use crate::index::{Open, Shape};
+use crate::open::{Open, Shape};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

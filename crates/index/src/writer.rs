@@ -1,6 +1,7 @@
 //! Writing: texts are handed to tantivy's thread in packets, and it is waited for where it falls behind.
 
-use crate::index::{Busy, IndexError, Open, failed};
+use crate::index::{Busy, IndexError, failed};
+use crate::open::Open;
 use crate::places::{Places, clear};
 use parking_lot::{Mutex, RwLock};
 use std::path::PathBuf;
