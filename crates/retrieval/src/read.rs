@@ -18,6 +18,8 @@ const VERSION: u32 = 1;
 const MEMBERS: usize = 200;
 /// Bytes of one of them, its name included.
 const LARGEST_MEMBER: usize = 4096;
+/// Lines of a text at most: each may be a heading or a paragraph of its own, which cost far more than their bytes.
+const MOST_LINES: usize = 2_000_000;
 
 /// Why a file cannot be taken.
 pub(crate) enum Untaken {
@@ -102,6 +104,10 @@ impl<'a> Reader<'a> {
                 return Err(Untaken::Unfit(format!("{} needs a parser, which is not there", format.name())));
             }
         };
+        // A short text cannot have as many, and is not counted.
+        if parsed.text.len() > MOST_LINES && parsed.text.lines().nth(MOST_LINES).is_some() {
+            return Err(Untaken::Unfit(format!("it has more than {MOST_LINES} lines")));
+        }
         Ok(described(file, format, parsed))
     }
 }

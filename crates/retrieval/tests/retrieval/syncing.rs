@@ -371,3 +371,14 @@ async fn a_removed_collection_is_gone() {
     assert_eq!(house.sync().await.added, 1);
     assert_eq!(house.files("alpha").await, ["a.md"]);
 }
+
+#[tokio::test]
+async fn a_text_of_nothing_but_lines_is_not_taken() {
+    let house = House::new().await;
+    house.write("a.md", "The anchor.");
+    house.write("lines.md", "#\n".repeat(2_000_001));
+    let report = house.sync().await;
+    assert_eq!(report.added, 1);
+    let [(path, reason)] = &report.skipped[..] else { panic!("{report:?}") };
+    assert!(path.ends_with("lines.md") && reason.contains("more than 2000000 lines"), "{reason}");
+}
