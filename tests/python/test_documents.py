@@ -1,6 +1,7 @@
 """Answers from documents: quoted, cited, or plainly not found."""
 
 import json
+import re
 import urllib.parse
 
 import pytest
@@ -135,6 +136,8 @@ def test_search(library):
     if source:
         assert source.body[best["start"] : best["end"]] == best["text"].encode()
     assert len(best["text"].encode()) == best["end"] - best["start"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", best["indexed_at"])
+    assert re.fullmatch("[0-9a-f]{64}", best["hash"])
     assert reply.json["left_out"] == [], "without an embedder words are all there is"
 
 

@@ -138,7 +138,7 @@ pub struct About {
     #[serde(default)]
     pub hash: String,
     /// When the document was taken in, its content as it is.
-    #[serde(default)]
+    #[serde(default, with = "moment_text")]
     pub indexed_at: Timestamp,
     /// The document's trust.
     #[serde(default)]
@@ -216,6 +216,31 @@ fn beginning(query: &str) -> String {
         text.push('…');
     }
     text
+}
+
+/// A moment as interfaces show it. Nanoseconds are read as well: results were kept with them.
+mod moment_text {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Moment {
+        Text(String),
+        Nanoseconds(i64),
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.rfc3339())
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        match Moment::deserialize(deserializer)? {
+            Moment::Nanoseconds(time) => Ok(Timestamp(time)),
+            Moment::Text(text) => Timestamp::parse_rfc3339(&text)
+                .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no moment"))),
+        }
+    }
 }
 
 mod source_id_text {
