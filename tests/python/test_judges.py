@@ -63,9 +63,14 @@ class Models(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Upstream(ThreadingHTTPServer):
+    # By default five wait; those beyond try again after seconds, which is the network's doing and not the program's.
+    request_queue_size = 256
+
+
 @pytest.fixture(scope="module")
 def models():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Models)
+    server = Upstream(("127.0.0.1", 0), Models)
     server.asked = []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
